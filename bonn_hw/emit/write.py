@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""RtlProject -> a folder that simulators and synthesisers take as it is."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from bonn_hw.ir.rtl import RtlProject
+
+
+def templates_folder() -> Path:
+    """The folder of the SystemVerilog sources: in the package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "hw_templates"
+    return inside if inside.is_dir() else package.parent / "hw_templates"
+
+
+def write(project: RtlProject, folder: Path, templates: Path | None = None) -> None:
+    """Write generated files and copy the templates that the design uses."""
+    for name, text in project.files.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+    for name in project.templates:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile((templates or templates_folder()) / name, target)

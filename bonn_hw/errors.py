@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The errors that a user can cause and can mend; the command line ends with exit code 2 on them."""
+
+
+class UserError(Exception):
+    """One message that names the thing, the value, the rule and the remedy.
+
+    Every error that comes from what a user gave (a file, a flag, a missing tool) is raised as this type
+    or a subclass, before anything is written. Other exceptions are bugs and keep their traceback.
+    """
+
+
+class ToolMissing(UserError):
+    """A program or package that a step needs is not installed."""
+
+
+class Refused(UserError):
+    """A model is outside the supported set; the message names the layer and the remedy."""

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The folded network: every node with its parallelism, every stream with its lanes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bonn_hw.ir.graph import DataflowGraph, Node
+from bonn_hw.ir.tensor import TensorType
+
+
+@dataclass(frozen=True, order=True)
+class Folding:
+    """Parallelism of one stage: ``pe`` output lanes and ``simd`` input lanes."""
+
+    pe: int
+    simd: int
+
+    @property
+    def parallelism(self) -> int:
+        """Operations a cycle of a matrix unit, and a measure of size for any other."""
+        return self.pe * self.simd
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A node and its folding."""
+
+    node: Node
+    folding: Folding
+
+    @property
+    def name(self) -> str:
+        """Name of the node."""
+        return self.node.name
+
+    @property
+    def cycles(self) -> int:
+        """Initiation interval of the stage alone, cycles a frame."""
+        return self.node.kernel.cycles(self.folding)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A tensor on wires: who gives it, who takes it (None: the outside), lanes a beat."""
+
+    tensor: str
+    kind: TensorType
+    source: str | None
+    sink: str | None
+    lanes: int
+
+    @property
+    def beats(self) -> int:
+        """Beats a frame."""
+        return self.kind.size // self.lanes
+
+    @property
+    def width(self) -> int:
+        """Bits of tdata."""
+        return self.lanes * self.kind.element.bits
+
+
+@dataclass(frozen=True)
+class FoldedDesign:
+    """A graph whose stages are folded and whose streams agree at both ends.
+
+    Width converters and FIFOs are stages like any other.
+    """
+
+    graph: DataflowGraph
+    stages: tuple[Stage, ...]
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """All streams: the input, then every stage's outputs."""
+        produced: dict[str, tuple[str | None, int]] = {}
+        consumed: dict[str, tuple[str | None, int]] = {}
+        for stage in self.stages:
+            taken, given = stage.node.kernel.lanes(stage.folding)
+            for name in stage.node.inputs:
+                consumed[name] = (stage.name, taken)
+            for name in stage.node.outputs:
+                produced[name] = (stage.name, given)
+        produced[self.graph.input] = (None, consumed[self.graph.input][1])
+        consumed[self.graph.output] = (None, produced[self.graph.output][1])
+        streams = []
+        for name, (source, lanes) in produced.items():
+            sink, wanted = consumed[name]
+            if lanes != wanted:
+                raise ValueError(
+                    f"stream {name!r}: {source} gives {lanes} lanes, {sink} takes {wanted}"
+                )
+            streams.append(Stream(name, self.graph.tensors[name], source, sink, lanes))
+        order = {name: place for place, name in enumerate((self.graph.input, *self._outputs()))}
+        return tuple(sorted(streams, key=lambda stream: order[stream.tensor]))
+
+    def _outputs(self) -> list[str]:
+        return [name for stage in self.stages for name in stage.node.outputs]
+
+    @property
+    def bound(self) -> int:
+        """Cycles a frame that the slowest stage needs; FIFOs are sized to reach it."""
+        return max(stage.cycles for stage in self.stages)
+
+    def check(self) -> FoldedDesign:
+        """Return self, or raise ValueError that names the stage or stream."""
+        self.graph.check()
+        if tuple(stage.node for stage in self.stages) != self.graph.nodes:
+            raise ValueError("stages and nodes of the graph must be the same, in the same order")
+        for stage in self.stages:
+            if stage.folding not in stage.node.kernel.foldings():
+                raise ValueError(f"{stage.name}: {stage.folding} is not a legal folding")
+        assert self.streams  # raises where lanes disagree
+        return self

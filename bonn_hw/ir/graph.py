@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The unfolded network: kernels on integer tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bonn_hw.ir.tensor import Integers, TensorType
+
+if TYPE_CHECKING:
+    from bonn_hw.kernels.kernel import Kernel
+
+
+@dataclass(frozen=True)
+class Node:
+    """A kernel in its place: the tensors that it takes and gives, and the layer that it stems from.
+
+    ``origin`` is the layer's name in the model file, for messages and reports.
+    """
+
+    name: str
+    kernel: Kernel
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    origin: str = ""
+
+
+@dataclass(frozen=True)
+class DataflowGraph:
+    """Nodes in topological order; ``tensors`` are the types that producers give.
+
+    Invariants (`check`): acyclic, one producer and one consumer a tensor, types fit.
+    """
+
+    nodes: tuple[Node, ...]
+    tensors: Mapping[str, TensorType]
+    input: str
+    output: str
+
+    def check(self) -> DataflowGraph:
+        """Return self, or raise ValueError that names the tensor or node."""
+        names = [node.name for node in self.nodes]
+        if len(set(names)) != len(names):
+            raise ValueError(f"node names must be unique: {sorted(names)}")
+        ready = {self.input}
+        for node in self.nodes:
+            for name, taken in zip(node.inputs, node.kernel.inputs, strict=True):
+                if name not in ready:
+                    raise ValueError(f"{node.name}: tensor {name!r} has no producer before it")
+                ready.remove(name)  # one consumer each
+                if not self.tensors[name].carries(taken):
+                    raise ValueError(
+                        f"{node.name}: takes {taken}, but {name!r} is {self.tensors[name]}"
+                    )
+            for name, given in zip(node.outputs, node.kernel.outputs, strict=True):
+                if self.tensors[name] != given:
+                    raise ValueError(f"{node.name}: gives {given}, not {self.tensors[name]}")
+                if name in ready:
+                    raise ValueError(f"tensor {name!r} has two producers")
+                ready.add(name)
+        if ready != {self.output}:
+            raise ValueError(f"tensors without a consumer: {sorted(ready - {self.output})}")
+        return self
+
+    def walk(self, frames: Integers) -> Iterator[tuple[str, Integers]]:
+        """Run frames and yield every tensor ``(name, values)`` as it is computed."""
+        taken = self.tensors[self.input]
+        if not taken.element.holds(frames):
+            raise ValueError(f"input values leave the range of {taken}")
+        values = {self.input: frames.reshape(-1, *taken.shape)}
+        for node in self.nodes:
+            arguments = [
+                values.pop(name).reshape(-1, *kind.shape)
+                for name, kind in zip(node.inputs, node.kernel.inputs, strict=True)
+            ]
+            for name, result in zip(node.outputs, node.kernel.reference(*arguments), strict=True):
+                values[name] = result
+                yield name, result
+
+    def run(self, frames: Integers, chunk: int = 128) -> Integers:
+        """Execute the network on integers.
+
+        Parameters
+        ----------
+        frames : integers ``(N, H, W, C)``
+            Values of the input tensor.
+        chunk : int
+            Frames at a time; bounds the memory that windows take.
+
+        Returns
+        -------
+        integers ``(N, H, W, C)`` of the output tensor.
+        """
+        shape = self.tensors[self.output].shape
+        parts = []
+        for start in range(0, len(frames), chunk):
+            result: Integers = frames[start : start + chunk]
+            for name, values in self.walk(frames[start : start + chunk]):
+                if name == self.output:
+                    result = values
+            parts.append(result.reshape(-1, *shape))
+        return np.concatenate(parts) if parts else np.zeros((0, *shape), np.int32)

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""RTL as data: memory images, module instances and the project that a simulator or a tool takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw.ir.tensor import Element
+
+
+@dataclass(frozen=True)
+class Bits:
+    """A packed parameter value of a given width, written as a sized literal."""
+
+    width: int
+    value: int
+
+    def __str__(self) -> str:
+        return f"{self.width}'h{self.value:x}"
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryImage:
+    """Contents of a memory for ``$readmemh``: ``words`` of ``width`` bits.
+
+    Parameters
+    ----------
+    bits : uint8 ``(depth, width)``
+        Bit 0 first.
+    """
+
+    bits: NDArray[np.uint8]
+
+    @property
+    def depth(self) -> int:
+        """Words."""
+        return int(self.bits.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Bits a word."""
+        return int(self.bits.shape[1])
+
+    def hex(self) -> str:
+        """The ``$readmemh`` text: one word a line."""
+        digits = -(-self.width // 4)
+        octets = np.packbits(self.bits, axis=1, bitorder="little")
+        return "".join(row[::-1].tobytes().hex()[-digits:] + "\n" for row in octets)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One module instance: parameters by name, and memory images for its file parameters.
+
+    A memory is named after the parameter that receives its file name.
+    """
+
+    module: str
+    parameters: Mapping[str, int | Bits]
+    memories: Mapping[str, MemoryImage] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()  # further files of hw_templates/ that the module instantiates
+
+
+@dataclass(frozen=True)
+class Port:
+    """A top-level stream: lanes of an element, frames of ``beats`` beats."""
+
+    lanes: int
+    element: Element
+    beats: int
+
+    @property
+    def width(self) -> int:
+        """Bits of tdata."""
+        return self.lanes * self.element.bits
+
+
+@dataclass(frozen=True)
+class RtlProject:
+    """Everything a simulator or synthesiser needs, as data.
+
+    Attributes
+    ----------
+    top : str
+        Name of the top module; its text is ``files["top.v"]``.
+    templates : tuple of str
+        Files of ``hw_templates/``, sorted.
+    files : mapping
+        Generated files: relative name to text. File parameters in the top refer to these names.
+    probes : tuple of str
+        Names of the stages in the order of the top's probe (three bits each, see `emit.top`).
+    """
+
+    top: str
+    templates: tuple[str, ...]
+    files: Mapping[str, str]
+    source: Port
+    sink: Port
+    probes: tuple[str, ...]
+
+    def check(self) -> None:
+        """Raise ValueError if a name would leave the project's folder."""
+        for name in (*self.files, *self.templates):
+            if name.startswith("/") or ".." in name.split("/") or "\\" in name:
+                raise ValueError(f"file name {name!r} leaves the project: use relative names")

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What every layer type answers (design.md, section 3: one layer type, three files, one stem)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw.ir.design import Folding
+from bonn_hw.ir.rtl import Instance
+from bonn_hw.ir.tensor import Integers, TensorType
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """How the RTL of a stage moves beats, data apart: what the cycle model runs.
+
+    A frame is a sequence of steps, at most one a cycle. Step ``i`` waits until ``need[i]`` input
+    beats of the frame have arrived; with it ``release[i]`` of them have been given back in total;
+    it sends an output beat where ``emit[i]``. An output beat is valid ``latency`` cycles after its
+    step, and the whole stage holds while a valid output beat is not taken.
+
+    With ``capacity`` 0 there is no buffer: the step that raises ``need`` takes the beat from the
+    wire in the same cycle. Otherwise beats are taken as long as fewer than ``capacity`` are held,
+    and a beat can be used in the cycle after it was taken. ``latency`` 0 (a FIFO) shows the oldest
+    held beat itself, and steps when it is taken.
+    """
+
+    need: NDArray[np.int64]
+    release: NDArray[np.int64]
+    emit: NDArray[np.bool_]
+    latency: int
+    capacity: int = 0
+
+    @property
+    def beats(self) -> tuple[int, int]:
+        """Input and output beats a frame."""
+        return int(self.release[-1]), int(self.emit.sum())
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Predicted use of a device: LUT of all kinds; block memories of 36 kbit, in halves."""
+
+    lut: float = 0.0
+    ff: float = 0.0
+    bram36: float = 0.0
+    dsp: float = 0.0
+
+    def __add__(self, other: Resources) -> Resources:
+        return Resources(*(a + b for a, b in zip(self.astuple(), other.astuple(), strict=True)))
+
+    def astuple(self) -> tuple[float, float, float, float]:
+        """The four figures in the order of the fields."""
+        return (self.lut, self.ff, self.bram36, self.dsp)
+
+
+class Kernel(ABC):
+    """A layer type's unfolded operator: a frozen dataclass that knows nothing of parallelism."""
+
+    stem: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def inputs(self) -> tuple[TensorType, ...]:
+        """Types of the tensors that it takes."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> tuple[TensorType, ...]:
+        """Types of the tensors that it gives."""
+
+    @abstractmethod
+    def reference(self, *frames: Integers) -> tuple[Integers, ...]:
+        """Compute frames ``(N, H, W, C)`` of integers; exact, in NumPy."""
+
+    @abstractmethod
+    def foldings(self) -> Iterator[Folding]:
+        """Enumerate the legal foldings, small ones first."""
+
+    def lanes(self, folding: Folding) -> tuple[int, int]:
+        """Lanes of the input and of the output stream."""
+        return folding.simd, folding.pe
+
+    @abstractmethod
+    def cycles(self, folding: Folding) -> int:
+        """Return the initiation interval alone and unstalled, cycles a frame: a promise."""
+
+    @abstractmethod
+    def schedule(self, folding: Folding) -> Schedule:
+        """Say in which cycle the RTL takes and gives beats, for the cycle model."""
+
+    @abstractmethod
+    def resources(self, folding: Folding) -> Resources:
+        """Predict the use of a 7-series or UltraScale+ device."""
+
+    @abstractmethod
+    def rtl(self, folding: Folding) -> Instance:
+        """Name the module, its parameters and its memory images."""
+
+    def __eq__(self, other: object) -> bool:
+        """Equal type and equal fields; arrays by value (the generated one would be ambiguous)."""
+        if type(self) is not type(other):
+            return NotImplemented
+        return all(_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))  # type: ignore[arg-type]
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return bool(np.array_equal(one, other))
+    return bool(one == other)
+
+
+class Lanewise(Kernel):
+    """A kernel that treats every lane alike: one choice, the lanes, which divide the channels."""
+
+    def foldings(self) -> Iterator[Folding]:
+        """Every divisor of the channels as lanes on both sides."""
+        for lanes in divisors(self.inputs[0].shape[2]):
+            yield Folding(lanes, lanes)
+
+
+def divisors(number: int) -> list[int]:
+    """Divisors in ascending order."""
+    return [d for d in range(1, number + 1) if number % d == 0]
+
+
+def power_of_two(number: int) -> int:
+    """The smallest power of two that is not below ``number``."""
+    return 1 << max(0, number - 1).bit_length()
+
+
+def lut_memory(depth: int, width: int) -> float:
+    """LUT of a simple dual-port LUT memory (UG474): 4 of them hold 32 x 6 or 64 x 3 bits."""
+    if depth <= 1:
+        return 0.0
+    if depth <= 32:
+        return 4 * -(-width // 6)
+    return 4 * -(-width // 3) * -(-depth // 64)
+
+
+LUT_PER_BRAM36 = 380  # what a Zynq 7020 has of each; decides what a memory is best made of
+
+
+def memory(depth: int, width: int, in_lut: float) -> Resources:
+    """LUT or block memory, whichever is the smaller part of a device.
+
+    Parameters
+    ----------
+    in_lut : float
+        LUT that the memory takes outside block memory.
+    """
+    shapes = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))  # of a RAMB18
+    blocks = min(-(-depth // d) * -(-width // w) for d, w in shapes) / 2
+    if in_lut <= LUT_PER_BRAM36 * blocks:
+        return Resources(lut=in_lut)
+    return Resources(bram36=blocks)
+
+
+def rom(depth: int, width: int) -> Resources:
+    """Memory of constants: a LUT holds 64 of them; a single word is no memory at all."""
+    return memory(depth, width, width * -(-depth // 64) if depth > 1 else 0.0)

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Matrix-vector unit: binary weights times bits (XNOR-popcount) or times integers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw.ir.design import Folding
+from bonn_hw.ir.rtl import Bits, Instance, MemoryImage
+from bonn_hw.ir.stream import pack_bits
+from bonn_hw.ir.tensor import BIPOLAR, Element, Integers, TensorType
+from bonn_hw.kernels.kernel import (
+    Kernel,
+    Resources,
+    Schedule,
+    divisors,
+    lut_memory,
+    power_of_two,
+    rom,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Mvu(Kernel):
+    """``weights @ x`` at every pixel, then a threshold or an offset.
+
+    Parameters
+    ----------
+    pixels : (OH, OW)
+        Vectors a frame.
+    element : Element
+        What ``x`` is made of: bipolar, or integers.
+    weights : int8 ``(MH, MW)`` of ±1
+    thresholds : int64 ``(classes, MH)`` or None
+        The output is bipolar: +1 where ``weights @ x >= threshold``.
+    offsets : int64 ``(classes, MH)`` or None
+        The output is the integer ``weights @ x + offset``. Exactly one of the two is given.
+    rows, columns : tuples of OH and OW classes
+        The border class of pixel (y, x) is ``rows[y] * (max(columns) + 1) + columns[x]``. A true
+        zero of padding is streamed as −1 and made up for by the class's thresholds or offsets.
+        Both start at 0 and rise by at most 1.
+    """
+
+    stem: ClassVar[str] = "mvu"
+
+    pixels: tuple[int, int]
+    element: Element
+    weights: NDArray[np.int8]
+    thresholds: NDArray[np.int64] | None
+    offsets: NDArray[np.int64] | None
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not (np.abs(self.weights) == 1).all():
+            raise ValueError("weights must be -1 or +1")
+        if (self.thresholds is None) == (self.offsets is None):
+            raise ValueError("either thresholds or offsets must be given")
+        for classes, extent in zip((self.rows, self.columns), self.pixels, strict=True):
+            rises = np.diff(classes)
+            if len(classes) != extent or classes[0] != 0 or not np.isin(rises, (0, 1)).all():
+                raise ValueError(f"border classes {classes} must rise from 0 by steps of 1")
+        if self.levels.shape != (self.classes, self.weights.shape[0]):
+            raise ValueError(f"levels must have the shape {(self.classes, self.weights.shape[0])}")
+
+    @property
+    def levels(self) -> NDArray[np.int64]:
+        """Thresholds or offsets, ``(classes, MH)``."""
+        chosen = self.thresholds if self.offsets is None else self.offsets
+        assert chosen is not None
+        return chosen
+
+    @property
+    def classes(self) -> int:
+        """Border classes."""
+        return (self.rows[-1] + 1) * (self.columns[-1] + 1)
+
+    @property
+    def inputs(self) -> tuple[TensorType, ...]:
+        """Vectors ``(OH, OW, MW)``."""
+        return (TensorType((*self.pixels, self.weights.shape[1]), self.element),)
+
+    @property
+    def outputs(self) -> tuple[TensorType, ...]:
+        """Vectors ``(OH, OW, MH)``."""
+        return (TensorType((*self.pixels, self.weights.shape[0]), self._output_element),)
+
+    @cached_property
+    def _bounds(self) -> tuple[int, int]:
+        """Smallest and largest ``weights @ x`` of any neuron."""
+        low, high = self.element.low, self.element.high
+        positive = (self.weights > 0).sum(axis=1, dtype=np.int64)
+        negative = self.weights.shape[1] - positive
+        return (
+            int((positive * low - negative * high).min()),
+            int((positive * high - negative * low).max()),
+        )
+
+    @cached_property
+    def _output_element(self) -> Element:
+        if self.offsets is None:
+            return BIPOLAR
+        low, high = self._bounds
+        return Element(low + int(self.offsets.min()), high + int(self.offsets.max()))
+
+    @cached_property
+    def _transposed(self) -> NDArray[np.floating]:
+        # Sums of integers below 2**24 are exact in float32 in any order, and BLAS is fast.
+        exact = max(map(abs, self._bounds)) < 2**24
+        return self.weights.T.astype(np.float32 if exact else np.float64)
+
+    def reference(self, *frames: Integers) -> tuple[Integers, ...]:
+        """Compute ``(N, OH, OW, MH)``."""
+        weights = self._transposed
+        vectors = frames[0].reshape(-1, weights.shape[0]).astype(weights.dtype)
+        sums = (vectors @ weights).reshape(-1, *self.outputs[0].shape)
+        index = np.add.outer(
+            np.array(self.rows) * (self.columns[-1] + 1), np.array(self.columns)
+        )
+        levels = self.levels[index] if self.classes > 1 else self.levels[0]
+        if self.offsets is None:
+            # Beyond the range of sums a threshold means never or always; clipped it is exact.
+            low, high = self._bounds
+            above = sums >= np.clip(levels, low, high + 1).astype(weights.dtype)
+            return (above.astype(np.int8) * np.int8(2) - np.int8(1),)
+        return (sums.astype(np.int32 if weights.dtype == np.float32 else np.int64) + levels,)
+
+    def foldings(self) -> Iterator[Folding]:
+        """PE divides MH, SIMD divides MW."""
+        high, wide = self.weights.shape
+        for pe in divisors(high):
+            for simd in divisors(wide):
+                yield Folding(pe, simd)
+
+    def folds(self, folding: Folding) -> tuple[int, int]:
+        """Neuron folds NF = MH/PE and synapse folds SF = MW/SIMD."""
+        high, wide = self.weights.shape
+        return high // folding.pe, wide // folding.simd
+
+    def cycles(self, folding: Folding) -> int:
+        """NF * SF cycles a vector."""
+        neuron_folds, synapse_folds = self.folds(folding)
+        return self.pixels[0] * self.pixels[1] * neuron_folds * synapse_folds
+
+    def depth(self, folding: Folding) -> int:
+        """Beats of the input ring: none where every beat is used once."""
+        neuron_folds, synapse_folds = self.folds(folding)
+        return 0 if neuron_folds == 1 else max(2, power_of_two(synapse_folds))
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """A step per neuron fold and synapse fold; the first neuron fold waits for its beats."""
+        neuron_folds, synapse_folds = self.folds(folding)
+        synapse = np.arange(synapse_folds, dtype=np.int64)
+        need = np.full((neuron_folds, synapse_folds), synapse_folds, np.int64)
+        need[0] = synapse + 1
+        release = np.zeros_like(need)
+        release[-1] = synapse + 1
+        emit = np.zeros(need.shape, np.bool_)
+        emit[:, -1] = True
+        vectors = np.arange(self.pixels[0] * self.pixels[1], dtype=np.int64) * synapse_folds
+        return Schedule(
+            np.add.outer(vectors, need.reshape(-1)).reshape(-1),
+            np.add.outer(vectors, release.reshape(-1)).reshape(-1),
+            np.tile(emit.reshape(-1), vectors.size),
+            latency=3,
+            capacity=self.depth(folding),
+        )
+
+    @cached_property
+    def _accumulator(self) -> Element:
+        """Popcounts in [0, MW], or the sums; and one more for the threshold that is never met."""
+        if self.element.bipolar:
+            return Element(0, self.weights.shape[1] + 1)
+        low, high = self._bounds
+        return Element(min(low, -1), high + 1)  # kept signed
+
+    @cached_property
+    def _level(self) -> tuple[Element, NDArray[np.int64]]:
+        """What stands in the level memory: its element and values ``(classes, MH)``."""
+        wide = self.weights.shape[1]
+        if self.thresholds is not None:
+            levels = self.thresholds
+            if self.element.bipolar:
+                levels = -((-levels - wide) // 2)  # 2 p - MW >= t  <=>  p >= ceil((t + MW) / 2)
+            return self._accumulator, np.clip(
+                levels, self._accumulator.low, self._accumulator.high
+            )
+        assert self.offsets is not None
+        levels = self.offsets - (wide if self.element.bipolar else 0)
+        bits = self._output_element.bits
+        # Sums are taken modulo 2**bits of the output, so offsets may be as well.
+        return Element(0, (1 << bits) - 1), levels & ((1 << bits) - 1)
+
+    def resources(self, folding: Folding) -> Resources:
+        """Formula of popcount, accumulators, comparison and memories."""
+        neuron_folds, synapse_folds = self.folds(folding)
+        bits, accumulator = self.element.bits, self._accumulator.bits
+        lane = 1.3 if bits == 1 else 1.2 * bits + 1
+        lut = folding.parallelism * lane + folding.pe * 2 * accumulator
+        lut += 3 * (self.pixels[0] * self.pixels[1]).bit_length() + 20
+        lut += lut_memory(self.depth(folding), folding.simd * bits)
+        ff = folding.simd * bits + folding.pe * (accumulator + self._level[0].bits) + 40
+        weights = rom(neuron_folds * synapse_folds, folding.parallelism)
+        levels = rom(self.classes * neuron_folds, folding.pe * self._level[0].bits)
+        return Resources(lut=lut, ff=ff) + weights + levels
+
+    def rtl(self, folding: Folding) -> Instance:
+        """``mvu.sv``."""
+        neuron_folds, synapse_folds = self.folds(folding)
+        high, wide = self.weights.shape
+        level, values = self._level
+        # Word nf * SF + sf, bit pe * SIMD + simd is the weight of neuron nf * PE + pe and input
+        # sf * SIMD + simd; levels: word class * NF + nf, from bit pe * LEVEL_BITS.
+        ones = (self.weights > 0).astype(np.uint8)
+        shape = (neuron_folds, folding.pe, synapse_folds, folding.simd)
+        weights = ones.reshape(shape).transpose(0, 2, 1, 3).reshape(-1, folding.parallelism)
+        level_bits = pack_bits(values, 1, level)
+        return Instance(
+            "mvu",
+            {
+                "MH": high,
+                "MW": wide,
+                "PE": folding.pe,
+                "SIMD": folding.simd,
+                "IN_BITS": self.element.bits,
+                "IN_KIND": 0 if self.element.bipolar else 2 if self.element.signed else 1,
+                "ACC_BITS": self._accumulator.bits,
+                "HAS_THRESHOLDS": int(self.thresholds is not None),
+                "OUT_BITS": self._output_element.bits,
+                "LEVEL_BITS": level.bits,
+                "DEPTH": self.depth(folding),
+                "ROWS": self.pixels[0],
+                "COLS": self.pixels[1],
+                "ROW_STEPS": _rises(self.rows),
+                "COL_STEPS": _rises(self.columns),
+                "ROW_CLASSES": self.rows[-1] + 1,
+                "COL_CLASSES": self.columns[-1] + 1,
+            },
+            {
+                "WEIGHTS": MemoryImage(weights),
+                "LEVELS": MemoryImage(level_bits.reshape(self.classes * neuron_folds, -1)),
+            },
+        )
+
+
+def _rises(classes: tuple[int, ...]) -> Bits:
+    """Bit i is set where the class of i + 1 is one more than the class of i."""
+    value = sum(1 << i for i in range(len(classes) - 1) if classes[i + 1] > classes[i])
+    return Bits(len(classes), value)

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Pad: a border of one constant round every frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from bonn_hw.ir.design import Folding
+from bonn_hw.ir.rtl import Bits, Instance
+from bonn_hw.ir.tensor import Integers, TensorType
+from bonn_hw.kernels.kernel import Lanewise, Resources, Schedule
+
+
+@dataclass(frozen=True, eq=False)
+class Pad(Lanewise):
+    """Frames ``(H, W, C)`` with ``pads`` (top, left, bottom, right) pixels of ``value`` round them."""
+
+    stem: ClassVar[str] = "pad"
+
+    input: TensorType
+    pads: tuple[int, int, int, int]
+    value: int
+
+    def __post_init__(self) -> None:
+        if min(self.pads) < 0:
+            raise ValueError(f"pads must not be negative: {self.pads}")
+        if not self.input.element.holds(np.array([self.value])):
+            raise ValueError(f"pad value {self.value} is not one of {self.input}")
+
+    @property
+    def inputs(self) -> tuple[TensorType, ...]:
+        """The frame."""
+        return (self.input,)
+
+    @property
+    def outputs(self) -> tuple[TensorType, ...]:
+        """The frame and its border."""
+        (height, width, channels), (top, left, bottom, right) = self.input.shape, self.pads
+        shape = (height + top + bottom, width + left + right, channels)
+        return (TensorType(shape, self.input.element),)
+
+    def reference(self, *frames: Integers) -> tuple[Integers, ...]:
+        """Pad ``(N, H, W, C)``."""
+        top, left, bottom, right = self.pads
+        border = ((0, 0), (top, bottom), (left, right), (0, 0))
+        return (np.pad(frames[0], border, constant_values=self.value),)
+
+    def cycles(self, folding: Folding) -> int:
+        """One output beat a cycle."""
+        return self.outputs[0].size // folding.pe
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """A step per output beat; those inside the frame take an input beat."""
+        height, width, channels = self.outputs[0].shape
+        top, left, bottom, right = self.pads
+        inside = np.zeros((height, width, channels // folding.simd), np.int64)
+        inside[top : height - bottom, left : width - right] = 1
+        taken = np.cumsum(inside)
+        return Schedule(taken, taken, np.ones(taken.size, np.bool_), latency=1)
+
+    def resources(self, folding: Folding) -> Resources:
+        """Counters and the output register."""
+        height, width, _ = self.outputs[0].shape
+        counters = height.bit_length() + width.bit_length() + 4
+        data = folding.pe * self.input.element.bits
+        return Resources(lut=2 * counters + data, ff=counters + data + 1)
+
+    def rtl(self, folding: Folding) -> Instance:
+        """``pad.sv``."""
+        (height, width, channels), (top, left, bottom, right) = self.input.shape, self.pads
+        element = self.input.element
+        code = int(element.encode(np.array([self.value]))[0])
+        return Instance(
+            "pad",
+            {
+                "LANES": folding.pe,
+                "BITS": element.bits,
+                "H": height,
+                "W": width,
+                "FOLDS": channels // folding.pe,
+                "TOP": top,
+                "LEFT": left,
+                "BOTTOM": bottom,
+                "RIGHT": right,
+                "VALUE": Bits(element.bits, code),
+            },
+        )

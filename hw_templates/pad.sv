@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Frames of H x W pixels of FOLDS beats, with TOP, LEFT, BOTTOM, RIGHT pixels of VALUE round them.
+// A step gives one output beat: inside the frame it takes an input beat, in the border it takes none.
+// Stalls when the output register is full and not taken, or when a beat of the frame is missing.
+module pad #(
+  parameter int LANES = 1,
+  parameter int BITS = 1,
+  parameter int H = 1,
+  parameter int W = 1,
+  parameter int FOLDS = 1,
+  parameter int TOP = 0,
+  parameter int LEFT = 0,
+  parameter int BOTTOM = 0,
+  parameter int RIGHT = 0,
+  parameter logic [BITS-1:0] VALUE = '0
+) (
+  input  logic                  clk,
+  input  logic                  rst,
+  input  logic [LANES*BITS-1:0] s_axis_tdata,
+  input  logic                  s_axis_tvalid,
+  output logic                  s_axis_tready,
+  output logic [LANES*BITS-1:0] m_axis_tdata,
+  output logic                  m_axis_tvalid,
+  input  logic                  m_axis_tready,
+  output logic                  step
+);
+  localparam int ROWS = TOP + H + BOTTOM;
+  localparam int COLS = LEFT + W + RIGHT;
+  localparam int FoldBits = FOLDS > 1 ? $clog2(FOLDS) : 1;
+  localparam int XBits = COLS > 1 ? $clog2(COLS) : 1;
+  localparam int YBits = ROWS > 1 ? $clog2(ROWS) : 1;
+
+  if (LANES < 1 || BITS < 1 || H < 1 || W < 1 || FOLDS < 1) begin : gen_illegal
+    $error("pad: LANES %0d, BITS %0d, H %0d, W %0d, FOLDS %0d must be positive",
+           LANES, BITS, H, W, FOLDS);
+  end
+  if (TOP < 0 || LEFT < 0 || BOTTOM < 0 || RIGHT < 0) begin : gen_illegal_pads
+    $error("pad: TOP %0d, LEFT %0d, BOTTOM %0d, RIGHT %0d must not be negative",
+           TOP, LEFT, BOTTOM, RIGHT);
+  end
+
+  // One state bit each for "inside" is cheaper than comparing both counters with both ends.
+  logic [FoldBits-1:0] fold_q;
+  logic [XBits-1:0] x_q;
+  logic [YBits-1:0] y_q;
+  logic x_in_frame_q, y_in_frame_q;
+  logic ce, in_frame, fold_last, x_last, y_last;
+
+  assign in_frame = x_in_frame_q && y_in_frame_q;
+  assign fold_last = fold_q == FoldBits'(FOLDS - 1);
+  assign x_last = x_q == XBits'(COLS - 1);
+  assign y_last = y_q == YBits'(ROWS - 1);
+  assign ce = m_axis_tready || !m_axis_tvalid;
+  assign step = ce && (s_axis_tvalid || !in_frame);
+  assign s_axis_tready = ce && in_frame;
+
+  always_ff @(posedge clk) begin
+    if (rst) begin
+      fold_q <= '0;
+      x_q <= '0;
+      y_q <= '0;
+      x_in_frame_q <= LEFT == 0;
+      y_in_frame_q <= TOP == 0;
+    end else if (step) begin
+      fold_q <= fold_last ? '0 : fold_q + 1'b1;
+      if (fold_last) begin
+        x_q <= x_last ? '0 : x_q + 1'b1;
+        if (x_last) x_in_frame_q <= LEFT == 0;
+        else if (int'(x_q) == LEFT - 1) x_in_frame_q <= 1'b1;
+        else if (int'(x_q) == LEFT + W - 1) x_in_frame_q <= 1'b0;
+        if (x_last) begin
+          y_q <= y_last ? '0 : y_q + 1'b1;
+          if (y_last) y_in_frame_q <= TOP == 0;
+          else if (int'(y_q) == TOP - 1) y_in_frame_q <= 1'b1;
+          else if (int'(y_q) == TOP + H - 1) y_in_frame_q <= 1'b0;
+        end
+      end
+    end
+  end
+
+  always_ff @(posedge clk) begin
+    if (rst) m_axis_tvalid <= 1'b0;
+    else if (ce) m_axis_tvalid <= step;
+    if (step) m_axis_tdata <= in_frame ? s_axis_tdata : {LANES{VALUE}};
+  end
+endmodule
