@@ -46,7 +46,7 @@ class Element:
             return 1
         if self.low >= 0:
             return max(1, self.high.bit_length())
-        return max((-self.low - 1).bit_length(), self.high.bit_length()) + 1
+        return max((-self.low - 1).bit_length(), max(self.high, 0).bit_length()) + 1
 
     def holds(self, values: Integers) -> bool:
         """Whether every value is one of this element's."""

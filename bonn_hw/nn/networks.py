@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The 1-bit networks, each a chain of blocks (matrix product, batch norm, sign, pool) and a linear head.
+"""The 1-bit networks: chains of blocks (matrix product, batch norm, sign, pool) and a linear head.
 
 ``build("cnv", in_channels=1)`` returns a `Network`. All take images ``(N, C, H, W)`` as
 `data.normalise` leaves them and answer logits ``(N, classes)``.
@@ -19,12 +19,12 @@ from bonn_hw.nn.quantizers import BipolarActivation, BipolarWeight, SignedByteIn
 
 
 class Block(nn.Module):
-    """A 1-bit layer: matrix product, batch norm, sign and, if asked for, a 2x2 max-pool on the signs.
+    """A 1-bit layer: matrix product, batch norm, sign and, if asked for, a 2x2 max-pool.
 
     The pool stands after the sign, where it is an OR of bits; before it, it would compare integers.
     """
 
-    def __init__(self, matrix: nn.Module, norm: nn.Module, pool: bool = False):
+    def __init__(self, matrix: nn.Module, norm: nn.Module, pool: bool = False):  # noqa: D107
         super().__init__()
         self.matrix = matrix
         self.norm = norm
@@ -43,9 +43,7 @@ class Block(nn.Module):
 
 def conv_block(inputs: int, outputs: int, padding: int, pool: bool = False) -> Block:
     """Return a 3x3 convolution block; `padding` pixels of PyTorch's zero on each side."""
-    conv = QuantConv2d(
-        inputs, outputs, 3, padding=padding, bias=False, weight_quant=BipolarWeight
-    )
+    conv = QuantConv2d(inputs, outputs, 3, padding=padding, bias=False, weight_quant=BipolarWeight)
     return Block(conv, nn.BatchNorm2d(outputs), pool)
 
 
@@ -70,7 +68,7 @@ class Network(nn.Module):
         Inputs and outputs of the head.
     """
 
-    def __init__(
+    def __init__(  # noqa: D107
         self,
         input_shape: tuple[int, int, int],
         input_quant: type,
@@ -88,7 +86,7 @@ class Network(nn.Module):
         self.scale = nn.BatchNorm1d(classes)
 
     def accumulators(self, x: Tensor) -> Tensor:
-        """Return the head's outputs before the scale, ``(N, classes)``: integers held in float32."""
+        """Return the head's outputs before the scale, ``(N, classes)``: integers in float32."""
         return self.head(self.layers(self.input(x)))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -104,28 +102,28 @@ class Network(nn.Module):
 def clip_latent_weights(model: nn.Module) -> None:
     """Clip the latent weights of all 1-bit layers to [-1, 1], in place.
 
-    Outside, the sign no longer depends on small steps, and a weight would take ever longer to flip back.
+    Outside, small steps no longer reach the sign, and a weight would take ever longer to flip.
     """
     for module in model.modules():
         if isinstance(module, QuantConv2d | QuantLinear):
             module.weight.clamp_(-1, 1)
 
 
-def _fully_connected(width: int) -> Callable[..., Network]:
+def _fully_connected(neurons: int) -> Callable[..., Network]:
     def network(
         in_channels: int = 1,
         height: int = 28,
-        width_pixels: int = 28,
+        width: int = 28,
         classes: int = 10,
-        hidden: int = width,
+        hidden: int = neurons,
         depth: int = 3,
     ) -> Network:
-        pixels = in_channels * height * width_pixels
+        pixels = in_channels * height * width
         sizes = [pixels] + [hidden] * depth
         layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
         for i, (inputs, outputs) in enumerate(pairwise(sizes)):
             layers[f"fc{i}"] = dense_block(inputs, outputs)
-        shape = (in_channels, height, width_pixels)
+        shape = (in_channels, height, width)
         return Network(shape, BipolarActivation, layers, hidden, classes)
 
     return network
@@ -150,8 +148,8 @@ def _convolutional(
             height, width = height // 2, width // 2
         if height < 1 or width < 1:
             raise UserError(
-                f"network: images of {shape[1]}x{shape[2]} pixels leave nothing behind conv{i}; every "
-                f"feature map must keep a pixel: use larger images, or a padded network"
+                f"network: images of {shape[1]}x{shape[2]} pixels leave nothing behind conv{i}; "
+                "every feature map must keep a pixel: use larger images, or a padded network"
             )
     features = channels * height * width
     layers["flatten"] = nn.Flatten()
@@ -181,9 +179,9 @@ def cnv_padded(
 ) -> Network:
     """CNV with zero-padded convolutions, and a third pool behind the sixth.
 
-    Padded, 32x32 pixels shrink only by pooling: with CNV's two pools the first dense layer would see
-    16,384 inputs, 8.4 Mbit of weights, more than all block RAM of a Zynq 7020 (4.9 Mbit). The third
-    pool leaves 4,096 inputs and 2.1 Mbit.
+    Padded, 32x32 pixels shrink only by pooling: with CNV's two pools the first dense layer would
+    see 16,384 inputs, 8.4 Mbit of weights, more than all block RAM of a Zynq 7020 (4.9 Mbit). The
+    third pool leaves 4,096 inputs and 2.1 Mbit.
     """
     pools = (1, 3, 5)
     return _convolutional((in_channels, size, size), convs, pools, hidden, classes, padding=1)
@@ -227,9 +225,7 @@ def build(name: str, **options: int | tuple[int, ...]) -> Network:
                 f"network {name}: option {option!r} is not known; choose from {', '.join(known)}"
             )
         _check_option(name, option, value, known[option].default)
-    return NETWORKS[name](
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
-    )
+    return NETWORKS[name](**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
 
 
 def _check_option(network: str, option: str, value: object, default: object) -> None:

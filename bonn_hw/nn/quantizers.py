@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a number may be: 1-bit weights, 1-bit activations, the 8-bit input.
 
-Every scale is a power of two and constant, so that each layer's matrix product is an integer times a
-power of two, which float32 holds exactly: PyTorch's own evaluation is then an exact reference for the
-hardware. The settings follow Brevitas' ``bnn_pynq`` examples, FINN's training front end.
+Every scale is a power of two and constant, so that each layer's matrix product is an integer times
+a power of two, which float32 holds exactly: PyTorch's own evaluation is then an exact reference for
+the hardware. The settings follow Brevitas' ``bnn_pynq`` examples, FINN's training front end.
 """
 
 from brevitas.core.bit_width import BitWidthImplType
@@ -59,7 +59,7 @@ class SignedByteInput(_ConstantScale, ActQuantSolver):
     quant_type = QuantType.INT
     bit_width = 8
     narrow_range = False
-    # A power of two also in the exported file: the default (FP) would leave 0.9921875 / 127, one ulp off.
+    # A power of two by construction, not by the luck of rounding 0.9921875 / 127.
     restrict_scaling_type = RestrictValueType.POWER_OF_TWO
     min_val = -1.0
     max_val = 1.0 - INPUT_SCALE

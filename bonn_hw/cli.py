@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The command ``bonn-hw``. What a user got wrong ends with one message and exit code 2."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+import bonn_hw
+from bonn_hw.errors import ToolMissing, UserError
+
+# Heavy imports (torch, onnx) stand in the commands, so that help and errors are immediate.
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code (0 good, 1 mismatches, 2 user error, 130 interrupted)."""
+    options = _parser().parse_args(arguments)
+    notes = Console(stderr=True, highlight=False)
+    command: Callable[[argparse.Namespace, Console], int] = options.command
+    try:
+        return command(options, notes)
+    except UserError as error:
+        print(f"bonn-hw: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "brevitas", "lightning", "sklearn"):
+            raise
+        print(
+            f"bonn-hw: {options.name} needs the package {error.name!r}, which is not installed: "
+            "pip install 'bonn-hw[train]'",
+            file=sys.stderr,
+        )
+        return 2
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"bonn-hw: the disk is full ({error.filename}): make room and rerun", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("bonn-hw: interrupted; a rerun starts clean", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bonn-hw", description=bonn_hw.__doc__)
+    parser.add_argument("--version", action="version", version=bonn_hw.__version__)
+    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+
+    train = commands.add_parser("train", help="train an experiment file")
+    train.add_argument("experiment", type=Path, help="a .toml of flows/")
+    train.add_argument("--out", type=Path, required=True, help="run folder")
+    train.add_argument("--resume", action="store_true", help="go on where the run folder ends")
+    train.set_defaults(command=_train)
+
+    export = commands.add_parser("export", help="write a run as QONNX")
+    export.add_argument("run", type=Path, help="run folder")
+    export.add_argument("--out", type=Path, required=True, help="the .onnx file")
+    export.set_defaults(command=_export)
+
+    compile_ = commands.add_parser("compile", help="make an accelerator of a QONNX model")
+    compile_.add_argument("model", type=Path, help="the .onnx file")
+    compile_.add_argument("--board", default="pynq-z2", help="default: %(default)s")
+    compile_.add_argument("--out", type=Path, required=True, help="build folder")
+    compile_.add_argument("--fps", type=_positive, help="frames per second to reach")
+    compile_.add_argument("--clock-mhz", type=_positive, help="default: the board's")
+    compile_.add_argument("--folding", type=Path, help="JSON that fixes PE and SIMD of layers")
+    compile_.add_argument("--checkpoint", type=Path, help="run folder: PyTorch decides float ties")
+    compile_.set_defaults(command=_compile)
+
+    simulate = commands.add_parser("simulate", help="simulate a build cycle by cycle and compare")
+    simulate.add_argument("build", type=Path, help="build folder")
+    source = simulate.add_mutually_exclusive_group(required=True)
+    source.add_argument("--inputs", type=Path, help=".npy that the QONNX model would be fed")
+    source.add_argument("--dataset", help="test images of a data set, with labels")
+    simulate.add_argument("--count", type=_count, help="frames at most")
+    simulate.add_argument("--checkpoint", type=Path, help="run folder: compare with PyTorch")
+    simulate.add_argument("--outputs", type=Path, help=".npy for the answers")
+    simulate.add_argument("--json", type=Path, help="file for the report")
+    simulate.add_argument("--stall", type=int, metavar="SEED", help="random stalls on both ends")
+    simulate.add_argument("--trace", type=Path, help="wave file, .fst or .vcd")
+    simulate.add_argument("--jobs", type=_count, default=os.cpu_count(), help="processes")
+    simulate.set_defaults(command=_simulate)
+
+    report = commands.add_parser("report", help="show a build's report")
+    report.add_argument("build", type=Path, help="build folder")
+    report.add_argument("--json", action="store_true", help="print report.json itself")
+    report.set_defaults(command=_report)
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive count")
+    return value
+
+
+def _train(options: argparse.Namespace, notes: Console) -> int:
+    from bonn_hw.nn.experiment import Experiment
+    from bonn_hw.nn.training import train
+
+    train(Experiment.load(options.experiment), options.out, resume=options.resume)
+    return 0
+
+
+def _export(options: argparse.Namespace, notes: Console) -> int:
+    from bonn_hw.nn.export import export
+
+    export(options.run, options.out)
+    notes.print(f"wrote {options.out}")
+    return 0
+
+
+def _compile(options: argparse.Namespace, notes: Console) -> int:
+    from bonn_hw import pipeline, report
+    from bonn_hw.boards import board
+
+    if options.fps is None and options.folding is None:
+        raise UserError("compile: give --fps, or foldings for the layers with --folding FILE.json")
+    chosen = board(options.board)
+    target = pipeline.Target(chosen, options.clock_mhz or chosen.clock_mhz, options.fps)
+    with notes.status("") as status:
+        facts = pipeline.compile_model(
+            options.model,
+            target,
+            options.out,
+            options.folding,
+            options.checkpoint,
+            lambda text: status.update(f"compile: {text}"),
+        )
+    report.show(facts, Console(highlight=False))
+    return 0
+
+
+def _simulate(options: argparse.Namespace, notes: Console) -> int:
+    from bonn_hw import artifacts, pipeline, report
+
+    if options.trace is not None and options.trace.suffix not in (".fst", ".vcd"):
+        raise UserError(f"--trace {options.trace}: waves are written as .fst or .vcd")
+    build = pipeline.Build.load(options.build)
+    checkpoint = None
+    if options.checkpoint is not None:
+        from bonn_hw.nn.checkpoint import Checkpoint
+
+        checkpoint = Checkpoint.load(options.checkpoint)
+    images, labels = _images(options, build.host.input_shape)
+    with notes.status("") as status:
+        answers = pipeline.simulate(
+            build,
+            images,
+            options.jobs,
+            options.stall,
+            options.trace,
+            lambda text: status.update(f"simulate: {text}"),
+        )
+        status.update("simulate: PyTorch")
+        pytorch = checkpoint.predict(images) if checkpoint else None
+        integers = checkpoint.accumulators(images) if checkpoint else None
+    facts = report.simulated(build.facts, answers, labels, pytorch, integers, options.stall)
+    if options.outputs:
+        with artifacts.fresh_file(options.outputs) as partial, partial.open("wb") as stream:
+            np.save(stream, answers.y)
+    if options.json:
+        report.save(facts, options.json)
+    report.save(facts, options.build / report.NAME)
+    report.show(facts, Console(highlight=False))
+    return 1 if facts["mismatches"] else 0
+
+
+def _images(
+    options: argparse.Namespace, shape: tuple[int, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
+    if options.inputs is not None:
+        try:
+            images: Any = np.load(options.inputs, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise UserError(
+                f"--inputs {options.inputs} cannot be read as a NumPy array ({error}): write it "
+                "with numpy.save, float32, batch first"
+            ) from error
+        return images[: options.count], None
+    from bonn_hw.nn import data
+
+    tests = data.load(options.dataset, "test")
+    images = data.fit(tests.images, shape)
+    return images[: options.count], tests.labels[: options.count]
+
+
+def _report(options: argparse.Namespace, notes: Console) -> int:
+    from bonn_hw import report
+
+    path = options.build / report.NAME
+    if not path.is_file():
+        raise UserError(f"{options.build} is not a build: it has no {report.NAME}")
+    if options.json:
+        print(path.read_text(), end="")
+    else:
+        report.show(report.load(path), Console(highlight=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

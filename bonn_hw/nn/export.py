@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Checkpoint -> QONNX file, by Brevitas' exporter, checked against PyTorch before it is written.
+
+The file is batch 1 with static shapes, as qonnx wants it; nothing in the graph depends on the batch
+size, so that ``qonnx.transformation.change_batchsize.ChangeBatchSize`` gives any other.
+"""
+
+import contextlib
+import hashlib
+import io
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+import brevitas.export.onnx.manager as brevitas_manager
+import numpy as np
+import onnx
+import torch
+from brevitas.export import export_qonnx
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.change_batchsize import ChangeBatchSize
+from qonnx.transformation.fold_constants import FoldConstants
+from qonnx.transformation.general import (
+    GiveReadableTensorNames,
+    GiveUniqueParameterTensors,
+    RemoveStaticGraphInputs,
+    RemoveUnusedTensors,
+)
+from qonnx.transformation.infer_shapes import InferShapes
+from qonnx.transformation.quant_constant_folding import FoldTransposeIntoQuantInit
+
+import bonn_hw
+from bonn_hw.errors import UserError
+from bonn_hw.nn.checkpoint import Checkpoint
+from bonn_hw.nn.files import write_atomically
+from bonn_hw.nn.networks import Network
+
+QUANTISERS = ["Quant", "BipolarQuant"]
+CHECKED_IMAGES = 8
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written: the file, its SHA-256 and how it compared.
+
+    `ties` names the layer where, on one of the checked images, a batch norm rounds to the other
+    side of zero in ONNX Runtime than in PyTorch; behind such a layer the two were not compared.
+    """
+
+    path: Path
+    sha256: str
+    images: int
+    ties: tuple[str, ...]
+
+
+def export(
+    model: str | Path | Checkpoint | Network,
+    path: str | Path,
+    input_shape: tuple[int, int, int, int] | None = None,
+) -> Exported:
+    """Write `model` (a run folder, a checkpoint or a network) as QONNX to `path`, atomically.
+
+    Parameters
+    ----------
+    input_shape
+        ``(1, C, H, W)``; left out, the network's own. Another shape is refused.
+
+    Raises
+    ------
+    UserError
+        If the run is missing or unreadable, the shape wrong, or `path` cannot be written.
+    """
+    if isinstance(model, Network):
+        checkpoint = Checkpoint(model.eval())
+    elif isinstance(model, Checkpoint):
+        checkpoint = model
+    else:
+        checkpoint = Checkpoint.load(model)
+    shape = (1, *checkpoint.network.input_shape)
+    if input_shape is not None and tuple(input_shape) != shape:
+        raise UserError(
+            f"input_shape: must be the network's own, {shape}, not {tuple(input_shape)}; "
+            "leave it out"
+        )
+    exported = _cleaned(_traced(checkpoint.network))
+    ties = compare(exported, checkpoint, _grid_images(checkpoint.network, CHECKED_IMAGES))
+    proto = exported.model
+    _describe(proto, checkpoint)
+    payload = proto.SerializeToString(deterministic=True)
+    write_atomically(Path(path), payload)
+    return Exported(Path(path), hashlib.sha256(payload).hexdigest(), CHECKED_IMAGES, ties)
+
+
+def _traced(network: Network) -> onnx.ModelProto:
+    """Run Brevitas' exporter on `network`."""
+    # Brevitas asks for onnxoptimizer, whose one pass (constants to initialisers) qonnx repeats.
+    no_optimizer = SimpleNamespace(optimize=lambda model, passes: model)
+    images = torch.zeros(1, *network.input_shape)
+    patched = mock.patch.multiple(brevitas_manager, onnx=onnx, opt=no_optimizer)
+    with patched, warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        return export_qonnx(
+            network,
+            args=images,
+            export_path=None,
+            opset_version=17,
+            dynamo=False,
+            input_names=["images"],
+            output_names=["logits"],
+        )
+
+
+def _cleaned(proto: onnx.ModelProto) -> ModelWrapper:
+    """Give shapes and names, fold constants, store weights as -1 and +1.
+
+    The transformations of ``qonnx.util.cleanup`` without its node names (``BipolarQuant_3``): here
+    the names are those of the layers.
+    """
+    model = ModelWrapper(proto)
+    for transformation in (
+        InferShapes(),
+        GiveUniqueParameterTensors(),
+        FoldConstants(exclude_op_types=QUANTISERS),
+        FoldTransposeIntoQuantInit(),
+        RemoveUnusedTensors(),
+        RemoveStaticGraphInputs(),
+    ):
+        model = model.transform(transformation)
+    for node in model.graph.node:
+        node.name = _readable(node.name)
+        node.doc_string = ""
+    model = model.transform(GiveReadableTensorNames())
+    for node in model.get_nodes_by_op_type("BipolarQuant"):
+        weights = model.get_initializer(node.input[0])
+        if weights is not None:
+            # The sign of a sign is itself: no reader has to agree with us on the sign of zero.
+            model.set_initializer(node.input[0], np.where(weights >= 0, 1, -1).astype(np.float32))
+    return model
+
+
+def _readable(name: str) -> str:
+    """Turn torch's scope into a layer's name.
+
+    >>> _readable("/layers/conv0/matrix/weight_quant/export_handler/BipolarQuant")
+    'conv0_weights'
+    >>> _readable("/layers/conv0/matrix/Conv")
+    'conv0'
+    >>> _readable("/layers/conv0/sign/act_quant/export_handler/BipolarQuant")
+    'conv0_sign'
+    """
+    omitted = {"layers", "matrix", "act_quant", "export_handler", ""}
+    scopes = [part for part in name.split("/")[:-1] if part not in omitted]
+    return "_".join("weights" if part == "weight_quant" else part for part in scopes)
+
+
+def _grid_images(network: Network, count: int) -> np.ndarray:
+    """Return noise on the 8-bit input grid, ``(count, C, H, W)``: the same for every call."""
+    levels = np.random.default_rng(0).integers(-128, 128, (count, *network.input_shape))
+    return (levels / 128).astype(np.float32)
+
+
+def compare(model: ModelWrapper, checkpoint: Checkpoint, images: np.ndarray) -> tuple[str, ...]:
+    """Check layer by layer that qonnx executes `model` as PyTorch does its network.
+
+    Returns
+    -------
+    tuple of str
+        Layers with a tie: equal accumulators, but batch norms that round to different signs. The
+        comparison ends at the first.
+
+    Raises
+    ------
+    RuntimeError
+        If anything else differs: the exporter is then at fault, not the user.
+    """
+    model = model.transform(ChangeBatchSize(len(images))).transform(InferShapes())
+    feed = {model.graph.input[0].name: images}
+    context = execute_onnx(model, feed, return_full_exec_context=True)
+    output = {node.name: node.output[0] for node in model.graph.node}
+    for name, matrix, sign in _layer_outputs(checkpoint.network, images):
+        if not np.array_equal(matrix, context[output[name]]):
+            raise RuntimeError(f"{name}: qonnx and PyTorch differ in the matrix product")
+        if not np.array_equal(sign, context[output[f"{name}_sign"]]):
+            return (name,)
+    integers = checkpoint.accumulators(images)
+    if not np.array_equal(integers, context[output["head"]]):
+        raise RuntimeError("head: qonnx and PyTorch differ in the matrix product")
+    classes = checkpoint.predict(images).argmax(axis=1)
+    if not np.array_equal(classes, context[output["scale"]].argmax(axis=1)):
+        return ("scale",)
+    return ()
+
+
+@torch.inference_mode()
+def _layer_outputs(
+    network: Network, images: np.ndarray
+) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Yield each block's name, matrix product and signs."""
+    x = network.input(torch.from_numpy(images))
+    blocks = dict(network.blocks())
+    for name, layer in network.layers.named_children():
+        if name in blocks:
+            matrix = layer.matrix(x)
+            yield name, matrix.numpy(), layer.activate(matrix).numpy()
+        x = layer(x)
+
+
+def _describe(proto: onnx.ModelProto, checkpoint: Checkpoint) -> None:
+    """Say where the file comes from; without paths and dates, so that it can be reproduced."""
+    proto.producer_name = "bonn_hw"
+    proto.producer_version = bonn_hw.__version__
+    proto.doc_string = ""
+    facts = {"checkpoint_sha256": checkpoint.digest()}
+    if checkpoint.experiment is not None:
+        facts["network"] = checkpoint.experiment.network
+        facts["dataset"] = checkpoint.experiment.dataset
+    for package in ("torch", "brevitas", "qonnx"):
+        facts[f"{package}_version"] = version(package)
+    del proto.metadata_props[:]
+    onnx.helper.set_model_props(proto, facts)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Writing files so that a reader finds the old or the new content, never half of it."""
+
+import os
+from pathlib import Path
+
+from bonn_hw.errors import UserError
+
+
+def write_atomically(path: Path, payload: bytes) -> None:
+    """Write `payload` to `path` by way of a temporary file beside it; make the folder if needed.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be written; `path` is then as it was.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(payload)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}); free the space or name another place"
+        ) from error
+    finally:
+        # Also after Ctrl-C; a failure to make the folder leaves nothing to remove.
+        if temporary.parent.is_dir():
+            temporary.unlink(missing_ok=True)

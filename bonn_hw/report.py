@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Reports: plain JSON whose key names are a contract, and the table on the terminal."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console, Group
+from rich.table import Table
+
+import bonn_hw
+from bonn_hw import artifacts
+from bonn_hw.errors import UserError
+from bonn_hw.ir.design import FoldedDesign
+from bonn_hw.kernels.kernel import Resources
+from bonn_hw.timing.model import Timing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bonn_hw.pipeline import Answers, Target
+
+NAME = "report.json"
+
+
+def save(facts: dict[str, Any], path: Path) -> None:
+    """Write a report, whole or not at all."""
+    with artifacts.fresh_file(path) as partial:
+        partial.write_text(json.dumps(facts, indent=2) + "\n")
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a report; raises UserError where it is none."""
+    try:
+        facts = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"report {path} cannot be read: {error}; compile again") from error
+    if not isinstance(facts, dict):
+        raise UserError(f"report {path} holds no object; compile again")
+    return facts
+
+
+def compiled(
+    design: FoldedDesign,
+    timing: Timing,
+    target: Target,
+    model_sha256: str,
+    findings: Sequence[str],
+) -> dict[str, Any]:
+    """What is known after compilation: every figure is predicted."""
+    clock = target.clock_mhz
+    total = sum(
+        (stage.node.kernel.resources(stage.folding) for stage in design.stages), Resources()
+    )
+    return {
+        "model": {"sha256": model_sha256},
+        "target": {
+            "board": target.board.name,
+            "part": target.board.part,
+            "clock_mhz": clock,
+            "fps": target.fps,
+        },
+        "cycles_per_frame": {"predicted": timing.interval, "simulated": None},
+        "latency_cycles": {"predicted": timing.latency, "simulated": None},
+        "frames_per_second": {"predicted": round(clock * 1e6 / timing.interval, 1)},
+        "resources": {
+            name: {"predicted": round(used, 1), "available": holds}
+            for name, used, holds in zip(
+                ("lut", "ff", "bram36", "dsp"),
+                total.astuple(),
+                target.board.holds.astuple(),
+                strict=True,
+            )
+        },
+        "layers": [
+            {
+                "name": stage.name,
+                "kernel": stage.node.kernel.stem,
+                "origin": stage.node.origin,
+                "pe": stage.folding.pe,
+                "simd": stage.folding.simd,
+                "cycles": {"predicted": stage.cycles, "simulated": None},
+            }
+            for stage in design.stages
+        ],
+        "findings": list(findings),
+        "tools": tools(),
+    }
+
+
+def tools() -> dict[str, str]:
+    """Versions of what took part, by package name."""
+    versions = {"bonn_hw": bonn_hw.__version__, "python": platform.python_version()}
+    for name in ("numpy", "onnx", "onnxruntime", "qonnx", "torch", "brevitas"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def simulated(
+    facts: dict[str, Any],
+    answers: Answers,
+    labels: NDArray[np.int64] | None,
+    pytorch: NDArray[np.float32] | None,
+    pytorch_integers: NDArray[np.floating[Any]] | None,
+    stall: int | None,
+) -> dict[str, Any]:
+    """Complete the report of a build with what a simulation found.
+
+    Parameters
+    ----------
+    labels : int64 ``(N,)`` or None
+    pytorch, pytorch_integers : float32 ``(N, classes)`` or None
+        PyTorch's answer, and the integers behind it (its last matrix product).
+    """
+    frames = len(answers.y)
+    differs = {
+        "rtl_integer": _unequal(answers.rtl, answers.integer),
+        "rtl_qonnx": _unequal(answers.y, answers.qonnx),
+    }
+    if pytorch is not None and pytorch_integers is not None:
+        # The last ulp of a float may differ there; the integers and the class must not.
+        differs["rtl_pytorch"] = _unequal(
+            answers.rtl.reshape(frames, -1), pytorch_integers.reshape(frames, -1)
+        ) | (_classes(answers.y) != _classes(pytorch))
+    run = answers.run
+    accuracy = {}
+    if labels is not None:
+        accuracy = {
+            "pytorch": _accuracy(pytorch, labels),
+            "qonnx": _accuracy(answers.qonnx, labels),
+            "integer": _accuracy(answers.y_integer, labels),
+            "rtl": _accuracy(answers.y, labels),
+        }
+    layers = [
+        {**layer, "cycles": {**layer["cycles"], "simulated": cycles}}
+        for layer, cycles in zip(facts["layers"], run.stage_cycles, strict=True)
+    ]
+    return facts | {
+        "frames": frames,
+        "mismatches": int(np.logical_or.reduce(list(differs.values())).sum()),
+        "mismatches_between": {name: int(frames.sum()) for name, frames in differs.items()},
+        "accuracy": accuracy,
+        "cycles_per_frame": facts["cycles_per_frame"] | {"simulated": run.interval},
+        "latency_cycles": facts["latency_cycles"] | {"simulated": run.latency},
+        "layers": layers,
+        "stall_seed": stall,
+        "simulation": {
+            "cycles": run.cycles,
+            "seconds": round(run.seconds, 3),
+            "cycles_per_second": round(run.cycles_per_second),
+            "frames_per_second": round(frames / run.seconds, 2),
+        },
+        "tools": facts["tools"] | tools() | {"verilator": run.verilator},
+    }
+
+
+def _unequal(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
+    frames = len(one)
+    different: NDArray[np.bool_] = (one.reshape(frames, -1) != other.reshape(frames, -1)).any(1)
+    return different
+
+
+def _classes(answers: NDArray[Any]) -> NDArray[np.intp]:
+    return answers.reshape(len(answers), -1).argmax(axis=1)
+
+
+def _accuracy(answers: NDArray[Any] | None, labels: NDArray[np.int64]) -> float | None:
+    return None if answers is None else round(float((_classes(answers) == labels).mean()), 6)
+
+
+def show(facts: dict[str, Any], console: Console) -> None:
+    """Print the tables of a report."""
+    target = facts["target"]
+    clock = target["clock_mhz"]
+    summary = Table(title=f"{target['board']} ({target['part']}) at {clock:g} MHz")
+    for heading in ("", "predicted", "simulated"):
+        summary.add_column(heading, justify="left" if not heading else "right")
+    for title, key in (
+        ("cycles a frame", "cycles_per_frame"),
+        ("latency, cycles (first beat in to first beat out)", "latency_cycles"),
+    ):
+        figures = facts[key]
+        summary.add_row(title, _figure(figures["predicted"]), _figure(figures["simulated"]))
+    intervals = [facts["cycles_per_frame"][stage] for stage in ("predicted", "simulated")]
+    rates = [clock * 1e6 / cycles if cycles else None for cycles in intervals]
+    summary.add_row("frames/s at the clock", *(_figure(rate) for rate in rates))
+    for name, figures in facts["resources"].items():
+        summary.add_row(
+            f"{name} (of {figures['available']:g})", _figure(figures["predicted"]), "–"
+        )
+    layers = Table(title="layers")
+    for heading in ("name", "kernel", "PE", "SIMD", "cycles predicted", "simulated", "layer"):
+        layers.add_column(heading, justify="right" if heading[:1] in "PScs" else "left")
+    for layer in facts["layers"]:
+        layers.add_row(
+            layer["name"],
+            layer["kernel"],
+            str(layer["pe"]),
+            str(layer["simd"]),
+            _figure(layer["cycles"]["predicted"]),
+            _figure(layer["cycles"]["simulated"]),
+            layer["origin"],
+        )
+    parts: list[Table | str] = [layers, summary]
+    if "frames" in facts:
+        parts.append(_comparison(facts))
+    parts += [f"note: {finding}" for finding in facts["findings"]]
+    console.print(Group(*parts))
+
+
+def _comparison(facts: dict[str, Any]) -> Table:
+    stalled = f", random stalls (seed {facts['stall_seed']})" if facts["stall_seed"] is not None else ""
+    table = Table(title=f"{facts['frames']} frames{stalled}: {facts['mismatches']} mismatches")
+    table.add_column("stage")
+    table.add_column("accuracy", justify="right")
+    table.add_column("frames that differ from the RTL", justify="right")
+    accuracy, differs = facts["accuracy"], facts["mismatches_between"]
+    for name, key in (
+        ("PyTorch", "pytorch"),
+        ("QONNX", "qonnx"),
+        ("integer graph", "integer"),
+        ("RTL (Verilator)", "rtl"),
+    ):
+        share = accuracy.get(key)
+        count = differs.get(f"rtl_{key}")
+        table.add_row(
+            name,
+            "–" if share is None else f"{100 * share:.2f} %",
+            "–" if count is None else str(count),
+        )
+    return table
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if isinstance(value, int) else f"{value:,.1f}"

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import numpy as np
+import pytest
+
+from bonn_hw.ir.graph import DataflowGraph, Node
+from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
+from bonn_hw.kernels.max_pool import MaxPool
+from bonn_hw.kernels.pad import Pad
+
+FRAME = TensorType((2, 2, 3), BIPOLAR)
+PADDED = TensorType((4, 4, 3), BIPOLAR)
+PAD = Node("pad_0", Pad(FRAME, (1, 1, 1, 1), -1), ("x",), ("padded",))
+POOL = Node("max_pool_0", MaxPool(PADDED, (2, 2)), ("padded",), ("y",))
+TENSORS = {"x": FRAME, "padded": PADDED, "y": TensorType((2, 2, 3), BIPOLAR)}
+
+
+def test_run_does_not_depend_on_the_chunk():
+    graph = DataflowGraph((PAD, POOL), TENSORS, "x", "y").check()
+    frames = np.random.default_rng(0).choice([-1, 1], (7, 2, 2, 3))
+    np.testing.assert_array_equal(graph.run(frames), frames)  # each pixel meets three -1
+    np.testing.assert_array_equal(graph.run(frames, chunk=2), graph.run(frames))
+    assert graph.run(frames[:0]).shape == (0, 2, 2, 3)
+
+
+def test_values_outside_of_the_range_are_refused():
+    graph = DataflowGraph((PAD, POOL), TENSORS, "x", "y")
+    with pytest.raises(ValueError, match="input values leave the range of 2x2x3 bipolar"):
+        graph.run(np.zeros((1, 2, 2, 3), int))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "tensors", "message"),
+    [
+        ((POOL, PAD), TENSORS, "max_pool_0: tensor 'padded' has no producer before it"),
+        ((PAD,), TENSORS, r"tensors without a consumer: \['padded'\]"),
+        ((PAD, PAD), TENSORS, "node names must be unique"),
+        (
+            (PAD, POOL),
+            TENSORS | {"padded": TensorType((4, 4, 3), Element(0, 1))},
+            "pad_0: gives 4x4x3 bipolar, not 4x4x3",
+        ),
+        (
+            (PAD, POOL),
+            TENSORS | {"x": TensorType((2, 2, 4), BIPOLAR)},
+            "pad_0: takes 2x2x3 bipolar, but 'x' is 2x2x4 bipolar",
+        ),
+    ],
+)
+def test_check_names_what_is_wrong(nodes, tensors, message):
+    with pytest.raises(ValueError, match=message):
+        DataflowGraph(nodes, tensors, "x", "y").check()

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What holds for every kernel: Python and RTL agree about parameters and about what is legal."""
+
+import json
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bonn_hw.emit.write import templates_folder
+from bonn_hw.ir.design import Folding
+from bonn_hw.ir.rtl import Bits
+from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
+from bonn_hw.kernels import kernels
+from bonn_hw.kernels.fifo import Fifo
+from bonn_hw.kernels.max_pool import MaxPool
+from bonn_hw.kernels.mvu import Mvu
+from bonn_hw.kernels.pad import Pad
+from bonn_hw.kernels.sliding_window import SlidingWindow
+from bonn_hw.kernels.threshold import Threshold
+from bonn_hw.kernels.width_converter import WidthConverter
+from bonn_hw.sim import locate
+
+BITS = TensorType((4, 4, 6), BIPOLAR)
+INTEGERS = TensorType((4, 4, 6), Element(-100, 100))
+WEIGHTS = np.ones((4, 6), np.int8)
+CLASSES = ((0, 1, 1, 2), (0, 1, 1, 2))
+EXAMPLES = [
+    Pad(BITS, (1, 1, 1, 1), -1),
+    SlidingWindow(BITS, (3, 3), (1, 1)),
+    Mvu((4, 4), BIPOLAR, WEIGHTS, np.zeros((9, 4), np.int64), None, *CLASSES),
+    Mvu((1, 1), Element(-8, 7), WEIGHTS, None, np.zeros((1, 4), np.int64), (0,), (0,)),
+    Threshold(INTEGERS, np.zeros(6, np.int64), np.zeros(6, bool)),
+    MaxPool(BITS, (2, 2)),
+    MaxPool(INTEGERS, (2, 2)),
+    WidthConverter(TensorType((1, 2, 6), BIPOLAR)),
+    Fifo(BITS, 5),
+]
+# Parameters one step outside of what Python would ever write.
+ILLEGAL = {
+    "pad": [{"FOLDS": 0}, {"TOP": -1}],
+    "sliding_window": [{"KH": 5}, {"SX": 0}, {"DEPTH": 8}, {"DEPTH": 48}],
+    "mvu": [{"PE": 3}, {"SIMD": 4}, {"IN_KIND": 3}],
+    "threshold": [{"FOLDS": 0}, {"LEVEL_BITS": 3}],
+    "max_pool": [{"KH": 5}, {"KW": 0}],
+    "width_converter": [{"IN_LANES": 4, "OUT_LANES": 6}, {"IN_LANES": 3, "OUT_LANES": 3}],
+    "fifo": [{"DEPTH": 1}, {"WIDTH": 0}],
+}
+
+
+def identify(kernel):
+    return f"{kernel.stem}-{kernel.inputs[0]}"
+
+
+def lint(module, parameters, *flags):
+    """Run Verilator's lint over a module with these parameters."""
+    tool = locate.verilator()
+    values = [f"-G{name}={value}" for name, value in parameters.items()]
+    source = str(templates_folder() / f"{module}.sv")
+    command = [*tool.command, "--lint-only", "-Wall", *flags, source, "--top-module", module]
+    done = subprocess.run([*command, *values], capture_output=True, text=True, env=tool.environment)
+    return done.returncode, done.stderr + done.stdout
+
+
+def test_every_kernel_has_its_three_files_and_an_example():
+    root = Path(__file__).parent
+    assert {kernel.stem for kernel in EXAMPLES} == set(kernels()) == set(ILLEGAL)
+    for stem in kernels():
+        assert (templates_folder() / f"{stem}.sv").is_file()
+        assert (root / f"test_{stem}.py").is_file()
+
+
+def test_no_kernel_is_named_outside_of_its_file():
+    package = templates_folder().parent / "bonn_hw"
+    for path in package.rglob("*.py"):
+        if "frontend" in path.parts or path.parent.name == "kernels":
+            continue  # lowering makes kernels; their own files name them
+        inserted = {"width_conversion.py": "WidthConverter", "fifo_sizing.py": "Fifo"}
+        for kind in kernels().values():
+            if inserted.get(path.name) != kind.__name__:
+                assert not re.search(rf"\b{kind.__name__}\b", path.read_text()), (path, kind)
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("kernel", EXAMPLES, ids=identify)
+def test_legal_foldings_elaborate_without_a_warning(kernel):
+    foldings = list(kernel.foldings())
+    for folding in {foldings[0], foldings[len(foldings) // 2], foldings[-1]}:
+        instance = kernel.rtl(folding)
+        code, text = lint(instance.module, instance.parameters)
+        assert code == 0, text
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize(
+    ("kernel", "change"),
+    [(kernel, change) for kernel in EXAMPLES for change in ILLEGAL[kernel.stem]],
+    ids=lambda value: value.stem if hasattr(value, "stem") else str(value),
+)
+def test_illegal_parameters_end_elaboration_with_the_values(kernel, change):
+    instance = kernel.rtl(next(iter(kernel.foldings())))
+    code, text = lint(instance.module, instance.parameters | change)
+    assert code != 0
+    assert f"{instance.module}: " in text
+    assert str(next(iter(change.values()))) in text
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("kernel", EXAMPLES, ids=identify)
+def test_parameters_are_those_of_the_module(kernel, tmp_path):
+    instance = kernel.rtl(next(iter(kernel.foldings())))
+    tool = locate.verilator()
+    tree = tmp_path / "tree.json"
+    meta = tmp_path / "meta.json"
+    subprocess.run(
+        [*tool.command, "--json-only", "--json-only-output", str(tree)]
+        + ["--json-only-meta-output", str(meta), "--Mdir", str(tmp_path)]
+        + [str(templates_folder() / f"{instance.module}.sv")],
+        check=True,
+        capture_output=True,
+        env=tool.environment,
+    )
+    found: set[str] = set()
+
+    def walk(node):
+        if isinstance(node, dict):
+            if node.get("type") == "VAR" and node.get("isGParam") in (True, "true"):
+                found.add(node["name"])
+            for value in node.values():
+                walk(value)
+        elif isinstance(node, list):
+            for value in node:
+                walk(value)
+
+    walk(json.loads(tree.read_text()))
+    assert found == {*instance.parameters, *instance.memories}
+
+
+@pytest.mark.parametrize("kernel", EXAMPLES, ids=identify)
+def test_promises_hold_together(kernel):
+    """Lanes divide the tensors, cycles cover the beats, memories have the stated widths."""
+    for folding in kernel.foldings():
+        taken, given = kernel.lanes(folding)
+        beats_in, beats_out = kernel.schedule(folding).beats
+        assert beats_in * taken == kernel.inputs[0].size
+        assert beats_out * given == kernel.outputs[0].size
+        assert kernel.cycles(folding) >= max(beats_in, beats_out)
+        assert min(kernel.resources(folding).astuple()) >= 0
+        for value in kernel.rtl(folding).parameters.values():
+            assert isinstance(value, int | Bits)
+
+
+def test_equal_kernels_are_equal_by_value():
+    one = EXAMPLES[2]
+    assert one == replace(one, weights=one.weights.copy())
+    assert one != replace(one, weights=-one.weights)
+    assert one != EXAMPLES[0]
+    assert Folding(1, 2) < Folding(2, 1)

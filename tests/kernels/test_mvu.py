@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import numpy as np
+import pytest
+from bench import prove
+
+from bonn_hw.ir.design import Folding
+from bonn_hw.ir.tensor import BIPOLAR, Element
+from bonn_hw.kernels.mvu import Mvu
+
+
+def unit(pixels, element, high, wide, *, offsets=False, rows=None, columns=None, seed=0):
+    """A unit with random weights; the first neurons are always on, always off and tie often."""
+    rng = np.random.default_rng(seed)
+    rows = rows or (0,) * pixels[0]
+    columns = columns or (0,) * pixels[1]
+    weights = rng.choice([-1, 1], (high, wide)).astype(np.int8)
+    weights[0] = 1
+    reach = wide * max(abs(element.low), abs(element.high))
+    classes = (rows[-1] + 1) * (columns[-1] + 1)
+    levels = rng.integers(-reach // 4, reach // 4 + 1, (classes, high))
+    if not offsets:
+        levels[0, :4] = [-reach - 5, reach + 5, 0, 1][: levels.shape[1]]
+    chosen = (None, levels) if offsets else (levels, None)
+    return Mvu(pixels, element, weights, *chosen, rows, columns)
+
+
+BORDERS = {"rows": (0, 1, 1, 2), "columns": (0, 1, 2)}
+SIGNED, UNSIGNED = Element(-128, 127), Element(0, 255)
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize(
+    ("kernel", "pe", "simd"),
+    [
+        (unit((2, 3), BIPOLAR, 8, 12), 2, 3),
+        (unit((1, 4), BIPOLAR, 6, 10), 6, 5),  # one neuron fold: no ring
+        (unit((2, 2), BIPOLAR, 4, 9), 1, 9),  # one synapse fold
+        (unit((1, 3), BIPOLAR, 4, 8), 4, 8),  # a result every cycle
+        (unit((1, 1), BIPOLAR, 10, 64), 5, 1),
+        (unit((4, 3), BIPOLAR, 6, 12, **BORDERS), 2, 4),
+        (unit((4, 3), BIPOLAR, 5, 6, **BORDERS), 5, 6),
+        (unit((4, 3), BIPOLAR, 6, 7, offsets=True, **BORDERS), 3, 7),
+        (unit((1, 2), BIPOLAR, 4, 33, offsets=True), 2, 11),
+        (unit((2, 2), SIGNED, 4, 6), 2, 3),
+        (unit((2, 2), UNSIGNED, 4, 6), 4, 2),
+        (unit((1, 2), UNSIGNED, 3, 5, offsets=True), 1, 5),
+        (unit((1, 2), Element(-5, 11), 4, 6, offsets=True), 4, 6),
+        (unit((2, 1), Element(3, 7), 2, 4, offsets=True), 2, 1),
+    ],
+)
+def test_rtl(kernel, pe, simd, tmp_path):
+    prove(kernel, Folding(pe, simd), tmp_path)
+
+
+def test_thresholds_in_memory_stay_in_the_range_of_popcounts():
+    kernel = unit((1, 1), BIPOLAR, 4, 10)
+    image = kernel.rtl(Folding(1, 10)).memories["LEVELS"]
+    levels = image.bits @ (1 << np.arange(image.width))
+    # Always on is 0, never on is MW + 1; sum >= 0 is popcount >= 5, sum >= 1 is popcount >= 6.
+    assert levels.tolist() == [0, 11, 5, 6]
+
+
+def test_reference_by_hand():
+    weights = np.array([[1, 1, -1], [-1, -1, -1]], np.int8)
+    kernel = Mvu((1, 1), BIPOLAR, weights, np.array([[1, -1]]), None, (0,), (0,))
+    frames = np.array([[1, 1, 1], [-1, 1, 1], [-1, -1, 1]]).reshape(-1, 1, 1, 3)
+    # Sums: (1, -3), (-1, -1), (-3, 1); a sum equal to its threshold is +1.
+    assert kernel.reference(frames)[0].reshape(-1, 2).tolist() == [[1, -1], [-1, 1], [-1, 1]]
+
+
+def test_output_range_is_that_of_the_weights():
+    weights = np.array([[1, 1, -1]], np.int8)
+    kernel = Mvu((1, 1), UNSIGNED, weights, None, np.array([[10]]), (0,), (0,))
+    assert kernel.outputs[0].element == Element(-245, 520)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weights": np.zeros((1, 1), np.int8)}, "weights must be -1 or +1"),
+        ({"offsets": np.zeros((1, 1), np.int64)}, "either thresholds or offsets must be given"),
+        ({"rows": (1,)}, r"border classes \(1,\) must rise from 0 by steps of 1"),
+        ({"thresholds": np.zeros((2, 1), np.int64)}, r"levels must have the shape \(1, 1\)"),
+    ],
+)
+def test_illegal_units_are_refused(change, message):
+    legal = {
+        "pixels": (1, 1),
+        "element": BIPOLAR,
+        "weights": np.ones((1, 1), np.int8),
+        "thresholds": np.zeros((1, 1), np.int64),
+        "offsets": None,
+        "rows": (0,),
+        "columns": (0,),
+    }
+    with pytest.raises(ValueError, match=message):
+        Mvu(**(legal | change))

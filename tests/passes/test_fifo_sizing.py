@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: BSD-3-Clause
+from networks import CNV_FINN_FOLDING, cnv, small_cnn
+
+from bonn_hw.passes.fifo_sizing import insert_fifos, size_fifos
+from bonn_hw.passes.folding import choose_foldings
+from bonn_hw.passes.width_conversion import insert_width_converters
+from bonn_hw.timing.model import run
+
+
+def depths(design):
+    return [getattr(s.node.kernel, "depth", 0) for s in design.stages if "fifo" in s.name]
+
+
+def test_cnv_with_finns_folding_runs_at_its_bound_with_two_fifos():
+    graph = cnv()
+    foldings = choose_foldings(graph, 32768, CNV_FINN_FOLDING, 380)
+    folded = insert_width_converters(graph, foldings)
+    assert run(folded).interval > 60_000  # two dense layers of PE 1 wait for each other
+    design = size_fifos(folded)
+    assert run(design).interval == design.bound == 32768
+    assert depths(design) == [64, 64]
+
+
+def test_no_depth_can_be_halved():
+    graph = cnv()
+    folded = insert_width_converters(graph, choose_foldings(graph, 32768, CNV_FINN_FOLDING, 380))
+    names = [stage.name for stage in folded.stages]
+    for place in (names.index("mvu_6"), names.index("mvu_7")):
+        trial = [64 if name in ("mvu_6", "mvu_7") else 0 for name in names]
+        trial[place] = 32
+        assert run(insert_fifos(folded, trial)).interval > 32768
+
+
+def test_every_depth_that_is_chosen_reaches_the_bound():
+    graph = small_cnn()
+    for cycles in (600, 700, 5000):
+        folded = insert_width_converters(graph, choose_foldings(graph, cycles, {}, 380))
+        design = size_fifos(folded)
+        assert run(design).interval == design.bound == folded.bound
