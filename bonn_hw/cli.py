@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 import bonn_hw
-from bonn_hw.errors import ToolMissing, UserError
+from bonn_hw.errors import UserError
 
 # Heavy imports (torch, onnx) stand in the commands, so that help and errors are immediate.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code (0 good, 1 mismatches, 2 user error, 130 interrupted)."""
+    """Run a command.
+
+    Returns the exit code: 0 good, 1 mismatches found, 2 user error, 130 interrupted.
+    """
     options = _parser().parse_args(arguments)
     notes = Console(stderr=True, highlight=False)
     command: Callable[[argparse.Namespace, Console], int] = options.command

@@ -5,8 +5,9 @@
 class UserError(Exception):
     """One message that names the thing, the value, the rule and the remedy.
 
-    Every error that comes from what a user gave (a file, a flag, a missing tool) is raised as this type
-    or a subclass, before anything is written. Other exceptions are bugs and keep their traceback.
+    Every error that comes from what a user gave (a file, a flag, a missing tool) is raised as this
+    type or a subclass, before anything is written. Other exceptions are bugs and keep their
+    traceback.
     """
 
 

@@ -194,9 +194,7 @@ def show(facts: dict[str, Any], console: Console) -> None:
     rates = [clock * 1e6 / cycles if cycles else None for cycles in intervals]
     summary.add_row("frames/s at the clock", *(_figure(rate) for rate in rates))
     for name, figures in facts["resources"].items():
-        summary.add_row(
-            f"{name} (of {figures['available']:g})", _figure(figures["predicted"]), "–"
-        )
+        summary.add_row(f"{name} (of {figures['available']:g})", _figure(figures["predicted"]), "–")
     layers = Table(title="layers")
     for heading in ("name", "kernel", "PE", "SIMD", "cycles predicted", "simulated", "layer"):
         layers.add_column(heading, justify="right" if heading[:1] in "PScs" else "left")
@@ -218,7 +216,9 @@ def show(facts: dict[str, Any], console: Console) -> None:
 
 
 def _comparison(facts: dict[str, Any]) -> Table:
-    stalled = f", random stalls (seed {facts['stall_seed']})" if facts["stall_seed"] is not None else ""
+    stalled = (
+        f", random stalls (seed {facts['stall_seed']})" if facts["stall_seed"] is not None else ""
+    )
     table = Table(title=f"{facts['frames']} frames{stalled}: {facts['mismatches']} mismatches")
     table.add_column("stage")
     table.add_column("accuracy", justify="right")

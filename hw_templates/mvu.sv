@@ -202,29 +202,32 @@ module mvu #(
     if (ce && last_q) level_q <= levels[level_address_q];
   end
 
-  for (genvar pe = 0; pe < PE; pe++) begin : gen_pe
-    logic [SIMD-1:0] weight;
-    logic [LEVEL_BITS-1:0] level;
-    logic [ACC_BITS-1:0] sum, sum_q;
-    assign weight = weight_q[pe*SIMD+:SIMD];
-    assign level = level_q[pe*LEVEL_BITS+:LEVEL_BITS];
-
-    if (IN_KIND == 0) begin : gen_popcount
-      assign sum = ACC_BITS'($countones(~(weight ^ beat_q)));
-    end else begin : gen_sum
-      always_comb begin
-        sum = '0;
-        for (int lane = 0; lane < SIMD; lane++) begin
-          logic [ACC_BITS-1:0] value;
-          if (IN_KIND == 2) value = ACC_BITS'($signed(beat_q[lane*IN_BITS+:IN_BITS]));
-          else value = ACC_BITS'(beat_q[lane*IN_BITS+:IN_BITS]);
-          sum = weight[lane] ? sum + value : sum - value;
-        end
+  // The sum of one beat for one neuron.
+  function automatic logic [ACC_BITS-1:0] product(input logic [SIMD-1:0] weight,
+                                                  input logic [SIMD*IN_BITS-1:0] inputs);
+    logic [ACC_BITS-1:0] value;
+    product = '0;
+    if (IN_KIND == 0) begin
+      product = ACC_BITS'($countones(~(weight ^ inputs[SIMD-1:0])));
+    end else begin
+      for (int lane = 0; lane < SIMD; lane++) begin
+        if (IN_KIND == 2) value = ACC_BITS'($signed(inputs[lane*IN_BITS+:IN_BITS]));
+        else value = ACC_BITS'(inputs[lane*IN_BITS+:IN_BITS]);
+        product = weight[lane] ? product + value : product - value;
       end
     end
+  endfunction
 
+  for (genvar pe = 0; pe < PE; pe++) begin : gen_pe
+    logic [LEVEL_BITS-1:0] level;
+    logic [ACC_BITS-1:0] sum_q;
+    assign level = level_q[pe*LEVEL_BITS+:LEVEL_BITS];
+
+    // Computed under the enable: a simulator then skips the sums of idle cycles.
     always_ff @(posedge clk) begin
-      if (ce && active_q) sum_q <= first_q ? sum : sum_q + sum;
+      if (ce && active_q) begin
+        sum_q <= (first_q ? '0 : sum_q) + product(weight_q[pe*SIMD+:SIMD], beat_q);
+      end
     end
 
     if (HAS_THRESHOLDS) begin : gen_threshold

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""FoldedDesign to RtlProject, and RtlProject to a folder."""

@@ -56,7 +56,7 @@ def _top(design: FoldedDesign, instances: dict[str, Instance]) -> str:
         "  output wire m_axis_tvalid,",
         "  input  wire m_axis_tready",
         ");",
-        f"  // Per stage, from bit 3i: takes a beat, steps, gives a beat. For simulation only.",
+        "  // Per stage, from bit 3i: takes a beat, steps, gives a beat. For simulation only.",
         f"  wire [{3 * len(design.stages) - 1}:0] probe /* verilator public_flat_rd */;",
     ]
     for stream in design.streams:

@@ -99,5 +99,7 @@ class TensorType:
         return self.size == other.size and self.element == other.element
 
     def __str__(self) -> str:
-        element = "bipolar" if self.element.bipolar else f"[{self.element.low}, {self.element.high}]"
+        element = (
+            "bipolar" if self.element.bipolar else f"[{self.element.low}, {self.element.high}]"
+        )
         return f"{'x'.join(map(str, self.shape))} {element}"

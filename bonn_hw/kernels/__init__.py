@@ -11,9 +11,11 @@ def kernels() -> dict[str, type[Kernel]]:
     """Return all kernel classes by stem."""
     for module in iter_modules(__path__):
         import_module(f"{__name__}.{module.name}")
-    return {kind.stem: kind for kind in _leaves(Kernel)}
-
-
-def _leaves(kind: type[Kernel]) -> list[type[Kernel]]:
-    below = kind.__subclasses__()
-    return [leaf for sub in below for leaf in _leaves(sub)] if below else [kind]
+    found: dict[str, type[Kernel]] = {}
+    unseen = Kernel.__subclasses__()
+    while unseen:
+        kind = unseen.pop()
+        unseen += kind.__subclasses__()
+        if hasattr(kind, "stem"):
+            found[kind.stem] = kind
+    return dict(sorted(found.items()))

@@ -120,9 +120,7 @@ class Mvu(Kernel):
         weights = self._transposed
         vectors = frames[0].reshape(-1, weights.shape[0]).astype(weights.dtype)
         sums = (vectors @ weights).reshape(-1, *self.outputs[0].shape)
-        index = np.add.outer(
-            np.array(self.rows) * (self.columns[-1] + 1), np.array(self.columns)
-        )
+        index = np.add.outer(np.array(self.rows) * (self.columns[-1] + 1), np.array(self.columns))
         levels = self.levels[index] if self.classes > 1 else self.levels[0]
         if self.offsets is None:
             # Beyond the range of sums a threshold means never or always; clipped it is exact.
@@ -188,9 +186,7 @@ class Mvu(Kernel):
             levels = self.thresholds
             if self.element.bipolar:
                 levels = -((-levels - wide) // 2)  # 2 p - MW >= t  <=>  p >= ceil((t + MW) / 2)
-            return self._accumulator, np.clip(
-                levels, self._accumulator.low, self._accumulator.high
-            )
+            return self._accumulator, np.clip(levels, self._accumulator.low, self._accumulator.high)
         assert self.offsets is not None
         levels = self.offsets - (wide if self.element.bipolar else 0)
         bits = self._output_element.bits

@@ -16,7 +16,7 @@ from bonn_hw.kernels.kernel import Lanewise, Resources, Schedule
 
 @dataclass(frozen=True, eq=False)
 class Pad(Lanewise):
-    """Frames ``(H, W, C)`` with ``pads`` (top, left, bottom, right) pixels of ``value`` round them."""
+    """Frames ``(H, W, C)`` and ``pads`` (top, left, bottom, right) of ``value`` round them."""
 
     stem: ClassVar[str] = "pad"
 

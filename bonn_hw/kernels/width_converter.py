@@ -49,7 +49,7 @@ class WidthConverter(Kernel):
         return self.input.size // min(folding.pe, folding.simd)
 
     def schedule(self, folding: Folding) -> Schedule:
-        """A step per narrow beat; the wide side moves with the last (up) or first (down) of them."""
+        """A step per narrow beat; the wide side moves with the last (up) or the first (down)."""
         steps = np.arange(self.cycles(folding), dtype=np.int64)
         ratio = max(folding.pe, folding.simd) // min(folding.pe, folding.simd)
         if folding.pe > folding.simd:

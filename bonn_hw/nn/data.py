@@ -113,7 +113,12 @@ def load(name: str, split: str, root: str | Path | None = None) -> Dataset:
 
 def normalise(images: np.ndarray) -> np.ndarray:
     """Map [0, 1] to the 8-bit input grid: pixel p of 0..255 becomes (p - 128) / 128, exactly."""
-    return ((np.rint(images * np.float32(255)) - 128) / 128).astype(np.float32)
+    levels = images * np.float32(255)
+    # In place: the training splits are hundreds of megabytes.
+    np.rint(levels, out=levels)
+    levels -= 128
+    levels /= 128
+    return levels
 
 
 def pad32(images: np.ndarray) -> np.ndarray:

@@ -139,7 +139,11 @@ class Experiment:
             rows = {k: getattr(self, f) for (t, k), (f, *_) in _KEYS.items() if t == table}
             rows |= self.options if table == "network" else {}
             # JSON's texts, numbers and lists of them are TOML's.
-            lines += [f"{k} = {json.dumps(_plain(v))}" for k, v in rows.items() if v is not None]
+            lines += [
+                f"{k} = {json.dumps(_plain(v), ensure_ascii=False)}"
+                for k, v in rows.items()
+                if v is not None
+            ]
             lines.append("")
         return "\n".join(lines)
 

@@ -7,6 +7,7 @@ The mirrors compress the same four files differently, so the checksums are of wh
 import argparse
 import gzip
 import hashlib
+import http.client
 import os
 import shutil
 import subprocess
@@ -107,8 +108,8 @@ def _download(mirror: str, folder: Path) -> None:
         try:
             with urllib.request.urlopen(f"{mirror}/{file}", timeout=TIMEOUT_S) as answer:
                 content = answer.read()
-        except (OSError, ValueError) as error:
-            # Both urllib's errors and a broken connection are OSErrors.
+        except (OSError, http.client.HTTPException) as error:
+            # urllib's own errors are OSErrors.
             raise _Failed(f"{file}: {getattr(error, 'reason', error)}") from error
         (folder / file).write_bytes(content)
 

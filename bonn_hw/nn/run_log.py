@@ -48,6 +48,7 @@ class RunLog(lightning.Callback):
         self.progress = progress
         self.bar: tqdm | None = None
         self.started = time.monotonic()
+        self.finished = 0
 
     def admit(self, resume: bool) -> None:
         """Refuse to overwrite another run, or to resume what is not this experiment's."""
@@ -67,7 +68,10 @@ class RunLog(lightning.Callback):
                 f"{self.out}: already holds a run; go on with it by --resume, or name "
                 "another folder"
             )
-        if Experiment.read(held) != self.experiment or self._held_limit() != self.limit:
+        if (
+            Experiment.read(held).toml() != self.experiment.toml()
+            or self._held_limit() != self.limit
+        ):
             raise UserError(
                 f"{self.out}: its run is of another experiment than the one given "
                 f"({EXPERIMENT} and {METRICS} say which); resume with that one, or name "
@@ -78,7 +82,7 @@ class RunLog(lightning.Callback):
         """Write what was asked for."""
         write_atomically(self.out / EXPERIMENT, self.experiment.toml().encode())
         if not (self.out / METRICS).exists():
-            self._write_metrics([])
+            self.write_figures([])
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule):
         """Start a bar for the epoch."""
@@ -99,6 +103,8 @@ class RunLog(lightning.Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule):
         """Save the epoch: first the checkpoint, which also holds the history, then the figures."""
         self._close_bar()
+        last = module.history[-1]
+        last["seconds"] = round(time.monotonic() - self.started, 3)
         temporary = self.out / f".{CHECKPOINT}.{os.getpid()}"
         try:
             trainer.save_checkpoint(temporary)
@@ -110,17 +116,20 @@ class RunLog(lightning.Callback):
             ) from error
         finally:
             temporary.unlink(missing_ok=True)
-        self._write_metrics(module.history)
-        self._write_row(module.history[-1])
-        last = module.history[-1]
+        self.finished = len(module.history)
+        self.write_figures(module.history)
         if self.progress:
             print(
                 f"epoch {last['epoch']}/{trainer.max_epochs}  loss {last['loss']:.4f}  "
                 f"train {last['train_accuracy']:.2%}  test {last['test_accuracy']:.2%}  "
-                f"{time.monotonic() - self.started:.1f} s",
+                f"{last['seconds']:.1f} s",
                 file=sys.stderr,
                 flush=True,
             )
+
+    def on_load_checkpoint(self, trainer, module, checkpoint: dict) -> None:
+        """Take the count of finished epochs up again."""
+        self.finished = len(checkpoint["history"])
 
     def on_exception(self, trainer, module, exception) -> None:
         """Leave a clean line."""
@@ -130,27 +139,23 @@ class RunLog(lightning.Callback):
         if self.bar is not None:
             self.bar.close()
 
-    def _write_metrics(self, history: list[dict]) -> None:
-        """Write figures that a repetition reproduces: no times, no paths."""
+    def write_figures(self, history: list[dict]) -> None:
+        """Write the history; metrics.json without times, so that a repetition gives its bytes."""
+        epochs = [{k: v for k, v in row.items() if k != "seconds"} for row in history]
         metrics = {
             "experiment": {k: v for k, v in asdict(self.experiment).items() if k != "root"},
             "limit": self.limit,
-            "accuracy": history[-1]["test_accuracy"] if history else None,
-            "epochs": history,
+            "accuracy": epochs[-1]["test_accuracy"] if epochs else None,
+            "epochs": epochs,
             "versions": {p: version(p) for p in ("torch", "brevitas", "lightning")},
         }
         write_atomically(self.out / METRICS, (json.dumps(metrics, indent=2) + "\n").encode())
-
-    def _write_row(self, epoch: dict) -> None:
-        row = {**epoch, "seconds": round(time.monotonic() - self.started, 3)}
-        table = self.out / TABLE
-        old = table.read_text() if table.exists() else ""
         text = io.StringIO()
-        writer = csv.DictWriter(text, row, lineterminator="\n")
-        if not old:
-            writer.writeheader()
-        writer.writerow(row)
-        write_atomically(table, (old + text.getvalue()).encode())
+        columns = ("epoch", "loss", "train_accuracy", "test_accuracy", "seconds")
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+        write_atomically(self.out / TABLE, text.getvalue().encode())
 
     def _held_limit(self) -> int | None:
         with contextlib.suppress(OSError, ValueError, AttributeError):

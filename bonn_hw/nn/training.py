@@ -101,8 +101,8 @@ class Training(lightning.LightningModule):
         if not torch.isfinite(loss):
             raise UserError(
                 f"training: the loss is {loss.item()} in epoch {self.current_epoch + 1}, step "
-                f"{index + 1}; it must be finite: train again with a lower lr than "
-                f"{self.experiment.lr}"
+                f"{index + 1}; it must be finite: train again, into a new folder, with a "
+                f"lower lr than {self.experiment.lr}"
             )
         hits = (logits.argmax(1) == labels).sum()
         self._sums += torch.tensor([loss.item() * len(labels), hits.item(), len(labels)])
@@ -209,9 +209,11 @@ def train(
         except SystemExit as stop:
             # Lightning turns Ctrl-C into an exit of its own.
             raise Interrupted(
-                f"{out}: interrupted after {len(module.history)} of {experiment.epochs} epochs; "
+                f"{out}: interrupted after {log.finished} of {experiment.epochs} epochs; "
                 f"go on with `bonn-hw train FLOW.toml --out {out} --resume`"
             ) from stop
+    # Again, in case an earlier process was stopped between its last checkpoint and its figures.
+    log.write_figures(module.history)
     return Checkpoint.load(out)
 
 

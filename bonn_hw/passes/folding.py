@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 
 from bonn_hw.errors import UserError
 from bonn_hw.ir.design import Folding
@@ -77,7 +77,7 @@ def choose_foldings(
     def cost(resources: Resources) -> float:
         return resources.lut + lut_per_bram36 * resources.bram36
 
-    @lru_cache(maxsize=None)
+    @cache
     def conversion(kind: TensorType, given: int, wanted: int) -> float:
         steps = conversions(kind, given, wanted)
         if steps is None:

@@ -33,10 +33,11 @@ def read_foldings(path: Path) -> dict[str, Folding]:
     for name, entry in document.items():
         if not isinstance(entry, dict) or not {"SIMD"} <= entry.keys() <= {"PE", "SIMD"}:
             raise UserError(f"folding file {path}: {name} has {entry!r}: {form}")
-        values = (entry.get("PE", entry["SIMD"]), entry["SIMD"])
-        if not all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in values):
+        simd = entry["SIMD"]
+        pe = entry.get("PE", simd)
+        if not all(type(value) is int and value > 0 for value in (pe, simd)):  # bool is no int here
             raise UserError(
                 f"folding file {path}: {name} has {entry!r}: PE and SIMD are positive integers"
             )
-        foldings[name] = Folding(*values)
+        foldings[name] = Folding(pe, simd)
     return foldings

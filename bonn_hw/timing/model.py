@@ -68,9 +68,7 @@ class _Plan(ctypes.Structure):
     )
 
 
-def run_schedules(
-    schedules: Sequence[Schedule], frames: int, names: Sequence[str] = ()
-) -> Timing:
+def run_schedules(schedules: Sequence[Schedule], frames: int, names: Sequence[str] = ()) -> Timing:
     """Run a chain of stages for ``frames`` frames.
 
     Raises

@@ -3,7 +3,6 @@ import re
 import subprocess
 
 import pytest
-from networks import small_cnn
 
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
@@ -11,6 +10,7 @@ from bonn_hw.passes.fifo_sizing import size_fifos
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.sim import locate
+from networks import small_cnn
 
 
 @pytest.fixture(scope="module")

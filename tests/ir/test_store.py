@@ -2,7 +2,6 @@
 import json
 
 import pytest
-from networks import small_cnn
 
 from bonn_hw.ir import store
 from bonn_hw.ir.design import FoldedDesign
@@ -10,6 +9,7 @@ from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.kernels import kernels
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
+from networks import small_cnn
 
 
 def test_graph_and_design_come_back_as_they_were(tmp_path):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import pytest
-from bench import prove
 
+from bench import prove
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.fifo import Fifo

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import numpy as np
 import pytest
-from bench import prove
 
+from bench import prove
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element
 from bonn_hw.kernels.mvu import Mvu

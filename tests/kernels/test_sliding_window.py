@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import numpy as np
 import pytest
-from bench import prove
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench import prove
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.sliding_window import SlidingWindow

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import numpy as np
 import pytest
-from bench import prove
 
+from bench import prove
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.tensor import Element, TensorType
 from bonn_hw.kernels.threshold import Threshold
@@ -23,5 +23,7 @@ def test_rtl(element, lanes, tmp_path):
 
 
 def test_a_tie_is_plus_one():
-    kernel = Threshold(TensorType((1, 1, 2), Element(-4, 3)), np.array([1, 1]), np.array([0, 1]) > 0)
+    kernel = Threshold(
+        TensorType((1, 1, 2), Element(-4, 3)), np.array([1, 1]), np.array([0, 1]) > 0
+    )
     assert kernel.reference(np.array([[[[1, 1]]]]))[0].ravel().tolist() == [1, -1]

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-from networks import CNV_FINN_FOLDING, cnv, small_cnn
-
 from bonn_hw.passes.fifo_sizing import insert_fifos, size_fifos
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.timing.model import run
+from networks import CNV_FINN_FOLDING, cnv, small_cnn
 
 
 def depths(design):

@@ -2,13 +2,13 @@
 import itertools
 
 import pytest
-from networks import CNV_FINN_FOLDING, Chain, cnv, small_cnn
 
 from bonn_hw.errors import UserError
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.tensor import BIPOLAR, TensorType
 from bonn_hw.passes.folding import check_pins, choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
+from networks import CNV_FINN_FOLDING, Chain, cnv, small_cnn
 
 
 def predicted_cost(design, lut_per_bram36=380):

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-from networks import small_cnn
-
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.tensor import BIPOLAR, TensorType
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import conversions, insert_width_converters
+from networks import small_cnn
 
 FRAME = TensorType((2, 3, 4), BIPOLAR)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The bench of every kernel: its RTL alone, in Verilator, against its reference and its promises."""
+"""The bench of every kernel: its RTL alone against its reference and its promises."""
 
 from __future__ import annotations
 
@@ -54,9 +54,7 @@ def simulate_design(
     project = emit(design)
     write(project, folder)
     beats = pack(frames, project.source.lanes, project.source.element)
-    run = simulate(
-        project, beats, len(frames), folder=folder, stall=stall, timeout_cycles=100_000
-    )
+    run = simulate(project, beats, len(frames), folder=folder, stall=stall, timeout_cycles=100_000)
     kind = design.graph.tensors[design.graph.output]
     outputs = unpack(run.outputs, project.sink.lanes, project.sink.element)
     return Outcome(run, outputs.reshape(-1, *kind.shape))

@@ -3,11 +3,10 @@
 
 import numpy as np
 import pytest
-from bench import random_values, simulate_design
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from networks import Chain, small_cnn
 
+from bench import random_values, simulate_design
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.fifo import Fifo
@@ -15,6 +14,7 @@ from bonn_hw.kernels.kernel import Schedule
 from bonn_hw.passes.fifo_sizing import insert_fifos, size_fifos
 from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.timing.model import Deadlock, run, run_schedules
+from networks import Chain, small_cnn
 
 
 @st.composite
@@ -78,9 +78,7 @@ def test_a_deadlock_is_found_and_told():
     queue = Fifo(TensorType((1, 1, 3), BIPOLAR), 4).schedule(Folding(1, 1))
     with pytest.raises(Deadlock) as error:
         run_schedules([queue, stuck], 2, ["queue", "stuck"])
-    assert str(error.value) == (
-        "no stage moves after cycle 7; input beats taken: queue 6, stuck 2"
-    )
+    assert str(error.value) == ("no stage moves after cycle 7; input beats taken: queue 6, stuck 2")
 
 
 def test_the_first_beat_counts_from_reset():

@@ -1,0 +1,46 @@
+# Two commands do everything: `make demo` and `make test`. Both make the environment first.
+PYTHON ?= python3
+BIN := .venv/bin
+# A CPU build of torch; with a GPU: make setup TORCH_SOURCE=
+TORCH ?= torch==2.13.0
+TORCH_SOURCE ?= --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 20
+DEMO := build/demo
+
+.PHONY: setup demo test lint bench data clean
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml
+	@echo "== environment in .venv (about 2 GB; minutes on a slow line)"
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH_SOURCE) '$(TORCH)'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
+	touch $@
+
+# A small padded 1-bit CNN, from training to the simulated accelerator, on images that ship with
+# scikit-learn.
+demo: setup
+	rm -rf $(DEMO)
+	$(BIN)/bonn-hw train flows/digits.toml --out $(DEMO)/run
+	$(BIN)/bonn-hw export $(DEMO)/run --out $(DEMO)/digits.onnx
+	$(BIN)/bonn-hw compile $(DEMO)/digits.onnx --board pynq-z2 --fps 50000 --checkpoint $(DEMO)/run --out $(DEMO)/accelerator
+	$(BIN)/bonn-hw simulate $(DEMO)/accelerator --dataset digits --checkpoint $(DEMO)/run --json $(DEMO)/sim.json
+
+# Fashion-MNIST, where it is not there yet.
+data: setup
+	$(BIN)/python -m bonn_hw.nn.data fetch fashion-mnist
+
+test: setup lint data
+	$(BIN)/pytest -n 2
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+# Timings, side by side in one run; the tables are kept in docs/.
+bench: setup
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf build

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import hashlib
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
+pytest.importorskip("brevitas")
+
+import onnx  # noqa: E402
+from qonnx.core.modelwrapper import ModelWrapper  # noqa: E402
+from qonnx.core.onnx_exec import execute_onnx  # noqa: E402
+
+from bonn_hw.errors import UserError  # noqa: E402
+from bonn_hw.nn import export as exporting  # noqa: E402
+from bonn_hw.nn.checkpoint import Checkpoint  # noqa: E402
+from bonn_hw.nn.export import export  # noqa: E402
+from bonn_hw.nn.networks import build  # noqa: E402
+
+NETWORKS = {
+    "tfc": {"hidden": 6, "height": 5, "width": 4},
+    "cnv": {"in_channels": 3, "convs": [4, 5, 6], "hidden": [7], "size": 14},
+    "cnv_padded": {"in_channels": 1, "convs": [4, 5, 6], "hidden": [7], "size": 8, "classes": 3},
+    "digits": {},
+}
+
+
+def random_network(name, seed=0):
+    """A network with batch norms as training leaves them, gamma of both signs."""
+    torch.manual_seed(seed)
+    network = build(name, **NETWORKS[name])
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 4)
+            module.running_var.uniform_(1, 50)
+            module.weight.data.normal_()
+            module.bias.data.normal_(0, 0.5)
+    return network.eval()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_qonnx_answers_like_pytorch(name, tmp_path):
+    network = random_network(name)
+    result = export(network, tmp_path / "new/folder/model.onnx")
+    assert result.ties == ()
+    assert result.sha256 == hashlib.sha256(result.path.read_bytes()).hexdigest()
+    checkpoint = Checkpoint(network)
+    model = ModelWrapper(str(result.path))
+    levels = np.random.default_rng(5).integers(-128, 128, (6, *network.input_shape))
+    for image in (levels / 128).astype(np.float32)[:, None]:
+        context = execute_onnx(model, {"global_in": image}, return_full_exec_context=True)
+        assert np.array_equal(context["head_out0"], checkpoint.accumulators(image))
+        assert context["global_out"].argmax() == checkpoint.predict(image).argmax()
+
+
+def test_graph_has_shapes_and_the_layers_names(tmp_path):
+    model = ModelWrapper(str(export(random_network("digits"), tmp_path / "m.onnx").path))
+    assert [node.name for node in model.graph.node if "weights" not in node.name] == [
+        *("input", "conv0", "conv0_norm", "conv0_sign"),
+        *("conv1", "conv1_norm", "conv1_sign", "conv1_pool", "flatten"),
+        *("fc0", "fc0_norm", "fc0_sign", "head", "scale"),
+    ]
+    assert model.get_tensor_shape("global_in") == [1, 1, 8, 8]
+    assert all(model.get_tensor_shape(o) for node in model.graph.node for o in node.output)
+    weights = model.get_initializer("conv1_weights_param0")
+    assert np.array_equal(np.unique(weights), [-1, 1])
+
+
+def test_same_weights_same_bytes_without_paths(tmp_path):
+    first = export(random_network("tfc"), tmp_path / "first.onnx")
+    second = export(random_network("tfc"), tmp_path / "elsewhere/second.onnx")
+    assert first.path.read_bytes() == second.path.read_bytes()
+    assert export(random_network("tfc", seed=1), tmp_path / "other.onnx").sha256 != first.sha256
+    proto = onnx.load(first.path)
+    facts = {p.key: p.value for p in proto.metadata_props}
+    assert facts["checkpoint_sha256"] == Checkpoint(random_network("tfc")).digest()
+    assert proto.producer_name == "bonn_hw"
+    content = first.path.read_bytes()
+    assert b"/site-packages" not in content and str(tmp_path).encode() not in content
+
+
+def test_export_leaves_the_network_as_it_was(tmp_path):
+    network = random_network("tfc")
+    image = np.zeros((1, *network.input_shape), np.float32)
+    before = Checkpoint(network).predict(image)
+    export(network, tmp_path / "m.onnx")
+    assert np.array_equal(Checkpoint(network).predict(image), before)
+
+
+def test_difference_is_found_and_named(tmp_path):
+    network = random_network("cnv")
+    model = ModelWrapper(str(export(network, tmp_path / "m.onnx").path))
+    weights = model.get_initializer("conv1_weights_param0").copy()
+    weights[0, 0] *= -1
+    model.set_initializer("conv1_weights_param0", weights)
+    images = exporting._grid_images(network, 4)
+    with pytest.raises(RuntimeError, match="conv1: qonnx and PyTorch differ"):
+        exporting.compare(model, Checkpoint(network), images)
+
+
+def test_tie_is_named_and_is_no_failure(tmp_path):
+    network = random_network("cnv")
+    model = ModelWrapper(str(export(network, tmp_path / "m.onnx").path))
+    bias = model.get_initializer("conv1_norm_param1")
+    model.set_initializer("conv1_norm_param1", -bias - 10)
+    images = exporting._grid_images(network, 4)
+    assert exporting.compare(model, Checkpoint(network), images) == ("conv1",)
+
+
+def test_wrong_calls(tmp_path):
+    with pytest.raises(UserError) as error:
+        export(random_network("tfc"), tmp_path / "m.onnx", (1, 3, 5, 4))
+    assert str(error.value) == (
+        "input_shape: must be the network's own, (1, 1, 5, 4), not (1, 3, 5, 4); leave it out"
+    )
+    with pytest.raises(UserError, match="no such run folder; train first with"):
+        export(tmp_path / "none", tmp_path / "m.onnx")
+    assert list(tmp_path.iterdir()) == []

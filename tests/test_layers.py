@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Imports go downwards only, and heavy packages stay where they belong."""
+
+import ast
+from pathlib import Path
+
+import bonn_hw
+
+ROOT = Path(bonn_hw.__file__).parent
+# A package may import those of its own rank and below; nn stands beside the frontend.
+RANK = {
+    "ir": 0,
+    "kernels": 1,
+    "frontend": 2,
+    "timing": 2,
+    "nn": 2,
+    "passes": 3,
+    "emit": 4,
+    "boards": 4,
+    "sim": 5,
+    "report": 6,
+    "pipeline": 7,
+    "cli": 8,
+}
+FREE = {"errors", "artifacts"}
+ONLY_IN = {
+    "torch": "nn",
+    "brevitas": "nn",
+    "lightning": "nn",
+    "sklearn": "nn",
+    "onnx": ("frontend", "nn"),  # nn.export writes the file
+    "qonnx": ("frontend", "nn"),
+}
+
+
+def imports(path):
+    """Every imported module of a file, and whether the import runs when the file is loaded."""
+    tree = ast.parse(path.read_text())
+    typing_only = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def package(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def test_imports_go_downwards():
+    for path in ROOT.rglob("*.py"):
+        here = package(path)
+        for module in imports(path):
+            parts = module.split(".")
+            if parts[0] != "bonn_hw" or len(parts) < 2 or parts[1] == here:
+                continue
+            there = parts[1]
+            if here in FREE or here == "__init__":
+                assert there in FREE, (path, module)
+            elif there in RANK:
+                above = RANK[there] >= RANK[here]
+                lazily = (here, there) in {("pipeline", "nn"), ("cli", "nn")}
+                assert not above or lazily, (path, module)
+
+
+def test_heavy_packages_stay_where_they_belong():
+    for path in ROOT.rglob("*.py"):
+        for module in imports(path):
+            homes = ONLY_IN.get(module.split(".")[0], package(path))
+            assert package(path) in (homes if isinstance(homes, tuple) else (homes,)), (
+                path,
+                module,
+            )
