@@ -84,7 +84,7 @@ def folders(name: str, root: str | Path | None = None) -> list[Path]:
     bases = [Path(os.environ["BONN_HW_DATA"])] if os.environ.get("BONN_HW_DATA") else []
     places = [base / spelling for base in bases for spelling in (name, name.replace("-", "_"))]
     places += [Path(folder) for folder in DEBIAN_FOLDERS.get(name, ())]
-    return [*places, cache_folder() / name]
+    return list(dict.fromkeys([*places, cache_folder() / name]))
 
 
 def load(name: str, split: str, root: str | Path | None = None) -> Dataset:

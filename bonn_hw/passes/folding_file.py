@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from bonn_hw.errors import UserError
 from bonn_hw.ir.design import Folding
@@ -33,8 +34,8 @@ def read_foldings(path: Path) -> dict[str, Folding]:
     for name, entry in document.items():
         if not isinstance(entry, dict) or not {"SIMD"} <= entry.keys() <= {"PE", "SIMD"}:
             raise UserError(f"folding file {path}: {name} has {entry!r}: {form}")
-        simd = entry["SIMD"]
-        pe = entry.get("PE", simd)
+        simd: Any = entry["SIMD"]
+        pe: Any = entry.get("PE", simd)
         if not all(type(value) is int and value > 0 for value in (pe, simd)):  # bool is no int here
             raise UserError(
                 f"folding file {path}: {name} has {entry!r}: PE and SIMD are positive integers"
