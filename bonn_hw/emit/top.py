@@ -6,7 +6,7 @@ from __future__ import annotations
 from bonn_hw.ir.design import FoldedDesign, Stage, Stream
 from bonn_hw.ir.rtl import Instance, Port, RtlProject
 
-TOP = "bonn_top"
+TOP = "top"
 
 
 def emit(design: FoldedDesign) -> RtlProject:

@@ -37,7 +37,7 @@ DEBIAN_PACKAGE = "dataset-fashion-mnist"
 TIMEOUT_S = 20
 
 
-class _Failed(Exception):  # noqa: N818 - an outcome, not a fault
+class _Failed(Exception):
     """One source did not deliver; the next is tried."""
 
 

@@ -24,7 +24,7 @@ class Block(nn.Module):
     The pool stands after the sign, where it is an OR of bits; before it, it would compare integers.
     """
 
-    def __init__(self, matrix: nn.Module, norm: nn.Module, pool: bool = False):  # noqa: D107
+    def __init__(self, matrix: nn.Module, norm: nn.Module, pool: bool = False):
         super().__init__()
         self.matrix = matrix
         self.norm = norm
@@ -68,7 +68,7 @@ class Network(nn.Module):
         Inputs and outputs of the head.
     """
 
-    def __init__(  # noqa: D107
+    def __init__(
         self,
         input_shape: tuple[int, int, int],
         input_quant: type,

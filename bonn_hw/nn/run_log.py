@@ -41,7 +41,7 @@ class RunLog(lightning.Callback):
         Whether anything is shown.
     """
 
-    def __init__(self, out: Path, experiment: Experiment, limit: int | None, progress: bool):  # noqa: D107
+    def __init__(self, out: Path, experiment: Experiment, limit: int | None, progress: bool):
         self.out = out
         self.experiment = experiment
         self.limit = limit

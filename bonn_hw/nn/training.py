@@ -33,7 +33,7 @@ with warnings.catch_warnings():
     import lightning.pytorch as lightning
 
 
-class Interrupted(UserError):  # noqa: N818 - as the family in errors.py
+class Interrupted(UserError):
     """Ctrl-C ended a training; the run folder holds the last finished epoch."""
 
 
@@ -48,7 +48,7 @@ def objective(network: Network, logits: Tensor, labels: Tensor) -> Tensor:
 class Training(lightning.LightningModule):
     """The steps of one experiment."""
 
-    def __init__(self, experiment: Experiment, network: Network, train: Dataset, test: Dataset):  # noqa: D107
+    def __init__(self, experiment: Experiment, network: Network, train: Dataset, test: Dataset):
         super().__init__()
         self.experiment = experiment
         self.network = network

