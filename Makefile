@@ -28,7 +28,7 @@ demo: setup
 
 # Fashion-MNIST, where it is not there yet.
 data: setup
-	$(BIN)/python -m bonn_hw.nn.data fetch fashion-mnist
+	$(BIN)/python -m bonn_hw.nn.fetch fashion-mnist
 
 test: setup lint data
 	$(BIN)/pytest -n 2

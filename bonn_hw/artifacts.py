@@ -12,6 +12,9 @@ from pathlib import Path
 
 from bonn_hw.errors import UserError
 
+UNWRITABLE = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
+)
 MARK = "report.json"  # what shows that a folder is a build of ours and may be replaced
 
 
@@ -21,7 +24,7 @@ def writing(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM):
+        if error.errno not in UNWRITABLE:
             raise
         raise UserError(
             f"cannot write {target}: {error.strerror}; what was there before is unchanged: make "

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 import bonn_hw
-from bonn_hw.errors import UserError
+from bonn_hw.errors import Hang, UserError
 
 # Heavy imports (torch, onnx) stand in the commands, so that help and errors are immediate.
 
@@ -24,7 +23,8 @@ from bonn_hw.errors import UserError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
-    Returns the exit code: 0 good, 1 mismatches found, 2 user error, 130 interrupted.
+    Returns the exit code: 0 good, 1 mismatches found, 2 user error, 3 the RTL hangs (a bug of
+    ours), 130 interrupted.
     """
     options = _parser().parse_args(arguments)
     notes = Console(stderr=True, highlight=False)
@@ -43,11 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        print(f"bonn-hw: the disk is full ({error.filename}): make room and rerun", file=sys.stderr)
-        return 2
+    except Hang as error:
+        print(f"bonn-hw: {error}", file=sys.stderr)
+        return 3
     except KeyboardInterrupt:
         print("bonn-hw: interrupted; a rerun starts clean", file=sys.stderr)
         return 130
@@ -62,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("experiment", type=Path, help="a .toml of flows/")
     train.add_argument("--out", type=Path, required=True, help="run folder")
     train.add_argument("--resume", action="store_true", help="go on where the run folder ends")
+    train.add_argument("--limit", type=_count, help="train with the first so many images only")
     train.set_defaults(command=_train)
 
     export = commands.add_parser("export", help="write a run as QONNX")
@@ -115,10 +114,9 @@ def _count(text: str) -> int:
 
 
 def _train(options: argparse.Namespace, notes: Console) -> int:
-    from bonn_hw.nn.experiment import Experiment
     from bonn_hw.nn.training import train
 
-    train(Experiment.load(options.experiment), options.out, resume=options.resume)
+    train(options.experiment, options.out, resume=options.resume, limit=options.limit)
     return 0
 
 
@@ -162,7 +160,9 @@ def _simulate(options: argparse.Namespace, notes: Console) -> int:
         from bonn_hw.nn.checkpoint import Checkpoint
 
         checkpoint = Checkpoint.load(options.checkpoint)
-    images, labels = _images(options, build.host.input_shape)
+    # Our own exports say how images become inputs; other models are fed images in [0, 1].
+    transform = build.facts["model"].get("transform")
+    images, labels = _images(options, build.host.input_shape, transform)
     with notes.status("") as status:
         answers = pipeline.simulate(
             build,
@@ -187,7 +187,7 @@ def _simulate(options: argparse.Namespace, notes: Console) -> int:
 
 
 def _images(
-    options: argparse.Namespace, shape: tuple[int, ...]
+    options: argparse.Namespace, shape: tuple[int, ...], transform: str | None
 ) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
     if options.inputs is not None:
         try:
@@ -200,9 +200,15 @@ def _images(
         return images[: options.count], None
     from bonn_hw.nn import data
 
-    tests = data.load(options.dataset, "test")
-    images = data.fit(tests.images, shape)
-    return images[: options.count], tests.labels[: options.count]
+    tests = data.load(options.dataset, "test").first(options.count)
+    if transform is not None:
+        tests = tests.transformed(transform)
+    if tests.images.shape[1:] != shape:
+        raise UserError(
+            f"--dataset {options.dataset}: its images are {tests.images.shape[1:]}, the model takes "
+            f"{shape}: prepare them yourself and give them with --inputs"
+        )
+    return tests.images, tests.labels
 
 
 def _report(options: argparse.Namespace, notes: Console) -> int:

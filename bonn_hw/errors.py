@@ -15,5 +15,9 @@ class ToolMissing(UserError):
     """A program or package that a step needs is not installed."""
 
 
+class Hang(Exception):
+    """The RTL stopped: the message gives the cycle, the streams and their counts. A bug of ours."""
+
+
 class Refused(UserError):
     """A model is outside the supported set; the message names the layer and the remedy."""

@@ -80,7 +80,10 @@ def compile_model(
     design = size_fifos(insert_width_converters(graph, foldings), progress)
     progress("emitting RTL")
     project = emit(design)
-    facts = report.compiled(design, timing.run(design), target, model.sha256, lowered.findings)
+    origin = {"sha256": model.sha256} | {
+        key: model.metadata[key] for key in ("dataset", "transform") if key in model.metadata
+    }
+    facts = report.compiled(design, timing.run(design), target, origin, lowered.findings)
     with artifacts.fresh_folder(out) as folder:
         shutil.copyfile(model_file, folder / "model.onnx")
         (folder / "host").mkdir()

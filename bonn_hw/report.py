@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,7 +50,7 @@ def compiled(
     design: FoldedDesign,
     timing: Timing,
     target: Target,
-    model_sha256: str,
+    model: Mapping[str, Any],
     findings: Sequence[str],
 ) -> dict[str, Any]:
     """What is known after compilation: every figure is predicted."""
@@ -59,7 +59,7 @@ def compiled(
         (stage.node.kernel.resources(stage.folding) for stage in design.stages), Resources()
     )
     return {
-        "model": {"sha256": model_sha256},
+        "model": dict(model),
         "target": {
             "board": target.board.name,
             "part": target.board.part,

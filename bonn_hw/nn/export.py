@@ -219,6 +219,7 @@ def _describe(proto: onnx.ModelProto, checkpoint: Checkpoint) -> None:
     if checkpoint.experiment is not None:
         facts["network"] = checkpoint.experiment.network
         facts["dataset"] = checkpoint.experiment.dataset
+        facts["transform"] = checkpoint.experiment.transform
     for package in ("torch", "brevitas", "qonnx"):
         facts[f"{package}_version"] = version(package)
     del proto.metadata_props[:]

@@ -8,7 +8,7 @@
 //           first_out, last_out; then, for the first `snapshots` frames, rows of beats sent so far
 //           and the probe's counts so far, taken in the cycle of the frame's last output beat
 // Standard output: lines "frame N" now and then, at the end "done CYCLES SECONDS". A hang ends with
-// exit code 3 and "hang CYCLE SENT GOT" and the probe's counts.
+// exit code 3 and "hang CYCLE MOVED SENT GOT" and the probe's counts.
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -224,7 +224,8 @@ int main(int argc, char** argv) {
     dump(2 * cycle + 1);
     if (cycle - moved >= timeout) {
       counts.drain();
-      std::printf("hang %lld %lld %lld", (long long)cycle, (long long)sent, (long long)got);
+      std::printf("hang");
+      for (const int64_t value : {cycle, moved, sent, got}) std::printf(" %lld", (long long)value);
       for (const int64_t total : counts.totals) std::printf(" %lld", (long long)total);
       std::printf("\n");
       return 3;

@@ -14,16 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.errors import UserError
+from bonn_hw.errors import Hang, UserError
 from bonn_hw.ir.rtl import RtlProject
 from bonn_hw.ir.stream import words_a_beat
 from bonn_hw.sim.build import Simulator, build
 
 SNAPSHOTS = 48  # frames of each process at whose ends the probe's counts are kept
-
-
-class Hang(Exception):
-    """The RTL stopped: the message gives the cycle, the streams and their counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -264,19 +260,17 @@ def _busy(fed: NDArray[np.bool_], counts: NDArray[np.int64]) -> tuple[int, ...]:
 
 
 def _hang_text(project: RtlProject, line: list[str], frames: int) -> str:
-    """Say what stands still, from the probe's counts."""
-    cycle, sent, got, *counts = map(int, line[1:])
+    """Say what stands still; counts beside each other show where beats are held."""
+    cycle, moved, sent, got, *counts = map(int, line[1:])
     taken, given = counts[0::3], counts[2::3]
     rows = "\n".join(
         f"  {name}: {a} beats taken, {b} beats given"
         for name, a, b in zip(project.probes, taken, given, strict=True)
     )
-    # A chain that stops with input left is blocked from behind the last stage that gave a beat
-    # late; the counts beside each other show where beats are held.
     return (
-        f"the RTL hangs: no beat moved at either end before cycle {cycle}; input stream: {sent} of "
-        f"{frames * project.source.beats} beats sent; output stream: {got} of "
-        f"{frames * project.sink.beats} beats received; inside:\n{rows}"
+        f"the RTL hangs: no beat moved at either end after cycle {moved} (waited until cycle "
+        f"{cycle}); input stream: {sent} of {frames * project.source.beats} beats sent; output "
+        f"stream: {got} of {frames * project.sink.beats} beats received; inside:\n{rows}"
     )
 
 

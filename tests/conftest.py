@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import os
+from pathlib import Path
+
+import pytest
+
+DEBIAN = Path("/usr/bin/verilator")
+
+
+def absent(what: str) -> None:
+    """Skip on a user's machine; in CI a missing tool is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing, and CI must have it")
+    pytest.skip(f"{what} is not on this machine")
+
+
+@pytest.fixture
+def debian_verilator() -> str:
+    """Debian's own Verilator, beside the one of this environment."""
+    if not DEBIAN.exists():
+        absent("Debian's Verilator 5.006")
+    return str(DEBIAN)

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The demo's commands, one by one, as a user types them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from bonn_hw.cli import main
+
+pytestmark = [pytest.mark.rtl, pytest.mark.torch]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """Train, export, compile; the training is the demo's own."""
+    folder = tmp_path_factory.mktemp("demo")
+    run, model, build = folder / "run", folder / "digits.onnx", folder / "accelerator"
+    assert main(["train", "flows/digits.toml", "--out", str(run)]) == 0
+    assert main(["export", str(run), "--out", str(model)]) == 0
+    arguments = ["--board", "pynq-z2", "--fps", "50000", "--checkpoint", str(run)]
+    assert main(["compile", str(model), *arguments, "--out", str(build)]) == 0
+    return folder
+
+
+def simulate(demo, *arguments):
+    """Run the command and return its report."""
+    report = demo / "sim.json"
+    command = ["simulate", str(demo / "accelerator"), "--json", str(report), *arguments]
+    assert main(command) == 0
+    return json.loads(report.read_text())
+
+
+@pytest.mark.parametrize("stall", [None, 1, 2])
+def test_every_test_image_is_equal_everywhere(demo, stall):
+    stalls = [] if stall is None else ["--stall", str(stall)]
+    facts = simulate(demo, "--dataset", "digits", "--checkpoint", str(demo / "run"), *stalls)
+    assert facts["frames"] == 364
+    assert facts["mismatches"] == 0
+    assert facts["mismatches_between"] == {"rtl_integer": 0, "rtl_qonnx": 0, "rtl_pytorch": 0}
+    accuracy = facts["accuracy"]
+    assert accuracy["pytorch"] == accuracy["qonnx"] == accuracy["integer"] == accuracy["rtl"] > 0.95
+    if stall is None:
+        for key in ("cycles_per_frame", "latency_cycles"):
+            assert facts[key]["simulated"] == facts[key]["predicted"]
+        for layer in facts["layers"]:
+            assert layer["cycles"]["simulated"] == layer["cycles"]["predicted"], layer
+    else:
+        assert facts["cycles_per_frame"]["simulated"] > facts["cycles_per_frame"]["predicted"] * 0.5
+    assert json.loads((demo / "accelerator" / "report.json").read_text()) == facts
+
+
+def test_keys_of_the_report_are_those_of_the_contract(demo):
+    facts = simulate(demo, "--dataset", "digits", "--count", "20")
+    assert facts["target"].keys() >= {"board", "part", "clock_mhz"}
+    assert facts["model"].keys() >= {"sha256"}
+    assert facts["accuracy"].keys() >= {"pytorch", "integer", "rtl"}
+    for layer in facts["layers"]:
+        assert layer.keys() >= {"name", "kernel", "pe", "simd", "cycles"}
+    assert facts["tools"].keys() >= {"bonn_hw", "python", "numpy", "onnxruntime", "verilator"}
+    assert facts["frames_per_second"]["predicted"] >= 50000
+
+
+def test_outputs_are_what_the_qonnx_model_answers(demo, tmp_path):
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.core.onnx_exec import execute_onnx
+
+    levels = np.random.default_rng(5).integers(-128, 128, (9, 1, 8, 8))
+    x = (levels / 128).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    simulate(demo, "--inputs", str(tmp_path / "x.npy"), "--outputs", str(tmp_path / "y.npy"))
+    y = np.load(tmp_path / "y.npy")
+    model = ModelWrapper(str(demo / "digits.onnx"))
+    entry, exit_ = model.graph.input[0].name, model.graph.output[0].name
+    expected = [execute_onnx(model, {entry: frame[None]})[exit_][0] for frame in x]
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(y, np.stack(expected))
+
+
+def test_the_same_model_gives_the_same_files(demo, tmp_path):
+    arguments = ["compile", str(demo / "digits.onnx"), "--fps", "50000"]
+    arguments += ["--checkpoint", str(demo / "run"), "--out", str(tmp_path / "again")]
+    assert main(arguments) == 0
+    first, second = demo / "accelerator" / "rtl", tmp_path / "again" / "rtl"
+    names = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
+    assert names == sorted(p.relative_to(second) for p in second.rglob("*") if p.is_file())
+    assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
+
+
+def test_report_prints_what_is_known(demo, capsys):
+    simulate(demo, "--dataset", "digits", "--count", "20", "--checkpoint", str(demo / "run"))
+    capsys.readouterr()
+    assert main(["report", str(demo / "accelerator")]) == 0
+    text = capsys.readouterr().out
+    assert "cycles a frame" in text and "RTL (Verilator)" in text and "20 frames" in text
+    assert main(["report", str(demo / "accelerator"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["frames"] == 20
+
+
+def test_waves_on_request(demo, tmp_path):
+    wave = tmp_path / "w.fst"
+    simulate(demo, "--dataset", "digits", "--count", "2", "--trace", str(wave))
+    assert wave.stat().st_size > 1000
