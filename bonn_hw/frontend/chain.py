@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A value on its way between two kernels: integers, and the operators that wait to be applied.
+
+Nothing is simplified. When the values are needed, the waiting operators are executed, as they stand
+in the model, on every integer that can occur.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto
+
+from bonn_hw.errors import Refused
+from bonn_hw.frontend import execute
+from bonn_hw.frontend.execute import Array
+from bonn_hw.frontend.load import Model, attributes
+
+ELEMENTWISE = frozenset(
+    [
+        "Abs",
+        "Add",
+        "BatchNormalization",
+        "Cast",
+        "Ceil",
+        "Clip",
+        "Div",
+        "Dropout",
+        "Elu",
+        "Exp",
+        "Floor",
+        "HardSigmoid",
+        "HardSwish",
+        "Identity",
+        "LeakyRelu",
+        "Less",
+        "Max",
+        "Min",
+        "Mul",
+        "Neg",
+        "Not",
+        "Pow",
+        "PRelu",
+        "Reciprocal",
+        "Relu",
+        "Round",
+        "Selu",
+        "Sigmoid",
+        "Sign",
+        "Softplus",
+        "Softsign",
+        "Sqrt",
+        "Sub",
+        "Tanh",
+        "ThresholdedRelu",
+        "Where",
+    ]
+)
+SHAPE = frozenset(("Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"))
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """Integers of C channels and the operators after them.
+
+    Attributes
+    ----------
+    low, high : int64 ``(C,)``
+        Range of each channel's integers.
+    scale : float32 ``(C,)``
+        What an integer counts for in the model before the first operator.
+    error : float64 ``(C,)``
+        Bound of the rounding of the model's own sum, in steps of one integer (see `lower`).
+    order : int64, shape of the model's tensor without the batch axis
+        Where each element stands in the stream ``(H, W, C)``.
+    nodes : tuple of NodeProto
+        Operators that wait, in order; shape operators among them.
+    orders : tuple of arrays
+        ``order`` before each of them.
+    """
+
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    scale: NDArray[np.float32]
+    error: NDArray[np.float64]
+    order: NDArray[np.int64]
+    bipolar: bool = False
+    nodes: tuple[NodeProto, ...] = ()
+    orders: tuple[NDArray[np.int64], ...] = field(default=())
+
+    @property
+    def channels(self) -> int:
+        """C."""
+        return len(self.low)
+
+    def then(self, node: NodeProto, model: Model) -> Chain:
+        """Let an elementwise or shape operator wait."""
+        order = self.order
+        if node.op_type in SHAPE:
+            order = _reordered(node, order, model)
+        else:
+            _check_constants(node, self, model)
+        return replace(
+            self, order=order, nodes=(*self.nodes, node), orders=(*self.orders, self.order)
+        )
+
+    def grid(self) -> NDArray[np.int64]:
+        """Every integer of any channel, ascending; bipolar chains have −1 and +1 only."""
+        if self.bipolar:
+            return np.array([-1, 1], np.int64)
+        return np.arange(self.low.min(), self.high.max() + 1, dtype=np.int64)
+
+    def inside(self) -> NDArray[np.bool_]:
+        """Which of the grid's integers a channel takes, ``(R, C)``."""
+        grid = self.grid()[:, None]
+        return (grid >= self.low) & (grid <= self.high)
+
+    def entry(self, offset: float = 0.0) -> NDArray[np.float32]:
+        """The model's values before the operators, ``(R, C)``, moved by a part of `error`."""
+        grid = self.grid()[:, None] + offset * self.error
+        return (grid * self.scale.astype(np.float64)).astype(np.float32)
+
+    def table(self, model: Model, offset: float = 0.0) -> NDArray[np.float32]:
+        """The model's values after the operators, ``(R, C)``, by executing them."""
+        return self.apply(self.entry(offset), self.nodes, self.orders, model)
+
+    def apply(
+        self,
+        values: NDArray[np.float32],
+        nodes: Sequence[NodeProto],
+        orders: Sequence[NDArray[np.int64]],
+        model: Model,
+    ) -> NDArray[np.float32]:
+        """Execute elementwise operators on values ``(R, C)``, channel by channel."""
+        result: Array = values
+        start = 0
+        while start < len(nodes):
+            if nodes[start].op_type in SHAPE:
+                start += 1
+                continue
+            end = start
+            while end < len(nodes) and nodes[end].op_type not in SHAPE:
+                end += 1
+            result = _execute(result, nodes[start:end], orders[start], model)
+            start = end
+        return result.astype(np.float32, copy=False)
+
+
+def aligned(order: NDArray[np.int64], channels: int) -> bool:
+    """Whether axis 1 of the model's tensor is the stream's channel."""
+    if order.shape[0] != channels:
+        return False
+    channel = order.reshape(channels, -1) % channels
+    return bool((channel == np.arange(channels)[:, None]).all())
+
+
+def canonical(shape: tuple[int, int, int]) -> NDArray[np.int64]:
+    """Order of a tensor (C, H, W) whose stream is (H, W, C)."""
+    height, width, channels = shape
+    stream = np.arange(height * width * channels, dtype=np.int64)
+    return stream.reshape(height, width, channels).transpose(2, 0, 1)
+
+
+def _execute(
+    values: Array, nodes: Sequence[NodeProto], order: NDArray[np.int64], model: Model
+) -> Array:
+    rows, channels = values.shape
+    feed, output = _activation(nodes[0], model), nodes[-1].output[0]
+    constants: Mapping[str, Array] = model.constants
+    if aligned(order, channels):
+        shaped = values.reshape(rows, channels, *([1] * (order.ndim - 1)))
+    else:  # constants are scalars then: any shape will do
+        shaped = values.reshape(-1, *([1] * order.ndim))
+        constants = {
+            name: np.asarray(value).reshape(()) if np.size(value) == 1 else value
+            for name, value in constants.items()
+        }
+    with np.errstate(all="ignore"):
+        result = execute.run(nodes, {feed: shaped}, output, constants, model.opset)
+    if result.size != values.size:
+        raise Refused(
+            f"{nodes[-1].name}: the operators from {nodes[0].name} on do not act on each element by "
+            "itself; only elementwise operators by channel are supported between layers"
+        )
+    if not np.isfinite(result.astype(np.float64)).all():
+        raise Refused(
+            f"{nodes[-1].name}: the operators from {nodes[0].name} on give values that are not "
+            "finite; look for zero variances or divisions by zero"
+        )
+    return result.reshape(rows, channels)
+
+
+def _activation(node: NodeProto, model: Model) -> str:
+    """Name of the one input of a node that is computed from the data."""
+    return next(name for name in node.input if name and name not in model.constants)
+
+
+def _check_constants(node: NodeProto, chain: Chain, model: Model) -> None:
+    """Refuse constants that differ from pixel to pixel."""
+    place = aligned(chain.order, chain.channels)
+    for name in node.input:
+        if name not in model.constants:
+            continue
+        constant = np.asarray(model.constants[name])
+        if constant.size == 1:
+            continue
+        if node.op_type == "BatchNormalization":
+            shape: tuple[int, ...] = (1, constant.size) + (1,) * (chain.order.ndim - 1)
+        else:
+            shape = (1,) * (chain.order.ndim + 1 - constant.ndim) + constant.shape
+        by_channel = len(shape) > 1 and shape[1] == constant.size == chain.channels
+        if not (place and by_channel):
+            raise Refused(
+                f"{node.name}: the constant {name!r} of shape {constant.shape} is neither one value "
+                f"nor one for each of {chain.channels} channels; constants by pixel are not "
+                "supported"
+            )
+
+
+def _reordered(node: NodeProto, order: NDArray[np.int64], model: Model) -> NDArray[np.int64]:
+    if node.op_type == "Transpose":
+        axes = attributes(node).get("perm") or list(range(order.ndim, -1, -1))
+        if axes[0] != 0:  # type: ignore[index]
+            raise Refused(f"{node.name}: this Transpose moves the batch axis; keep it first")
+        return order.transpose([axis - 1 for axis in axes[1:]])  # type: ignore[index]
+    shape = model.shapes.get(node.output[0])
+    if shape is None or int(np.prod(shape)) != order.size:
+        raise Refused(f"{node.name}: this {node.op_type} does not keep the batch axis as the first")
+    return order.reshape(shape)

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The host's part: from the model's input to integers, and from accumulators to its answer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import ModelProto
+
+from bonn_hw.errors import UserError
+from bonn_hw.frontend import execute
+from bonn_hw.frontend.execute import Array
+from bonn_hw.ir.tensor import Element, Integers
+
+
+@dataclass(frozen=True, eq=False)
+class Host:
+    """Float operators of the model before the first and after the last integer tensor.
+
+    Attributes
+    ----------
+    input_shape : tuple of int
+        Shape of the model's input without the batch axis.
+    head, tail : ModelProto or None
+        The operators on either side; None where there are none.
+    step : float
+        Value of one integer of the accelerator's input.
+    element : Element
+        What the accelerator's input is made of.
+    encode_order, decode_order : int64, shapes of the model's tensors without the batch axis
+        Where each element stands in the stream.
+    scale : float32 ``(C,)``
+        What an output integer of each channel counts for.
+    """
+
+    input_shape: tuple[int, ...]
+    head: ModelProto | None
+    tail: ModelProto | None
+    step: float
+    element: Element
+    encode_order: NDArray[np.int64]
+    decode_order: NDArray[np.int64]
+    scale: NDArray[np.float32]
+
+    def encode(self, frames: NDArray[np.float32]) -> Integers:
+        """Turn what the model is fed into integers.
+
+        Parameters
+        ----------
+        frames : float32 ``(N, *input_shape)``
+
+        Returns
+        -------
+        int16 or int32 ``(N, elements)``, in stream order
+
+        Raises
+        ------
+        UserError
+            If shape, type or values are not those of the model's input.
+        """
+        wanted = ", ".join(map(str, self.input_shape))
+        if not isinstance(frames, np.ndarray) or frames.dtype != np.float32:
+            kind = getattr(frames, "dtype", type(frames).__name__)
+            raise UserError(f"inputs: the model takes float32, not {kind}: convert with astype")
+        if frames.ndim == 0 or frames.shape[1:] != self.input_shape or len(frames) == 0:
+            raise UserError(
+                f"inputs: the model takes the shape (N, {wanted}), not {frames.shape}: put the "
+                "frames first and reshape each"
+            )
+        if not np.isfinite(frames).all():
+            bad = int(np.flatnonzero(~np.isfinite(frames.reshape(len(frames), -1)).all(axis=1))[0])
+            raise UserError(
+                f"inputs: frame {bad} holds NaN or infinity: every value must be finite"
+            )
+        values = _run(self._head_session, frames)
+        integers = np.rint(values / np.float32(self.step)).reshape(len(frames), -1)
+        kind = np.int16 if max(-self.element.low, self.element.high) < 2**15 else np.int32
+        stream = np.empty(integers.shape, kind)
+        stream[:, self.encode_order.reshape(-1)] = integers
+        if not self.element.holds(stream):
+            raise UserError(
+                f"inputs: values from {integers.min():g} to {integers.max():g} steps leave the "
+                f"range [{self.element.low}, {self.element.high}] that the model states"
+            )
+        return stream
+
+    def decode(self, integers: Integers) -> NDArray[np.float32]:
+        """Turn integers ``(N, H, W, C)`` that leave the accelerator into the model's answer."""
+        shape = (len(integers), *self.decode_order.shape)
+        channels = self.decode_order.reshape(-1) % len(self.scale)
+        flat = integers.reshape(len(integers), -1)[:, self.decode_order.reshape(-1)]
+        values = flat.astype(np.float32) * self.scale[channels]
+        return _run(self._tail_session, values.reshape(shape))
+
+    @cached_property
+    def _head_session(self) -> execute.onnxruntime.InferenceSession | None:
+        return None if self.head is None else execute.session(self.head)
+
+    @cached_property
+    def _tail_session(self) -> execute.onnxruntime.InferenceSession | None:
+        return None if self.tail is None else execute.session(self.tail)
+
+    def save(self, folder: Path) -> None:
+        """Write to a folder; `load` reads it back without the model file."""
+        for name, model in (("head", self.head), ("tail", self.tail)):
+            if model is not None:
+                (folder / f"{name}.onnx").write_bytes(model.SerializeToString(deterministic=True))
+        facts = {
+            "input_shape": self.input_shape,
+            "step": self.step,
+            "element": [self.element.low, self.element.high, self.element.bipolar],
+            "head": self.head is not None,
+            "tail": self.tail is not None,
+        }
+        (folder / "host.json").write_text(json.dumps(facts, indent=1) + "\n")
+        np.savez(
+            folder / "host.npz",
+            encode_order=self.encode_order,
+            decode_order=self.decode_order,
+            scale=self.scale,
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Host:
+        """Read what `save` wrote."""
+        facts = json.loads((folder / "host.json").read_text())
+        models = {
+            name: onnx.load_model_from_string((folder / f"{name}.onnx").read_bytes())
+            if facts[name]
+            else None
+            for name in ("head", "tail")
+        }
+        with np.load(folder / "host.npz", allow_pickle=False) as arrays:
+            return cls(
+                tuple(facts["input_shape"]),
+                models["head"],
+                models["tail"],
+                facts["step"],
+                Element(*facts["element"]),
+                arrays["encode_order"],
+                arrays["decode_order"],
+                arrays["scale"],
+            )
+
+
+def _run(session: execute.onnxruntime.InferenceSession | None, values: Array) -> Array:
+    if session is None:
+        return values
+    entry, exit_ = session.get_inputs()[0].name, session.get_outputs()[0].name
+    result: Array = session.run([exit_], {entry: values})[0]
+    return result

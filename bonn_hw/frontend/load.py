@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""QONNX file -> Model: standard operators only, constants folded, shapes known, any batch size.
+
+A model file is data: nothing in it is executed, and names inside it are never used as paths.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from bonn_hw.errors import Refused, UserError
+from bonn_hw.frontend import execute
+from bonn_hw.frontend.execute import Array
+from bonn_hw.frontend.standard import DOMAINS, Grid, spell
+
+LARGEST = 1 << 31  # bytes; protobuf's own limit
+BATCH = 256  # frames that the reference is run with at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network in standard ONNX operators, batch first.
+
+    Attributes
+    ----------
+    nodes : tuple of NodeProto
+        In topological order; only those that the output depends on.
+    constants, shapes, grids : mappings by tensor name
+        Constant tensors; static shapes without the batch axis; what quantisers give.
+    input, output : str
+    annotation : Grid or None
+        An integer type that the file states for its input.
+    metadata : mapping
+        Properties of the file.
+    """
+
+    sha256: str
+    nodes: tuple[NodeProto, ...]
+    constants: Mapping[str, Array]
+    shapes: Mapping[str, tuple[int, ...]]
+    grids: Mapping[str, Grid]
+    input: str
+    output: str
+    opset: int
+    annotation: Grid | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def _session(self) -> execute.onnxruntime.InferenceSession:
+        kind = {self.input: (TensorProto.FLOAT, 1 + len(self.shapes[self.input]))}
+        return execute.session(
+            execute.assemble(self.nodes, kind, [self.output], self.constants, self.opset)
+        )
+
+    def run(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Answer as the QONNX model does.
+
+        Parameters
+        ----------
+        frames : float32 ``(N, ...)``
+
+        Returns
+        -------
+        float32 ``(N, ...)``
+        """
+        parts = [
+            self._session.run([self.output], {self.input: frames[start : start + BATCH]})[0]
+            for start in range(0, max(1, len(frames)), BATCH)
+        ]
+        return np.concatenate(parts)
+
+
+def read(path: Path) -> Model:
+    """Read a QONNX file.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, is damaged, or keeps weights in other files.
+    Refused
+        If its form is outside the supported set (several inputs, unknown operators).
+    """
+    try:
+        if path.stat().st_size > LARGEST:
+            raise UserError(f"model {path} is larger than 2 GiB, which ONNX files cannot be")
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"model {path} cannot be read: {error.strerror}") from error
+    try:
+        proto = onnx.load_model_from_string(content)
+    except DecodeError as error:
+        raise UserError(
+            f"model {path} is not an ONNX file, or a truncated one: export it again"
+        ) from error
+    if not proto.graph.node:
+        raise UserError(f"model {path} is not an ONNX file, or an empty one: export it again")
+    for tensor in proto.graph.initializer:
+        if tensor.external_data or tensor.data_location == TensorProto.EXTERNAL:
+            raise UserError(
+                f"model {path} keeps {tensor.name!r} in another file, which is not followed: save "
+                "the model in one file"
+            )
+    try:
+        return _standardise(proto, hashlib.sha256(content).hexdigest())
+    except UserError:
+        raise
+    except Exception as error:  # whatever the libraries say to a graph that makes no sense
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"model {path} is damaged or inconsistent: {reason}") from error
+
+
+def _standardise(proto: ModelProto, sha256: str) -> Model:
+    graph = proto.graph
+    opset = max(
+        (item.version for item in proto.opset_import if item.domain in ("", "ai.onnx")), default=0
+    )
+    if not 7 <= opset <= 24:
+        raise Refused(f"the model uses operator set {opset}; 7 to 24 are supported: export again")
+    constants: dict[str, Array] = {
+        item.name: numpy_helper.to_array(item) for item in graph.initializer
+    }
+    inputs = [item for item in graph.input if item.name not in constants]
+    for items, kind in ((inputs, "inputs"), (graph.output, "outputs")):
+        if len(items) != 1:
+            raise Refused(
+                f"the model has {len(items)} {kind} ({', '.join(i.name for i in items)}); one is "
+                "supported: split the model"
+            )
+    (entry,), (exit_,) = inputs, graph.output
+    extents = [axis.dim_value for axis in entry.type.tensor_type.shape.dim]
+    if entry.type.tensor_type.elem_type != TensorProto.FLOAT or len(extents) < 2:
+        raise Refused(f"the input {entry.name!r} must be float32 with a batch axis: export again")
+    if min(extents[1:]) < 1:
+        raise Refused(
+            f"the input {entry.name!r} has the shape {extents}: all extents but the batch must be "
+            "known; export with a fixed size"
+        )
+    grids: dict[str, Grid] = {}
+    nodes = _named(list(graph.node))
+    nodes = _fold(nodes, constants, opset)
+    spelled: list[NodeProto] = []
+    for node in nodes:
+        if node.domain in DOMAINS:
+            standard = spell(node, constants, opset)
+            spelled += standard.nodes
+            constants |= standard.constants
+            grids[node.output[0]] = standard.grid
+        elif node.domain not in ("", "ai.onnx"):
+            raise Refused(
+                f"{node.name}: operators of {node.domain!r} are not supported; use standard ONNX "
+                "and QONNX's quantisers"
+            )
+        else:
+            spelled.append(node)
+    nodes = _fold(spelled, constants, opset)
+    batch = max(1, extents[0])
+    while True:
+        shapes = _shapes(nodes, constants, entry.name, (batch, *extents[1:]), exit_.name, opset)
+        known = {node.output[0] for node in nodes if node.op_type == "Shape"}
+        for node in nodes:
+            if node.op_type == "Shape" and node.input[0] in shapes:
+                constants[node.output[0]] = np.array(shapes[node.input[0]], np.int64)
+        fewer = _fold([n for n in nodes if n.output[0] not in constants], constants, opset)
+        if len(fewer) == len(nodes) or not known:
+            break
+        nodes = fewer
+    nodes = _needed(fewer, exit_.name)
+    for node in nodes:
+        if node.op_type == "Reshape":
+            _free_batch(node, constants, shapes, batch)
+    return Model(
+        sha256=sha256,
+        nodes=tuple(nodes),
+        constants=constants,
+        shapes={name: shape[1:] for name, shape in shapes.items()},
+        grids=grids,
+        input=entry.name,
+        output=exit_.name,
+        opset=opset,
+        annotation=_annotation(proto, entry.name),
+        metadata={item.key: item.value for item in proto.metadata_props},
+    )
+
+
+def _named(nodes: list[NodeProto]) -> list[NodeProto]:
+    """Give every node a name that is its own."""
+    seen: set[str] = set()
+    for place, node in enumerate(nodes):
+        if not node.name or node.name in seen:
+            node.name = f"{node.name or node.op_type}_{place}"
+        seen.add(node.name)
+    return nodes
+
+
+def _fold(nodes: list[NodeProto], constants: dict[str, Array], opset: int) -> list[NodeProto]:
+    """Compute what depends on constants alone; the rest stays."""
+    rest = []
+    for node in nodes:
+        if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
+            constants[node.output[0]] = execute.run([node], {}, node.output[0], {}, opset)
+        elif all(name in constants for name in node.input if name):
+            todo = [node]
+            if node.domain in DOMAINS:
+                standard = spell(node, constants, opset)
+                constants |= standard.constants
+                todo = list(standard.nodes)
+            for name in node.output:
+                constants[name] = execute.run(todo, {}, name, constants, opset)
+        else:
+            rest.append(node)
+    return rest
+
+
+def _shapes(
+    nodes: list[NodeProto],
+    constants: Mapping[str, Array],
+    entry: str,
+    shape: tuple[int, ...],
+    output: str,
+    opset: int,
+) -> dict[str, tuple[int, ...]]:
+    """Static shapes, batch included, of all tensors that they can be inferred for."""
+    kinds = {entry: (TensorProto.FLOAT, len(shape))}
+    proto = execute.assemble(nodes, kinds, [output], constants, opset)
+    for axis, extent in zip(proto.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
+        axis.dim_value = extent
+    inferred = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
+    infos = (*inferred.graph.value_info, *inferred.graph.output, *inferred.graph.input)
+    found = {}
+    for info in infos:
+        axes = info.type.tensor_type.shape.dim
+        if info.type.tensor_type.HasField("shape") and all(a.HasField("dim_value") for a in axes):
+            found[info.name] = tuple(axis.dim_value for axis in axes)
+    return found
+
+
+def _needed(nodes: list[NodeProto], output: str) -> list[NodeProto]:
+    """Drop nodes that the output does not depend on."""
+    wanted, kept = {output}, []
+    for node in reversed(nodes):
+        if wanted & set(node.output):
+            kept.append(node)
+            wanted |= set(node.input)
+    return kept[::-1]
+
+
+def _free_batch(
+    node: NodeProto,
+    constants: dict[str, Array],
+    shapes: Mapping[str, tuple[int, ...]],
+    batch: int,
+) -> None:
+    """Let a Reshape keep whatever batch it is given instead of the exported one."""
+    shape = shapes.get(node.output[0])
+    if node.input[1] not in constants or shape is None or shape[:1] != (batch,):
+        raise Refused(
+            f"{node.name}: this Reshape does not keep the batch axis; reshape each frame by itself"
+        )
+    target = f"{node.output[0]}/shape"
+    constants[target] = np.array([-1, *shape[1:]], np.int64)
+    node.input[1] = target
+    del node.attribute[:]
+
+
+def _annotation(proto: ModelProto, name: str) -> Grid | None:
+    """Read the integer type that qonnx or FINN noted for a tensor."""
+    from qonnx.core.datatype import DataType
+
+    for note in proto.graph.quantization_annotation:
+        if note.tensor_name != name:
+            continue
+        for entry in note.quant_parameter_tensor_names:
+            if entry.key == "finn_datatype":
+                kind = DataType[entry.value]
+                if not kind.is_integer():
+                    return None
+                bipolar = entry.value == "BIPOLAR"
+                return Grid(np.ones((), np.float32), int(kind.min()), int(kind.max()), bipolar)
+    return None
+
+
+def attributes(node: NodeProto) -> dict[str, object]:
+    """Attributes of a node as Python values."""
+    return {item.name: helper.get_attribute_value(item) for item in node.attribute}
