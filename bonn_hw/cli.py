@@ -161,7 +161,8 @@ def _simulate(options: argparse.Namespace, notes: Console) -> int:
 
         checkpoint = Checkpoint.load(options.checkpoint)
     # Our own exports say how images become inputs; other models are fed images in [0, 1].
-    transform = build.facts["model"].get("transform")
+    experiment = checkpoint.experiment if checkpoint else None
+    transform = experiment.transform if experiment else build.facts["model"].get("transform")
     images, labels = _images(options, build.host.input_shape, transform)
     with notes.status("") as status:
         answers = pipeline.simulate(
@@ -197,7 +198,7 @@ def _images(
                 f"--inputs {options.inputs} cannot be read as a NumPy array ({error}): write it "
                 "with numpy.save, float32, batch first"
             ) from error
-        return images[: options.count], None
+        return (images[: options.count] if images.ndim else images), None
     from bonn_hw.nn import data
 
     tests = data.load(options.dataset, "test").first(options.count)
@@ -205,8 +206,8 @@ def _images(
         tests = tests.transformed(transform)
     if tests.images.shape[1:] != shape:
         raise UserError(
-            f"--dataset {options.dataset}: its images are {tests.images.shape[1:]}, the model takes "
-            f"{shape}: prepare them yourself and give them with --inputs"
+            f"--dataset {options.dataset}: its images are {tests.images.shape[1:]}, the model "
+            f"takes {shape}: prepare them yourself and give them with --inputs"
         )
     return tests.images, tests.labels
 

@@ -196,17 +196,17 @@ def show(facts: dict[str, Any], console: Console) -> None:
     for name, figures in facts["resources"].items():
         summary.add_row(f"{name} (of {figures['available']:g})", _figure(figures["predicted"]), "–")
     layers = Table(title="layers")
-    for heading in ("name", "kernel", "PE", "SIMD", "cycles predicted", "simulated", "layer"):
-        layers.add_column(heading, justify="right" if heading[:1] in "PScs" else "left")
+    for heading in ("stage", "layer", "PE", "SIMD", "cycles predicted", "simulated"):
+        left = heading in ("stage", "layer")
+        layers.add_column(heading, justify="left" if left else "right", overflow="fold")
     for layer in facts["layers"]:
         layers.add_row(
             layer["name"],
-            layer["kernel"],
+            layer["origin"],
             str(layer["pe"]),
             str(layer["simd"]),
             _figure(layer["cycles"]["predicted"]),
             _figure(layer["cycles"]["simulated"]),
-            layer["origin"],
         )
     parts: list[Table | str] = [layers, summary]
     if "frames" in facts:

@@ -18,46 +18,13 @@ from bonn_hw.errors import Refused
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.load import Model, attributes
+from bonn_hw.ir.tensor import Element
 
 ELEMENTWISE = frozenset(
-    [
-        "Abs",
-        "Add",
-        "BatchNormalization",
-        "Cast",
-        "Ceil",
-        "Clip",
-        "Div",
-        "Dropout",
-        "Elu",
-        "Exp",
-        "Floor",
-        "HardSigmoid",
-        "HardSwish",
-        "Identity",
-        "LeakyRelu",
-        "Less",
-        "Max",
-        "Min",
-        "Mul",
-        "Neg",
-        "Not",
-        "Pow",
-        "PRelu",
-        "Reciprocal",
-        "Relu",
-        "Round",
-        "Selu",
-        "Sigmoid",
-        "Sign",
-        "Softplus",
-        "Softsign",
-        "Sqrt",
-        "Sub",
-        "Tanh",
-        "ThresholdedRelu",
-        "Where",
-    ]
+    ("Abs", "Add", "BatchNormalization", "Cast", "Ceil", "Clip", "Div", "Dropout", "Elu", "Exp")
+    + ("Floor", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Less", "Max", "Min", "Mul")
+    + ("Neg", "Not", "PRelu", "Pow", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign")
+    + ("Softplus", "Softsign", "Sqrt", "Sub", "Tanh", "ThresholdedRelu", "Where")
 )
 SHAPE = frozenset(("Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"))
 
@@ -90,6 +57,20 @@ class Chain:
     bipolar: bool = False
     nodes: tuple[NodeProto, ...] = ()
     orders: tuple[NDArray[np.int64], ...] = field(default=())
+
+    @classmethod
+    def of(
+        cls, element: Element, channels: int, step: np.float32, order: NDArray[np.int64]
+    ) -> Chain:
+        """Begin with an integer tensor; ``step`` is what one integer counts for."""
+        return cls(
+            low=np.full(channels, element.low, np.int64),
+            high=np.full(channels, element.high, np.int64),
+            scale=np.full(channels, step, np.float32),
+            error=np.zeros(channels),
+            order=order,
+            bipolar=element.bipolar,
+        )
 
     @property
     def channels(self) -> int:
@@ -182,8 +163,8 @@ def _execute(
         result = execute.run(nodes, {feed: shaped}, output, constants, model.opset)
     if result.size != values.size:
         raise Refused(
-            f"{nodes[-1].name}: the operators from {nodes[0].name} on do not act on each element by "
-            "itself; only elementwise operators by channel are supported between layers"
+            f"{nodes[-1].name}: the operators from {nodes[0].name} on do not act on each element "
+            "by itself; only elementwise operators by channel are supported between layers"
         )
     if not np.isfinite(result.astype(np.float64)).all():
         raise Refused(
@@ -214,8 +195,8 @@ def _check_constants(node: NodeProto, chain: Chain, model: Model) -> None:
         by_channel = len(shape) > 1 and shape[1] == constant.size == chain.channels
         if not (place and by_channel):
             raise Refused(
-                f"{node.name}: the constant {name!r} of shape {constant.shape} is neither one value "
-                f"nor one for each of {chain.channels} channels; constants by pixel are not "
+                f"{node.name}: the constant {name!r} of shape {constant.shape} is neither one "
+                f"value nor one for each of {chain.channels} channels; constants by pixel are not "
                 "supported"
             )
 

@@ -141,7 +141,9 @@ def _compile_design(
     progress: Callable[[str], None],
 ) -> None:
     progress("Verilator")
-    traced = [f"--trace-{tools.trace}" if tools.trace == "fst" else "--trace"] if tools.trace else []
+    traced = (
+        [f"--trace-{tools.trace}" if tools.trace == "fst" else "--trace"] if tools.trace else []
+    )
     command = [*tools.verilator.command, *VERILATE, *traced, "--top-module", project.top]
     command += ["--Mdir", "cpp", "top.v", *project.templates]
     _run(command, folder, dict(tools.verilator.environment))
@@ -159,8 +161,10 @@ def _compile_design(
 
 def _runtime(tools: _Toolchain, progress: Callable[[str], None]) -> list[Path]:
     """Objects of Verilator's runtime for these flags."""
-    kept = cache_folder() / "runtime" / _digest(
-        tools.identity(), [source.read_bytes() for source in tools.runtime]
+    kept = (
+        cache_folder()
+        / "runtime"
+        / _digest(tools.identity(), [source.read_bytes() for source in tools.runtime])
     )
     if not kept.is_dir():
         progress("Verilator's runtime, once")

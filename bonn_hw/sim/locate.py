@@ -93,7 +93,9 @@ def _examine(path: str) -> Verilator:
         raise ToolMissing(f"{path} does not run ({error}): install another Verilator") from error
     header = (roots[0] / "include" / "verilated_config.h").read_text(errors="replace")
     # The PyPI package does not know its own version; its headers do.
-    found = re.search(r"Verilator (\d+)\.(\d+)", text) or re.search(r"_VERSION \"(\d+)\.(\d+)", header)
+    found = re.search(r"Verilator (\d+)\.(\d+)", text) or re.search(
+        r"_VERSION \"(\d+)\.(\d+)", header
+    )
     if found is None:
         raise ToolMissing(f"{path} does not tell its version: install another Verilator")
     if (int(found[1]), int(found[2])) < OLDEST:

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -125,7 +126,7 @@ def simulate(
     with tempfile.TemporaryDirectory(prefix="bonn_hw-") as scratch:
         shards = [
             _Shard(Path(scratch) / str(place), first, last - first)
-            for place, (first, last) in enumerate(zip(bounds, bounds[1:], strict=False))
+            for place, (first, last) in enumerate(pairwise(bounds))
         ]
         for shard in shards:
             shard.folder.mkdir()
@@ -252,10 +253,8 @@ def _collect(project: RtlProject, shards: list[_Shard], version: str) -> Simulat
 def _busy(fed: NDArray[np.bool_], counts: NDArray[np.int64]) -> tuple[int, ...]:
     """Busy cycles a frame of each stage from counts ``(snapshots, stages, 3)``."""
     steady = int(fed.sum())  # the first so many frames ended while input was still coming
-    if steady >= 2:
-        moved = counts[steady - 1] - counts[steady - 2]
-    else:
-        moved = counts[-1] // len(counts)
+    known = steady >= 2
+    moved = counts[steady - 1] - counts[steady - 2] if known else counts[-1] // len(counts)
     return tuple(int(most) for most in moved.max(axis=1))
 
 

@@ -22,7 +22,9 @@ def tiny_model(path, *, activation=None, pad_mode=None):
         for name, shape in (("w0", (6, 4)), ("w1", (4, 3)))
     ]
     nodes = [
-        helper.make_node("BipolarQuant", ["x", "one"], ["b"], "in", domain="qonnx.custom_op.general"),
+        helper.make_node(
+            "BipolarQuant", ["x", "one"], ["b"], "in", domain="qonnx.custom_op.general"
+        ),
         helper.make_node("MatMul", ["b", "w0"], ["a"], "dense0"),
         *(activation or []),
         helper.make_node(
@@ -114,7 +116,10 @@ def test_activation_that_is_not_monotone(tmp_path, capsys):
     ("folding", "message"),
     [
         ({"conv7": {"PE": 1, "SIMD": 1}}, "there is no layer 'conv7'; the layers are mvu_0, mvu_1"),
-        ({"mvu_0": {"PE": 3, "SIMD": 1}}, "mvu_0 (dense0) cannot have PE 3 and SIMD 1: PE must be "),
+        (
+            {"mvu_0": {"PE": 3, "SIMD": 1}},
+            "mvu_0 (dense0) cannot have PE 3 and SIMD 1: PE must be ",
+        ),
         ({"mvu_0": {"PE": 0, "SIMD": 1}}, "PE and SIMD are positive integers"),
     ],
 )
@@ -132,9 +137,7 @@ def test_frames_per_second_out_of_reach(model, tmp_path, capsys):
 
 def test_neither_rate_nor_folding(model, tmp_path, capsys):
     text = fails(capsys, "compile", model, "--out", tmp_path / "out")
-    assert text == (
-        "compile: give --fps, or foldings for the layers with --folding FILE.json"
-    )
+    assert text == ("compile: give --fps, or foldings for the layers with --folding FILE.json")
 
 
 def test_unknown_board(model, tmp_path, capsys):
@@ -165,9 +168,7 @@ def test_inputs(array, message, build, tmp_path, capsys):
     np.save(tmp_path / "x.npy", array, allow_pickle=True)
     before = contents(build)
     outputs = tmp_path / "y.npy"
-    text = fails(
-        capsys, "simulate", build, "--inputs", tmp_path / "x.npy", "--outputs", outputs
-    )
+    text = fails(capsys, "simulate", build, "--inputs", tmp_path / "x.npy", "--outputs", outputs)
     assert message in text
     assert contents(build) == before and not outputs.exists()
 

@@ -65,14 +65,14 @@ class Bench:
         (self.templates / "slice.sv").write_text(SLICE)
         port = Port(width, BIPOLAR, BEATS)
         text = TOP.format(high=width - 1, width=width, stop=stop)
-        self.project = RtlProject(
-            "top", ("slice.sv",), {"top.v": text}, port, port, ("slice_0",)
-        )
+        self.project = RtlProject("top", ("slice.sv",), {"top.v": text}, port, port, ("slice_0",))
         self.folder = folder / "project"
         write(self.project, self.folder, self.templates)
 
     def run(self, frames, **options):
-        values = np.random.default_rng(0).choice([-1, 1], (frames, BEATS, self.project.source.lanes))
+        values = np.random.default_rng(0).choice(
+            [-1, 1], (frames, BEATS, self.project.source.lanes)
+        )
         run = simulate(
             self.project,
             pack(values, self.project.source.lanes, BIPOLAR),
@@ -227,7 +227,7 @@ def test_no_verilator_at_all_is_told(monkeypatch):
 def test_no_compiler_is_told(monkeypatch):
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(ToolMissing, match="no C.. compiler found .looked for .CXX, g.., clang"):
+    with pytest.raises(ToolMissing, match=r"no C.. compiler found .looked for .CXX, g.., clang"):
         building.compiler()
 
 
@@ -235,7 +235,7 @@ def test_a_cache_that_cannot_be_written_is_told(monkeypatch, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
-    with pytest.raises(UserError, match="cannot write .*bonn_hw"):
+    with pytest.raises(UserError, match=r"cannot write .*bonn_hw"):
         Bench(tmp_path, 9).run(1)
 
 
@@ -282,8 +282,4 @@ def test_wrong_shapes_are_a_bug_of_the_caller(tmp_path):
     port = Port(2, Element(0, 3), 4)
     project = RtlProject("top", (), {"top.v": ""}, port, port, ())
     with pytest.raises(ValueError, match=r"2 frames of 4 beats do not fit \(7, 1\)"):
-        simulate(
-            project, np.zeros((7, 1), np.uint32), 2, folder=tmp_path, timeout_cycles=9
-        )
-
-
+        simulate(project, np.zeros((7, 1), np.uint32), 2, folder=tmp_path, timeout_cycles=9)

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a table of values says: an integer tensor, a 1-bit activation, or neither.
+
+All functions take a `Chain` and the table ``(R, C)`` of its values over every integer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw.errors import Refused, UserError
+from bonn_hw.frontend.chain import Chain
+from bonn_hw.frontend.load import Model
+
+Table = NDArray[np.float32]
+OTHER_MODEL = "compile the model that was exported from it"
+
+
+class Activation(Protocol):
+    """A 1-bit activation as PyTorch evaluates it (`nn.checkpoint.Activation`)."""
+
+    @property
+    def name(self) -> str:
+        """Name of the layer."""
+
+    @property
+    def function(self) -> Callable[[Table], NDArray[np.int8]]:
+        """Values before the activation ``(R, C)`` to −1 and +1."""
+
+
+def integer_step(chain: Chain, table: Table) -> np.float32 | None:
+    """Return the value of one integer, if the values are just that times the integers."""
+    grid, inside = chain.grid(), chain.inside()
+    near_one = int(np.argmin(np.where(grid == 0, np.inf, np.abs(grid - 1))))
+    if grid[near_one] == 0:
+        return None
+    channel = int(np.argmax(inside[near_one]))
+    step = np.float32(table[near_one, channel] / np.float32(grid[near_one]))
+    same = table == (step * grid.astype(np.float32))[:, None]
+    return step if step != 0 and bool((same | ~inside).all()) else None
+
+
+def bipolar_size(chain: Chain, table: Table) -> np.float32 | None:
+    """Return the size of both values, if there are only two, of opposite sign."""
+    values = table[chain.inside()]
+    size = np.float32(np.abs(values).max())
+    return size if size > 0 and bool((np.abs(values) == size).all()) else None
+
+
+def not_an_activation(taker: str, source: str, chain: Chain, table: Table) -> Refused:
+    """Describe values that are neither integers nor 1-bit activations."""
+    inside = chain.inside()
+    counts = [len(np.unique(table[inside[:, c], c])) for c in range(chain.channels)]
+    return Refused(
+        f"{taker}: its input, the activation after {source}, takes {max(counts)} values in channel "
+        f"{int(np.argmax(counts))} (from {table[inside].min():g} to {table[inside].max():g}); only "
+        "two values of opposite sign and equal size are supported: use a bipolar quantiser before "
+        "this layer"
+    )
+
+
+def falling_channels(taker: str, chain: Chain, table: Table) -> NDArray[np.bool_]:
+    """Find channels whose values fall with the sum, bool ``(C,)``.
+
+    Raises
+    ------
+    Refused
+        If a channel neither rises nor falls throughout: a maximum does not commute with it.
+    """
+    inside = chain.inside()
+    steps = np.diff(table, axis=0)
+    both = inside[1:] & inside[:-1]
+    falls: NDArray[np.bool_] = ((steps < 0) & both).any(axis=0)
+    mixed = falls & ((steps > 0) & both).any(axis=0)
+    if mixed.any():
+        raise Refused(
+            f"{taker}: pools channel {int(np.argmax(mixed))} before its activation, whose "
+            "operators neither rise nor fall throughout; pool after the activation"
+        )
+    return falls
+
+
+def thresholds(
+    source: str, chain: Chain, bits: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Read thresholds off an activation ``(R, C)``.
+
+    Returns
+    -------
+    falling : bool ``(C,)``
+        Channels that are +1 below; their thresholds are those of the negated sum.
+    thresholds : int64 ``(C,)``
+        +1 where the sum (negated where falling) is at least this. Constant channels get the
+        lowest sum, or one more than the highest.
+
+    Raises
+    ------
+    Refused
+        If a channel changes more than once.
+    """
+    grid, inside = chain.grid(), chain.inside()
+    both = inside[1:] & inside[:-1]
+    changes = ((bits[1:] != bits[:-1]) & both).sum(axis=0)
+    if (changes > 1).any():
+        channel = int(np.argmax(changes > 1))
+        raise Refused(
+            f"{source}: the activation of channel {channel} is not monotone in the sum (it changes "
+            f"{changes[channel]} times); only operators that rise or fall throughout are supported "
+            "between this layer and its quantiser"
+        )
+    falling = (~bits[1:] & bits[:-1] & both).any(axis=0)
+    on = bits & inside
+    first, last = np.argmax(on, axis=0), len(grid) - 1 - np.argmax(on[::-1], axis=0)
+    rising = np.where(on.any(axis=0), grid[first], chain.high + 1)
+    return falling, np.where(falling, -grid[last], rising)
+
+
+def rounding_findings(
+    source: str, chain: Chain, bits: NDArray[np.bool_], model: Model
+) -> list[str]:
+    """Name channels where the rounding of the model's own float sums could decide."""
+    if not (chain.error > 0).any():
+        return []
+    moved = [chain.table(model, offset) > 0 for offset in (-1.0, 1.0)]
+    close = ((moved[0] != bits) | (moved[1] != bits)) & chain.inside()
+    first = chain.grid()[np.argmax(close, axis=0)]
+    return [
+        f"{source}, channel {channel}: at the sum {first[channel]} the model's own rounding (its "
+        "scales are no powers of two) could decide the activation"
+        for channel in np.flatnonzero(close.any(axis=0))
+    ]
+
+
+def as_pytorch(
+    source: str, chain: Chain, bits: NDArray[np.bool_], activation: Activation
+) -> tuple[NDArray[np.bool_], list[str]]:
+    """Take PyTorch's decisions, and name those that differ.
+
+    Returns
+    -------
+    bits : bool ``(R, C)``
+    findings : list of str
+
+    Raises
+    ------
+    UserError
+        If the activation is one of another network.
+    """
+    try:
+        other = np.asarray(activation.function(chain.entry())) > 0
+    except (ValueError, RuntimeError) as error:
+        raise UserError(
+            f"the checkpoint's activation {activation.name} does not fit {source}: {OTHER_MODEL}"
+        ) from error
+    inside, grid = chain.inside(), chain.grid()
+    differs = (other != bits) & inside
+    findings = [
+        f"{source}, channel {channel}: at the sum {grid[int(np.argmax(differs[:, channel]))]} ONNX "
+        "Runtime and PyTorch round to different sides of the threshold; PyTorch's is taken"
+        for channel in np.flatnonzero(differs.any(axis=0))
+    ]
+    return np.where(inside, other, bits), findings

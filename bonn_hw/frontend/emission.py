@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The graph as it grows: kernels appended to a chain, and matrix layers that still wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw.frontend.padding import Geometry, Pads
+from bonn_hw.ir.graph import DataflowGraph, Node
+from bonn_hw.ir.tensor import Element, TensorType
+from bonn_hw.kernels.kernel import Kernel
+from bonn_hw.kernels.max_pool import MaxPool
+from bonn_hw.kernels.mvu import Mvu
+from bonn_hw.kernels.pad import Pad
+from bonn_hw.kernels.sliding_window import SlidingWindow
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """A matrix layer whose unit is not made yet: its activation may still flip its weights.
+
+    ``weights @ x + corrections`` is the model's sum; corrections ``(classes, MH)`` make up for a
+    true zero that is streamed as −1. `pools` are those on sums, behind the layer.
+    """
+
+    pixels: tuple[int, int]
+    element: Element
+    weights: NDArray[np.int8]
+    corrections: NDArray[np.int64]
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    origin: str
+    pools: tuple[tuple[Geometry, str], ...] = ()
+
+    def flipped(self, which: NDArray[np.bool_]) -> Matrix:
+        """Turn the sign of some neurons' sums."""
+        sign = np.where(which, -1, 1)
+        return replace(
+            self,
+            weights=(self.weights * sign[:, None]).astype(np.int8),
+            corrections=self.corrections * sign,
+        )
+
+    def bounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Smallest and largest sum of each neuron, ``(MH,)``."""
+        positive = (self.weights > 0).sum(axis=1, dtype=np.int64)
+        negative = self.weights.shape[1] - positive
+        low, high = self.element.low, self.element.high
+        return positive * low - negative * high, positive * high - negative * low
+
+    def unit(self, thresholds: NDArray[np.int64] | None) -> Mvu:
+        """Make the kernel: with thresholds on the sum, or giving the sum itself."""
+        levels = None if thresholds is None else thresholds - self.corrections
+        offsets = self.corrections if thresholds is None else None
+        return Mvu(
+            self.pixels, self.element, self.weights, levels, offsets, self.rows, self.columns
+        )
+
+
+@dataclass
+class Emission:
+    """Nodes so far, and the tensor at their end."""
+
+    kind: TensorType
+    tensor: str = "input"
+    nodes: list[Node] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.tensors = {self.tensor: self.kind}
+
+    def add(self, kernel: Kernel, origin: str) -> None:
+        """Append a kernel."""
+        number = sum(node.kernel.stem == kernel.stem for node in self.nodes)
+        name = f"{kernel.stem}_{number}"
+        given = f"{name}_out"
+        self.nodes.append(Node(name, kernel, (self.tensor,), (given,), origin))
+        (self.kind,) = kernel.outputs
+        self.tensors[given], self.tensor = self.kind, given
+
+    def pad(self, frame: tuple[int, int], pads: Pads, value: int, origin: str) -> None:
+        """Append a border, if there is one."""
+        if any(pads):
+            self.add(Pad(self._framed(frame), pads, value), origin)
+
+    def windows(self, geometry: Geometry, padding: int, origin: str) -> None:
+        """Append what a convolution reads: the border and the windows."""
+        self.pad(geometry.frame, geometry.pads, padding, origin)
+        if geometry.kernel != (1, 1) or geometry.stride != (1, 1):
+            frame = self._framed(geometry.padded)
+            self.add(SlidingWindow(frame, geometry.kernel, geometry.stride), origin)
+
+    def pool(self, geometry: Geometry, origin: str) -> None:
+        """Append a maximum over windows; the lowest value pads, so it never is one."""
+        element = self.kind.element
+        if geometry.kernel == geometry.stride:
+            self.pad(geometry.frame, geometry.pads, element.low, origin)
+            self.add(MaxPool(self._framed(geometry.padded), geometry.kernel), origin)
+            return
+        # Windows overlap or leave gaps: taps of a window follow each other like rows of a frame.
+        self.windows(geometry, element.low, origin)
+        taps = geometry.kernel[0] * geometry.kernel[1]
+        rows = geometry.pixels[0] * geometry.pixels[1] * taps
+        self.add(MaxPool(self._framed((rows, 1)), (taps, 1)), origin)
+
+    def sums(self, matrix: Matrix) -> None:
+        """Append a matrix layer without thresholds, and the pools on its sums."""
+        self.add(matrix.unit(None), matrix.origin)
+        for geometry, origin in matrix.pools:
+            self.pool(geometry, origin)
+
+    def _framed(self, frame: tuple[int, int]) -> TensorType:
+        channels = self.kind.size // (frame[0] * frame[1])
+        return TensorType((*frame, channels), self.kind.element)
+
+    def graph(self) -> DataflowGraph:
+        """Return what was emitted."""
+        return DataflowGraph(tuple(self.nodes), self.tensors, "input", self.tensor).check()

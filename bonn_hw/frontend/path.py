@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The way through a model: the host's head, the layers, the host's tail."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import NodeProto, TensorProto
+
+from bonn_hw.errors import Refused
+from bonn_hw.frontend import chain as chains
+from bonn_hw.frontend import execute
+from bonn_hw.frontend.chain import ELEMENTWISE, SHAPE, Chain
+from bonn_hw.frontend.host import Host
+from bonn_hw.frontend.load import Model
+from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
+
+MATRIX = frozenset(("Conv", "MatMul", "Gemm"))
+HOST_ONLY = frozenset(("Softmax", "LogSoftmax"))  # taken behind the last layer, on the host
+
+
+def split(model: Model) -> tuple[list[NodeProto], list[NodeProto], list[NodeProto]]:
+    """Split the nodes into head (up to the input's quantiser), layers, and tail.
+
+    Raises
+    ------
+    Refused
+        If the nodes are no chain, the input is not quantised, or there is no layer.
+    """
+    path = _chain(model)
+    light = ELEMENTWISE | SHAPE
+    first = next((i for i, n in enumerate(path) if n.op_type not in light), len(path))
+    quantised = [i for i in range(first) if path[i].output[0] in model.grids]
+    if not quantised and model.annotation is None:
+        place = path[first].name if first < len(path) else "the output"
+        raise Refused(
+            f"the input {model.input!r} is not quantised before {place}: put a quantiser there "
+            "(QuantIdentity in Brevitas), or annotate its integer type"
+        )
+    head = quantised[-1] + 1 if quantised else 0
+    matrices = [i for i, node in enumerate(path) if node.op_type in MATRIX]
+    if not matrices:
+        raise Refused("the model has no matrix layer (Conv, MatMul, Gemm) behind its input")
+    hosted = [i for i in range(matrices[-1], len(path)) if path[i].op_type in HOST_ONLY]
+    tail = hosted[0] if hosted else len(path)
+    return path[:head], path[head:tail], path[tail:]
+
+
+def _chain(model: Model) -> list[NodeProto]:
+    path, tensor = [], model.input
+    while tensor != model.output:
+        takers = [node for node in model.nodes if tensor in node.input]
+        if len(takers) != 1:
+            names = ", ".join(f"{n.name} ({n.op_type})" for n in takers) or "nothing"
+            raise Refused(
+                f"tensor {tensor!r} feeds {names}: branches and residual connections are not "
+                "supported; every layer must feed exactly one other"
+            )
+        node = takers[0]
+        computed = [name for name in node.input if name and name not in model.constants]
+        if computed != [tensor]:
+            raise Refused(
+                f"{node.name} ({node.op_type}) joins several computed tensors: residual "
+                "connections are not supported; every layer must have one input"
+            )
+        path.append(node)
+        tensor = node.output[0]
+    return path
+
+
+def start(model: Model, head: list[NodeProto]) -> tuple[Host, Chain, TensorType]:
+    """Make the host's encoder and the value that enters the accelerator."""
+    last = head[-1].output[0] if head else model.input
+    grid = model.grids[last] if head else model.annotation
+    assert grid is not None
+    if grid.scale.size != 1:
+        raise Refused(
+            f"{head[-1].name}: the input's quantiser has a scale for each channel; use one for all"
+        )
+    shape = model.shapes[last]
+    if len(shape) == 3:
+        kind = TensorType((shape[1], shape[2], shape[0]), BIPOLAR)
+        order = chains.canonical(kind.shape)
+    elif len(shape) == 1:
+        kind, order = TensorType((1, 1, shape[0]), BIPOLAR), np.arange(shape[0], dtype=np.int64)
+    else:
+        raise Refused(
+            f"the quantised input has the shape {shape}: images (C, H, W) and vectors (F) are "
+            "supported"
+        )
+    element = BIPOLAR if grid.bipolar else Element(grid.low, grid.high)
+    step = np.float32(grid.scale.reshape(-1)[0])
+    proto = None
+    if head:
+        entry = {model.input: (TensorProto.FLOAT, 1 + len(model.shapes[model.input]))}
+        proto = execute.assemble(head, entry, [last], model.constants, model.opset)
+    host = Host(
+        input_shape=model.shapes[model.input],
+        head=proto,
+        tail=None,
+        step=float(step),
+        element=element,
+        encode_order=order,
+        decode_order=order,
+        scale=np.ones(1, np.float32),
+    )
+    chain = Chain.of(element, kind.shape[2], step, order)
+    return host, chain, TensorType(kind.shape, element)

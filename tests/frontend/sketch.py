@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Small QONNX models node by node, and the two ways to answer that must agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.infer_shapes import InferShapes
+
+from bonn_hw import frontend
+
+QONNX = "qonnx.custom_op.general"
+
+
+class Sketch:
+    """A model as a chain: every call appends a layer behind the last."""
+
+    def __init__(self, *shape: int, seed: int = 0, opset: int = 17, domain: str = QONNX) -> None:
+        self.random = np.random.default_rng(seed)
+        self.shape, self.opset, self.domain = (1, *shape), opset, domain
+        self.nodes, self.constants, self.last = [], {}, "x"
+        self.annotation: str | None = None
+
+    def constant(self, value) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants[name] = np.asarray(value)
+        return name
+
+    def add(self, kind: str, *operands, name: str = "", first: bool = True, **attributes) -> Sketch:
+        """Append an operator on the last tensor; arrays among the operands become constants."""
+        names = [self.constant(operand) for operand in operands]
+        inputs = [self.last, *names] if first else [*names, self.last]
+        output = f"v{len(self.nodes)}"
+        domain = self.domain if kind in ("BipolarQuant", "Quant", "IntQuant") else ""
+        self.nodes.append(
+            helper.make_node(
+                kind,
+                inputs,
+                [output],
+                name or f"{kind}_{len(self.nodes)}",
+                domain=domain,
+                **attributes,
+            )
+        )
+        self.last = output
+        return self
+
+    def quant(self, bits=8, signed=1, scale=1.0, zero=0.0, narrow=0, **attributes) -> Sketch:
+        parameters = [np.float32(scale), np.float32(zero), np.float32(bits)]
+        given = {"signed": signed, "narrow": narrow, "rounding_mode": "ROUND", **attributes}
+        return self.add("Quant", *parameters, **given)
+
+    def sign(self, scale=1.0, name: str = "") -> Sketch:
+        return self.add("BipolarQuant", np.float32(scale), name=name)
+
+    def signs(self, *shape: int):
+        return self.random.choice([-1.0, 1.0], shape).astype(np.float32)
+
+    def conv(self, outputs, inputs, kernel=(3, 3), name="", scale=1.0, **attributes) -> Sketch:
+        weights = self.signs(outputs, inputs, *kernel) * np.float32(scale)
+        return self.add("Conv", weights, name=name, kernel_shape=kernel, **attributes)
+
+    def dense(self, inputs, outputs, name="", scale=1.0) -> Sketch:
+        return self.add("MatMul", self.signs(inputs, outputs) * np.float32(scale), name=name)
+
+    def norm(self, channels, spread=4.0, gamma=None, name="") -> Sketch:
+        """A batch norm with gammas of both signs, or those given."""
+        gamma = self.random.normal(0, 1, channels) if gamma is None else np.asarray(gamma)
+        beta, mean = self.random.normal(0, 1, channels), self.random.normal(0, spread, channels)
+        variance = self.random.uniform(0.5, 2 * spread**2, channels)
+        parameters = [a.astype(np.float32) for a in (gamma, beta, mean, variance)]
+        return self.add("BatchNormalization", *parameters, name=name)
+
+    def pool(self, kernel=(2, 2), strides=(2, 2), name="", **attributes) -> Sketch:
+        return self.add("MaxPool", name=name, kernel_shape=kernel, strides=strides, **attributes)
+
+    def flatten(self) -> Sketch:
+        return self.add("Flatten", axis=1)
+
+    def pad(self, amounts, value=0.0, mode="constant", name="") -> Sketch:
+        top, left, bottom, right = amounts
+        pads = np.array([0, 0, top, left, 0, 0, bottom, right], np.int64)
+        return self.add("Pad", pads, np.float32(value), mode=mode, name=name)
+
+    def proto(self):
+        graph = helper.make_graph(
+            self.nodes,
+            "sketch",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)],
+            [helper.make_tensor_value_info(self.last, TensorProto.FLOAT, None)],
+            [numpy_helper.from_array(value, name) for name, value in self.constants.items()],
+        )
+        imports = [helper.make_opsetid("", self.opset), helper.make_opsetid(self.domain, 1)]
+        model = helper.make_model(graph, opset_imports=imports, ir_version=8)
+        if self.annotation is not None:
+            note = model.graph.quantization_annotation.add(tensor_name="x")
+            note.quant_parameter_tensor_names.add(key="finn_datatype", value=self.annotation)
+        return model
+
+    def write(self, folder: Path) -> Path:
+        path = folder / "model.onnx"
+        path.write_bytes(self.proto().SerializeToString())
+        return path
+
+    def images(self, count=6, low=-140, high=140, step=1.0):
+        """Values round the input quantiser's grid, some of them between its steps."""
+        whole = self.random.integers(low, high + 1, (count, *self.shape[1:]))
+        between = self.random.choice([0.0, 0.0, 0.25], whole.shape)
+        return ((whole + between) * step).astype(np.float32)
+
+
+def by_qonnx(proto, images):
+    """Answers of qonnx's own execution, frame by frame."""
+    wrapper = ModelWrapper(proto).transform(InferShapes())
+    entry, exit_ = wrapper.graph.input[0].name, wrapper.graph.output[0].name
+    answers = [execute_onnx(wrapper, {entry: image[None]})[exit_] for image in images]
+    return np.concatenate(answers)
+
+
+def lowered(sketch: Sketch, folder: Path, activations=None):
+    return frontend.lower(frontend.read(sketch.write(folder)), activations)
+
+
+def agree(sketch: Sketch, folder: Path, images=None):
+    """Check that file, `Model`, and integer graph answer the same; return what was lowered."""
+    images = sketch.images() if images is None else images
+    model = frontend.read(sketch.write(folder))
+    answers = model.run(images)
+    np.testing.assert_array_equal(answers, by_qonnx(sketch.proto(), images))
+    result = frontend.lower(model)
+    integers = result.graph.check().run(result.host.encode(images))
+    np.testing.assert_array_equal(result.host.decode(integers), answers)
+    return result
+
+
+def kernels(result) -> list[str]:
+    return [node.kernel.stem for node in result.graph.nodes]
