@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto
+from onnx import NodeProto, helper
 
 from bonn_hw.errors import Refused
 from bonn_hw.frontend import execute
@@ -87,6 +87,27 @@ class Chain:
         return replace(
             self, order=order, nodes=(*self.nodes, node), orders=(*self.orders, self.order)
         )
+
+    def bridged(self, node: NodeProto, order: NDArray[np.int64], *, moved: bool = False) -> Chain:
+        """Go on behind a layer that moves pixels and leaves values alone.
+
+        Operators that wait are linked over it, since they are executed without it.
+
+        Parameters
+        ----------
+        moved : bool
+            The waiting operators are applied behind the layer too, so they see its pixels.
+        """
+        if not self.nodes:
+            return replace(self, order=order)
+        if moved and any(waiting.op_type in SHAPE for waiting in self.nodes):
+            raise Refused(
+                f"{node.name}: comes after a reshape without an activation; put the activation "
+                "before the reshape"
+            )
+        bridge = helper.make_node("Identity", node.input[:1], node.output[:1], node.name)
+        orders = (order,) * len(self.nodes) if moved else self.orders
+        return replace(self, order=order, nodes=(*self.nodes, bridge), orders=(*orders, order))
 
     def grid(self) -> NDArray[np.int64]:
         """Every integer of any channel, ascending; bipolar chains have −1 and +1 only."""

@@ -80,6 +80,11 @@ class Host:
             )
         values = _run(self._head_session, frames)
         integers = np.rint(values / np.float32(self.step)).reshape(len(frames), -1)
+        if self.head is None and (integers != values.reshape(len(frames), -1)).any():
+            raise UserError(
+                "inputs: the model states an integer type for its input and has no quantiser: give "
+                "whole numbers"
+            )
         kind = np.int16 if max(-self.element.low, self.element.high) < 2**15 else np.int32
         stream = np.empty(integers.shape, kind)
         stream[:, self.encode_order.reshape(-1)] = integers

@@ -108,6 +108,11 @@ class _Lowering:
             raise Refused("the model ends with padding; end it with a layer")
         if self.matrix is not None:
             self.emission.sums(self.matrix)
+            if (chain.error > 0).any():
+                self.findings.append(
+                    f"{self.matrix.origin}: the scales are no powers of two, so that the model's "
+                    "own float sums round; its answers may differ in the last places"
+                )
         if self.pytorch:
             raise UserError(
                 f"the checkpoint has {len(self.pytorch)} more activations than the model: "
@@ -195,8 +200,10 @@ class _Lowering:
     def _pool(self, node: NodeProto) -> None:
         geometry = layers.windows(node, layers.pooling(node), self.chain, self.model)
         table = self.chain.table(self.model)
-        settles = activations.integer_step(self.chain, table) is not None
-        if settles or activations.bipolar_size(self.chain, table) is not None:
+        step = activations.integer_step(self.chain, table)
+        if step is not None and step < 0:
+            self._rise(node, table)  # a falling multiple of the integers is no maximum of them
+        if step is not None or activations.bipolar_size(self.chain, table) is not None:
             self._settle(node)
         else:
             self._rise(node, table)
@@ -206,7 +213,7 @@ class _Lowering:
         else:
             self.emission.pool(geometry, node.name)
         order = chains.canonical((*geometry.pixels, self.chain.channels))
-        self.chain = replace(self.chain, order=order)
+        self.chain = self.chain.bridged(node, order, moved=True)
 
     def _rise(self, node: NodeProto, table: NDArray[np.float32]) -> None:
         """Turn falling channels round: a maximum commutes with rising operators only."""
@@ -217,7 +224,7 @@ class _Lowering:
         falls = activations.falling_channels(node.name, self.chain, table)
         if not falls.any():
             return
-        if self.matrix is None:
+        if self.matrix is None or self.matrix.pools:
             raise Refused(
                 f"{node.name}: pools channel {int(np.argmax(falls))}, which falls with the "
                 "integers before; use positive scales there"
@@ -248,7 +255,7 @@ class _Lowering:
         else:
             self.early = _EarlyPad(node.name, pads, value, len(self.chain.nodes))
         order = chains.canonical((*padded, self.chain.channels))
-        self.chain = replace(self.chain, order=order)
+        self.chain = self.chain.bridged(node, order)
 
     def _emit_pad(self, name: str, frame: tuple[int, int], pads: Pads, value: float) -> None:
         """Pad the settled tensor with one of the supported meanings."""
@@ -275,13 +282,16 @@ class _Lowering:
 
     def _settle(self, node: NodeProto) -> None:
         """Make the waiting value an integer tensor, because `node` needs one."""
-        chain = self.chain
-        table = chain.table(self.model)
+        self._make_integers(node)
         if any(self.zeros) and node.op_type != "Conv":
             raise Refused(
                 f"{node.name}: takes bits that were padded with zero; only a convolution can: pad "
                 "with the value of -1 or +1"
             )
+
+    def _make_integers(self, node: NodeProto) -> None:
+        chain = self.chain
+        table = chain.table(self.model)
         step = None if self.early else activations.integer_step(chain, table)
         if step is not None:
             if self.matrix is not None:
@@ -289,6 +299,8 @@ class _Lowering:
             self.matrix = None
             scale = np.full(chain.channels, step, np.float32)
             self.chain = replace(chain, scale=scale, nodes=(), orders=())
+            if any(self.zeros) and chain.nodes:
+                self._map_zeros(node, chain)
             return
         size = activations.bipolar_size(chain, table)
         source = self.matrix.origin if self.matrix is not None else self.model.input
@@ -324,6 +336,20 @@ class _Lowering:
         bits, found = activations.as_pytorch(source, self.chain, bits, self.pytorch.pop(0))
         self.findings += found
         return bits
+
+    def _map_zeros(self, node: NodeProto, before: Chain) -> None:
+        """See what the operators behind a Pad with the true zero make of it."""
+        values = np.zeros((1, before.channels), np.float32)
+        mapped = np.unique(before.apply(values, before.nodes, before.orders, self.model))
+        if mapped.size != 1:
+            raise Refused(
+                f"{node.name}: the zero padding before it means {mapped.size} values in different "
+                "channels; pad after the activation"
+            )
+        pads, self.zeros = self.zeros, NO_PADS
+        _, height, width = before.order.shape
+        frame = (height - pads[0] - pads[2], width - pads[1] - pads[3])
+        self._emit_pad(node.name, frame, pads, float(mapped[0]))
 
     def _pad_early(self, early: _EarlyPad, before: Chain) -> None:
         """Emit a Pad that stood before its activation, with what the activation makes of it."""
