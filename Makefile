@@ -13,8 +13,8 @@ setup: .venv/ready
 .venv/ready: pyproject.toml
 	@echo "== environment in .venv (about 2 GB; minutes on a slow line)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH_SOURCE) '$(TORCH)'
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
+	$(BIN)/pip install -qq --disable-pip-version-check $(TORCH_SOURCE) '$(TORCH)'
+	$(BIN)/pip install -qq --disable-pip-version-check --editable '.[train,dev]'
 	touch $@
 
 # A small padded 1-bit CNN, from training to the simulated accelerator, on images that ship with
