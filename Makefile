@@ -31,7 +31,7 @@ data: setup
 	$(BIN)/python -m bonn_hw.nn.fetch fashion-mnist
 
 test: setup lint data
-	$(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 lint: setup
 	$(BIN)/ruff check

@@ -58,9 +58,8 @@ class Model:
     @cached_property
     def _session(self) -> execute.onnxruntime.InferenceSession:
         kind = {self.input: (TensorProto.FLOAT, 1 + len(self.shapes[self.input]))}
-        return execute.session(
-            execute.assemble(self.nodes, kind, [self.output], self.constants, self.opset)
-        )
+        whole = execute.assemble(self.nodes, kind, [self.output], self.constants, self.opset)
+        return execute.session(whole, threads=0)
 
     def run(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Answer as the QONNX model does.

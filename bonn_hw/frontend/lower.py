@@ -42,6 +42,7 @@ class _EarlyPad:
     """A Pad of float values: its value takes part in the operators from `place` on."""
 
     name: str
+    frame: tuple[int, int]
     pads: Pads
     value: np.float32
     place: int
@@ -81,6 +82,7 @@ class _Lowering:
         self.findings: list[str] = []
         self.matrix: Matrix | None = None
         self.zeros = NO_PADS  # an explicit Pad with the true zero, for the next convolution
+        self.zeros_frame = (0, 0)  # what it goes round
         self.early: _EarlyPad | None = None
 
     def take(self, node: NodeProto) -> None:
@@ -118,6 +120,11 @@ class _Lowering:
                 f"the checkpoint has {len(self.pytorch)} more activations than the model: "
                 f"{OTHER_MODEL}"
             )
+        if (chain.error > 0).any():
+            self.findings.append(
+                f"{self.source}: the model's own sums are rounded (its scales are no powers of "
+                "two), so its float answer may differ from ours in the last places"
+            )
         nodes = [*chain.nodes, *tail]
         order = chain.orders[0] if chain.orders else chain.order
         proto = None
@@ -127,6 +134,11 @@ class _Lowering:
             proto = execute.assemble(nodes, kinds, [model.output], model.constants, model.opset)
         decoded = replace(host, tail=proto, decode_order=order, scale=chain.scale)
         return Lowered(self.emission.graph(), decoded, tuple(self.findings))
+
+    @property
+    def source(self) -> str:
+        """The layer that the waiting value stems from."""
+        return self.model.input if self.matrix is None else self.matrix.origin
 
     # Layers.
 
@@ -253,7 +265,7 @@ class _Lowering:
             self._settle(node)
             self._emit_pad(node.name, (height, width), pads, float(value))
         else:
-            self.early = _EarlyPad(node.name, pads, value, len(self.chain.nodes))
+            self.early = _EarlyPad(node.name, (height, width), pads, value, len(self.chain.nodes))
         order = chains.canonical((*padded, self.chain.channels))
         self.chain = self.chain.bridged(node, order)
 
@@ -261,7 +273,7 @@ class _Lowering:
         """Pad the settled tensor with one of the supported meanings."""
         element, integer = self.emission.kind.element, value / float(self.chain.scale[0])
         if element.bipolar and value == 0:
-            self.zeros = pads
+            self.zeros, self.zeros_frame = pads, frame
         elif integer % 1 or not element.holds(np.array([int(integer)])):
             raise Refused(
                 f"{name}: pads with {value:g}, which is none of the supported meanings: of bits "
@@ -303,7 +315,7 @@ class _Lowering:
                 self._map_zeros(node, chain)
             return
         size = activations.bipolar_size(chain, table)
-        source = self.matrix.origin if self.matrix is not None else self.model.input
+        source = self.source
         if size is None or chain.bipolar:
             raise activations.not_an_activation(node.name, source, chain, table)
         self._binarise(source, table > 0)
@@ -347,9 +359,7 @@ class _Lowering:
                 "channels; pad after the activation"
             )
         pads, self.zeros = self.zeros, NO_PADS
-        _, height, width = before.order.shape
-        frame = (height - pads[0] - pads[2], width - pads[1] - pads[3])
-        self._emit_pad(node.name, frame, pads, float(mapped[0]))
+        self._emit_pad(node.name, self.zeros_frame, pads, float(mapped[0]))
 
     def _pad_early(self, early: _EarlyPad, before: Chain) -> None:
         """Emit a Pad that stood before its activation, with what the activation makes of it."""
@@ -362,5 +372,4 @@ class _Lowering:
                 f"{early.name}: its padding means {mapped.size} values in different channels after "
                 "the activation; pad after the activation"
             )
-        height, width, _ = self.emission.kind.shape
-        self._emit_pad(early.name, (height, width), early.pads, float(mapped[0]))
+        self._emit_pad(early.name, early.frame, early.pads, float(mapped[0]))

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 QONNX = "qonnx.custom_op.general"
@@ -19,6 +20,7 @@ class Builder:
         self.shape, self.opset = tuple(shape), opset
         self.nodes, self.constants = [], []
         self.tensor = "x"
+        self.rank = 1 + len(self.shape)
         if bipolar:
             self.sign(name="input")
         else:
@@ -112,3 +114,72 @@ def by_qonnx(path: Path, images: np.ndarray) -> np.ndarray:
     model = cleanup_model(ModelWrapper(str(path)))
     entry, exit_ = model.graph.input[0].name, model.graph.output[0].name
     return np.concatenate([execute_onnx(model, {entry: image[None]})[exit_] for image in images])
+
+
+@st.composite
+def networks(draw, odd=True):
+    """Random small models; with ``odd``, now and then with an operator that must be refused."""
+    bipolar = draw(st.booleans())
+    channels = draw(st.integers(1, 5))
+    height, width = draw(st.integers(3, 8)), draw(st.integers(3, 8))
+    builder = Builder((channels, height, width), draw(st.integers(0, 999)), bipolar=bipolar)
+
+    def activation(count):
+        for _ in range(draw(st.integers(0, 2))):
+            kind = draw(st.sampled_from(("norm", "Mul", "Add", "Clip", "Neg", "PRelu", "Abs")))
+            if kind == "Abs" and not odd:
+                continue
+            if kind == "norm":
+                builder.norm(count)
+            elif kind in ("Mul", "Add", "PRelu"):
+                values = builder.random.normal(0, 1, (count, 1, 1)[: 3 if builder.rank == 4 else 1])
+                builder.add(kind, constants={"k": values})
+            elif kind == "Clip":
+                builder.add("Clip", constants={"lo": np.float32(-1), "hi": np.float32(2)})
+            else:
+                builder.add(kind)
+        pools = builder.rank == 4 and min(height, width) >= 2 and draw(st.booleans())
+        first = draw(st.booleans())
+        if pools and first:
+            pool()
+        if not odd or draw(st.integers(0, 9)):
+            builder.sign(draw(st.sampled_from((1.0, 0.5, 2.0))))
+        if pools and not first:
+            pool()
+
+    def pool():
+        nonlocal height, width
+        size = draw(st.integers(1, 2))
+        stride = draw(st.integers(1, 2))
+        builder.add("MaxPool", kernel_shape=[size, size], strides=[stride, stride])
+        height, width = (height - size) // stride + 1, (width - size) // stride + 1
+
+    for _ in range(draw(st.integers(0, 2))):
+        pads = draw(st.lists(st.integers(0, 2), min_size=4, max_size=4))
+        rows, columns = height + pads[0] + pads[2], width + pads[1] + pads[3]
+        kernel = (draw(st.integers(1, min(3, rows))), draw(st.integers(1, min(3, columns))))
+        stride = draw(st.integers(1, 2))
+        outputs = draw(st.integers(1, 6))
+        builder.conv(
+            channels,
+            outputs,
+            kernel,
+            pads=pads,
+            strides=[stride, stride],
+            scale=draw(st.sampled_from((1.0, 0.25))),
+        )
+        channels = outputs
+        height, width = (rows - kernel[0]) // stride + 1, (columns - kernel[1]) // stride + 1
+        activation(channels)
+    builder.add("Flatten", axis=1)
+    builder.rank = 2
+    features = channels * height * width
+    if draw(st.booleans()):
+        hidden = draw(st.integers(1, 8))
+        builder.dense(features, hidden)
+        activation(hidden)
+        features = hidden
+    builder.dense(features, draw(st.integers(1, 4)))
+    if draw(st.booleans()):
+        builder.add("Mul", constants={"k": 0.3}).add("Add", constants={"k": -0.1})
+    return builder

@@ -54,7 +54,7 @@ BLOCK = st.tuples(
     convolutions().map(lambda layer: [layer]),
     st.lists(st.one_of(pools(), PAD, ELEMENTWISE), max_size=3),
     SIGN.map(lambda layer: [layer]),
-).map(lambda parts: sum(parts, []))
+).map(lambda parts: [*chain.from_iterable(parts)])
 
 
 def extend(sketch, shape, layer):

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Random models through the whole flow: QONNX, integers and RTL agree, and so do the cycles."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from models import networks
+
+from bonn_hw import pipeline
+from bonn_hw.boards import board
+from bonn_hw.errors import Refused, UserError
+
+
+@pytest.mark.rtl
+@given(networks(odd=False), st.integers(50, 3000))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+def test_compiled_networks_answer_exactly(builder, cycles):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        target = pipeline.Target(board("pynq-z2"), 100.0, 100e6 / cycles)
+        try:
+            facts = pipeline.compile_model(builder.path(folder), target, folder / "build")
+        except Refused:
+            assume(False)
+        except UserError as error:
+            assert "cycles a frame at full parallelism" in str(error)
+            assume(False)
+        build = pipeline.Build.load(folder / "build")
+        for stall in (None, 1):
+            answers = pipeline.simulate(build, builder.images(8), stall=stall)
+            np.testing.assert_array_equal(answers.rtl, answers.integer)
+            if not facts["findings"]:
+                np.testing.assert_array_equal(answers.y, answers.qonnx)
+            if stall is None:
+                assert answers.run.interval == facts["cycles_per_frame"]["predicted"] <= cycles
+                assert answers.run.latency == facts["latency_cycles"]["predicted"]
