@@ -22,7 +22,8 @@ from bonn_hw.ir.tensor import Element
 
 ELEMENTWISE = frozenset(
     ("Abs", "Add", "BatchNormalization", "Cast", "Ceil", "Clip", "Div", "Dropout", "Elu", "Exp")
-    + ("Floor", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu", "Less", "Max", "Min", "Mul")
+    + ("Floor", "Greater", "GreaterOrEqual", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu")
+    + ("Less", "LessOrEqual", "Max", "Min", "Mul")
     + ("Neg", "Not", "PRelu", "Pow", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign")
     + ("Softplus", "Softsign", "Sqrt", "Sub", "Tanh", "ThresholdedRelu", "Where")
 )

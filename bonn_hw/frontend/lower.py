@@ -67,7 +67,16 @@ def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
     host, chain, kind = start(model, head)
     lowering = _Lowering(model, chain, Emission(kind), pytorch)
     for node in body:
-        lowering.take(node)
+        try:
+            lowering.take(node)
+        except UserError:
+            raise
+        except Exception as error:  # what the libraries say to attributes that make no sense
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise Refused(
+                f"{node.name}: this {node.op_type} cannot be understood ({reason}): export the "
+                "model again"
+            ) from error
     return lowering.finish(host, tail)
 
 

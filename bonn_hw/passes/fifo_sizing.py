@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -75,9 +76,14 @@ def size_fifos(
     )
     for place in dearest_first:
         progress(f"FIFO before {design.stages[place].name}")
-        for depth in [0] + [1 << bits for bits in range(1, common.bit_length())]:
-            trial = [*depths[:place], depth, *depths[place + 1 :]]
-            if interval(trial) <= target:
-                depths = trial
-                break
+        choices = [0, *(1 << bits for bits in range(1, common.bit_length()))]  # up to common
+
+        def slow(depth: int, place: int = place) -> bool:
+            return interval([*depths[:place], depth, *depths[place + 1 :]]) > target
+
+        # Most streams need no queue at all; a deeper one never makes a design slower.
+        if not slow(0):
+            depths[place] = 0
+        else:
+            depths[place] = choices[bisect_left(choices, True, 1, key=lambda d: not slow(d))]
     return insert_fifos(design, depths)
