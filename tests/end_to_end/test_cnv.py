@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""CNV at full size: padded and trained on real images, and with FINN's folding."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bonn_hw import pipeline, report
+from bonn_hw.boards import board
+from bonn_hw.sim.run import cores
+
+pytestmark = [pytest.mark.rtl, pytest.mark.torch, pytest.mark.slow]
+DATA = Path(__file__).parent.parent / "data"
+FLOWS = Path(__file__).parent.parent.parent / "flows"
+
+
+def trained():
+    """The checkpoint of tests/data: signs are all that a 1-bit layer uses of its weights."""
+    import torch
+
+    from bonn_hw.nn.checkpoint import Checkpoint
+    from bonn_hw.nn.networks import build
+
+    network = build("cnv_padded", in_channels=1)
+    with np.load(DATA / "fashion_cnv_padded.npz") as arrays:
+        state = {}
+        for name, like in network.state_dict().items():
+            value = arrays[name]
+            if value.dtype == np.uint8:
+                value = np.unpackbits(value, count=like.numel()).reshape(like.shape) * 2.0 - 1.0
+            state[name] = torch.from_numpy(np.asarray(value)).to(like.dtype)
+    network.load_state_dict(state)
+    return Checkpoint(network.eval())
+
+
+@pytest.mark.data
+def test_padded_cnv_answers_as_pytorch_on_real_images(tmp_path):
+    """500 of the 10,000 test images; all of them: docs/benchmarks.md names the command."""
+    from bonn_hw.nn import data
+    from bonn_hw.nn.export import export
+
+    checkpoint = trained()
+    export(checkpoint, tmp_path / "cnv.onnx")
+    target = pipeline.Target(board("pynq-z2"), 100.0, 3000.0)
+    facts = pipeline.compile_model(tmp_path / "cnv.onnx", target, tmp_path / "build")
+    tests = data.load("fashion-mnist", "test").first(500).transformed("pad32")
+    build = pipeline.Build.load(tmp_path / "build")
+    answers = pipeline.simulate(build, tests.images, jobs=cores())
+    pytorch, integers = checkpoint.predict(tests.images), checkpoint.accumulators(tests.images)
+    facts = report.simulated(facts, answers, tests.labels, pytorch, integers, None)
+    assert facts["mismatches_between"] == {"rtl_integer": 0, "rtl_qonnx": 0, "rtl_pytorch": 0}
+    accuracy = facts["accuracy"]
+    assert accuracy["pytorch"] == accuracy["integer"] == accuracy["rtl"] > 0.8
+    for key in ("cycles_per_frame", "latency_cycles"):
+        assert facts[key]["simulated"] == facts[key]["predicted"]
+    assert facts["cycles_per_frame"]["simulated"] <= 100e6 / 3000
+
+
+def test_cnv_with_finns_folding_needs_32768_cycles(tmp_path):
+    from benchmarks.__main__ import lively
+    from bonn_hw.nn.checkpoint import Checkpoint
+    from bonn_hw.nn.export import export
+    from bonn_hw.nn.networks import build as network
+
+    checkpoint = Checkpoint(lively(network("cnv", in_channels=3)).eval())
+    export(checkpoint, tmp_path / "cnv.onnx")
+    target = pipeline.Target(board("pynq-z2"), 100.0, None)
+    foldings = FLOWS / "cnv_finn_folding.json"
+    facts = pipeline.compile_model(tmp_path / "cnv.onnx", target, tmp_path / "build", foldings)
+    levels = np.random.default_rng(0).integers(-128, 128, (20, 3, 32, 32))
+    images = (levels / 128).astype(np.float32)
+    answers = pipeline.simulate(pipeline.Build.load(tmp_path / "build"), images)
+    np.testing.assert_array_equal(answers.rtl.reshape(20, -1), checkpoint.accumulators(images))
+    np.testing.assert_array_equal(answers.y, answers.qonnx)
+    assert answers.run.interval == facts["cycles_per_frame"]["predicted"] == 32768
+    assert answers.run.latency == facts["latency_cycles"]["predicted"]
+    folded = {
+        (layer["pe"], layer["simd"], layer["cycles"]["predicted"])
+        for layer in facts["layers"]
+        if layer["kernel"] == "mvu"
+    }
+    assert (16, 3, 32400) in folded and (1, 8, 32768) in folded
