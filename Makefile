@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # A CPU build of torch; with a GPU: make setup TORCH_SOURCE=
 TORCH ?= torch==2.13.0
-TORCH_SOURCE ?= --extra-index-url https://download.pytorch.org/whl/cpu --retries 1 --timeout 20
+TORCH_SOURCE ?= --extra-index-url https://download.pytorch.org/whl/cpu --retries 0
 DEMO := build/demo
 
 .PHONY: setup demo test lint bench data clean

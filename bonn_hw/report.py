@@ -16,6 +16,7 @@ from rich.table import Table
 
 import bonn_hw
 from bonn_hw import artifacts
+from bonn_hw.boards import Board
 from bonn_hw.errors import UserError
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.kernels.kernel import Resources
@@ -89,9 +90,20 @@ def compiled(
             }
             for stage in design.stages
         ],
-        "findings": list(findings),
+        "findings": [*findings, *_misfits(total, target.board)],
         "tools": tools(),
     }
+
+
+def _misfits(total: Resources, board: Board) -> list[str]:
+    """Say where a design is predicted to be larger than its board."""
+    pairs = zip(("LUT", "FF", "BRAM36", "DSP"), total.astuple(), board.holds.astuple(), strict=True)
+    return [
+        f"predicted to need {used:,.0f} {name}, but {board.name} holds {holds:,.0f}: ask for fewer "
+        "frames per second, or a larger board"
+        for name, used, holds in pairs
+        if used > holds
+    ]
 
 
 def tools() -> dict[str, str]:

@@ -7,7 +7,8 @@ A model file is data: nothing in it is executed, and names inside it are never u
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from bonn_hw.errors import Refused, UserError
 from bonn_hw.frontend import execute
@@ -24,6 +25,7 @@ from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.standard import DOMAINS, Grid, spell
 
 LARGEST = 1 << 31  # bytes; protobuf's own limit
+LARGEST_TENSOR = 1 << 28  # elements
 BATCH = 256  # frames that the reference is run with at a time
 
 
@@ -175,6 +177,9 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
         nodes = fewer
     nodes = _needed(fewer, exit_.name)
     for node in nodes:
+        for name in (*node.input, *node.output):
+            _check_size(node.name, shapes.get(name, ()))
+    for node in nodes:
         if node.op_type == "Reshape":
             _free_batch(node, constants, shapes, batch)
     return Model(
@@ -213,11 +218,34 @@ def _fold(nodes: list[NodeProto], constants: dict[str, Array], opset: int) -> li
                 standard = spell(node, constants, opset)
                 constants |= standard.constants
                 todo = list(standard.nodes)
+            _check_bounds(node, todo, constants, opset)
             for name in node.output:
                 constants[name] = execute.run(todo, {}, name, constants, opset)
         else:
             rest.append(node)
     return rest
+
+
+def _check_bounds(
+    node: NodeProto, todo: list[NodeProto], constants: Mapping[str, Array], opset: int
+) -> None:
+    """Refuse what a few bytes of a file could make run for ever or fill the memory."""
+    if any(item.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for item in node.attribute):
+        raise Refused(
+            f"{node.name}: operator {node.op_type} is not supported; export without control flow"
+        )
+    proto = execute.assemble(todo, {}, list(node.output), constants, opset)
+    inferred = onnx.shape_inference.infer_shapes(proto, data_prop=True)
+    for info in (*inferred.graph.value_info, *inferred.graph.output):
+        _check_size(node.name, [axis.dim_value for axis in info.type.tensor_type.shape.dim])
+
+
+def _check_size(name: str, shape: Sequence[int]) -> None:
+    if math.prod(shape) > LARGEST_TENSOR:
+        raise Refused(
+            f"{name}: a tensor of the shape {tuple(shape)} has more than {LARGEST_TENSOR} "
+            "elements; use a smaller network"
+        )
 
 
 def _shapes(
