@@ -226,9 +226,9 @@ def _check_constants(node: NodeProto, chain: Chain, model: Model) -> None:
 def _reordered(node: NodeProto, order: NDArray[np.int64], model: Model) -> NDArray[np.int64]:
     if node.op_type == "Transpose":
         axes = attributes(node).get("perm") or list(range(order.ndim, -1, -1))
-        if axes[0] != 0:  # type: ignore[index]
+        if axes[0] != 0:
             raise Refused(f"{node.name}: this Transpose moves the batch axis; keep it first")
-        return order.transpose([axis - 1 for axis in axes[1:]])  # type: ignore[index]
+        return order.transpose([axis - 1 for axis in axes[1:]])
     shape = model.shapes.get(node.output[0])
     if shape is None or int(np.prod(shape)) != order.size:
         raise Refused(f"{node.name}: this {node.op_type} does not keep the batch axis as the first")

@@ -29,7 +29,7 @@ class Weights:
 def integers(node: NodeProto, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
     """Return an attribute that is a list of integers."""
     value = attributes(node).get(name, default)
-    return tuple(int(item) for item in value)  # type: ignore[attr-defined]
+    return tuple(int(item) for item in value)
 
 
 def convolution(node: NodeProto, model: Model) -> Weights:
@@ -60,7 +60,7 @@ def dense(node: NodeProto, model: Model) -> Weights:
     if given.get("transA", 0):
         raise Refused(f"{node.name}: transA is not supported; keep the batch axis first")
     weights = _binary(node, values if given.get("transB", 0) else values.T)
-    alpha = np.float32(given.get("alpha", 1.0))  # type: ignore[arg-type]
+    alpha = np.float32(given.get("alpha", 1.0))
     return replace(weights, scale=weights.scale * alpha)
 
 
@@ -68,7 +68,7 @@ def bias(node: NodeProto, model: Model) -> NDArray[np.float32] | None:
     """Read the bias of a Conv or Gemm, beta included, ``(MH,)`` or ``(1,)``."""
     if len(node.input) < 3 or not node.input[2]:
         return None
-    beta = np.float32(attributes(node).get("beta", 1.0))  # type: ignore[arg-type]
+    beta = np.float32(attributes(node).get("beta", 1.0))
     return beta * np.asarray(model.constants[node.input[2]], np.float32).reshape(-1)
 
 
@@ -106,7 +106,7 @@ def windows(node: NodeProto, kernel: tuple[int, int], chain: Chain, model: Model
         )
     down, right = integers(node, "strides", (1, 1))
     top, left, bottom, end = integers(node, "pads", (0, 0, 0, 0))
-    auto = attributes(node).get("auto_pad", b"NOTSET").decode()  # type: ignore[attr-defined]
+    auto = attributes(node).get("auto_pad", b"NOTSET").decode()
     frame, stride = (height, width), (down, right)
     pads = explicit_pads(auto, (top, left, bottom, end), frame, kernel, stride)
     if min(pads) < 0:
@@ -142,7 +142,7 @@ def pooling(node: NodeProto) -> tuple[int, int]:
 def explicit_padding(node: NodeProto, model: Model) -> tuple[Pads, np.float32]:
     """Read pads and value of a Pad operator."""
     given = attributes(node)
-    mode = given.get("mode", b"constant").decode()  # type: ignore[attr-defined]
+    mode = given.get("mode", b"constant").decode()
     if mode != "constant":
         raise Refused(
             f"{node.name}: pads in mode {mode!r}, which is none of the supported meanings; pad "
@@ -159,4 +159,4 @@ def explicit_padding(node: NodeProto, model: Model) -> tuple[Pads, np.float32]:
         value = np.asarray(parameters[1]).reshape(-1)[0] if len(parameters) > 1 else 0.0
     if len(amounts) != 8 or any(amounts[i] for i in (0, 1, 4, 5)) or min(amounts) < 0:
         raise Refused(f"{node.name}: pads {list(amounts)} must add rows and columns only")
-    return (amounts[2], amounts[3], amounts[6], amounts[7]), np.float32(value)  # type: ignore[arg-type]
+    return (amounts[2], amounts[3], amounts[6], amounts[7]), np.float32(value)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -316,6 +317,6 @@ def _annotation(proto: ModelProto, name: str) -> Grid | None:
     return None
 
 
-def attributes(node: NodeProto) -> dict[str, object]:
+def attributes(node: NodeProto) -> dict[str, Any]:
     """Attributes of a node as Python values."""
     return {item.name: helper.get_attribute_value(item) for item in node.attribute}

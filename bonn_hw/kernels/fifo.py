@@ -11,36 +11,20 @@ import numpy as np
 
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.rtl import Instance
-from bonn_hw.ir.tensor import Integers, TensorType
-from bonn_hw.kernels.kernel import Kernel, Resources, Schedule, divisors, lut_memory
+from bonn_hw.kernels.kernel import Relay, Resources, Schedule, divisors, lut_memory
 
 
 @dataclass(frozen=True, eq=False)
-class Fifo(Kernel):
+class Fifo(Relay):
     """At most ``depth`` beats wait; any lanes. It also cuts the ready path between its ends."""
 
     stem: ClassVar[str] = "fifo"
 
-    input: TensorType
     depth: int
 
     def __post_init__(self) -> None:
         if self.depth < 2:
             raise ValueError(f"a FIFO of depth {self.depth} would halve the rate: at least 2")
-
-    @property
-    def inputs(self) -> tuple[TensorType, ...]:
-        """The tensor."""
-        return (self.input,)
-
-    @property
-    def outputs(self) -> tuple[TensorType, ...]:
-        """The same tensor."""
-        return (self.input,)
-
-    def reference(self, *frames: Integers) -> tuple[Integers, ...]:
-        """Move nothing."""
-        return frames
 
     def foldings(self) -> Iterator[Folding]:
         """Any lanes that divide the frame."""

@@ -127,6 +127,34 @@ class Lanewise(Kernel):
             yield Folding(lanes, lanes)
 
 
+@dataclass(frozen=True, eq=False)
+class Relay(Kernel):
+    """A kernel that gives the tensor it takes; only time and lanes differ."""
+
+    input: TensorType
+
+    @property
+    def inputs(self) -> tuple[TensorType, ...]:
+        """The tensor."""
+        return (self.input,)
+
+    @property
+    def outputs(self) -> tuple[TensorType, ...]:
+        """The same tensor."""
+        return (self.input,)
+
+    def reference(self, *frames: Integers) -> tuple[Integers, ...]:
+        """Move nothing."""
+        return frames
+
+
+def check_window(kind: TensorType, kernel: tuple[int, int]) -> None:
+    """Raise ValueError unless a window (KH, KW) fits a frame."""
+    height, width, _ = kind.shape
+    if not (1 <= kernel[0] <= height and 1 <= kernel[1] <= width):
+        raise ValueError(f"a {kernel} window does not fit a frame of {height}x{width}")
+
+
 def divisors(number: int) -> list[int]:
     """Divisors in ascending order."""
     return [d for d in range(1, number + 1) if number % d == 0]

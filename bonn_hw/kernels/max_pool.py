@@ -11,7 +11,7 @@ import numpy as np
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.rtl import Instance
 from bonn_hw.ir.tensor import Integers, TensorType
-from bonn_hw.kernels.kernel import Lanewise, Resources, Schedule, lut_memory
+from bonn_hw.kernels.kernel import Lanewise, Resources, Schedule, check_window, lut_memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +28,7 @@ class MaxPool(Lanewise):
     kernel: tuple[int, int]
 
     def __post_init__(self) -> None:
-        height, width, _ = self.input.shape
-        if not (1 <= self.kernel[0] <= height and 1 <= self.kernel[1] <= width):
-            raise ValueError(f"a {self.kernel} window does not fit a frame of {height}x{width}")
+        check_window(self.input, self.kernel)
 
     @property
     def inputs(self) -> tuple[TensorType, ...]:

@@ -17,6 +17,7 @@ from bonn_hw.kernels.kernel import (
     Lanewise,
     Resources,
     Schedule,
+    check_window,
     lut_memory,
     memory,
     power_of_two,
@@ -37,9 +38,7 @@ class SlidingWindow(Lanewise):
     stride: tuple[int, int]
 
     def __post_init__(self) -> None:
-        height, width, _ = self.input.shape
-        if not (1 <= self.kernel[0] <= height and 1 <= self.kernel[1] <= width):
-            raise ValueError(f"a {self.kernel} window does not fit a frame of {height}x{width}")
+        check_window(self.input, self.kernel)
         if min(self.stride) < 1:
             raise ValueError(f"stride must be positive, not {self.stride}")
 

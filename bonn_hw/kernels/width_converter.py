@@ -11,31 +11,14 @@ import numpy as np
 
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.rtl import Instance
-from bonn_hw.ir.tensor import Integers, TensorType
-from bonn_hw.kernels.kernel import Kernel, Resources, Schedule, divisors
+from bonn_hw.kernels.kernel import Relay, Resources, Schedule, divisors
 
 
 @dataclass(frozen=True, eq=False)
-class WidthConverter(Kernel):
+class WidthConverter(Relay):
     """Beats of ``simd`` lanes to beats of ``pe`` lanes, one a multiple of the other."""
 
     stem: ClassVar[str] = "width_converter"
-
-    input: TensorType
-
-    @property
-    def inputs(self) -> tuple[TensorType, ...]:
-        """The tensor."""
-        return (self.input,)
-
-    @property
-    def outputs(self) -> tuple[TensorType, ...]:
-        """The same tensor."""
-        return (self.input,)
-
-    def reference(self, *frames: Integers) -> tuple[Integers, ...]:
-        """Move nothing."""
-        return frames
 
     def foldings(self) -> Iterator[Folding]:
         """Every pair of divisors of the frame of which one divides the other."""
