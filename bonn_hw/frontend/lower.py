@@ -119,11 +119,6 @@ class _Lowering:
             raise Refused("the model ends with padding; end it with a layer")
         if self.matrix is not None:
             self.emission.sums(self.matrix)
-            if (chain.error > 0).any():
-                self.findings.append(
-                    f"{self.matrix.origin}: the scales are no powers of two, so that the model's "
-                    "own float sums round; its answers may differ in the last places"
-                )
         if self.pytorch:
             raise UserError(
                 f"the checkpoint has {len(self.pytorch)} more activations than the model: "
@@ -146,8 +141,12 @@ class _Lowering:
 
     @property
     def source(self) -> str:
-        """The layer that the waiting value stems from."""
-        return self.model.input if self.matrix is None else self.matrix.origin
+        """The layer that the waiting value comes from."""
+        if self.matrix is not None:
+            return self.matrix.origin
+        if self.emission.nodes:
+            return self.emission.nodes[-1].origin
+        return self.chain.nodes[0].name if self.chain.nodes else self.model.input
 
     # Layers.
 

@@ -86,14 +86,15 @@ def spell(node: NodeProto, constants: Mapping[str, Array], opset: int) -> Spelle
 def _bipolar(node: NodeProto, scale: NDArray[np.float32]) -> Spelled:
     (x, y), name = (node.input[0], node.output[0]), node.name or node.output[0]
     constants = {
-        f"{y}/zero": np.float32(0),
+        # x > this is x >= 0, which old operator sets lack; NaN gives the negative value, as qonnx.
+        f"{y}/below": np.float32(-1.4e-45),
         f"{y}/positive": np.float32(1) * scale,
         f"{y}/negative": np.float32(-1) * scale,
     }
-    zero, positive, negative = constants
+    below, positive, negative = constants
     nodes = (
-        helper.make_node("Less", [x, zero], [f"{y}/less"], f"{name}/less"),
-        helper.make_node("Where", [f"{y}/less", negative, positive], [y], name),
+        helper.make_node("Greater", [x, below], [f"{y}/above"], f"{name}/above"),
+        helper.make_node("Where", [f"{y}/above", positive, negative], [y], name),
     )
     return Spelled(nodes, constants, Grid(scale, -1, 1, bipolar=True))
 

@@ -8,14 +8,15 @@ all designs.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from bonn_hw.artifacts import writing
 from bonn_hw.emit.write import templates_folder, write
 from bonn_hw.errors import ToolMissing
 from bonn_hw.ir.rtl import RtlProject
+from bonn_hw.sim.cache import aside, forget
 from bonn_hw.sim.locate import Verilator, verilator
 from bonn_hw.timing.native import cache_folder, compiler
 
@@ -30,6 +32,7 @@ HARNESS = Path(__file__).with_name("harness.cpp")
 SMALL = 400_000  # bytes of C++ that are compiled as one file
 STORED = Path(__file__).with_name("stored")
 OPTIMISATION = ("-O3", "-march=native")
+PIPE = "-pipe"  # no temporary files: the cache is the only place that can be full
 VERILATE = (
     *("--cc", "--prefix", "Vtop", "-O3", "--x-assign", "fast", "--x-initial", "fast"),
     *("--no-assert", "-Wno-fatal", "-Wno-lint", "--output-split", "20000"),
@@ -58,7 +61,7 @@ class _Toolchain:
         # What the PyPI package's FST writer wants of zlib and lz4 comes with us.
         stored = (f"-I{STORED}",) if self.bundled else ()
         return (
-            *("-std=c++20", *OPTIMISATION, "-DVM_COVERAGE=0", "-DVM_SC=0"),
+            *("-std=c++20", *OPTIMISATION, "-DVL_USER_FATAL", "-DVM_COVERAGE=0", "-DVM_SC=0"),
             *(f"-DVM_TRACE={int(bool(self.trace))}", f"-DVM_TRACE_FST={int(self.trace == 'fst')}"),
             *(f"-DVM_TRACE_VCD={int(self.trace == 'vcd')}", *traced, *stored),
             *(f"-I{include}", f"-I{include / 'vltstd'}"),
@@ -84,8 +87,14 @@ class _Toolchain:
 
     def identity(self) -> list[str]:
         """What decides the objects, apart from the sources."""
+        # The dry run tells the compiler's version and what "native" means here: a home folder may
+        # be shared by machines of different processors.
+        command = [self.compiler, *OPTIMISATION, "-###", "-E", "-x", "c++", os.devnull]
+        dry = subprocess.run(command, capture_output=True, text=True, env=_plain(os.environ))
         version = subprocess.run([self.compiler, "--version"], capture_output=True, text=True)
-        return [self.verilator.version, self.compiler, version.stdout, *self.flags]
+        headers = [path.read_text() for path in sorted(STORED.iterdir())] if self.bundled else []
+        told = (self.verilator.version, self.compiler, version.stdout, dry.stderr)
+        return [*told, *self.flags, *headers]
 
 
 def build(
@@ -123,13 +132,16 @@ def build(
         sources += [HARNESS.read_bytes(), project.top.encode(), *map(str.encode, VERILATE)]
         kept = cache_folder() / "simulators" / _digest([*tools.identity()], sources)
         executable = kept / "simulator"
-        if not executable.is_file():
-            with _aside(kept) as folder:
+        if executable.is_file():
+            os.utime(kept)  # the cache forgets what was not used for longest
+        else:
+            with aside(kept) as folder:
                 write(project, folder, templates)
                 _compile_design(project, tools, runtime, folder, progress)
                 for leftover in folder.iterdir():
                     if leftover.name != "simulator":
                         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+            forget(kept.parent)
     return Simulator(executable, tools.verilator.version)
 
 
@@ -146,7 +158,7 @@ def _compile_design(
     )
     command = [*tools.verilator.command, *VERILATE, *traced, "--top-module", project.top]
     command += ["--Mdir", "cpp", "top.v", *project.templates]
-    _run(command, folder, dict(tools.verilator.environment))
+    _run(command, folder, tools.verilator.environment)
     sources = [*sorted((folder / "cpp").glob("*.cpp")), HARNESS]
     if sum(source.stat().st_size for source in sources) < SMALL:
         # Most of the time goes into reading Verilator's headers: read them once.
@@ -168,7 +180,7 @@ def _runtime(tools: _Toolchain, progress: Callable[[str], None]) -> list[Path]:
     )
     if not kept.is_dir():
         progress("Verilator's runtime, once")
-        with _aside(kept) as folder:
+        with aside(kept) as folder:
             _compile(tools, tools.runtime, folder, [], progress)
     return sorted(kept.glob("*.o"))
 
@@ -182,26 +194,69 @@ def _compile(
 ) -> list[Path]:
     """Compile sources on all cores, the largest first."""
 
+    running: set[subprocess.Popen[str]] = set()
+
     def one(source: Path) -> Path:
         target = folder / f"{source.stem}.o"
-        _run([tools.compiler, *tools.flags, *flags, "-c", str(source), "-o", str(target)], folder)
+        command = [tools.compiler, PIPE, *tools.flags, *flags, "-c", str(source), "-o", str(target)]
+        _run(command, folder, running=running)
         return target
 
     ordered = sorted(sources, key=lambda source: -source.stat().st_size)
     objects = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for count, made in enumerate(pool.map(one, ordered), start=1):
-            progress(f"compiling the simulator, {count} of {len(sources)} files")
-            objects.append(made)
+        try:
+            for count, made in enumerate(pool.map(one, ordered), start=1):
+                progress(f"compiling the simulator, {count} of {len(sources)} files")
+                objects.append(made)
+        except BaseException:  # Ctrl-C or the first error: do not wait for the others
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in tuple(running):
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            raise
     return objects
 
 
-def _run(command: Sequence[str], folder: Path, environment: dict[str, str] | None = None) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
-    if done.returncode:
-        if "No space left on device" in done.stderr:
-            raise OSError(28, "No space left on device", str(folder))
-        raise RuntimeError(f"{' '.join(command)}\nfailed:\n{done.stdout}{done.stderr}")
+def _run(
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str] = os.environ,
+    running: set[subprocess.Popen[str]] | None = None,
+) -> None:
+    """Run a tool. One that is put into ``running`` leads a group, so that it dies with its kin."""
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=_plain(environment),
+        process_group=None if running is None else 0,
+    ) as process:
+        if running is not None:
+            running.add(process)
+        try:
+            output, errors = process.communicate()
+        except BaseException:
+            process.kill()
+            raise
+        if running is not None:
+            running.discard(process)
+    if process.returncode:
+        if os.strerror(errno.ENOSPC) in errors or _is_full(folder):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+        raise RuntimeError(f"{' '.join(command)}\nfailed:\n{output}{errors}")
+
+
+def _plain(environment: Mapping[str, str]) -> dict[str, str]:
+    """The tools' messages in English: one of them is looked for."""
+    return {**environment, "LC_ALL": "C"}
+
+
+def _is_full(folder: Path) -> bool:
+    """Not every tool says why it could not write."""
+    return os.statvfs(folder).f_bavail == 0
 
 
 def _compiles(tools: _Toolchain, text: str) -> bool:
@@ -214,16 +269,3 @@ def _digest(words: Iterable[str], contents: Iterable[bytes]) -> str:
     for part in (*(word.encode() for word in words), *contents):
         digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()[:24]
-
-
-@contextmanager
-def _aside(place: Path) -> Iterator[Path]:
-    """Fill a folder beside its place and rename it: parallel and interrupted builds do no harm."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=place.parent, prefix=".partial-"))
-    try:
-        yield folder
-        if not place.exists():  # else another build was first
-            folder.rename(place)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

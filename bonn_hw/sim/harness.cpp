@@ -8,7 +8,11 @@
 //           first_out, last_out; then, for the first `snapshots` frames, rows of beats sent so far
 //           and the probe's counts so far, taken in the cycle of the frame's last output beat
 // Standard output: lines "frame N" now and then, at the end "done CYCLES SECONDS". A hang ends with
-// exit code 3 and "hang CYCLE MOVED SENT GOT" and the probe's counts.
+// exit code 3 and "hang CYCLE MOVED SENT GOT", the probe's counts, and for every place of the probe
+// the last cycle after MOVED in which it was set, or -1. A whole frame beyond the last one ends with
+// exit code 6 and "surplus CYCLE".
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -31,6 +35,8 @@ using Trace = VerilatedVcdC;
 #endif
 
 namespace {
+
+constexpr int64_t kSilence = 1000;  // cycles after the last beat in which no further one may come
 
 // Ports are integers up to 64 bits and arrays of 32-bit words beyond.
 template <typename Port>
@@ -126,6 +132,12 @@ void store(const char* path, const std::vector<Value>& data) {
 
 }  // namespace
 
+// The runtime's own way to end flushes the waves, and waits for ever if their disk is full.
+void vl_fatal(const char* file, int line, const char*, const char* message) {
+  std::fprintf(stderr, "%s:%d: %s\n", file, line, message);
+  std::_Exit(4);
+}
+
 int main(int argc, char** argv) {
   std::map<std::string, std::string> options;
   for (int i = 5; i < argc; i++) {
@@ -144,7 +156,9 @@ int main(int argc, char** argv) {
   std::vector<int64_t> cycles(frames * beats_out);
   std::vector<int64_t> rows(3 * frames + snapshots * (3 * stages + 1));
   Counts counts(3 * stages);
-  std::vector<uint64_t> probe((3 * stages + 63) / 64 + 1);
+  const size_t probe_words = (3 * stages + 63) / 64;
+  std::vector<uint64_t> probe(probe_words + 1);
+  std::vector<uint64_t> quiet;  // the probe in every cycle since a beat moved at either end
 
   VerilatedContext context;
   context.commandArgs(argc, argv);
@@ -155,8 +169,10 @@ int main(int argc, char** argv) {
   top.trace(&trace, 99);
   trace.open(options["trace"].c_str());
   const auto dump = [&](uint64_t time) { trace.dump(time); };
+  const auto close = [&] { trace.close(); };
 #else
   const auto dump = [](uint64_t) {};
+  const auto close = [] {};
 #endif
 
   top.rst = 1;
@@ -175,8 +191,13 @@ int main(int argc, char** argv) {
   int64_t sent = 0, got = 0, cycle = 0, moved = 0;
   bool offered = false;
   const auto start = std::chrono::steady_clock::now();
-  auto told = start;
-  for (; got < got_end; cycle++) {
+  auto told = start, done = start;
+  int64_t end = 0;
+  // A frame's last output may come before its last input, and a frame too many comes after: go on
+  // until all input is taken and the output was silent for a while. The next frame's first beats
+  // may come ahead of its input (a border), the whole frame not.
+  int64_t ahead = 0;
+  for (; got < got_end || sent < sent_end || cycle - moved <= kSilence; cycle++) {
     top.clk = 0;
     if (!offered && sent < sent_end && !(stalls && random() % 4 == 0)) {
       put(top.s_axis_tdata, &input[sent * words_in]);
@@ -190,13 +211,21 @@ int main(int argc, char** argv) {
     counts.add(probe.data());
     const bool taken = offered && top.s_axis_tready;
     const bool given = top.m_axis_tvalid && top.m_axis_tready;
+    quiet.insert(quiet.end(), probe.begin(), probe.begin() + probe_words);
     if (taken) {
       if (sent % beats_in == 0) rows[3 * (sent / beats_in)] = cycle;
       sent++;
       offered = false;
       moved = cycle;
     }
-    if (given) {
+    if (given && got == got_end) {
+      moved = cycle;
+      if (++ahead == beats_out) {
+        std::printf("surplus %lld\n", (long long)cycle);
+        close();
+        return 6;
+      }
+    } else if (given) {
       get(top.m_axis_tdata, &output[got * words_out]);
       cycles[got] = cycle;
       const int64_t frame = got / beats_out, beat = got % beats_out;
@@ -218,27 +247,38 @@ int main(int argc, char** argv) {
       }
       got++;
       moved = cycle;
+      if (got == got_end) {
+        end = cycle + 1;
+        done = std::chrono::steady_clock::now();
+      }
     }
+    if (moved == cycle) quiet.clear();
     top.clk = 1;
     top.eval();
     dump(2 * cycle + 1);
-    if (cycle - moved >= timeout) {
+    if (cycle - moved >= timeout && (got < got_end || sent < sent_end)) {
       counts.drain();
       std::printf("hang");
       for (const int64_t value : {cycle, moved, sent, got}) std::printf(" %lld", (long long)value);
       for (const int64_t total : counts.totals) std::printf(" %lld", (long long)total);
+      for (int64_t place = 0; place < 3 * stages; place++) {
+        int64_t last = cycle;
+        const auto set = [&] {
+          return quiet[(last - moved - 1) * probe_words + place / 64] >> (place % 64) & 1;
+        };
+        while (last > moved && !set()) last--;
+        std::printf(" %lld", last > moved ? (long long)last : -1);
+      }
       std::printf("\n");
+      close();  // the waves of a hang are the ones that are wanted
       return 3;
     }
   }
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-#if defined(TRACE_FST) || defined(TRACE_VCD)
-  trace.close();
-#endif
+  close();
   store(argv[2], output);
   store(argv[3], cycles);
   store(argv[4], rows);
-  std::printf("done %lld %.6f\n", static_cast<long long>(cycle), seconds);
+  const double seconds = std::chrono::duration<double>(done - start).count();
+  std::printf("done %lld %.6f\n", static_cast<long long>(end), seconds);
   return 0;
 }

@@ -82,6 +82,10 @@ def _examine(path: str) -> Verilator:
     roots = [root for root in beside if (root / "include" / "verilated.h").is_file()]
     binary = here.with_name("verilator_bin")
     if not roots or not binary.is_file():
+        told = _root_told_by(path)  # a wrapper that stands elsewhere
+        roots = [told] if (told / "include" / "verilated.h").is_file() else []
+        binary = told / "bin" / "verilator_bin"
+    if not roots or not binary.is_file():
         raise ToolMissing(f"{path} is no whole Verilator: verilator_bin or its include/ is missing")
     environment = {**os.environ, "VERILATOR_ROOT": str(roots[0])}
     try:
@@ -101,3 +105,14 @@ def _examine(path: str) -> Verilator:
     if (int(found[1]), int(found[2])) < OLDEST:
         raise ToolMissing(f"{path} is Verilator {found[1]}.{found[2]}: at least 5.006 is needed")
     return Verilator(str(binary), roots[0], f"{found[1]}.{found[2]}")
+
+
+def _root_told_by(path: str) -> Path:
+    """What a wrapper says where Verilator lives; a place that does not exist if it says nothing."""
+    try:
+        done = subprocess.run(
+            [path, "--getenv", "VERILATOR_ROOT"], capture_output=True, text=True, timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return Path(os.devnull)
+    return Path(done.stdout.strip() or os.devnull)

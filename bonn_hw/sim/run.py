@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import signal
 import tempfile
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,10 +15,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.errors import Hang, UserError
+from bonn_hw.artifacts import writing
+from bonn_hw.errors import UserError
 from bonn_hw.ir.rtl import RtlProject
 from bonn_hw.ir.stream import words_a_beat
-from bonn_hw.sim.build import Simulator, build
+from bonn_hw.sim.build import build
+from bonn_hw.sim.shard import Shard, run_all
+from bonn_hw.sim.waves import wave_file
 
 SNAPSHOTS = 48  # frames of each process at whose ends the probe's counts are kept
 
@@ -108,12 +111,15 @@ def simulate(
     stall : int or None
         Seed of random gaps on the input (1 of 4 cycles) and stalls of the output (1 of 2).
     trace : Path or None
-        Wave file, ``.fst`` or ``.vcd``, of one process that simulates all frames.
+        Wave file, ``.fst`` or ``.vcd``, of one process that simulates all frames. It is also
+        written when the RTL hangs.
 
     Raises
     ------
     Hang
-        If the RTL stops moving.
+        If the RTL stops moving before all frames are in and out.
+    Surplus
+        If a whole frame comes after the last one.
     ToolMissing, UserError
         If a tool is missing or a place cannot be written.
     """
@@ -123,15 +129,16 @@ def simulate(
     simulator = build(project, trace.suffix[1:] if trace else None, templates, progress)
     count = max(1, min(1 if trace else jobs, frames))
     bounds = [frames * place // count for place in range(count + 1)]
-    with tempfile.TemporaryDirectory(prefix="bonn_hw-") as scratch:
+    with _scratch() as scratch, wave_file(trace) as wave:
         shards = [
-            _Shard(Path(scratch) / str(place), first, last - first)
+            Shard(scratch / str(place), first, last - first)
             for place, (first, last) in enumerate(pairwise(bounds))
         ]
         for shard in shards:
-            shard.folder.mkdir()
             part = beats[shard.first * source.beats : (shard.first + shard.frames) * source.beats]
-            part.tofile(shard.folder / "in")
+            with writing(scratch):
+                shard.folder.mkdir()
+                (shard.folder / "in").write_bytes(np.ascontiguousarray(part, "<u4").data)
         options = {
             "beats_in": source.beats,
             "words_in": beats.shape[1],
@@ -141,88 +148,28 @@ def simulate(
             "timeout": timeout_cycles,
             "stall": -1 if stall is None else stall,
             "snapshots": SNAPSHOTS,
-            "trace": str(trace.resolve()) if trace else "",
+            "trace": wave,
         }
-        _run_all(simulator, shards, options, folder, progress)
-        for shard in shards:
-            shard.raise_if_failed(project, frames)
+        run_all(simulator, shards, options, folder, progress)
+        # Those that were killed because another failed have nothing to tell.
+        for shard in sorted(shards, key=lambda shard: shard.code in (0, -signal.SIGKILL)):
+            shard.raise_if_failed(project, trace)
         return _collect(project, shards, simulator.verilator)
 
 
-class _Shard:
-    """One process and its files."""
-
-    def __init__(self, folder: Path, first: int, frames: int) -> None:
-        self.folder, self.first, self.frames = folder, first, frames
-        self.done = 0  # frames that are out
-        self.last_line: list[str] = []
-        self.errors = ""
-        self.code = 0
-
-    def start(
-        self, simulator: Simulator, options: dict[str, int | str], folder: Path
-    ) -> subprocess.Popen[str]:
-        files = [str(self.folder / name) for name in ("in", "out", "cycles", "frames")]
-        words = [f"{key}={value}" for key, value in (options | {"frames": self.frames}).items()]
-        return subprocess.Popen(
-            [str(simulator.executable), *files, *words],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def follow(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None and process.stderr is not None
-        for line in process.stdout:
-            words = line.split()
-            if words[:1] == ["frame"]:
-                self.done = int(words[1])
-            elif words[:1] in (["done"], ["hang"]):
-                self.last_line = words
-        self.errors = process.stderr.read()
-        self.code = process.wait()
-
-    def raise_if_failed(self, project: RtlProject, frames: int) -> None:
-        if self.code == 0:
-            return
-        if self.code == 3:
-            raise Hang(_hang_text(project, self.last_line, self.frames))
-        if self.code == 5:
-            raise UserError(
-                f"simulate: no space left in {self.folder.parent}: make room there, or name "
-                "another temporary folder with TMPDIR"
-            )
-        raise RuntimeError(f"the simulator ended with code {self.code}: {self.errors}")
-
-
-def _run_all(
-    simulator: Simulator,
-    shards: list[_Shard],
-    options: dict[str, int | str],
-    folder: Path,
-    progress: Callable[[str], None],
-) -> None:
-    processes = [shard.start(simulator, options, folder) for shard in shards]
-    threads = [
-        threading.Thread(target=shard.follow, args=(process,), daemon=True)
-        for shard, process in zip(shards, processes, strict=True)
-    ]
+@contextmanager
+def _scratch() -> Iterator[Path]:
     try:
-        for thread in threads:
-            thread.start()
-        total = sum(shard.frames for shard in shards)
-        while any(thread.is_alive() for thread in threads):
-            progress(f"RTL, frame {sum(shard.done for shard in shards)} of {total}")
-            for thread in threads:
-                thread.join(0.2)
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+        folder = tempfile.TemporaryDirectory(prefix="bonn_hw-")
+    except OSError as error:
+        raise UserError(
+            f"simulate: no temporary folder can be made ({error.strerror}): name one with TMPDIR"
+        ) from error
+    with folder as path:
+        yield Path(path)
 
 
-def _collect(project: RtlProject, shards: list[_Shard], version: str) -> SimulationRun:
+def _collect(project: RtlProject, shards: list[Shard], version: str) -> SimulationRun:
     sink, stages = project.sink, len(project.probes)
     words = words_a_beat(sink.lanes, sink.element)
     outputs, cycles, rows = [], [], []
@@ -256,21 +203,6 @@ def _busy(fed: NDArray[np.bool_], counts: NDArray[np.int64]) -> tuple[int, ...]:
     known = steady >= 2
     moved = counts[steady - 1] - counts[steady - 2] if known else counts[-1] // len(counts)
     return tuple(int(most) for most in moved.max(axis=1))
-
-
-def _hang_text(project: RtlProject, line: list[str], frames: int) -> str:
-    """Say what stands still; counts beside each other show where beats are held."""
-    cycle, moved, sent, got, *counts = map(int, line[1:])
-    taken, given = counts[0::3], counts[2::3]
-    rows = "\n".join(
-        f"  {name}: {a} beats taken, {b} beats given"
-        for name, a, b in zip(project.probes, taken, given, strict=True)
-    )
-    return (
-        f"the RTL hangs: no beat moved at either end after cycle {moved} (waited until cycle "
-        f"{cycle}); input stream: {sent} of {frames * project.source.beats} beats sent; output "
-        f"stream: {got} of {frames * project.sink.beats} beats received; inside:\n{rows}"
-    )
 
 
 def cores() -> int:

@@ -28,13 +28,13 @@ def test_a_pool_of_negated_sums_at_the_end(tmp_path):
 
 def test_a_pool_of_negated_input_is_refused(tmp_path):
     sketch = scores(images().add("Neg").pool(name="odd").conv(4, 2).sign(), 16)
-    with pytest.raises(Refused, match="^odd: pools channel 0, which falls"):
+    with pytest.raises(Refused, match=r"^odd: pools channel 0, which falls"):
         lowered(sketch, tmp_path)
 
 
 def test_two_pools_with_a_negation_between_are_refused(tmp_path):
     sketch = images().conv(4, 2).pool().add("Neg").pool(name="odd").sign()
-    with pytest.raises(Refused, match="^odd: pools channel"):
+    with pytest.raises(Refused, match=r"^odd: pools channel"):
         lowered(scores(sketch, 4), tmp_path)
 
 
@@ -66,7 +66,7 @@ def test_a_zero_between_bits_stays_behind_a_negation(tmp_path):
 
 def test_a_zero_between_bits_has_no_maximum(tmp_path):
     sketch = images().conv(4, 2).sign().pad((1, 1, 1, 1), 0.0).pool(name="odd").conv(2, 4).sign()
-    with pytest.raises(Refused, match="^odd: takes bits that were padded with zero"):
+    with pytest.raises(Refused, match=r"^odd: takes bits that were padded with zero"):
         lowered(scores(sketch, 8), tmp_path)
 
 
@@ -77,6 +77,5 @@ def test_a_pad_behind_a_strided_pool(tmp_path):
 
 def test_scales_that_round_are_told(tmp_path):
     sketch = Sketch(6).sign(0.3).dense(6, 3, name="last")
-    assert ["last: the scales are no powers of two"] == [
-        finding.split(",")[0] for finding in lowered(sketch, tmp_path).findings
-    ]
+    (finding,) = lowered(sketch, tmp_path).findings
+    assert finding.startswith("last: ") and "no powers of two" in finding

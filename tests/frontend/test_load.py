@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from sketch import Sketch, by_qonnx
+from sketch import Sketch
 
 from bonn_hw import frontend
 from bonn_hw.errors import UserError
@@ -109,13 +109,3 @@ def test_attributes_that_are_missing(proto, tmp_path):
             same = next(n for n in spoilt.graph.node if n.name == node.name)
             del same.attribute[[a.name for a in same.attribute].index(attribute.name)]
             attempt(spoilt, tmp_path)
-
-
-def test_not_a_number_has_the_sign_that_qonnx_gives_it(tmp_path):
-    sketch = Sketch(3).sign()  # nothing but the sign; lowering is not asked
-    path = sketch.write(tmp_path)
-    undefined = sketch.add("Sqrt").sign()
-    path = undefined.write(tmp_path)
-    images = np.array([[-1, 0, 1], [1, -1, 2]], np.float32)
-    expected = by_qonnx(undefined.proto(), images)
-    np.testing.assert_array_equal(frontend.read(path).run(images), expected)

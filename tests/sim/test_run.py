@@ -120,8 +120,9 @@ def test_a_hang_is_told_with_streams_counts_and_cycle(tmp_path):
         bench.run(4, timeout_cycles=50)
     assert str(error.value) == (
         "the RTL hangs: no beat moved at either end after cycle 7 (waited until cycle 57); input "
-        "stream: 7 of 12 beats sent; output stream: 7 of 12 beats received; inside:\n"
-        "  slice_0: 7 beats taken, 7 beats given"
+        "stream: 7 of 12 beats sent; output stream: 7 of 12 beats received; the "
+        "input stream is blocked: slice_0 does not take beat 8; inside:\n"
+        "  slice_0: 7 beats taken, 7 beats given, still since cycle 7"
     )
 
 
