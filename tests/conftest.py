@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,9 @@ def debian_verilator() -> str:
     if not DEBIAN.exists():
         absent("Debian's Verilator 5.006")
     return str(DEBIAN)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c():
+    """A process that was started in the background ignores Ctrl-C; the tests send it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
