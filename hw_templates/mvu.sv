@@ -221,32 +221,28 @@ module mvu #(
   for (genvar pe = 0; pe < PE; pe++) begin : gen_pe
     logic [LEVEL_BITS-1:0] level;
     logic [ACC_BITS-1:0] sum_q;
+    logic [OUT_BITS-1:0] result;
     assign level = level_q[pe*LEVEL_BITS+:LEVEL_BITS];
 
-    // Computed under the enable: a simulator then skips the sums of idle cycles.
-    always_ff @(posedge clk) begin
-      if (ce && active_q) begin
-        sum_q <= (first_q ? '0 : sum_q) + product(weight_q[pe*SIMD+:SIMD], beat_q);
+    if (HAS_THRESHOLDS) begin : gen_threshold
+      if (IN_KIND == 0) begin : gen_unsigned
+        assign result = sum_q >= level;
+      end else begin : gen_signed
+        assign result = $signed(sum_q) >= $signed(level);
+      end
+    end else begin : gen_offset
+      if (IN_KIND == 0) begin : gen_unsigned
+        assign result = OUT_BITS'({sum_q, 1'b0}) + level;
+      end else begin : gen_signed
+        assign result = OUT_BITS'($signed(sum_q)) + level;
       end
     end
 
-    if (HAS_THRESHOLDS) begin : gen_threshold
-      logic above;
-      if (IN_KIND == 0) begin : gen_unsigned
-        assign above = sum_q >= level;
-      end else begin : gen_signed
-        assign above = $signed(sum_q) >= $signed(level);
-      end
-      always_ff @(posedge clk) if (ce && done_q) m_axis_tdata[pe] <= above;
-    end else begin : gen_offset
-      logic [OUT_BITS-1:0] extended;
-      if (IN_KIND == 0) begin : gen_unsigned
-        assign extended = OUT_BITS'({sum_q, 1'b0});
-      end else begin : gen_signed
-        assign extended = OUT_BITS'($signed(sum_q));
-      end
-      always_ff @(posedge clk) begin
-        if (ce && done_q) m_axis_tdata[pe*OUT_BITS+:OUT_BITS] <= extended + level;
+    // Computed under the enables: a simulator then skips the sums of idle cycles.
+    always_ff @(posedge clk) begin
+      if (ce && done_q) m_axis_tdata[pe*OUT_BITS+:OUT_BITS] <= result;
+      if (ce && active_q) begin
+        sum_q <= (first_q ? '0 : sum_q) + product(weight_q[pe*SIMD+:SIMD], beat_q);
       end
     end
   end

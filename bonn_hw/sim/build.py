@@ -35,7 +35,8 @@ OPTIMISATION = ("-O3", "-march=native")
 PIPE = "-pipe"  # no temporary files: the cache is the only place that can be full
 VERILATE = (
     *("--cc", "--prefix", "Vtop", "-O3", "--x-assign", "fast", "--x-initial", "fast"),
-    *("--no-assert", "-Wno-fatal", "-Wno-lint", "--output-split", "20000"),
+    # Without splitting, a block that reads a register before it writes it needs no copy of it.
+    *("-fno-split", "--no-assert", "-Wno-fatal", "-Wno-lint", "--output-split", "20000"),
 )
 
 
