@@ -62,40 +62,70 @@ void get(const Port& port, uint32_t* words) {
   }
 }
 
-// Counts the set bits of every place of the probe: planes of a binary counter, a column a place,
-// so that a cycle costs a few word operations; columns are read when the planes are full.
+// Counts the set bits of every place of the probe, and keeps the cycle in which each was set last.
+// A cycle costs a copy of the probe; blocks of cycles are counted together, all places of a word at
+// once: planes of a binary counter, a column a place, fed by carry-save adders.
 class Counts {
  public:
-  explicit Counts(size_t places) : totals(places), words_((places + 63) / 64) {
-    for (auto& plane : planes_) plane.resize(words_);
+  explicit Counts(size_t places)
+      : totals(places), last(places, -1), words_((places + 63) / 64), block_(kBlock * words_) {}
+
+  void add(const uint64_t* probe) {
+    std::memcpy(&block_[filled_ * words_], probe, words_ * sizeof *probe);
+    if (++filled_ == kBlock) drain();
   }
-  void add(const uint64_t* word) {
-    for (size_t w = 0; w < words_; w++) {
-      uint64_t carry = word[w];
-      for (size_t p = 0; carry; p++) {
-        const uint64_t next = planes_[p][w] & carry;
-        planes_[p][w] ^= carry;
-        carry = next;
-      }
-    }
-    if (++added_ == (1u << kPlanes) - 1) drain();
-  }
+
   void drain() {
-    for (size_t place = 0; place < totals.size(); place++) {
-      for (size_t p = 0; p < kPlanes; p++) {
-        totals[place] += (planes_[p][place / 64] >> (place % 64) & 1) << p;
-      }
-    }
-    for (auto& plane : planes_) std::fill(plane.begin(), plane.end(), 0);
-    added_ = 0;
+    for (size_t w = 0; w < words_; w++) drain(w);
+    start_ += static_cast<int64_t>(filled_);
+    filled_ = 0;
   }
-  std::vector<int64_t> totals;
+
+  std::vector<int64_t> totals, last;
 
  private:
-  static constexpr size_t kPlanes = 16;
-  size_t words_;
-  uint32_t added_ = 0;
-  std::vector<uint64_t> planes_[kPlanes];
+  static constexpr size_t kBlock = 4096, kPart = 64, kPlanes = 13;
+
+  uint64_t at(size_t cycle, size_t w) const {
+    return cycle < filled_ ? block_[cycle * words_ + w] : 0;
+  }
+
+  // Adds two words to a plane and returns what carries into the next.
+  static uint64_t carry(uint64_t& plane, uint64_t a, uint64_t b) {
+    const uint64_t odd = a ^ b, over = (a & b) | (odd & plane);
+    plane ^= odd;
+    return over;
+  }
+
+  void drain(size_t w) {
+    uint64_t planes[kPlanes] = {};
+    uint64_t parts[kBlock / kPart] = {};  // which places were set in each part of the block
+    for (size_t i = 0; i < filled_; i += 4) {
+      const uint64_t a = at(i, w), b = at(i + 1, w), c = at(i + 2, w), d = at(i + 3, w);
+      parts[i / kPart] |= a | b | c | d;
+      uint64_t rest = carry(planes[1], carry(planes[0], a, b), carry(planes[0], c, d));
+      for (size_t p = 2; rest; p++) {
+        const uint64_t next = planes[p] & rest;
+        planes[p] ^= rest;
+        rest = next;
+      }
+    }
+    const size_t end = std::min(totals.size(), 64 * (w + 1));
+    for (size_t place = 64 * w; place < end; place++) {
+      const auto bit = [&](uint64_t word) { return word >> (place % 64) & 1; };
+      for (size_t p = 0; p < kPlanes; p++) totals[place] += bit(planes[p]) << p;
+      size_t part = kBlock / kPart;
+      while (part > 0 && !bit(parts[part - 1])) part--;
+      if (part == 0) continue;
+      size_t cycle = part * kPart - 1;
+      while (!bit(at(cycle, w))) cycle--;
+      last[place] = start_ + static_cast<int64_t>(cycle);
+    }
+  }
+
+  size_t words_, filled_ = 0;
+  int64_t start_ = 0;  // cycle of the block's first probe
+  std::vector<uint64_t> block_;
 };
 
 // xorshift64* (Vigna 2016): the same gaps for the same seed everywhere.
@@ -156,9 +186,7 @@ int main(int argc, char** argv) {
   std::vector<int64_t> cycles(frames * beats_out);
   std::vector<int64_t> rows(3 * frames + snapshots * (3 * stages + 1));
   Counts counts(3 * stages);
-  const size_t probe_words = (3 * stages + 63) / 64;
-  std::vector<uint64_t> probe(probe_words + 1);
-  std::vector<uint64_t> quiet;  // the probe in every cycle since a beat moved at either end
+  std::vector<uint64_t> probe((3 * stages + 63) / 64 + 1);
 
   VerilatedContext context;
   context.commandArgs(argc, argv);
@@ -211,7 +239,6 @@ int main(int argc, char** argv) {
     counts.add(probe.data());
     const bool taken = offered && top.s_axis_tready;
     const bool given = top.m_axis_tvalid && top.m_axis_tready;
-    quiet.insert(quiet.end(), probe.begin(), probe.begin() + probe_words);
     if (taken) {
       if (sent % beats_in == 0) rows[3 * (sent / beats_in)] = cycle;
       sent++;
@@ -252,7 +279,6 @@ int main(int argc, char** argv) {
         done = std::chrono::steady_clock::now();
       }
     }
-    if (moved == cycle) quiet.clear();
     top.clk = 1;
     top.eval();
     dump(2 * cycle + 1);
@@ -261,14 +287,7 @@ int main(int argc, char** argv) {
       std::printf("hang");
       for (const int64_t value : {cycle, moved, sent, got}) std::printf(" %lld", (long long)value);
       for (const int64_t total : counts.totals) std::printf(" %lld", (long long)total);
-      for (int64_t place = 0; place < 3 * stages; place++) {
-        int64_t last = cycle;
-        const auto set = [&] {
-          return quiet[(last - moved - 1) * probe_words + place / 64] >> (place % 64) & 1;
-        };
-        while (last > moved && !set()) last--;
-        std::printf(" %lld", last > moved ? (long long)last : -1);
-      }
+      for (const int64_t last : counts.last) std::printf(" %lld", last > moved ? (long long)last : -1);
       std::printf("\n");
       close();  // the waves of a hang are the ones that are wanted
       return 3;
