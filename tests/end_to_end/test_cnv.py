@@ -36,7 +36,7 @@ def trained():
 
 @pytest.mark.data
 def test_padded_cnv_answers_as_pytorch_on_real_images(tmp_path):
-    """500 of the 10,000 test images; all of them: docs/benchmarks.md names the command."""
+    """500 of the 10,000 test images; docs/equality.md names the command for all of them."""
     from bonn_hw.nn import data
     from bonn_hw.nn.export import export
 
