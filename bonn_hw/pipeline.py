@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -152,12 +152,17 @@ def simulate(
     integer = build.design.graph.run(inputs)
     progress("QONNX model")
     qonnx = frontend.read(build.folder / "model.onnx").run(images)
-    project = emit(build.design)
+    # What is simulated is what stands in the folder: its top, its sources, its memory images.
+    rtl_folder = (build.folder / "rtl").resolve()
+    emitted = emit(build.design)
+    top = {"top.v": (rtl_folder / "top.v").read_text()}
+    project = replace(emitted, files={**emitted.files, **top})
     run = simulator.simulate(
         project,
         pack(inputs, project.source.lanes, project.source.element),
         len(images),
-        folder=(build.folder / "rtl").resolve(),
+        folder=rtl_folder,
+        templates=rtl_folder,
         jobs=jobs,
         stall=stall,
         trace=trace,
