@@ -23,7 +23,8 @@ from bonn_hw.emit.top import emit
 from bonn_hw.ir.stream import pack
 from bonn_hw.nn.checkpoint import Checkpoint
 from bonn_hw.nn.export import export
-from bonn_hw.nn.networks import Network, build
+from bonn_hw.nn.network import Network
+from bonn_hw.nn.networks import build
 from bonn_hw.sim import run as simulator
 from bonn_hw.sim.build import build as build_simulator
 from bonn_hw.timing import model as timing

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"bonn-hw: {error}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
-        if error.name not in ("torch", "brevitas", "lightning", "sklearn"):
+        if error.name not in ("torch", "brevitas", "lightning", "matplotlib", "sklearn"):
             raise
         print(
             f"bonn-hw: {options.name} needs the package {error.name!r}, which is not installed: "
@@ -62,6 +62,15 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--resume", action="store_true", help="go on where the run folder ends")
     train.add_argument("--limit", type=_count, help="train with the first so many images only")
     train.set_defaults(command=_train)
+
+    plot = commands.add_parser("plot", help="draw how a run's kernels and accuracy developed")
+    plot.add_argument("run", type=Path, help="run folder")
+    plot.add_argument("--against", type=Path, metavar="RUN", help="run folder to compare with")
+    plot.add_argument(
+        "--layers", type=_numbers, help="1-bit layers shown one by one, from 1; default: 2,8,14"
+    )
+    plot.add_argument("--out", type=Path, help="folder; default: figures in the run folder")
+    plot.set_defaults(command=_plot)
 
     export = commands.add_parser("export", help="write a run as QONNX")
     export.add_argument("run", type=Path, help="run folder")
@@ -113,10 +122,26 @@ def _count(text: str) -> int:
     return value
 
 
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is not a list of numbers like 2,8,14") from error
+
+
 def _train(options: argparse.Namespace, notes: Console) -> int:
     from bonn_hw.nn.training import train
 
     train(options.experiment, options.out, resume=options.resume, limit=options.limit)
+    return 0
+
+
+def _plot(options: argparse.Namespace, notes: Console) -> int:
+    from bonn_hw.nn import figures
+
+    layers = options.layers or figures.PAPER_LAYERS
+    for path in figures.plot(options.run, options.out, options.against, layers):
+        print(path)
     return 0
 
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The errors that a user can cause and can mend; the command line ends with exit code 2 on them."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class UserError(Exception):
     """One message that names the thing, the value, the rule and the remedy.
@@ -21,3 +24,9 @@ class Hang(Exception):
 
 class Refused(UserError):
     """A model is outside the supported set; the message names the layer and the remedy."""
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Return ``" (did you mean ...?)"`` if `word` is close to one of the `known`, else nothing."""
+    found = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {found[0]!r}?)" if found else ""

@@ -1,10 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Networks, data, training and export: the only package that imports torch and Brevitas.
 
-Nothing of them is imported here, so that ``from bonn_hw.nn import data`` works without torch.
+Neither is imported here, so that ``from bonn_hw.nn import data`` works without torch; the names of
+`__all__` are loaded when they are used.
 """
 
+import importlib
 import warnings
+from typing import Any
 
 # Brevitas says at every import that an optional package, of no use to 1-bit networks, is missing.
 warnings.filterwarnings("ignore", message="fast_hadamard_transform")
+
+_HOME = {"BayesianLosses": "losses", "BayesianWeight": "quantizers"}
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

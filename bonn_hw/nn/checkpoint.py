@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from bonn_hw.errors import UserError
+from bonn_hw.nn.chains import Block
 from bonn_hw.nn.data import Dataset
 from bonn_hw.nn.experiment import Experiment
-from bonn_hw.nn.networks import Block, Network, build
+from bonn_hw.nn.network import Network
+from bonn_hw.nn.networks import build
 
 CHECKPOINT = "last.ckpt"
 EXPERIMENT = "experiment.toml"

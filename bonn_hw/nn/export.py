@@ -38,7 +38,7 @@ import bonn_hw
 from bonn_hw.errors import UserError
 from bonn_hw.nn.checkpoint import Checkpoint
 from bonn_hw.nn.files import write_atomically
-from bonn_hw.nn.networks import Network
+from bonn_hw.nn.network import Network
 
 QUANTISERS = ["Quant", "BipolarQuant"]
 CHECKED_IMAGES = 8

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from bonn_hw.errors import UserError
 
+METRICS = "metrics.json"
+"""The file of a run folder that holds its figures by epoch."""
+
 
 def write_atomically(path: Path, payload: bytes) -> None:
     """Write `payload` to `path` by way of a temporary file beside it; make the folder if needed.

@@ -18,14 +18,15 @@ from tqdm import tqdm
 from bonn_hw.errors import UserError
 from bonn_hw.nn.checkpoint import CHECKPOINT, EXPERIMENT
 from bonn_hw.nn.experiment import Experiment
-from bonn_hw.nn.files import write_atomically
+from bonn_hw.nn.files import METRICS, write_atomically
+from bonn_hw.nn.kernel_statistics import KERNELS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import lightning.pytorch as lightning
 
-METRICS = "metrics.json"
 TABLE = "metrics.csv"
+COLUMNS = ("epoch", "phase", "loss", "train_accuracy", "test_accuracy", "seconds")
 
 
 class RunLog(lightning.Callback):
@@ -82,7 +83,7 @@ class RunLog(lightning.Callback):
         """Write what was asked for."""
         write_atomically(self.out / EXPERIMENT, self.experiment.toml().encode())
         if not (self.out / METRICS).exists():
-            self.write_figures([])
+            self.write_figures([], [])
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule):
         """Start a bar for the epoch."""
@@ -92,7 +93,7 @@ class RunLog(lightning.Callback):
             total=trainer.num_training_batches,
             leave=False,
             # None: only on a terminal.
-            disable=None if self.progress else True,
+            disable=None if self.progress and trainer.is_global_zero else True,
         )
 
     def on_train_batch_end(self, trainer, module, outputs, batch, index) -> None:
@@ -103,12 +104,15 @@ class RunLog(lightning.Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule):
         """Save the epoch: first the checkpoint, which also holds the history, then the figures."""
         self._close_bar()
+        module.finish_epoch()
         last = module.history[-1]
         last["seconds"] = round(time.monotonic() - self.started, 3)
         temporary = self.out / f".{CHECKPOINT}.{os.getpid()}"
         try:
+            # By all processes, which meet here; the first one writes.
             trainer.save_checkpoint(temporary)
-            os.replace(temporary, self.out / CHECKPOINT)
+            if trainer.is_global_zero:
+                os.replace(temporary, self.out / CHECKPOINT)
         except OSError as error:
             raise UserError(
                 f"{self.out / CHECKPOINT}: cannot be written ({error.strerror}); free the space "
@@ -117,12 +121,15 @@ class RunLog(lightning.Callback):
         finally:
             temporary.unlink(missing_ok=True)
         self.finished = len(module.history)
-        self.write_figures(module.history)
+        if not trainer.is_global_zero:
+            return
+        self.write_figures(module.history, module.kernels)
         if self.progress:
+            accuracy = last["test_accuracy"]
+            tested = "" if accuracy is None else f"{self.experiment.tested} {accuracy:.2%}  "
             print(
                 f"epoch {last['epoch']}/{trainer.max_epochs}  loss {last['loss']:.4f}  "
-                f"train {last['train_accuracy']:.2%}  test {last['test_accuracy']:.2%}  "
-                f"{last['seconds']:.1f} s",
+                f"train {last['train_accuracy']:.2%}  {tested}{last['seconds']:.1f} s",
                 file=sys.stderr,
                 flush=True,
             )
@@ -139,23 +146,33 @@ class RunLog(lightning.Callback):
         if self.bar is not None:
             self.bar.close()
 
-    def write_figures(self, history: list[dict]) -> None:
-        """Write the history; metrics.json without times, so that a repetition gives its bytes."""
+    def write_figures(self, history: list[dict], kernels: list[dict]) -> None:
+        """Write the figures by epoch; the JSON without times, so that a repetition gives its bytes.
+
+        Parameters
+        ----------
+        history, kernels
+            Of `steps.Training`.
+        """
         epochs = [{k: v for k, v in row.items() if k != "seconds"} for row in history]
         metrics = {
             "experiment": {k: v for k, v in asdict(self.experiment).items() if k != "root"},
             "limit": self.limit,
+            "tested": self.experiment.tested,
             "accuracy": epochs[-1]["test_accuracy"] if epochs else None,
             "epochs": epochs,
             "versions": {p: version(p) for p in ("torch", "brevitas", "lightning")},
         }
-        write_atomically(self.out / METRICS, (json.dumps(metrics, indent=2) + "\n").encode())
+        self._write_json(METRICS, metrics, indent=2)
+        self._write_json(KERNELS, {"epochs": kernels}, indent=None)
         text = io.StringIO()
-        columns = ("epoch", "loss", "train_accuracy", "test_accuracy", "seconds")
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(history)
         write_atomically(self.out / TABLE, text.getvalue().encode())
+
+    def _write_json(self, name: str, value: dict, indent: int | None) -> None:
+        write_atomically(self.out / name, (json.dumps(value, indent=indent) + "\n").encode())
 
     def _held_limit(self) -> int | None:
         with contextlib.suppress(OSError, ValueError, AttributeError):

@@ -2,12 +2,13 @@
 """Experiment -> run folder, by PyTorch Lightning: seeded, repeatable, resumable.
 
 A run folder holds ``experiment.toml`` (what was asked for), ``last.ckpt`` (after every epoch),
-``metrics.json`` and ``metrics.csv``. On a CPU, a resumed training ends bit for bit like an
-uninterrupted one with the same number of threads.
+``metrics.json``, ``metrics.csv`` and ``kernels.json``. On a CPU, a resumed training ends bit for
+bit like an uninterrupted one with the same number of threads and processes. Under ``torchrun``,
+every process takes its share of each batch, on one machine or several.
 """
 
 import logging
-import math
+import os
 import signal
 import threading
 import warnings
@@ -16,134 +17,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch import Tensor
-from torch.nn import functional
-from torch.utils.data import DataLoader, TensorDataset
 
 from bonn_hw.errors import UserError
-from bonn_hw.nn.augment import EpochBatches
 from bonn_hw.nn.checkpoint import CHECKPOINT, Checkpoint, read_state
 from bonn_hw.nn.data import Dataset
 from bonn_hw.nn.experiment import Experiment
-from bonn_hw.nn.networks import Network, build, clip_latent_weights
+from bonn_hw.nn.network import Network
+from bonn_hw.nn.networks import build
 from bonn_hw.nn.run_log import RunLog
+from bonn_hw.nn.steps import Training
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import lightning.pytorch as lightning
+    from lightning.pytorch.strategies import DDPStrategy
 
 
 class Interrupted(UserError):
     """Ctrl-C ended a training; the run folder holds the last finished epoch."""
-
-
-def objective(network: Network, logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the scalar that one step minimises.
-
-    The only place where a term on weights or features joins the loss of the task.
-    """
-    return functional.cross_entropy(logits, labels)
-
-
-class Training(lightning.LightningModule):
-    """The steps of one experiment."""
-
-    def __init__(self, experiment: Experiment, network: Network, train: Dataset, test: Dataset):
-        super().__init__()
-        self.experiment = experiment
-        self.network = network
-        self._train, self._test = (
-            (torch.from_numpy(d.images), torch.from_numpy(d.labels)) for d in (train, test)
-        )
-        self.history: list[dict] = []
-        self._sums = torch.zeros(3, dtype=torch.float64)
-
-    @property
-    def steps(self) -> int:
-        """Optimiser steps of the whole training."""
-        return self.experiment.epochs * len(self._batches(0))
-
-    def train_dataloader(self) -> EpochBatches:
-        """Return this epoch's batches."""
-        return self._batches(self.current_epoch)
-
-    def val_dataloader(self) -> DataLoader:
-        """Return the test split in batches."""
-        return DataLoader(TensorDataset(*self._test), batch_size=250)
-
-    def configure_optimizers(self) -> dict:
-        """Return the optimiser and its schedule, a function of the step alone."""
-        experiment = self.experiment
-        kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[experiment.optimiser]
-        momentum = {"momentum": 0.9} if experiment.optimiser == "sgd" else {}
-        optimiser = kind(self.network.parameters(), lr=experiment.lr, **momentum)
-        factor = {
-            "constant": lambda step: 1.0,
-            "cosine": lambda step: 0.5 * (1 + math.cos(math.pi * min(1, step / self.steps))),
-            "linear": lambda step: max(0.0, 1 - step / self.steps),
-        }[experiment.schedule]
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, factor)
-        return {
-            "optimizer": optimiser,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
-
-    def on_train_epoch_start(self) -> None:
-        """Seed what a layer might draw, so that each epoch depends on its number alone."""
-        torch.manual_seed(self.experiment.seed * 1_000_003 + self.current_epoch)
-        self._sums.zero_()
-
-    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
-        """Return the loss of one batch."""
-        images, labels = batch
-        logits = self.network(images)
-        loss = objective(self.network, logits, labels)
-        if not torch.isfinite(loss):
-            raise UserError(
-                f"training: the loss is {loss.item()} in epoch {self.current_epoch + 1}, step "
-                f"{index + 1}; it must be finite: train again, into a new folder, with a "
-                f"lower lr than {self.experiment.lr}"
-            )
-        hits = (logits.argmax(1) == labels).sum()
-        self._sums += torch.tensor([loss.item() * len(labels), hits.item(), len(labels)])
-        return loss
-
-    def on_train_batch_end(self, outputs: object, batch: object, index: int) -> None:
-        """Keep the latent weights where the sign still answers to small steps."""
-        clip_latent_weights(self.network)
-
-    def on_validation_epoch_start(self) -> None:
-        """Count the hits anew."""
-        self._hits = 0
-
-    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
-        """Count the hits of one batch."""
-        images, labels = batch
-        self._hits += int((self.network(images).argmax(1) == labels).sum())
-
-    def on_validation_epoch_end(self) -> None:
-        """Add the epoch to the history."""
-        loss, hits, seen = self._sums.tolist()
-        self.history.append(
-            {
-                "epoch": self.current_epoch + 1,
-                "loss": loss / seen,
-                "train_accuracy": hits / seen,
-                "test_accuracy": self._hits / len(self._test[1]),
-            }
-        )
-
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
-        """Keep the history with the weights that it describes."""
-        checkpoint["history"] = self.history
-
-    def on_load_checkpoint(self, checkpoint: dict) -> None:
-        """Take the history up again."""
-        self.history = list(checkpoint["history"])
-
-    def _batches(self, epoch: int) -> EpochBatches:
-        e = self.experiment
-        return EpochBatches(*self._train, e.batch, e.augment, e.seed, epoch)
 
 
 def train(
@@ -179,22 +70,26 @@ def train(
     if limit is not None and limit < 2:
         raise UserError(f"limit: must be at least 2 images, not {limit}")
     log = RunLog(out, experiment, limit, progress)
-    log.admit(resume)
+    first = int(os.environ.get("RANK", 0)) == 0
+    if first:
+        log.admit(resume)
     torch.manual_seed(experiment.seed)
     network = build(experiment.network, **experiment.options)
-    train_set, test_set = experiment.data("train", limit), experiment.data("test")
+    train_set, test_set = experiment.data("train", limit), experiment.data(experiment.tested)
     _fits(experiment, network, train_set)
-    log.begin()
+    module = Training(experiment, network, train_set, test_set)
+    if first:
+        log.begin()
     saved = out / CHECKPOINT
     resumed = resume and saved.exists()
     if resumed:
         read_state(saved)
-    module = Training(experiment, network, train_set, test_set)
     with _quiet(), _uninterrupted_handler():
         trainer = lightning.Trainer(
             accelerator="auto",
-            devices=1,
-            max_epochs=experiment.epochs,
+            **_processes(),
+            precision=_precision(experiment),
+            max_epochs=experiment.all_epochs,
             callbacks=[log],
             logger=False,
             enable_checkpointing=False,
@@ -202,6 +97,8 @@ def train(
             enable_model_summary=False,
             num_sanity_val_steps=0,
             reload_dataloaders_every_n_epochs=1,
+            # The batches are shared out as they are made.
+            use_distributed_sampler=False,
             default_root_dir=out,
         )
         try:
@@ -209,12 +106,31 @@ def train(
         except SystemExit as stop:
             # Lightning turns Ctrl-C into an exit of its own.
             raise Interrupted(
-                f"{out}: interrupted after {log.finished} of {experiment.epochs} epochs; "
+                f"{out}: interrupted after {log.finished} of {experiment.all_epochs} epochs; "
                 f"go on with `bonn-hw train FLOW.toml --out {out} --resume`"
             ) from stop
     # Again, in case an earlier process was stopped between its last checkpoint and its figures.
-    log.write_figures(module.history)
+    if first:
+        log.write_figures(module.history, module.kernels)
+    trainer.strategy.barrier()
     return Checkpoint.load(out)
+
+
+def _processes() -> dict:
+    """Return the Trainer's arguments for this process, or for those that ``torchrun`` started."""
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    if world == 1:
+        return {"devices": 1}
+    devices = int(os.environ.get("LOCAL_WORLD_SIZE", world))
+    # The feature loss joins in fine-tuning only.
+    strategy = DDPStrategy(find_unused_parameters=True)
+    return {"devices": devices, "num_nodes": world // devices, "strategy": strategy}
+
+
+def _precision(experiment: Experiment) -> str:
+    if experiment.precision != "auto":
+        return {"32": "32-true"}.get(experiment.precision, experiment.precision)
+    return "16-mixed" if torch.cuda.is_available() else "32-true"
 
 
 def _fits(experiment: Experiment, network: Network, dataset: Dataset) -> None:

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Tensor quantisers for activations, with the gradients that stand in for their own.
+
+They compute what Brevitas' own would, in half the time on a processor, or with a gradient that
+Brevitas does not have.
+"""
+
+import torch
+from brevitas.core.bit_width import BitWidthConst
+from brevitas.core.utils import StatelessBuffer
+from torch import Tensor, nn
+
+
+class Sign(torch.autograd.Function):
+    """sign(x) forwards; backwards the derivative of a function that is near it.
+
+    * ``window``: of x clipped to [-1, 1], that is 1 where |x| <= 1;
+    * ``triangle``: of Bi-Real Net's piecewise polynomial (ECCV 2018), that is 2 - 2|x| there.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, gradient: str) -> Tensor:
+        """Map any shape to its signs."""
+        ctx.save_for_backward(x)
+        ctx.gradient = gradient
+        # Twice as fast as torch.where.
+        return (x >= 0).to(x.dtype).mul_(2).sub_(1)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+        """Return the gradient of x."""
+        (x,) = ctx.saved_tensors
+        size = x.abs()
+        if ctx.gradient == "window":
+            return size.le_(1).mul_(grad), None
+        return size.clamp_(max=1).mul_(-2).add_(2).mul_(grad), None
+
+
+class SignQuant(nn.Module):
+    """Brevitas' tensor quantiser for 1-bit activations.
+
+    Parameters
+    ----------
+    sign_gradient
+        window or triangle, see `Sign`.
+    """
+
+    def __init__(self, sign_gradient: str):
+        super().__init__()
+        self.gradient = sign_gradient
+        self.scale = StatelessBuffer(torch.tensor(1.0))
+        self.zero_point = StatelessBuffer(torch.tensor(0.0))
+        self.bit_width = BitWidthConst(1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Map x to its signs; also return scale, zero point and bit width, for Brevitas."""
+        return Sign.apply(x, self.gradient), self.scale(), self.zero_point(), self.bit_width()
+
+
+class Grid(torch.autograd.Function):
+    """Round to a multiple of a step, half to even, within a range; the gradient passes inside."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, step: float, low: int, high: int) -> Tensor:
+        """Map any shape to ``step`` times integers from `low` to `high`."""
+        ctx.save_for_backward(x)
+        ctx.range = low * step, high * step
+        return x.div(step).round_().clamp_(low, high).mul_(step)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        """Return the gradient of x."""
+        (x,) = ctx.saved_tensors
+        low, high = ctx.range
+        return (x.clamp(low, high) == x).to(grad.dtype).mul_(grad), None, None, None
+
+
+class GridQuant(nn.Module):
+    """Brevitas' tensor quantiser for signed integers on a constant power-of-two grid.
+
+    Parameters
+    ----------
+    step
+        What an integer counts for.
+    bit_width
+        Bits of the integers.
+    """
+
+    def __init__(self, step: float, bit_width: int):
+        super().__init__()
+        self.step = step
+        self.low, self.high = -(2 ** (bit_width - 1)), 2 ** (bit_width - 1) - 1
+        self.scale = StatelessBuffer(torch.tensor(step))
+        self.zero_point = StatelessBuffer(torch.tensor(0.0))
+        self.bit_width = BitWidthConst(bit_width)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Map x to the grid; also return scale, zero point and bit width, for Brevitas."""
+        y = Grid.apply(x, self.step, self.low, self.high)
+        return y, self.scale(), self.zero_point(), self.bit_width()

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How the latent weights of a 1-bit layer are spread: one mode around 0, or two at ±mean |X|."""
+
+import numpy as np
+
+from bonn_hw.errors import UserError
+
+KERNELS = "kernels.json"
+"""The file of a run folder that holds the statistics of each layer, by epoch."""
+BINS = 64
+"""Bins of a histogram; even, so that 0 is the border between the two signs."""
+QUANTILE = 0.999
+MARGIN = 1.25
+"""The histogram goes this much beyond the quantile, so that weights at ±a stand in its inside."""
+WINDOW = 0.25
+"""Half the width over which the valley takes a density, in units of mean |X|."""
+
+
+def kernel_statistics(weights: np.ndarray) -> dict:
+    """Return the spread of one layer's latent weights, ready for JSON.
+
+    Parameters
+    ----------
+    weights
+        Latent weights X, float ``(C_out, ...)``, finite.
+
+    Returns
+    -------
+    dict
+        ``limit`` L: the histogram covers -L to L, L = 1.25 times the 99.9 % quantile of |X|.
+        ``counts``: weights in each of 64 equal bins; those beyond ±L count in the end bins.
+        ``mean_abs``: mean |X|.
+        ``deviation``: standard deviation of |X|.
+        ``bimodality``: Sarle's coefficient, (skewness² + 1) / kurtosis: 1/3 for a normal
+        distribution, 5/9 for a uniform one, 1 for two points. None where all weights are equal.
+        ``valley``: density around 0 by the mean density around -mean |X| and mean |X|: 1 or more
+        where there is one mode, towards 0 where there are two. None where all weights are equal,
+        or none is near ±mean |X|.
+
+    Raises
+    ------
+    UserError
+        If a weight is not finite, or there is none.
+    """
+    x = np.asarray(weights, np.float64).ravel()
+    wrong = int(np.sum(~np.isfinite(x)))
+    if wrong or not x.size:
+        raise UserError(
+            f"weights: {wrong} of {x.size} are not finite; a layer must have weights and all must "
+            "be finite: train again, into a new folder, with a lower lr"
+        )
+    # In units of the largest, fourth powers neither overflow nor vanish.
+    unit = float(np.abs(x).max())
+    x = x / (unit or 1.0)
+    magnitude = np.abs(x)
+    limit = MARGIN * float(np.quantile(magnitude, QUANTILE))
+    if not limit:
+        # Fewer than one weight in a thousand differs from 0: a histogram needs some width.
+        limit = float(magnitude.max())
+    counts, _ = np.histogram(np.clip(x, -limit, limit), BINS, (-limit, limit) if limit else (-1, 1))
+    return {
+        "limit": limit * unit,
+        "counts": counts.tolist(),
+        "mean_abs": float(magnitude.mean()) * unit,
+        "deviation": float(magnitude.std()) * unit,
+        "bimodality": _bimodality(x),
+        "valley": _valley(x),
+    }
+
+
+def _bimodality(x: np.ndarray) -> float | None:
+    centred = x - x.mean()
+    deviation = np.sqrt(np.mean(centred**2))
+    # A mean of equal numbers may miss them by a rounding, so the deviation alone does not tell.
+    if x.min() == x.max() or not deviation:
+        return None
+    z = centred / deviation
+    return float((np.mean(z**3) ** 2 + 1) / np.mean(z**4))
+
+
+def _valley(x: np.ndarray) -> float | None:
+    if x.min() == x.max():
+        return None
+    relative = np.abs(x) / np.abs(x).mean()
+    near_zero = int(np.sum(relative < WINDOW))
+    near_modes = int(np.sum(np.abs(relative - 1) < WINDOW))
+    # One window of weights around 0, two around the modes.
+    return 2 * near_zero / near_modes if near_modes else None

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The 1-bit weights of BONN: the sign of a latent kernel, times the mean of a learnt modulation.
+
+Gu et al., "Bayesian Optimized 1-Bit CNNs", ICCV 2019 (arXiv 1908.06314), algorithm 1 and equations
+12 and 15. `quantizers.BayesianWeight` makes a Brevitas quantiser of it.
+"""
+
+import torch
+from brevitas.core.bit_width import BitWidthConst
+from brevitas.core.utils import StatelessBuffer
+from torch import Tensor, nn
+
+SMALLEST_SCALE = 2.0**-16
+
+
+class ModulatedSign(torch.autograd.Function):
+    """mean(w) * sign(X) forwards; backwards the full w, which plain autograd would not give.
+
+    With the incoming gradient g and the window 1[|w X| <= 1]:
+
+    * X receives ``g * window * w`` (equation 12);
+    * w receives the sum over filters and channels of ``g * window * X`` (equation 15), or, if
+      `exact`, the derivative of what is computed forwards: sum(g * sign(X)) / elements of w.
+    """
+
+    @staticmethod
+    def forward(ctx, latent: Tensor, modulation: Tensor, scale: Tensor, exact: bool) -> Tensor:
+        """Map X ``(C_out, ...)``, w (broadcast over filters and channels) to +-scale, as X."""
+        ctx.save_for_backward(latent, modulation)
+        ctx.exact = exact
+        return torch.where(latent >= 0, scale, -scale)
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        """Return the gradients of X and w."""
+        latent, modulation = ctx.saved_tensors
+        passed = grad * ((modulation * latent).abs() <= 1)
+        if ctx.exact:
+            total = torch.where(latent >= 0, grad, -grad).sum() / modulation.numel()
+            for_modulation = total.expand_as(modulation)
+        else:
+            for_modulation = (passed * latent).sum((0, 1), keepdim=True)
+        return passed * modulation, for_modulation, None, None
+
+
+class ModulatedBinaryQuant(nn.Module):
+    """Brevitas' tensor quantiser with the learnt scale mean(w).
+
+    Parameters
+    ----------
+    modulation_shape
+        Of w: 1 for filters and channels, then the kernel's: ``(1, 1, k, k)``.
+    modulation_init
+        First value of every element of w.
+    modulation_gradient
+        ``paper`` (equation 15) or ``exact``, see `ModulatedSign`.
+    power_of_two
+        Round the scale to the nearest power of two, for hardware; the gradients stay.
+    """
+
+    def __init__(
+        self,
+        modulation_shape: tuple[int, ...],
+        modulation_init: float,
+        modulation_gradient: str,
+        power_of_two: bool,
+    ):
+        super().__init__()
+        self.modulation = nn.Parameter(torch.full(modulation_shape, modulation_init))
+        self.exact = modulation_gradient == "exact"
+        self.power_of_two = power_of_two
+        self.bit_width = BitWidthConst(1)
+        self.zero_point = StatelessBuffer(torch.tensor(0.0))
+
+    def scale(self) -> Tensor:
+        """Return the scalar by which signs are multiplied; no gradient passes through it."""
+        mean = self.modulation.detach().mean()
+        if self.power_of_two:
+            return torch.exp2(mean.clamp(min=SMALLEST_SCALE).log2().round())
+        return mean
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Map X to its 1-bit values; also return scale, zero point and bit width, for Brevitas."""
+        scale = self.scale()
+        y = ModulatedSign.apply(x, self.modulation, scale, self.exact)
+        return y, scale, self.zero_point(), self.bit_width()

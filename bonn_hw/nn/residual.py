@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The paper's networks: Wide ResNets and ResNet-18 with a shortcut round every 1-bit convolution.
+
+The block follows the authors' evaluation code: y = PReLU(conv(sign(norm(x))) + shortcut(x)), the
+shortcut being the identity or, where the shape changes, a 1x1 convolution, a norm and a 2x2 average
+pool. Zero padding comes after the sign, so padded taps contribute 0.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from bonn_hw.errors import UserError
+from bonn_hw.nn import methods
+from bonn_hw.nn.forms import FORMS, Paper
+from bonn_hw.nn.methods import METHODS, Method
+from bonn_hw.nn.network import Network
+
+
+class BinaryBlock(nn.Module):
+    """One 1-bit 3x3 convolution and its shortcut.
+
+    Parameters
+    ----------
+    form, method
+        See `forms`, `methods`.
+    inputs, outputs, stride
+        Of the convolution; stride 2 halves height and width.
+    affine
+        Whether the norm of the shortcut has gain and bias.
+    learnt
+        Whether the PReLU's slopes are.
+    dropout
+        Share of the convolution's inputs that are zero in training.
+    """
+
+    def __init__(
+        self,
+        form: Paper,
+        method: Method,
+        inputs: int,
+        outputs: int,
+        stride: int,
+        affine: bool,
+        learnt: bool,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        self.norm = form.norm(inputs)
+        self.sign = methods.sign(method, inputs)
+        self.dropout = nn.Dropout(dropout)
+        self.conv = methods.convolution(method, inputs, outputs, stride, power_of_two=form.exact)
+        self.branch = form.stream()
+        self.shortcut = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(
+                form.convolution(inputs, outputs, kernel=1, stride=1),
+                form.norm(outputs, affine),
+                form.stream(),
+                nn.AvgPool2d(stride),
+                form.stream(),
+            )
+        self.activation = methods.activation(method, outputs, learnt)
+        self.stream = form.stream()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, inputs, H, W)`` to ``(N, outputs, H / stride, W / stride)``."""
+        y = self.conv(self.dropout(self.sign(self.norm(x))))
+        return self.stream(self.activation(self.branch(y) + self.shortcut(x)))
+
+
+class ResidualNetwork(Network):
+    """Stem, 1-bit blocks, average over all pixels, linear classifier.
+
+    Parameters
+    ----------
+    form
+        `forms.Paper` or `forms.Hardware`.
+    input_shape, classes
+        See `Network`.
+    stem, blocks, tail
+        Modules up to the first block, the blocks by name, and what stands before the average.
+    features
+        Channels of the last block.
+    """
+
+    def __init__(
+        self,
+        form: Paper,
+        input_shape: tuple[int, int, int],
+        classes: int,
+        stem: nn.Module,
+        blocks: dict[str, BinaryBlock],
+        tail: nn.Module,
+        features: int,
+    ):
+        super().__init__(input_shape, classes)
+        self.exact = form.exact
+        self.input = form.image()
+        self.stem = stem
+        self.layers = nn.Sequential()
+        for name, block in blocks.items():
+            self.layers.add_module(name, block)
+        self.tail = tail
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.features = form.features()
+        self.head = form.linear(features, classes)
+        # Apart from the product, so that this is exact and the host can add it.
+        self.bias = nn.Parameter(torch.zeros(classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images ``(N, C, H, W)`` to logits ``(N, classes)``."""
+        return self.head(self._features(x)) + self.bias
+
+    def accumulators(self, x: Tensor) -> Tensor:
+        """Return the classifier's integers, ``(N, classes)`` in float32; `Hardware` only."""
+        if not self.exact:
+            raise UserError(
+                'network: the paper form has no integers; train with form = "hardware" to '
+                "compile it"
+            )
+        scale = self.head.weight_quant.scale() * self.features.act_quant.scale()
+        return self.head(self._features(x)) / scale
+
+    def _features(self, x: Tensor) -> Tensor:
+        x = self.tail(self.layers(self.stem(self.input(x))))
+        return self.features(self.flatten(self.pool(x)))
+
+
+def _wide(depth: int) -> Callable[..., ResidualNetwork]:
+    def network(
+        in_channels: int = 3,
+        size: int = 32,
+        classes: int = 10,
+        widths: tuple[int, ...] = (16, 16, 32, 64),
+        form: str = "paper",
+        method: str = "bonn",
+        dropout: float = 0.0,
+        slopes: str = "fixed",
+    ) -> ResidualNetwork:
+        parts, kind = _chosen(form, method)
+        _divisible(size, 2 ** (len(widths) - 2))
+        inputs, *stages = widths
+        stem = nn.Sequential(parts.convolution(in_channels, inputs, 3, 1), parts.stream())
+        nn.init.kaiming_normal_(stem[0].weight, mode="fan_out")
+        blocks = {}
+        # Three blocks of two convolutions a stage in WRN-22, six in WRN-40.
+        for i, outputs in enumerate(stages, 1):
+            for j in range((depth - 4) // 3):
+                stride = 2 if i > 1 and j == 0 else 1
+                blocks[f"stage{i}_{j}"] = BinaryBlock(
+                    parts,
+                    kind,
+                    inputs,
+                    outputs,
+                    stride,
+                    # As in Wide ResNet, whose count of parameters the paper states.
+                    affine=False,
+                    learnt=slopes == "learnt",
+                    dropout=dropout if j % 2 else 0.0,
+                )
+                inputs = outputs
+        tail = nn.Sequential(parts.norm(inputs), nn.ReLU(), parts.stream())
+        shape = (in_channels, size, size)
+        return ResidualNetwork(parts, shape, classes, stem, blocks, tail, inputs)
+
+    network.__doc__ = f"""Wide ResNet with {depth} layers, its 3x3 convolutions 1-bit.
+
+    ``widths`` are those of the stem and of each stage. The slopes of the PReLUs are fixed at 0.25
+    unless ``slopes="learnt"``: the parameters that the paper states leave no room for them.
+    """
+    return network
+
+
+def resnet18(
+    in_channels: int = 3,
+    size: int = 224,
+    classes: int = 1000,
+    widths: tuple[int, ...] = (64, 64, 128, 256, 512),
+    form: str = "paper",
+    method: str = "bonn",
+    slopes: str = "learnt",
+) -> ResidualNetwork:
+    """ResNet-18 with a shortcut round every 1-bit convolution (Bi-Real Net, ECCV 2018)."""
+    parts, kind = _chosen(form, method)
+    _divisible(size, 2 ** len(widths))
+    inputs, *stages = widths
+    stem = nn.Sequential(
+        parts.convolution(in_channels, inputs, 7, 2),
+        parts.norm(inputs),
+        parts.stream(),
+        nn.MaxPool2d(3, 2, 1),
+    )
+    blocks = {}
+    for i, outputs in enumerate(stages, 1):
+        for j in range(4):
+            stride = 2 if i > 1 and j == 0 else 1
+            learnt = slopes == "learnt"
+            blocks[f"stage{i}_{j}"] = BinaryBlock(
+                parts, kind, inputs, outputs, stride, affine=True, learnt=learnt
+            )
+            inputs = outputs
+    shape = (in_channels, size, size)
+    return ResidualNetwork(parts, shape, classes, stem, blocks, nn.Identity(), inputs)
+
+
+wrn22 = _wide(22)
+wrn40 = _wide(40)
+
+
+def _chosen(form: str, method: str) -> tuple[Paper, Method]:
+    if form == "hardware" and method == "float":
+        raise UserError(
+            'network: method "float" has no 1-bit layer to put into hardware; use form = "paper", '
+            "or another method"
+        )
+    return FORMS[form], METHODS[method]
+
+
+def _divisible(size: int, by: int) -> None:
+    if size % by:
+        raise UserError(
+            f"network: images of {size}x{size} pixels cannot be halved as often as the stages ask; "
+            f"size must be a multiple of {by}"
+        )
