@@ -11,24 +11,39 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-SHIFT_PIXELS = 2
+from bonn_hw.errors import UserError
+
+# Augmentation -> pixels by which an image moves at most.
+REACH = {"shift": 2, "crop": 4}
 BLACK = -1.0
 
 
 @dataclass(frozen=True)
 class EpochBatches:
-    """The batches of one epoch.
+    """The batches of one epoch, or the share of one process.
+
+    Every process draws order and augmentation of whole batches, so that together they see what
+    one process alone would see.
 
     Attributes
     ----------
     images, labels
         float32 ``(N, C, H, W)`` as the network is fed; int64 ``(N,)``.
     batch
-        Images a batch; an incomplete last batch is left out, its images come in other epochs.
+        Images a batch, over all processes; an incomplete last batch is left out, its images come
+        in other epochs.
     augment
-        none, shift, flip or shift-flip.
+        none, shift (by up to 2 pixels), crop (after a frame of 4 pixels), flip, shift-flip or
+        crop-flip.
     seed, epoch
         What the order and the augmentation depend on.
+    rank, world
+        This process sees every `world`-th image of a batch, from the `rank`-th on.
+
+    Raises
+    ------
+    UserError
+        If a batch cannot be shared equally, or there are fewer images than processes.
     """
 
     images: Tensor
@@ -37,6 +52,11 @@ class EpochBatches:
     augment: str
     seed: int
     epoch: int
+    rank: int = 0
+    world: int = 1
+
+    def __post_init__(self) -> None:
+        check_shares(self.batch, len(self.labels), self.world)
 
     def __len__(self) -> int:
         """Return the number of batches."""
@@ -44,31 +64,59 @@ class EpochBatches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield images and labels of each batch."""
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        generator = epoch_generator(self.seed, self.epoch)
         order = torch.randperm(len(self.labels), generator=generator)
+        mine = slice(self.rank, None, self.world)
+        reach = REACH.get(self.augment.removesuffix("-flip"))
         for i in range(len(self)):
             chosen = order[i * self.batch : (i + 1) * self.batch]
-            images = self.images[chosen]
-            if "shift" in self.augment:
-                images = shifted(images, generator)
-            if "flip" in self.augment:
-                images = flipped(images, generator)
-            yield images, self.labels[chosen]
+            images = self.images[chosen[mine]]
+            if reach:
+                offsets = torch.randint(2 * reach + 1, (2, len(chosen)), generator=generator)
+                images = shifted(images, offsets[:, mine], reach)
+            if self.augment.endswith("flip"):
+                mirrored = torch.rand(len(chosen), generator=generator) < 0.5
+                images = flipped(images, mirrored[mine])
+            yield images, self.labels[chosen[mine]]
 
 
-def shifted(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Move each image by up to two pixels in both directions; black moves in."""
-    reach = SHIFT_PIXELS
+def epoch_generator(seed: int, epoch: int) -> torch.Generator:
+    """Return the source of an epoch's order and augmentation."""
+    return torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+
+
+def check_shares(batch: int, count: int, world: int) -> None:
+    """Refuse a `batch` of `count` images that `world` processes cannot share equally."""
+    if batch % world:
+        raise UserError(
+            f"batch: {batch} images cannot be shared equally by {world} processes; choose a "
+            f"multiple of {world}"
+        )
+    if count < world:
+        raise UserError(
+            f"data: {count} images cannot be shared by {world} processes; start at most {count}"
+        )
+
+
+def shifted(images: Tensor, offsets: Tensor, reach: int) -> Tensor:
+    """Cut each image out of itself in a black frame of `reach` pixels.
+
+    Parameters
+    ----------
+    images
+        ``(N, C, H, W)``.
+    offsets
+        int64 ``(2, N)``: first row and column in the framed image, from 0 to ``2 * reach``; at
+        `reach` the image stays where it is.
+    """
     count, channels, height, width = images.shape
     framed = torch.nn.functional.pad(images, (reach,) * 4, value=BLACK)
-    offsets = torch.randint(0, 2 * reach + 1, (2, count), generator=generator)
     rows = (offsets[0, :, None] + torch.arange(height))[:, None, :, None]
     columns = (offsets[1, :, None] + torch.arange(width))[:, None, None, :]
     image = torch.arange(count)[:, None, None, None]
     return framed[image, torch.arange(channels)[None, :, None, None], rows, columns]
 
 
-def flipped(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror left and right in half of the images."""
-    mirrored = torch.rand(len(images), generator=generator) < 0.5
+def flipped(images: Tensor, mirrored: Tensor) -> Tensor:
+    """Mirror left and right where `mirrored`, bool ``(N,)``, says so."""
     return torch.where(mirrored[:, None, None, None], images.flip(3), images)

@@ -6,6 +6,7 @@ one of `folders`. Only NumPy is imported, so that the hardware half can read tes
 """
 
 import gzip
+import hashlib
 import os
 import zlib
 from collections.abc import Callable
@@ -25,6 +26,24 @@ CIFAR10_CLASSES = (
     *("airplane", "automobile", "bird", "cat", "deer"),
     *("dog", "frog", "horse", "ship", "truck"),
 )
+# The mirrors compress the same four files differently, so the checksums are of what is inside.
+FASHION_SHA256 = {
+    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+# The files of a split, as the published archives name them.
+CIFAR_FILES = {
+    "cifar10": {
+        "train": tuple(f"cifar-10-batches-bin/data_batch_{i}.bin" for i in range(1, 6)),
+        "test": ("cifar-10-batches-bin/test_batch.bin",),
+    },
+    "cifar100": {
+        "train": ("cifar-100-binary/train.bin",),
+        "test": ("cifar-100-binary/test.bin",),
+    },
+}
 DEBIAN_FOLDERS = {
     "fashion-mnist": ("/usr/share/datasets/fashion-mnist", "/usr/share/dataset-fashion-mnist")
 }
@@ -32,8 +51,9 @@ REMEDY = {
     "fashion-mnist": "run `python -m bonn_hw.nn.fetch fashion-mnist`, or `apt-get install "
     "dataset-fashion-mnist`",
     "mnist": "put its four files, such as train-images-idx3-ubyte.gz, there",
-    "cifar10": "unpack cifar-10-binary.tar.gz of www.cs.toronto.edu/~kriz/cifar.html there",
-    "cifar100": "unpack cifar-100-binary.tar.gz of www.cs.toronto.edu/~kriz/cifar.html there",
+    "cifar10": "run `python -m bonn_hw.nn.fetch cifar10`, or unpack cifar-10-binary.tar.gz there",
+    "cifar100": "run `python -m bonn_hw.nn.fetch cifar100`, or unpack cifar-100-binary.tar.gz "
+    "there",
 }
 
 
@@ -62,6 +82,19 @@ class Dataset:
     def first(self, count: int | None) -> "Dataset":
         """Return the first `count` images, or all."""
         return replace(self, images=self.images[:count], labels=self.labels[:count])
+
+    def held_out(self, count: int) -> tuple["Dataset", "Dataset"]:
+        """Return the rest and `count` images that `held_out` sets apart, both in their order."""
+        apart = held_out(self.labels, count)
+        rest, out = (
+            replace(self, images=self.images[part], labels=self.labels[part])
+            for part in (~apart, apart)
+        )
+        return rest, out
+
+    def halved(self) -> "Dataset":
+        """Return the data in half the height and width, as transform ``half`` makes them."""
+        return replace(self, images=halved(self.images))
 
     def transformed(self, name: str) -> "Dataset":
         """Return the data as a network is fed: transform `name`, then `normalise`."""
@@ -129,9 +162,61 @@ def pad32(images: np.ndarray) -> np.ndarray:
     return np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2)))
 
 
+def halved(images: np.ndarray) -> np.ndarray:
+    """Take the mean of 2x2 pixels of ``(N, C, H, W)``, rounded to one of the 256 levels again."""
+    count, channels, height, width = images.shape
+    if height % 2 or width % 2:
+        raise UserError(
+            f"transform half: height and width must be even, not {height}x{width}; use none"
+        )
+    # Of whole numbers the sums are exact, so that no image depends on the order of additions.
+    levels = np.rint(images * np.float32(255))
+    levels = levels.reshape(count, channels, height // 2, 2, width // 2, 2).sum((3, 5))
+    return np.rint(levels / 4) / np.float32(255)
+
+
+def held_out(labels: np.ndarray, count: int) -> np.ndarray:
+    """Choose `count` images to set apart, of each class the same share, to within one image.
+
+    The choice is fixed: it depends on the labels and the count alone.
+
+    Parameters
+    ----------
+    labels
+        int64 ``(N,)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool ``(N,)``: which images are set apart.
+
+    Raises
+    ------
+    UserError
+        If nothing would be set apart, or nothing be left.
+    """
+    if not 0 < count < len(labels):
+        raise UserError(
+            f"held_out: must be from 1 to {len(labels) - 1}, so that some of the {len(labels)} "
+            f"images are on either side, not {count}"
+        )
+    shuffled = np.random.default_rng(0).permutation(len(labels))
+    # One class after the other, in random order inside; every image has a place in (0, 1) in the
+    # row of its class, and those of the first places are chosen.
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    sizes = np.bincount(labels)
+    inside = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    places = (inside + 0.5) / np.repeat(sizes, sizes)
+    apart = np.zeros(len(labels), bool)
+    apart[by_class[np.argsort(places, kind="stable")[:count]]] = True
+    return apart
+
+
 TRANSFORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "none": lambda images: images,
     "pad32": pad32,
+    "half": halved,
+    "pad32-half": lambda images: halved(pad32(images)),
 }
 
 
@@ -154,14 +239,32 @@ def _digits(name: str, split: str, root: str | Path | None) -> Dataset:
     return Dataset(images[chosen], labels[chosen].astype(np.int64), tuple("0123456789"))
 
 
-def read_idx(path: Path) -> np.ndarray:
-    """Read an IDX file of bytes, plain or gzip: a uint8 array of the shape that the file states."""
+def read_idx(path: Path, sha256: str | None = None) -> np.ndarray:
+    """Read an IDX file of bytes, plain or gzip: a uint8 array of the shape that the file states.
+
+    Parameters
+    ----------
+    sha256
+        What the content, unpacked, must have; left out, any content will do.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, is not the one that is meant, or contradicts itself.
+    """
     try:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":
             content = gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: cannot be read ({error}); fetch the file again") from error
+    if sha256 is not None:
+        actual = hashlib.sha256(content).hexdigest()
+        if actual != sha256:
+            raise UserError(
+                f"{path}: SHA-256 of its content is {actual[:12]}..., but the published file's is "
+                f"{sha256[:12]}...; delete the file and fetch it again with `make data`"
+            )
     rank = content[3] if len(content) >= 4 else 0
     header = 4 + 4 * rank
     if content[:3] != b"\0\0\x08" or rank == 0 or len(content) < header:
@@ -180,7 +283,9 @@ def _idx(name: str, split: str, root: str | Path | None) -> Dataset:
     prefix = "train" if split == "train" else "t10k"
     kinds = ("images-idx3-ubyte", "labels-idx1-ubyte")
     found = _find(name, root, [(f"{prefix}-{k}.gz", f"{prefix}-{k}") for k in kinds])
-    pixels, labels = map(read_idx, found)
+    # Of a user's own MNIST no checksums are known.
+    sums = FASHION_SHA256 if name == "fashion-mnist" else {}
+    pixels, labels = (read_idx(path, sums.get(path.name.removesuffix(".gz"))) for path in found)
     if pixels.ndim != 3 or labels.ndim != 1 or len(pixels) != len(labels):
         raise UserError(
             f"{found[0]}: {pixels.shape} images do not go with {labels.shape} labels; "
@@ -192,15 +297,11 @@ def _idx(name: str, split: str, root: str | Path | None) -> Dataset:
 
 def _cifar(name: str, split: str, root: str | Path | None) -> Dataset:
     if name == "cifar10":
-        inner, label_bytes = "cifar-10-batches-bin", 1
-        files = [f"data_batch_{i}.bin" for i in range(1, 6)]
-        files = files if split == "train" else ["test_batch.bin"]
-        classes = tuple(CIFAR10_CLASSES)
+        label_bytes, classes = 1, CIFAR10_CLASSES
     else:
-        inner, label_bytes = "cifar-100-binary", 2
-        files = [f"{split}.bin"]
-        classes = tuple(map(str, range(100)))
-    found = _find(name, root, [(file, f"{inner}/{file}") for file in files])
+        label_bytes, classes = 2, tuple(map(str, range(100)))
+    files = CIFAR_FILES[name][split]
+    found = _find(name, root, [(file.rpartition("/")[2], file) for file in files])
     record = label_bytes + 3 * 32 * 32
     records = []
     for path in found:

@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +21,7 @@ import numpy as np
 import onnx
 import torch
 from brevitas.export import export_qonnx
+from brevitas.nn import QuantIdentity
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.change_batchsize import ChangeBatchSize
@@ -33,6 +34,7 @@ from qonnx.transformation.general import (
 )
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.quant_constant_folding import FoldTransposeIntoQuantInit
+from torch import nn
 
 import bonn_hw
 from bonn_hw.errors import UserError
@@ -131,9 +133,13 @@ def _cleaned(proto: onnx.ModelProto) -> ModelWrapper:
         RemoveStaticGraphInputs(),
     ):
         model = model.transform(transformation)
+    taken: set[str] = set()
     for node in model.graph.node:
-        node.name = _readable(node.name)
+        name = _readable(node.name) or node.op_type.lower()
+        # A norm may be two nodes, a product and a sum.
+        node.name = name if name not in taken else f"{name}_{node.op_type.lower()}"
         node.doc_string = ""
+        taken.add(node.name)
     model = model.transform(GiveReadableTensorNames())
     for node in model.get_nodes_by_op_type("BipolarQuant"):
         weights = model.get_initializer(node.input[0])
@@ -170,7 +176,8 @@ def compare(model: ModelWrapper, checkpoint: Checkpoint, images: np.ndarray) -> 
     Returns
     -------
     tuple of str
-        Layers with a tie: equal accumulators, but batch norms that round to different signs. The
+        Layers with a tie: equal accumulators, but batch norms that round to different signs; or,
+        in networks that are not exact, the first layer where float sums round differently. The
         comparison ends at the first.
 
     Raises
@@ -178,36 +185,43 @@ def compare(model: ModelWrapper, checkpoint: Checkpoint, images: np.ndarray) -> 
     RuntimeError
         If anything else differs: the exporter is then at fault, not the user.
     """
+    network = checkpoint.network
     model = model.transform(ChangeBatchSize(len(images))).transform(InferShapes())
     feed = {model.graph.input[0].name: images}
     context = execute_onnx(model, feed, return_full_exec_context=True)
     output = {node.name: node.output[0] for node in model.graph.node}
-    for name, matrix, sign in _layer_outputs(checkpoint.network, images):
-        if not np.array_equal(matrix, context[output[name]]):
+    for name, layer, value in _layer_outputs(network, images):
+        if np.array_equal(value, context[output[name]]):
+            continue
+        if network.exact and not isinstance(layer, QuantIdentity):
             raise RuntimeError(f"{name}: qonnx and PyTorch differ in the matrix product")
-        if not np.array_equal(sign, context[output[f"{name}_sign"]]):
-            return (name,)
-    integers = checkpoint.accumulators(images)
-    if not np.array_equal(integers, context[output["head"]]):
-        raise RuntimeError("head: qonnx and PyTorch differ in the matrix product")
+        return (name,)
     classes = checkpoint.predict(images).argmax(axis=1)
-    if not np.array_equal(classes, context[output["scale"]].argmax(axis=1)):
+    if not np.array_equal(classes, context[model.graph.output[0].name].argmax(axis=1)):
         return ("scale",)
     return ()
 
 
 @torch.inference_mode()
-def _layer_outputs(
-    network: Network, images: np.ndarray
-) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """Yield each block's name, matrix product and signs."""
-    x = network.input(torch.from_numpy(images))
-    blocks = dict(network.blocks())
-    for name, layer in network.layers.named_children():
-        if name in blocks:
-            matrix = layer.matrix(x)
-            yield name, matrix.numpy(), layer.activate(matrix).numpy()
-        x = layer(x)
+def _layer_outputs(network: Network, images: np.ndarray) -> list[tuple[str, nn.Module, np.ndarray]]:
+    """Return name, module and output of every product and every quantiser, in order."""
+    seen: list[tuple[str, nn.Module, np.ndarray]] = []
+
+    def keep(name: str) -> Callable[..., None]:
+        def hook(layer: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+            seen.append((name, layer, output.numpy()))
+
+        return hook
+
+    handles = [
+        layer.register_forward_hook(keep(_readable(f"/{name.replace('.', '/')}/")))
+        for name, layer in network.named_modules()
+        if isinstance(layer, nn.Conv2d | nn.Linear | QuantIdentity)
+    ]
+    network(torch.from_numpy(images))
+    for handle in handles:
+        handle.remove()
+    return seen
 
 
 def _describe(proto: onnx.ModelProto, checkpoint: Checkpoint) -> None:

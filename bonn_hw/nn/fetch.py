@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Fetch Fashion-MNIST into the cache: ``python -m bonn_hw.nn.fetch fashion-mnist``.
-
-The mirrors compress the same four files differently, so the checksums are of what is inside.
-"""
+"""Fetch published data sets into the cache: ``python -m bonn_hw.nn.fetch cifar10``."""
 
 import argparse
 import gzip
@@ -12,21 +9,16 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import urllib.request
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bonn_hw.errors import UserError
-from bonn_hw.nn.data import cache_folder
+from bonn_hw.nn.data import CIFAR_FILES, FASHION_SHA256, cache_folder
 
-FASHION_SHA256 = {
-    "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-    "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-    "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-    "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-}
 FILES = tuple(f"{plain}.gz" for plain in FASHION_SHA256)
 FASHION_MIRRORS = (
     "https://storage.googleapis.com/tensorflow/tf-keras-datasets",
@@ -34,6 +26,16 @@ FASHION_MIRRORS = (
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
 )
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
+CIFAR_ADDRESS = "https://www.cs.toronto.edu/~kriz"
+CIFAR_ARCHIVES = {"cifar10": "cifar-10-binary.tar.gz", "cifar100": "cifar-100-binary.tar.gz"}
+# Of the archives, as their page gives them.
+CIFAR_MD5 = {
+    "cifar10": "c32a1d4ab5d03f1284b67883e8d87530",
+    "cifar100": "03b5dce01913d631647c71ecec9e9cb8",
+}
+NAMES = ("fashion-mnist", *CIFAR_ARCHIVES)
+SUMS = "SHA256SUMS"
+"""Kept beside CIFAR's unpacked files, so that a later fetch knows whether they are whole."""
 TIMEOUT_S = 20
 
 
@@ -41,7 +43,9 @@ class _Failed(Exception):
     """One source did not deliver; the next is tried."""
 
 
-def fetch(name: str, say: Callable[[str], None] | None = None) -> Path:
+def fetch(
+    name: str, say: Callable[[str], None] | None = None, archive: str | Path | None = None
+) -> Path:
     """Bring data set `name` into the cache and return its folder; does nothing if it is there.
 
     The folder appears whole, with all checksums verified, or not at all.
@@ -50,50 +54,68 @@ def fetch(name: str, say: Callable[[str], None] | None = None) -> Path:
     ----------
     say
         Called with each line of progress.
+    archive
+        CIFAR's archive, where the user already has it.
 
     Raises
     ------
     UserError
-        If the data set cannot be fetched by this function, or no source delivers it.
+        If the data set cannot be fetched by this function, no source delivers it, or `archive` is
+        not the published one.
     """
-    if name != "fashion-mnist":
-        raise UserError(f"data set {name!r} cannot be fetched; only fashion-mnist can")
+    if name not in NAMES:
+        raise UserError(f"data set {name!r} cannot be fetched; choose one of {', '.join(NAMES)}")
+    if archive is not None and name not in CIFAR_ARCHIVES:
+        raise UserError(
+            f"data set {name}: --from takes an archive of {' or '.join(CIFAR_ARCHIVES)}, and "
+            f"{name} has none; leave it out"
+        )
     say = say or (lambda line: None)
     target = cache_folder() / name
-    if _complete(target):
+    if _complete(name, target):
         say(f"{name}: already in {target}")
         return target
     reasons = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as folder:
-            for source, bring in _sources():
+            for source, bring in _sources(name, archive):
                 say(f"{name}: from {source}")
                 staged = Path(folder) / "files"
                 staged.mkdir()
                 try:
                     bring(staged)
-                    _verify(staged)
                 except _Failed as failure:
                     reasons.append(f"{source}: {failure}")
                     say(f"  {failure}")
                     shutil.rmtree(staged)
                     continue
                 _install(staged, target)
-                say(f"{name}: four files, checksums good, in {target}")
+                say(f"{name}: checksums good, in {target}")
                 return target
     except OSError as error:
         raise UserError(
             f"{target}: cannot be written ({error.strerror or error}); free the space or set "
             "XDG_CACHE_HOME to another folder"
         ) from error
+    if archive is not None:
+        raise UserError(f"{reasons[0]}; give {_address(name)} as it is published")
+    if name in CIFAR_ARCHIVES:
+        own = f"add --from FILE with your own copy of {CIFAR_ARCHIVES[name]}"
+    else:
+        own = f"put its four .gz files into {target}"
     raise UserError(
         f"data set {name}: no source delivered it ({'; '.join(reasons)}); check the network, or "
-        f"put its four .gz files into {target}"
+        + own
     )
 
 
-def _sources() -> list[tuple[str, Callable[[Path], None]]]:
+def _sources(name: str, archive: str | Path | None) -> list[tuple[str, Callable[[Path], None]]]:
+    """Return who may have the data set; each fills a folder with verified files or is `_Failed`."""
+    if archive is not None:
+        return [(str(archive), lambda folder: _unpack(name, Path(archive), folder))]
+    if name in CIFAR_ARCHIVES:
+        return [(_address(name), lambda folder: _download_archive(name, folder))]
     sources: list[tuple[str, Callable[[Path], None]]] = [
         (mirror, lambda folder, mirror=mirror: _download(mirror, folder))
         for mirror in FASHION_MIRRORS
@@ -103,15 +125,68 @@ def _sources() -> list[tuple[str, Callable[[Path], None]]]:
     return sources
 
 
+def _address(name: str) -> str:
+    return f"{CIFAR_ADDRESS}/{CIFAR_ARCHIVES[name]}"
+
+
+def _members(name: str) -> tuple[str, ...]:
+    return tuple(file for files in CIFAR_FILES[name].values() for file in files)
+
+
+def _download_archive(name: str, folder: Path) -> None:
+    archive = folder / CIFAR_ARCHIVES[name]
+    with archive.open("wb") as file:
+        for piece in _received(_address(name)):
+            file.write(piece)
+    _unpack(name, archive, folder)
+    archive.unlink()
+
+
+def _unpack(name: str, archive: Path, folder: Path) -> None:
+    """Take what `bonn_hw.nn.data` reads out of CIFAR's archive, and nothing else."""
+    try:
+        with archive.open("rb") as file:
+            md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    except OSError as error:
+        raise _Failed(f"cannot be read ({error.strerror})") from error
+    if md5 != CIFAR_MD5[name]:
+        raise _Failed(f"its MD5 is {md5}, not {CIFAR_MD5[name]}")
+    with tarfile.open(archive) as content:
+        # In the order of the archive: to go back means to decompress it once more.
+        for member in content:
+            source = content.extractfile(member) if member.name in _members(name) else None
+            if source is not None:
+                with source, (folder / Path(member.name).name).open("wb") as file:
+                    shutil.copyfileobj(source, file)
+    (folder / SUMS).write_text(_sums(name, folder))
+
+
+def _sums(name: str, folder: Path) -> str:
+    """Return the checksums of CIFAR's unpacked files, as `sha256sum` writes them."""
+    lines = []
+    for member in _members(name):
+        with (folder / Path(member).name).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        lines.append(f"{digest}  {Path(member).name}\n")
+    return "".join(lines)
+
+
+def _received(address: str) -> Iterator[bytes]:
+    """Yield what `address` answers, a megabyte at a time."""
+    try:
+        with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer:
+            while piece := answer.read(1 << 20):
+                yield piece
+    except (OSError, http.client.HTTPException) as error:
+        # urllib's own errors are OSErrors.
+        reason = getattr(error, "reason", error)
+        raise _Failed(f"{address.rpartition('/')[2]}: {reason}") from error
+
+
 def _download(mirror: str, folder: Path) -> None:
     for file in FILES:
-        try:
-            with urllib.request.urlopen(f"{mirror}/{file}", timeout=TIMEOUT_S) as answer:
-                content = answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            # urllib's own errors are OSErrors.
-            raise _Failed(f"{file}: {getattr(error, 'reason', error)}") from error
-        (folder / file).write_bytes(content)
+        (folder / file).write_bytes(b"".join(_received(f"{mirror}/{file}")))
+    _verify(folder)
 
 
 def _from_debian(folder: Path) -> None:
@@ -135,6 +210,7 @@ def _from_debian(folder: Path) -> None:
             if not found:
                 raise _Failed(f"{file}: not in the package")
             shutil.copyfile(found[0], folder / file)
+    _verify(folder)
 
 
 def _verify(folder: Path) -> None:
@@ -149,16 +225,18 @@ def _verify(folder: Path) -> None:
             raise _Failed(f"{file}: SHA-256 of its content is {actual}, not {expected}")
 
 
-def _complete(folder: Path) -> bool:
+def _complete(name: str, folder: Path) -> bool:
     try:
+        if name in CIFAR_ARCHIVES:
+            return (folder / SUMS).read_text() == _sums(name, folder)
         _verify(folder)
-    except _Failed:
+    except (_Failed, OSError, UnicodeDecodeError):
         return False
     return True
 
 
 def _install(staged: Path, target: Path) -> None:
-    """Move the verified folder into place; what was there is known to be incomplete."""
+    """Move the verified folder into place; what was there is not known to be whole."""
     if target.exists():
         os.replace(target, staged.with_name("replaced"))
     os.replace(staged, target)
@@ -167,9 +245,17 @@ def _install(staged: Path, target: Path) -> None:
 def main() -> int:
     """Fetch the data set named on the command line."""
     parser = argparse.ArgumentParser(prog="python -m bonn_hw.nn.fetch", description=__doc__)
-    parser.add_argument("name", choices=["fashion-mnist"])
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument(
+        "--from",
+        dest="archive",
+        metavar="FILE",
+        type=Path,
+        help="CIFAR's archive in binary form, where you already have it",
+    )
+    options = parser.parse_args()
     try:
-        fetch(parser.parse_args().name, print)
+        fetch(options.name, print, options.archive)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

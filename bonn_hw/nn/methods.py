@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How a 1-bit convolution is trained: BONN and the methods that it is compared with."""
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
@@ -88,13 +89,17 @@ def sign(method: Method, channels: int) -> nn.Module:
     if method.activation is None:
         return nn.ReLU()
     quantiser = QuantIdentity(act_quant=method.activation)
-    return nn.Sequential(Shift(channels), quantiser) if method.shifts else quantiser
+    if not method.shifts:
+        return quantiser
+    return nn.Sequential(OrderedDict(shift=Shift(channels), sign=quantiser))
 
 
 def activation(method: Method, channels: int, learnt: bool) -> nn.Module:
     """Return the PReLU behind the addition: one slope a channel, or the fixed `FIXED_SLOPE`."""
     prelu = nn.PReLU(channels) if learnt else nn.LeakyReLU(FIXED_SLOPE)
-    return nn.Sequential(Shift(channels), prelu, Shift(channels)) if method.shifts else prelu
+    if not method.shifts:
+        return prelu
+    return nn.Sequential(OrderedDict(before=Shift(channels), prelu=prelu, behind=Shift(channels)))
 
 
 class Shift(nn.Module):

@@ -6,6 +6,7 @@ shortcut being the identity or, where the shape changes, a 1x1 convolution, a no
 pool. Zero padding comes after the sign, so padded taps contribute 0.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 
 import torch
@@ -54,12 +55,12 @@ class BinaryBlock(nn.Module):
         self.branch = form.stream()
         self.shortcut = nn.Identity()
         if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(
-                form.convolution(inputs, outputs, kernel=1, stride=1),
-                form.norm(outputs, affine),
-                form.stream(),
-                nn.AvgPool2d(stride),
-                form.stream(),
+            self.shortcut = _sequence(
+                conv=form.convolution(inputs, outputs, kernel=1, stride=1),
+                norm=form.norm(outputs, affine),
+                grid=form.stream(),
+                pool=nn.AvgPool2d(stride),
+                stream=form.stream(),
             )
         self.activation = methods.activation(method, outputs, learnt)
         self.stream = form.stream()
@@ -99,9 +100,7 @@ class ResidualNetwork(Network):
         self.exact = form.exact
         self.input = form.image()
         self.stem = stem
-        self.layers = nn.Sequential()
-        for name, block in blocks.items():
-            self.layers.add_module(name, block)
+        self.layers = _sequence(**blocks)
         self.tail = tail
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
@@ -143,8 +142,8 @@ def _wide(depth: int) -> Callable[..., ResidualNetwork]:
         parts, kind = _chosen(form, method)
         _divisible(size, 2 ** (len(widths) - 2))
         inputs, *stages = widths
-        stem = nn.Sequential(parts.convolution(in_channels, inputs, 3, 1), parts.stream())
-        nn.init.kaiming_normal_(stem[0].weight, mode="fan_out")
+        stem = _sequence(conv=parts.convolution(in_channels, inputs, 3, 1), stream=parts.stream())
+        nn.init.kaiming_normal_(stem.conv.weight, mode="fan_out")
         blocks = {}
         # Three blocks of two convolutions a stage in WRN-22, six in WRN-40.
         for i, outputs in enumerate(stages, 1):
@@ -162,7 +161,7 @@ def _wide(depth: int) -> Callable[..., ResidualNetwork]:
                     dropout=dropout if j % 2 else 0.0,
                 )
                 inputs = outputs
-        tail = nn.Sequential(parts.norm(inputs), nn.ReLU(), parts.stream())
+        tail = _sequence(norm=parts.norm(inputs), relu=nn.ReLU(), stream=parts.stream())
         shape = (in_channels, size, size)
         return ResidualNetwork(parts, shape, classes, stem, blocks, tail, inputs)
 
@@ -187,11 +186,11 @@ def resnet18(
     parts, kind = _chosen(form, method)
     _divisible(size, 2 ** len(widths))
     inputs, *stages = widths
-    stem = nn.Sequential(
-        parts.convolution(in_channels, inputs, 7, 2),
-        parts.norm(inputs),
-        parts.stream(),
-        nn.MaxPool2d(3, 2, 1),
+    stem = _sequence(
+        conv=parts.convolution(in_channels, inputs, 7, 2),
+        norm=parts.norm(inputs),
+        stream=parts.stream(),
+        pool=nn.MaxPool2d(3, 2, 1),
     )
     blocks = {}
     for i, outputs in enumerate(stages, 1):
@@ -208,6 +207,11 @@ def resnet18(
 
 wrn22 = _wide(22)
 wrn40 = _wide(40)
+
+
+def _sequence(**modules: nn.Module) -> nn.Sequential:
+    """Return the modules in a row; their names become those of the exported nodes."""
+    return nn.Sequential(OrderedDict(modules))
 
 
 def _chosen(form: str, method: str) -> tuple[Paper, Method]:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import gzip
+import hashlib
 import subprocess
 import sys
 
@@ -16,8 +17,8 @@ def idx(array: np.ndarray) -> bytes:
 
 
 @pytest.fixture
-def fashion(tmp_path):
-    """Two test images, gzipped, and three training images, plain."""
+def fashion(tmp_path, monkeypatch):
+    """Two test images, gzipped, and three training images, plain; taken for the published ones."""
     rng = np.random.default_rng(0)
     for prefix, count, suffix in (("t10k", 2, ".gz"), ("train", 3, "")):
         images = rng.integers(0, 256, (count, 28, 28), np.uint8)
@@ -26,6 +27,8 @@ def fashion(tmp_path):
             content = idx(array)
             file = tmp_path / f"{prefix}-{kind}-ubyte{suffix}"
             file.write_bytes(gzip.compress(content) if suffix else content)
+            digest = hashlib.sha256(content).hexdigest()
+            monkeypatch.setitem(data.FASHION_SHA256, f"{prefix}-{kind}-ubyte", digest)
     return tmp_path
 
 
@@ -63,22 +66,98 @@ def test_pad32_refuses_other_sizes():
     assert str(error.value) == "transform pad32: images must be 28x28, not 8x8; use none"
 
 
+def test_fashion_that_is_not_the_published_one_is_refused(fashion):
+    path = fashion / "train-labels-idx1-ubyte"
+    right = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    other = idx(np.array([0, 1, 3], np.uint8))
+    path.write_bytes(other)
+    with pytest.raises(UserError) as error:
+        data.load("fashion-mnist", "train", fashion)
+    wrong = hashlib.sha256(other).hexdigest()[:12]
+    assert str(error.value) == (
+        f"{path}: SHA-256 of its content is {wrong}..., but the published file's is {right}...; "
+        "delete the file and fetch it again with `make data`"
+    )
+    # A user's own images in MNIST's form are nobody's published ones.
+    assert data.load("mnist", "train", fashion).labels.tolist() == [0, 1, 3]
+
+
 def test_truncated_and_foreign_files_are_refused(fashion):
     path = fashion / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UserError) as error:
-        data.load("fashion-mnist", "train", fashion)
+        data.load("mnist", "train", fashion)
     assert str(error.value) == (
         f"{path}: its header promises 2352 bytes, but 2351 follow; fetch the file again"
     )
     path.write_bytes(b"<html>")
     with pytest.raises(UserError) as error:
-        data.load("fashion-mnist", "train", fashion)
+        data.load("mnist", "train", fashion)
     assert str(error.value) == f"{path}: not an IDX file of bytes; fetch the file again"
     compressed = fashion / "t10k-images-idx3-ubyte.gz"
     compressed.write_bytes(compressed.read_bytes()[:50])
     with pytest.raises(UserError, match="cannot be read"):
-        data.load("fashion-mnist", "test", fashion)
+        data.load("mnist", "test", fashion)
+
+
+def test_half_takes_the_rounded_mean_of_four_pixels():
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 2, 6, 4))
+    images = (pixels / np.float32(255)).astype(np.float32)
+    dataset = data.Dataset(images, np.zeros(50, np.int64), ("one",))
+    sums = sum(pixels[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1))
+    # Halves go to the even level, exactly.
+    means = np.rint(sums / 4)
+    transformed = dataset.transformed("half").images
+    assert transformed.dtype == np.float32
+    assert np.array_equal(transformed * 128, means - 128)
+    assert np.array_equal(data.normalise(dataset.halved().images), transformed)
+
+
+def test_half_refuses_odd_sizes():
+    with pytest.raises(UserError) as error:
+        data.halved(np.zeros((1, 1, 8, 7), np.float32))
+    assert str(error.value) == ("transform half: height and width must be even, not 8x7; use none")
+
+
+def some(labels) -> data.Dataset:
+    """Images that are all different."""
+    labels = np.array(labels, np.int64)
+    images = np.arange(len(labels), dtype=np.float32).reshape(-1, 1, 1, 1)
+    return data.Dataset(images, labels, ("a", "b", "c"))
+
+
+def test_held_out_has_the_same_share_of_each_class():
+    dataset = some([0] * 40 + [1] * 20 + [2] * 20)
+    rest, out = dataset.held_out(20)
+    assert np.bincount(out.labels).tolist() == [10, 5, 5]
+    assert (len(rest), len(out)) == (60, 20)
+    both = np.concatenate([rest.images, out.images])
+    assert sorted(both.ravel().tolist()) == list(range(80))
+    for part in (rest, out):
+        numbers = part.images.ravel().astype(int)
+        assert np.all(np.diff(numbers) > 0)
+        assert np.array_equal(part.labels, dataset.labels[numbers])
+    for count in range(1, 80):
+        shares = np.bincount(dataset.held_out(count)[1].labels, minlength=3)
+        assert shares.sum() == count
+        assert np.all(np.abs(shares - np.array([0.5, 0.25, 0.25]) * count) <= 1)
+
+
+def test_held_out_is_a_fixed_choice():
+    labels = np.arange(30) % 3
+    expected = [2, 4, 6, 10, 11, 21]
+    np.random.seed(5)
+    assert np.flatnonzero(data.held_out(labels, 6)).tolist() == expected
+
+
+@pytest.mark.parametrize("count", [-1, 0, 3, 4])
+def test_held_out_leaves_something_on_either_side(count):
+    with pytest.raises(UserError) as error:
+        some([0, 1, 2]).held_out(count)
+    assert str(error.value) == (
+        "held_out: must be from 1 to 2, so that some of the 3 images are on either side, not "
+        f"{count}"
+    )
 
 
 def test_missing_data_says_where_it_was_sought_and_how_to_get_it(tmp_path):
@@ -87,6 +166,12 @@ def test_missing_data_says_where_it_was_sought_and_how_to_get_it(tmp_path):
     assert str(error.value) == (
         f"data set fashion-mnist: t10k-images-idx3-ubyte.gz is in none of {tmp_path}; run "
         "`python -m bonn_hw.nn.fetch fashion-mnist`, or `apt-get install dataset-fashion-mnist`"
+    )
+    with pytest.raises(UserError) as error:
+        data.load("cifar10", "train", tmp_path)
+    assert str(error.value) == (
+        f"data set cifar10: data_batch_1.bin is in none of {tmp_path}; run "
+        "`python -m bonn_hw.nn.fetch cifar10`, or unpack cifar-10-binary.tar.gz there"
     )
 
 
