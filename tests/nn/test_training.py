@@ -2,8 +2,11 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.torch
@@ -13,7 +16,7 @@ pytest.importorskip("lightning")
 pytest.importorskip("sklearn")
 
 from bonn_hw.errors import UserError  # noqa: E402
-from bonn_hw.nn import training  # noqa: E402
+from bonn_hw.nn import steps, training  # noqa: E402
 from bonn_hw.nn.experiment import Experiment  # noqa: E402
 
 TINY = Experiment(
@@ -48,7 +51,7 @@ class InterruptIn:
 
     def __init__(self, call):
         self.call = call
-        self.original = training.objective
+        self.original = steps.objective
 
     def __call__(self, *args):
         self.call -= 1
@@ -59,7 +62,7 @@ class InterruptIn:
 
 def test_run_folder(whole):
     out, _ = whole
-    names = ["experiment.toml", "last.ckpt", "metrics.csv", "metrics.json"]
+    names = ["experiment.toml", "kernels.json", "last.ckpt", "metrics.csv", "metrics.json"]
     assert sorted(os.listdir(out)) == names
     assert Experiment.read(out / "experiment.toml") == TINY
     metrics = json.loads((out / "metrics.json").read_text())
@@ -89,7 +92,7 @@ def test_resumed_run_equals_uninterrupted_one(whole, tmp_path, monkeypatch, step
     out = tmp_path / "run"
     handler = signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patch:
-        patch.setattr(training, "objective", InterruptIn(step))
+        patch.setattr(steps, "objective", InterruptIn(step))
         with pytest.raises(training.Interrupted) as error:
             train(out)
     assert signal.getsignal(signal.SIGINT) is handler
@@ -167,15 +170,196 @@ def test_network_and_data_must_fit(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_loss_that_is_not_finite(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        training, "objective", lambda network, logits, labels: logits.sum() * float("nan")
-    )
+BONN = replace(
+    TINY,
+    options={"convs": [4, 4], "hidden": [8], "method": "bonn"},
+    epochs=2,
+    fine_tune_epochs=2,
+    lam=1e-4,
+    theta=1e-2,
+)
+
+
+@pytest.fixture(scope="module")
+def bayesian(tmp_path_factory):
+    """One run with both losses: its folder and network."""
+    out = tmp_path_factory.mktemp("runs") / "bonn"
+    return out, train(out, BONN)
+
+
+def test_two_phases(bayesian):
+    out, _ = bayesian
+    epochs = json.loads((out / "metrics.json").read_text())["epochs"]
+    assert [e["phase"] for e in epochs] == ["main", "main", "fine-tune", "fine-tune"]
+    state = torch.load(out / "last.ckpt", weights_only=True)["state_dict"]
+    assert state["losses.started"].all()
+    kernels = json.loads((out / "kernels.json").read_text())["epochs"]
+    assert [e["epoch"] for e in kernels] == [0, 1, 2, 3, 4]
+    assert list(kernels[0]["layers"]) == ["conv0.matrix", "conv1.matrix", "fc0.matrix", "head"]
+    assert all(facts["pull"] > 0 for facts in kernels[0]["layers"].values())
+    # The scale that the network computes with is the one that is written.
+    scale = state["network.head.weight_quant.tensor_quant.modulation"].mean().log2().round().exp2()
+    assert kernels[-1]["layers"]["head"]["scale"] == scale
+
+
+def test_losses_and_their_state_are_resumed(bayesian, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "objective", InterruptIn(14))
+        with pytest.raises(training.Interrupted, match="after 3 of 4 epochs"):
+            train(out, BONN)
+    train(out, BONN, resume=True)
+    for name in ("metrics.json", "kernels.json"):
+        assert (out / name).read_bytes() == (bayesian[0] / name).read_bytes()
+    ends = [
+        torch.load(o / "last.ckpt", weights_only=True)["state_dict"] for o in (out, bayesian[0])
+    ]
+    assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[1])
+
+
+def test_each_loss_changes_the_training(bayesian, tmp_path):
+    one = weights(bayesian[1])
+    assert weights(train(tmp_path / "kernel", replace(BONN, theta=0.0))) != one
+    assert weights(train(tmp_path / "feature", replace(BONN, lam=0.0))) != one
+
+
+def test_held_out_images_are_tested_and_not_trained_on(tmp_path, monkeypatch):
+    experiment = replace(TINY, held_out=100, epochs=1, test_every=1)
+    rest, held_out = experiment.data("train"), experiment.data("held-out")
+    everything = replace(TINY).data("train")
+    assert (len(rest), len(held_out)) == (len(everything) - 100, 100)
+    checkpoint = train(tmp_path / "run", experiment)
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert metrics["tested"] == "held-out"
+    assert metrics["accuracy"] == checkpoint.accuracy(held_out.images, held_out.labels)
+
+
+def test_tests_may_be_few(tmp_path):
+    experiment = replace(TINY, epochs=3, fine_tune_epochs=2, test_every=100)
+    train(tmp_path / "run", experiment)
+    epochs = json.loads((tmp_path / "run/metrics.json").read_text())["epochs"]
+    assert [e["test_accuracy"] is None for e in epochs] == [True, True, False, True, False]
+
+
+def rates(experiment, count):
+    data = experiment.data("train", 200)
+    torch.manual_seed(0)
+    module = steps.Training(experiment, training.build("digits", **experiment.options), data, data)
+    return [experiment.lr * module._factor(step) for step in range(count)]
+
+
+def test_schedules():
+    """4 steps an epoch."""
+    stepped = replace(TINY, lr=1.0, schedule="steps", milestones=(1, 2), decay=0.2)
+    assert rates(stepped, 12) == pytest.approx([1] * 4 + [0.2] * 4 + [0.04] * 4)
+    tuned = replace(stepped, epochs=1, milestones=(), fine_tune_epochs=1, fine_tune_lr=0.3)
+    assert rates(tuned, 8) == pytest.approx([1] * 4 + [0.3] * 4)
+    linear = replace(TINY, lr=1.0, epochs=1, schedule="linear", fine_tune_epochs=1)
+    assert rates(linear, 8) == pytest.approx([1, 0.75, 0.5, 0.25, 0.1, 0.075, 0.05, 0.025])
+
+
+def test_bayesian_losses_need_the_modulation(tmp_path):
     with pytest.raises(UserError) as error:
-        train(tmp_path / "run")
+        train(tmp_path / "run", replace(TINY, lam=1e-4))
     assert str(error.value) == (
-        "training: the loss is nan in epoch 1, step 1; it must be finite: train again, into a new "
-        "folder, with a lower lr than 0.01"
+        "experiment: lambda 0.0001 and theta 0.0 weigh the Bayesian losses, which need the learnt "
+        'modulation; set [network] method = "bonn", or both to 0'
+    )
+    assert not (tmp_path / "run").exists()
+
+
+class PoisonIn:
+    """Puts a NaN into a weight at one call of the objective."""
+
+    def __init__(self, call, value):
+        self.call, self.value = call, value
+        self.original = steps.objective
+
+    def __call__(self, logits, labels, losses, fine_tuning):
+        self.call -= 1
+        if self.call == 0:
+            return self.original(logits * self.value, labels, losses, fine_tuning)
+        return self.original(logits, labels, losses, fine_tuning)
+
+
+def test_loss_that_is_not_finite_keeps_the_last_good_epoch(whole, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "objective", PoisonIn(6, float("nan")))
+        with pytest.raises(UserError) as error:
+            train(out)
+    assert str(error.value) == (
+        "training: the loss is nan in epoch 2, step 2; the layers' values are finite, a term of "
+        "the loss is not; all values must be finite: train again, into a new folder, with a lower "
+        "lr than 0.01 (1 whole epochs are kept in this one)"
+    )
+    assert weights(train(out, resume=True)) == weights(whole[1])
+
+
+def test_layer_with_values_that_are_not_finite_is_named(tmp_path):
+    data = TINY.data("train", 200)
+    network = training.build("digits", **TINY.options)
+    module = steps.Training(TINY, network, data, data)
+    network.layers.conv1.norm.register_forward_hook(lambda m, i, o: o / 0)
+    with pytest.raises(UserError) as error:
+        module._stop("the loss is nan", "step 1", torch.from_numpy(data.images[:4]))
+    assert "the first layer that gives such values is 'layers.conv1.norm'" in str(error.value)
+    network.layers.fc0.matrix.weight.data[0, 0] = float("inf")
+    with pytest.raises(UserError) as error:
+        module.finish_epoch()
+    assert str(error.value) == (
+        "training: a weight is not finite in epoch 1, after its last step; the first weights that "
+        "are not finite are 'layers.fc0.matrix.weight'; all values must be finite: train again, "
+        "into a new folder, with a lower lr than 0.01 (none is kept in this one)"
+    )
+
+
+def test_two_processes_share_a_training(tmp_path):
+    """By torchrun, each with half of every batch and half of the test images."""
+    flow = tmp_path / "flow.toml"
+    flow.write_text(BONN.toml())
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    command += ["--master-port", "0", "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
+    command += ["-m", "bonn_hw.cli", "train", str(flow), "--out", str(tmp_path / "run")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, "--limit", "200"], capture_output=True, text=True, env=environment, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert len(metrics["epochs"]) == 4
+    checkpoint = training.Checkpoint.load(tmp_path / "run")
+    test = checkpoint.test_set()
+    # All test images were counted once, and with the weights that were saved.
+    assert metrics["accuracy"] == checkpoint.accuracy(test.images, test.labels)
+
+
+def test_image_folders_are_trained_on(tmp_path):
+    pillow = pytest.importorskip("PIL.Image")
+    draw = np.random.default_rng(0)
+    for split, count in (("train", 20), ("val", 5)):
+        for shade, name in ((40, "dark"), (210, "light")):
+            folder = tmp_path / "images" / split / name
+            folder.mkdir(parents=True)
+            for i in range(count):
+                pixels = draw.integers(shade - 30, shade + 30, (40, 50, 3)).astype(np.uint8)
+                pillow.fromarray(pixels).save(folder / f"{i}.png")
+    experiment = Experiment(
+        network="digits",
+        options={"convs": [4, 4], "hidden": [8], "in_channels": 3, "size": 16, "classes": 2},
+        dataset="imagenet",
+        root=str(tmp_path / "images"),
+        epochs=10,
+        batch=8,
+        lr=0.01,
+    )
+    training.train(experiment, tmp_path / "run", progress=False)
+    assert json.loads((tmp_path / "run/metrics.json").read_text())["accuracy"] == 1.0
+    with pytest.raises(UserError) as error:
+        training.train(replace(experiment, root=None), tmp_path / "none", progress=False)
+    assert str(error.value) == (
+        "data set imagenet: root is missing; name the folder that holds train/ and val/ under "
+        "[data]"
     )
 
 
