@@ -77,6 +77,11 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--out", type=Path, required=True, help="the .onnx file")
     export.set_defaults(command=_export)
 
+    release = commands.add_parser("release", help="keep a run in a few hundred kB")
+    release.add_argument("run", type=Path, help="run folder")
+    release.add_argument("--out", type=Path, required=True, help="the new folder")
+    release.set_defaults(command=_release)
+
     compile_ = commands.add_parser("compile", help="make an accelerator of a QONNX model")
     compile_.add_argument("model", type=Path, help="the .onnx file")
     compile_.add_argument("--board", default="pynq-z2", help="default: %(default)s")
@@ -150,6 +155,15 @@ def _export(options: argparse.Namespace, notes: Console) -> int:
 
     export(options.run, options.out)
     notes.print(f"wrote {options.out}")
+    return 0
+
+
+def _release(options: argparse.Namespace, notes: Console) -> int:
+    from bonn_hw.nn.checkpoint import Checkpoint
+    from bonn_hw.nn.release import release
+
+    weights = release(Checkpoint.load(options.run).network, options.run, options.out)
+    notes.print(f"wrote {weights}: {weights.stat().st_size / 1000:.0f} kB")
     return 0
 
 

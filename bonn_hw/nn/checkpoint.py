@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from bonn_hw.errors import UserError
+from bonn_hw.nn import release
 from bonn_hw.nn.chains import Block
 from bonn_hw.nn.data import Dataset
 from bonn_hw.nn.experiment import Experiment
+from bonn_hw.nn.files import CHECKPOINT, EXPERIMENT
 from bonn_hw.nn.network import Network
 from bonn_hw.nn.networks import build
 
-CHECKPOINT = "last.ckpt"
-EXPERIMENT = "experiment.toml"
 NETWORK_PREFIX = "network."
 """Where the training module keeps the network; the rest of its state is no business of a reader."""
 
@@ -59,6 +59,15 @@ def read_state(path: Path) -> dict:
         ) from error
 
 
+def network_weights(path: Path) -> dict[str, Tensor]:
+    """Return the network's part of a checkpoint file."""
+    return {
+        key.removeprefix(NETWORK_PREFIX): value
+        for key, value in read_state(path).get("state_dict", {}).items()
+        if key.startswith(NETWORK_PREFIX)
+    }
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A network in evaluation mode and, if it comes from a run, the experiment that made it."""
@@ -68,7 +77,7 @@ class Checkpoint:
 
     @classmethod
     def load(cls, run: str | Path) -> "Checkpoint":
-        """Read a run folder written by `training.train`.
+        """Read a run folder written by `training.train`, or by `release.release`.
 
         Raises
         ------
@@ -80,19 +89,16 @@ class Checkpoint:
             raise UserError(
                 f"{run}: no such run folder; train first with `bonn-hw train FLOW.toml --out {run}`"
             )
-        state = read_state(run / CHECKPOINT)
+        released = run / release.WEIGHTS
+        path = released if released.is_file() else run / CHECKPOINT
+        weights = release.read(path) if path == released else network_weights(path)
         experiment = Experiment.read(run / EXPERIMENT)
         network = build(experiment.network, **experiment.options)
-        weights = {
-            key.removeprefix(NETWORK_PREFIX): value
-            for key, value in state.get("state_dict", {}).items()
-            if key.startswith(NETWORK_PREFIX)
-        }
         try:
             network.load_state_dict(weights)
         except RuntimeError as error:
             raise UserError(
-                f"{run / CHECKPOINT}: its weights are not those of network "
+                f"{path}: its weights are not those of network "
                 f"{experiment.network!r} in {EXPERIMENT}; one of the two was edited: train again"
             ) from error
         return cls(network.eval(), experiment)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from bonn_hw.errors import UserError
 
+EXPERIMENT = "experiment.toml"
+CHECKPOINT = "last.ckpt"
 METRICS = "metrics.json"
-"""The file of a run folder that holds its figures by epoch."""
+"""Files of a run folder: what was asked for, the last whole epoch, the figures by epoch."""
 
 
 def write_atomically(path: Path, payload: bytes) -> None:

@@ -16,9 +16,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from bonn_hw.errors import UserError
-from bonn_hw.nn.checkpoint import CHECKPOINT, EXPERIMENT
 from bonn_hw.nn.experiment import Experiment
-from bonn_hw.nn.files import METRICS, write_atomically
+from bonn_hw.nn.files import CHECKPOINT, EXPERIMENT, METRICS, write_atomically
 from bonn_hw.nn.kernel_statistics import KERNELS
 
 with warnings.catch_warnings():

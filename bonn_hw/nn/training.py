@@ -19,9 +19,10 @@ from pathlib import Path
 import torch
 
 from bonn_hw.errors import UserError
-from bonn_hw.nn.checkpoint import CHECKPOINT, Checkpoint, read_state
+from bonn_hw.nn.checkpoint import Checkpoint, read_state
 from bonn_hw.nn.data import Dataset
 from bonn_hw.nn.experiment import Experiment
+from bonn_hw.nn.files import CHECKPOINT
 from bonn_hw.nn.image_folder import ImageFolder
 from bonn_hw.nn.network import Network
 from bonn_hw.nn.networks import build
