@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = [
     ROOT / "README.md",
     ROOT / "hw_templates" / "README.md",
+    ROOT / "zoo" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
 IDENTIFY = {"argvalues": PAGES, "ids": lambda page: page.name}
@@ -36,7 +37,9 @@ def test_commands_are_understood(page):
 
 def test_the_readme_shows_every_command():
     shown = {shlex.split(line)[1] for line in commands(ROOT / "README.md")}
-    assert shown == {"train", "export", "compile", "simulate", "report"}
+    assert shown == {
+        *("train", "plot", "export", "compile", "simulate", "report", "prune", "release"),
+    }
 
 
 @pytest.mark.parametrize("page", **IDENTIFY)

@@ -4,10 +4,13 @@
 The block follows the authors' evaluation code: y = PReLU(conv(sign(norm(x))) + shortcut(x)), the
 shortcut being the identity or, where the shape changes, a 1x1 convolution, a norm and a 2x2 average
 pool. Zero padding comes after the sign, so padded taps contribute 0.
+
+A pruned convolution computes one filter a group, and each answer is copied to the channels of its
+group: identity shortcuts allow no channel of the stream to go (see `pruning`).
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +37,8 @@ class BinaryBlock(nn.Module):
         Whether the PReLU's slopes are.
     dropout
         Share of the convolution's inputs that are zero in training.
+    kept
+        Filters that pruning left of `outputs`; None: not pruned.
     """
 
     def __init__(
@@ -46,12 +51,15 @@ class BinaryBlock(nn.Module):
         affine: bool,
         learnt: bool,
         dropout: float = 0.0,
+        kept: int | None = None,
     ):
         super().__init__()
         self.norm = form.norm(inputs)
         self.sign = methods.sign(method, inputs)
         self.dropout = nn.Dropout(dropout)
-        self.conv = methods.convolution(method, inputs, outputs, stride, power_of_two=form.exact)
+        filters = kept or outputs
+        self.conv = methods.convolution(method, inputs, filters, stride, power_of_two=form.exact)
+        self.copies = nn.Identity() if kept is None else Copies(kept, outputs)
         self.branch = form.stream()
         self.shortcut = nn.Identity()
         if stride != 1 or inputs != outputs:
@@ -67,8 +75,29 @@ class BinaryBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, inputs, H, W)`` to ``(N, outputs, H / stride, W / stride)``."""
-        y = self.conv(self.dropout(self.sign(self.norm(x))))
+        y = self.copies(self.conv(self.dropout(self.sign(self.norm(x)))))
         return self.stream(self.activation(self.branch(y) + self.shortcut(x)))
+
+
+class Copies(nn.Module):
+    """Channels copied from fewer filters; which of them, the buffer ``index`` ``(outputs,)`` says.
+
+    Parameters
+    ----------
+    filters, outputs
+        Channels before and after. Until pruning or a checkpoint says otherwise, each filter goes
+        to every so many channels.
+    """
+
+    index: Tensor
+
+    def __init__(self, filters: int, outputs: int):
+        super().__init__()
+        self.register_buffer("index", torch.arange(outputs) % filters)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, filters, H, W)`` to ``(N, outputs, H, W)``."""
+        return torch.index_select(x, 1, self.index)
 
 
 class ResidualNetwork(Network):
@@ -138,16 +167,19 @@ def _wide(depth: int) -> Callable[..., ResidualNetwork]:
         method: str = "bonn",
         dropout: float = 0.0,
         slopes: str = "fixed",
+        pruned: tuple[int, ...] = (),
     ) -> ResidualNetwork:
         parts, kind = _chosen(form, method)
         _divisible(size, 2 ** (len(widths) - 2))
         inputs, *stages = widths
+        a_stage = (depth - 4) // 3
+        kept = _kept(pruned, stages, a_stage)
         stem = _sequence(conv=parts.convolution(in_channels, inputs, 3, 1), stream=parts.stream())
         nn.init.kaiming_normal_(stem.conv.weight, mode="fan_out")
         blocks = {}
         # Three blocks of two convolutions a stage in WRN-22, six in WRN-40.
         for i, outputs in enumerate(stages, 1):
-            for j in range((depth - 4) // 3):
+            for j in range(a_stage):
                 stride = 2 if i > 1 and j == 0 else 1
                 blocks[f"stage{i}_{j}"] = BinaryBlock(
                     parts,
@@ -159,6 +191,7 @@ def _wide(depth: int) -> Callable[..., ResidualNetwork]:
                     affine=False,
                     learnt=slopes == "learnt",
                     dropout=dropout if j % 2 else 0.0,
+                    kept=next(kept),
                 )
                 inputs = outputs
         tail = _sequence(norm=parts.norm(inputs), relu=nn.ReLU(), stream=parts.stream())
@@ -169,6 +202,7 @@ def _wide(depth: int) -> Callable[..., ResidualNetwork]:
 
     ``widths`` are those of the stem and of each stage. The slopes of the PReLUs are fixed at 0.25
     unless ``slopes="learnt"``: the parameters that the paper states leave no room for them.
+    ``pruned`` gives the filters that pruning left in each block.
     """
     return network
 
@@ -181,11 +215,13 @@ def resnet18(
     form: str = "paper",
     method: str = "bonn",
     slopes: str = "learnt",
+    pruned: tuple[int, ...] = (),
 ) -> ResidualNetwork:
     """ResNet-18 with a shortcut round every 1-bit convolution (Bi-Real Net, ECCV 2018)."""
     parts, kind = _chosen(form, method)
     _divisible(size, 2 ** len(widths))
     inputs, *stages = widths
+    kept = _kept(pruned, stages, 4)
     stem = _sequence(
         conv=parts.convolution(in_channels, inputs, 7, 2),
         norm=parts.norm(inputs),
@@ -198,7 +234,7 @@ def resnet18(
             stride = 2 if i > 1 and j == 0 else 1
             learnt = slopes == "learnt"
             blocks[f"stage{i}_{j}"] = BinaryBlock(
-                parts, kind, inputs, outputs, stride, affine=True, learnt=learnt
+                parts, kind, inputs, outputs, stride, True, learnt, kept=next(kept)
             )
             inputs = outputs
     shape = (in_channels, size, size)
@@ -221,6 +257,19 @@ def _chosen(form: str, method: str) -> tuple[Paper, Method]:
             "or another method"
         )
     return FORMS[form], METHODS[method]
+
+
+def _kept(pruned: tuple[int, ...], stages: list[int], blocks: int) -> Iterator[int | None]:
+    """Yield the filters that pruning left in each block, None for networks that are not pruned."""
+    widths = [width for width in stages for _ in range(blocks)]
+    if not pruned:
+        return iter([None] * len(widths))
+    if len(pruned) != len(widths) or any(k > w for k, w in zip(pruned, widths, strict=True)):
+        raise UserError(
+            f"network: pruned {list(pruned)} must give every block its filters, at most "
+            f"{widths}; leave it out for a network that is not pruned"
+        )
+    return iter(pruned)
 
 
 def _divisible(size: int, by: int) -> None:

@@ -88,10 +88,7 @@ class Training(lightning.LightningModule):
     def configure_optimizers(self) -> dict:
         """Return the optimiser and its schedule, a function of the step alone."""
         e = self.experiment
-        if self.losses is None:
-            groups = [{"params": self.network.parameters(), "weight_decay": e.weight_decay}]
-        else:
-            groups = self.losses.groups(e.weight_decay, e.modulation_lr, e.prior_lr)
+        groups = self.parameter_groups()
         if e.optimiser == "sgd":
             optimiser = torch.optim.SGD(groups, lr=e.lr, momentum=e.momentum, nesterov=e.nesterov)
         else:
@@ -101,6 +98,13 @@ class Training(lightning.LightningModule):
             "optimizer": optimiser,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+    def parameter_groups(self) -> list[dict]:
+        """Return what is learnt, in groups for the optimiser."""
+        e = self.experiment
+        if self.losses is None:
+            return [{"params": self.network.parameters(), "weight_decay": e.weight_decay}]
+        return self.losses.groups(e.weight_decay, e.modulation_lr, e.prior_lr)
 
     def on_train_epoch_start(self) -> None:
         """Seed what a layer might draw, so that each epoch depends on its number alone."""

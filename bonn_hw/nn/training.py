@@ -86,6 +86,29 @@ def train(
     resumed = resume and saved.exists()
     if resumed:
         read_state(saved)
+    try:
+        trainer = fit(module, log, saved if resumed else None)
+    except SystemExit as stop:
+        raise Interrupted(
+            f"{out}: interrupted after {log.finished} of {experiment.all_epochs} epochs; "
+            f"go on with `bonn-hw train FLOW.toml --out {out} --resume`"
+        ) from stop
+    # Again, in case an earlier process was stopped between its last checkpoint and its figures.
+    if first:
+        log.write_figures(module.history, module.kernels)
+    trainer.strategy.barrier()
+    return Checkpoint.load(out)
+
+
+def fit(module: Training, log: RunLog, saved: Path | None = None) -> lightning.Trainer:
+    """Train `module` for all epochs of its experiment, from the checkpoint `saved` on if given.
+
+    Raises
+    ------
+    SystemExit
+        After Ctrl-C, which Lightning turns into an exit of its own.
+    """
+    experiment = module.experiment
     with _quiet(), _uninterrupted_handler():
         trainer = lightning.Trainer(
             accelerator="auto",
@@ -101,21 +124,10 @@ def train(
             reload_dataloaders_every_n_epochs=1,
             # The batches are shared out as they are made.
             use_distributed_sampler=False,
-            default_root_dir=out,
+            default_root_dir=log.out,
         )
-        try:
-            trainer.fit(module, ckpt_path=saved if resumed else None, weights_only=True)
-        except SystemExit as stop:
-            # Lightning turns Ctrl-C into an exit of its own.
-            raise Interrupted(
-                f"{out}: interrupted after {log.finished} of {experiment.all_epochs} epochs; "
-                f"go on with `bonn-hw train FLOW.toml --out {out} --resume`"
-            ) from stop
-    # Again, in case an earlier process was stopped between its last checkpoint and its figures.
-    if first:
-        log.write_figures(module.history, module.kernels)
-    trainer.strategy.barrier()
-    return Checkpoint.load(out)
+        trainer.fit(module, ckpt_path=saved, weights_only=True)
+    return trainer
 
 
 def _processes() -> dict:

@@ -233,7 +233,7 @@ def test_hardware_form_holds_integers_only():
             "wrn22",
             {"metod": "xnor"},
             "network wrn22: option 'metod' is not known (did you mean 'method'?); choose from "
-            "in_channels, size, classes, widths, form, method, dropout, slopes",
+            "in_channels, size, classes, widths, form, method, dropout, slopes, pruned",
         ),
         (
             "wrn22",

@@ -363,6 +363,31 @@ def test_image_folders_are_trained_on(tmp_path):
     )
 
 
+def test_kernel_loss_splits_the_kernels_into_two_modes(tmp_path):
+    """As in the paper's figures 3 and 4: without it, and in XNOR-Net, one mode stays."""
+    widths = {"widths": [8, 8, 8, 8], "in_channels": 1, "size": 8}
+    base = replace(
+        TINY,
+        network="wrn22",
+        options=widths | {"method": "bonn"},
+        epochs=6,
+        lr=0.003,
+        nu=1e-3,
+        modulation_lr=3e-4,
+        prior_lr=1e-6,
+    )
+    found = {}
+    for name, lam, method in (("kernel", 1e-3, "bonn"), ("none", 0.0, "bonn"), ("xnor", 0, "xnor")):
+        experiment = replace(base, lam=lam, options=widths | {"method": method})
+        training.train(experiment, tmp_path / name, progress=False, limit=1000)
+        epochs = json.loads((tmp_path / name / "kernels.json").read_text())["epochs"]
+        layers = [list(epoch["layers"].values()) for epoch in (epochs[0], epochs[-1])]
+        found[name] = [np.median([facts["bimodality"] for facts in some]) for some in layers]
+    assert found["kernel"][0] < 0.4 < 0.7 < found["kernel"][1]
+    assert found["none"][1] < 0.5
+    assert found["xnor"][1] < 0.65
+
+
 def test_digits_are_learnt(tmp_path):
     experiment = Experiment(network="digits", dataset="digits", epochs=12, batch=64, lr=0.01)
     training.train(experiment, tmp_path / "run", progress=False)
