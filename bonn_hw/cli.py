@@ -63,6 +63,20 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--limit", type=_count, help="train with the first so many images only")
     train.set_defaults(command=_train)
 
+    prune = commands.add_parser("prune", help="make a run with fewer filters of a finished one")
+    prune.add_argument("run", type=Path, help="run folder")
+    prune.add_argument(
+        "--rate", type=float, default=0.5, help="share of filters to keep; default: %(default)s"
+    )
+    prune.add_argument(
+        "--epochs", type=_count, help="to draw alike filters together; default: a quarter of RUN's"
+    )
+    prune.add_argument(
+        "--recover", type=_count, help="epochs of training after that; default: a quarter of RUN's"
+    )
+    prune.add_argument("--out", type=Path, required=True, help="the new run folder")
+    prune.set_defaults(command=_prune)
+
     plot = commands.add_parser("plot", help="draw how a run's kernels and accuracy developed")
     plot.add_argument("run", type=Path, help="run folder")
     plot.add_argument("--against", type=Path, metavar="RUN", help="run folder to compare with")
@@ -138,6 +152,13 @@ def _train(options: argparse.Namespace, notes: Console) -> int:
     from bonn_hw.nn.training import train
 
     train(options.experiment, options.out, resume=options.resume, limit=options.limit)
+    return 0
+
+
+def _prune(options: argparse.Namespace, notes: Console) -> int:
+    from bonn_hw.nn.pruning import prune
+
+    prune(options.run, options.out, options.rate, options.epochs, options.recover)
     return 0
 
 

@@ -24,8 +24,9 @@ from bonn_hw.nn.modulation import ModulatedBinaryQuant
 
 INPUT_SCALE = 2.0**-7
 """Step of the input grid: an 8-bit pixel p becomes (p - 128) / 128, exactly (`data.normalise`)."""
-STREAM_SCALE = 2.0**-4
-"""Step of the residual stream's 8-bit grid, whose range is -8 to 7.9375."""
+STREAM_SCALE = 2.0**-3
+"""Step of the residual stream's 8-bit grid, whose range is -16 to 15.875: blocks add up, and with
+half of that one value in eight is clipped in the middle of WRN-22."""
 FEATURE_SCALE = 2.0**-5
 """Step of the 8-bit features before the classifier: averages, so the range of +-4 is ample."""
 
