@@ -8,8 +8,12 @@ pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 brevitas_nn = pytest.importorskip("brevitas.nn")
 
-from bonn_hw.nn import quantizers  # noqa: E402
+import onnx  # noqa: E402
+from qonnx.custom_op.registry import getCustomOp  # noqa: E402
+
+from bonn_hw.nn import quantizers, release  # noqa: E402
 from bonn_hw.nn.modulation import ModulatedBinaryQuant, ModulatedSign  # noqa: E402
+from bonn_hw.nn.networks import build  # noqa: E402
 
 
 def kernels(seed=0, shape=(5, 4, 3, 3)):
@@ -102,3 +106,27 @@ def test_layers_choose_the_gradient_of_w():
         weight_modulation_gradient="exact",
     )
     assert layer.weight_quant.tensor_quant.exact
+
+
+def test_the_sign_of_zero_is_plus_everywhere():
+    """PyTorch's weights and activations, qonnx's operator, and the packed bits of NumPy."""
+    zeros = np.array([[-0.0, 0.0, -1e-30]], np.float32)
+    expected = [1.0, 1.0, -1.0]
+    x = torch.from_numpy(zeros)
+    for name in ("BipolarActivation", "ApproximateSignActivation"):
+        activation = brevitas_nn.QuantIdentity(act_quant=getattr(quantizers, name))
+        assert activation(x)[0].tolist() == expected
+    for name in ("BipolarWeight", "BayesianWeight", "XnorWeight", "ScaledBipolarWeight"):
+        layer = brevitas_nn.QuantLinear(3, 1, bias=False, weight_quant=getattr(quantizers, name))
+        layer.weight.data = x.clone()
+        assert (layer.quant_weight().value[0] >= 0).tolist() == [v > 0 for v in expected], name
+    node = onnx.helper.make_node(
+        "BipolarQuant", ["x", "scale"], ["y"], domain="qonnx.custom_op.general"
+    )
+    context = {"x": zeros, "scale": np.ones(1, np.float32), "y": None}
+    getCustomOp(node).execute_node(context, None)
+    assert context["y"][0].tolist() == expected
+    network = build("tfc", height=1, width=3, hidden=1)
+    network.layers.fc0.matrix.weight.data = x.clone()
+    packed = release.pack(network)["bits layers.fc0.matrix.weight"]
+    assert np.unpackbits(packed)[:3].tolist() == [1, 1, 0]

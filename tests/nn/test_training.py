@@ -248,6 +248,17 @@ def rates(experiment, count):
     return [experiment.lr * module._factor(step) for step in range(count)]
 
 
+@pytest.mark.parametrize("form", ["paper", "hardware"])
+def test_mixed_precision(tmp_path, form):
+    options = {"widths": [4, 4, 4, 4], "in_channels": 1, "size": 8, "form": form}
+    experiment = replace(
+        BONN, network="wrn22", options=options, epochs=1, fine_tune_epochs=1, precision="bf16-mixed"
+    )
+    checkpoint = train(tmp_path / "run", experiment)
+    # The weights stay float32: the run is evaluated and exported as any other.
+    assert {p.dtype for p in checkpoint.network.parameters()} == {torch.float32}
+
+
 def test_schedules():
     """4 steps an epoch."""
     stepped = replace(TINY, lr=1.0, schedule="steps", milestones=(1, 2), decay=0.2)
