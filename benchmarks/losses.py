@@ -9,7 +9,7 @@ from statistics import median
 import torch
 from torch.nn import functional
 
-from bonn_hw.nn.losses import BayesianLosses
+from bonn_hw.nn.bayesian import BayesianLosses
 from bonn_hw.nn.networks import build
 
 BATCH, PAIRS = 128, 8

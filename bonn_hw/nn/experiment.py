@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bonn_hw.errors import UserError, near
-from bonn_hw.nn import data
+from bonn_hw.nn import data, transforms
 
 if TYPE_CHECKING:
     from bonn_hw.nn.image_folder import ImageFolder
@@ -55,7 +55,7 @@ TABLES = ("network", "data", "training", "bayesian")
 _KEYS: dict[tuple[str, str], tuple[str, Callable[[Any], bool], str]] = {
     ("network", "name"): ("network", *_TEXT),
     ("data", "name"): ("dataset", *_one_of(*data.READERS, IMAGENET)),
-    ("data", "transform"): ("transform", *_one_of(*data.TRANSFORMS)),
+    ("data", "transform"): ("transform", *_one_of(*transforms.TRANSFORMS)),
     ("data", "root"): ("root", *_TEXT),
     ("data", "held_out"): ("held_out", *_COUNT),
     ("training", "epochs"): ("epochs", *_POSITIVE),

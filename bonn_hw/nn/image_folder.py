@@ -17,7 +17,8 @@ from torch.utils.data import DataLoader
 
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.nn.augment import check_shares, epoch_generator
-from bonn_hw.nn.data import SPLITS, held_out
+from bonn_hw.nn.data import SPLITS
+from bonn_hw.nn.transforms import held_out
 
 # ImageNet's own test images have no labels: val is what everybody tests with.
 SPLIT_FOLDERS = {"train": ("train",), "test": ("val", "test")}
@@ -91,7 +92,7 @@ class ImageFolder:
         return replace(self, paths=self.paths[:count], labels=self.labels[:count])
 
     def held_out(self, count: int) -> tuple["ImageFolder", "ImageFolder"]:
-        """Return the rest and `count` images that `data.held_out` sets apart."""
+        """Return the rest and `count` images that `transforms.held_out` sets apart."""
         apart = held_out(self.labels, count)
         rest, out = (
             replace(

@@ -16,7 +16,7 @@ class Network(nn.Module):
     Parameters
     ----------
     input_shape
-        ``(C, H, W)`` of one image, as `data.normalise` leaves it.
+        ``(C, H, W)`` of one image, as `transforms.normalise` leaves it.
     classes
         Outputs.
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The networks by name: ``build("wrn22", form="hardware")`` returns a `Network`.
 
-All take images ``(N, C, H, W)`` as `data.normalise` leaves them and answer logits ``(N, classes)``.
+All take images ``(N, C, H, W)`` as `transforms.normalise` leaves them and answer logits
+``(N, classes)``.
 """
 
 import inspect

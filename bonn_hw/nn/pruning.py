@@ -2,14 +2,8 @@
 """A finished run -> a run with fewer filters: group, draw together, keep one of each, recover.
 
 The pruning of BONN's journal version (Zhao et al., "Bayesian Optimized 1-Bit CNNs", IJCV 2022, doi
-10.1007/s11263-021-01543-y); `grouping` holds its groups, loss and blend. Here is its training, and
-the network that is left:
-
-* in a residual network, whose identity shortcuts need every channel, each convolution computes one
-  filter a group, and its answers are copied: the same network as before, with fewer products;
-* in a chain the layers become narrower, with them the inputs of the layers behind, and with them
-  the accelerator. Filters of a group have different batch norms, so that this changes the answers;
-  the recovery makes up for it.
+10.1007/s11263-021-01543-y); `grouping` holds its groups, loss and blend, `narrowing` makes the
+network that is left.
 """
 
 import json
@@ -17,25 +11,22 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bonn_hw.errors import UserError
-from bonn_hw.nn.chains import Block, Chain
 from bonn_hw.nn.checkpoint import Checkpoint, read_state
 from bonn_hw.nn.data import Dataset
 from bonn_hw.nn.experiment import Experiment
 from bonn_hw.nn.files import CHECKPOINT, METRICS, write_atomically
 from bonn_hw.nn.grouping import Groups
-from bonn_hw.nn.losses import binary_layers
+from bonn_hw.nn.narrowing import prunable, pruned
 from bonn_hw.nn.network import Network
-from bonn_hw.nn.networks import build
-from bonn_hw.nn.residual import ResidualNetwork
 from bonn_hw.nn.run_log import RunLog
 from bonn_hw.nn.steps import Training
 from bonn_hw.nn.training import Interrupted, fit
@@ -178,89 +169,6 @@ class PruningLog(RunLog):
             )
 
 
-def prunable(network: Network) -> dict[str, nn.Module]:
-    """Return the 1-bit layers that pruning may narrow, all but a classifier, by block."""
-    binary = {id(layer) for layer in binary_layers(network).values()}
-    if isinstance(network, Chain):
-        layers = {name: block.matrix for name, block in network.blocks()}
-    elif isinstance(network, ResidualNetwork):
-        layers = {name: block.conv for name, block in network.layers.named_children()}
-    else:
-        layers = {}
-    return {name: layer for name, layer in layers.items() if id(layer) in binary}
-
-
-def pruned(network: Network, experiment: Experiment, groups: Groups) -> tuple[dict, Network]:
-    """Return options and network with one filter a group.
-
-    Parameters
-    ----------
-    network
-        Of `experiment`, its filters drawn together by `groups`; these are settled by this.
-    """
-    network.cpu()
-    kept = groups.representatives()
-    groups.gamma = 1.0
-    groups.settle()
-    state = network.state_dict()
-    if isinstance(network, Chain):
-        changed, values = _narrowed_chain(network, experiment, kept, state)
-    else:
-        changed, values = _deduplicated(network, kept, groups.labels, state)
-    options = {**experiment.options, **changed}
-    smaller = build(experiment.network, **options)
-    smaller.load_state_dict(values)
-    return options, smaller
-
-
-def _deduplicated(
-    network: ResidualNetwork, kept: Mapping[str, Tensor], labels: Mapping[str, Tensor], state: dict
-) -> tuple[dict, dict[str, Tensor]]:
-    """Return option ``pruned`` and the state with one filter a group and the copies' indices."""
-    state = dict(state)
-    for name, chosen in kept.items():
-        groups = labels[name]
-        place = torch.empty_like(chosen)
-        place[groups[chosen]] = torch.arange(len(chosen))
-        index = f"layers.{name}.copies.index"
-        # Of a network that was pruned before, the groups are of the filters left then.
-        members = state.get(index, torch.arange(len(groups)))
-        state[index] = place[groups[members]]
-        weight = f"layers.{name}.conv.weight"
-        state[weight] = state[weight][chosen]
-    return {"pruned": [len(chosen) for chosen in kept.values()]}, state
-
-
-def _narrowed_chain(
-    network: Chain, experiment: Experiment, kept: Mapping[str, Tensor], state: dict
-) -> tuple[dict, dict[str, Tensor]]:
-    """Return options ``convs`` and ``hidden``, and the state of the narrower network."""
-    state = dict(state)
-    before: tuple[int, Tensor] | None = None
-    for name, layer in [*network.blocks(), ("head", network.head)]:
-        block = isinstance(layer, Block)
-        prefix = f"layers.{name}." if block else f"{name}."
-        matrix = f"{prefix}matrix.weight" if block else f"{prefix}weight"
-        weight = state[matrix]
-        if before is not None:
-            channels, chosen = before
-            # Behind the flatten, each channel is a run of all its pixels.
-            columns = weight.unflatten(1, (channels, -1))[:, chosen]
-            weight = columns.flatten(1, 2)
-        if block:
-            chosen = kept[name]
-            before = len(weight), chosen
-            weight = weight[chosen]
-            for part in ("weight", "bias", "running_mean", "running_var"):
-                state[f"{prefix}norm.{part}"] = state[f"{prefix}norm.{part}"][chosen]
-        state[matrix] = weight
-    widths = {name: len(chosen) for name, chosen in kept.items()}
-    dense = [width for name, width in widths.items() if name.startswith("fc")]
-    convs = [width for name, width in widths.items() if name.startswith("conv")]
-    # Without convolutions, one number is the width of all layers.
-    return {"convs": convs, "hidden": dense} if convs else {"hidden": dense[0]}, state
-
-
 def _admitted(
     run: Path, out: Path, rate: float, counts: dict[str, int | None]
 ) -> tuple[Checkpoint, list[dict]]:
@@ -278,6 +186,11 @@ def _admitted(
         raise UserError(f"{out}: exists already; name a new folder for the pruned run")
     checkpoint = Checkpoint.load(run)
     experiment = checkpoint.experiment
+    if not (run / CHECKPOINT).is_file():
+        raise UserError(
+            f"{run}: a released run, of whose latent weights only the signs are left; prune the "
+            "run that it was made of"
+        )
     history = read_state(run / CHECKPOINT)["history"]
     if len(history) < experiment.all_epochs:
         raise UserError(

@@ -23,7 +23,7 @@ from bonn_hw.nn.activations import GridQuant, SignQuant
 from bonn_hw.nn.modulation import ModulatedBinaryQuant
 
 INPUT_SCALE = 2.0**-7
-"""Step of the input grid: an 8-bit pixel p becomes (p - 128) / 128, exactly (`data.normalise`)."""
+"""Step of the input grid: a pixel p of 0 to 255 is (p - 128) / 128 (`transforms.normalise`)."""
 STREAM_SCALE = 2.0**-3
 """Step of the residual stream's 8-bit grid, whose range is -16 to 15.875: blocks add up, and with
 half of that one value in eight is clipped in the middle of WRN-22."""

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from bonn_hw.artifacts import fresh_folder
 from bonn_hw.errors import UserError
+from bonn_hw.nn.bayesian import binary_layers, is_modulated
 from bonn_hw.nn.files import CHECKPOINT
-from bonn_hw.nn.losses import binary_layers, is_modulated
 from bonn_hw.nn.network import Network
 from bonn_hw.nn.quantizers import BipolarWeight
 

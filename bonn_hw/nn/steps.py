@@ -12,11 +12,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from bonn_hw.errors import UserError
 from bonn_hw.nn.augment import EpochBatches
+from bonn_hw.nn.bayesian import BayesianLosses, binary_layers, is_modulated
 from bonn_hw.nn.data import Dataset
 from bonn_hw.nn.experiment import Experiment
 from bonn_hw.nn.image_folder import FolderBatches, ImageFolder
 from bonn_hw.nn.kernel_statistics import kernel_statistics
-from bonn_hw.nn.losses import BayesianLosses, binary_layers, is_modulated
 from bonn_hw.nn.network import Network, clip_latent_weights
 
 with warnings.catch_warnings():

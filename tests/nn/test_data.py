@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bonn_hw.errors import UserError
-from bonn_hw.nn import data
+from bonn_hw.nn import data, transforms
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -51,7 +51,7 @@ def test_fashion_is_read_plain_and_compressed(fashion, split, count):
 def test_normalise_keeps_every_byte_on_the_grid():
     pixels = np.arange(256)
     images = (pixels / np.float32(255)).astype(np.float32)
-    assert np.array_equal(data.normalise(images) * 128, pixels - 128)
+    assert np.array_equal(transforms.normalise(images) * 128, pixels - 128)
 
 
 def test_transformed_pads_with_black(fashion):
@@ -62,7 +62,7 @@ def test_transformed_pads_with_black(fashion):
 
 def test_pad32_refuses_other_sizes():
     with pytest.raises(UserError) as error:
-        data.pad32(np.zeros((1, 1, 8, 8), np.float32))
+        transforms.pad32(np.zeros((1, 1, 8, 8), np.float32))
     assert str(error.value) == "transform pad32: images must be 28x28, not 8x8; use none"
 
 
@@ -110,12 +110,12 @@ def test_half_takes_the_rounded_mean_of_four_pixels():
     transformed = dataset.transformed("half").images
     assert transformed.dtype == np.float32
     assert np.array_equal(transformed * 128, means - 128)
-    assert np.array_equal(data.normalise(dataset.halved().images), transformed)
+    assert np.array_equal(transforms.normalise(dataset.halved().images), transformed)
 
 
 def test_half_refuses_odd_sizes():
     with pytest.raises(UserError) as error:
-        data.halved(np.zeros((1, 1, 8, 7), np.float32))
+        transforms.halved(np.zeros((1, 1, 8, 7), np.float32))
     assert str(error.value) == ("transform half: height and width must be even, not 8x7; use none")
 
 
@@ -147,7 +147,7 @@ def test_held_out_is_a_fixed_choice():
     labels = np.arange(30) % 3
     expected = [2, 4, 6, 10, 11, 21]
     np.random.seed(5)
-    assert np.flatnonzero(data.held_out(labels, 6)).tolist() == expected
+    assert np.flatnonzero(transforms.held_out(labels, 6)).tolist() == expected
 
 
 @pytest.mark.parametrize("count", [-1, 0, 3, 4])

@@ -26,8 +26,9 @@ from bonn_hw.nn.experiment import Experiment  # noqa: E402
 from bonn_hw.nn.export import export  # noqa: E402
 from bonn_hw.nn.figures import plot  # noqa: E402
 from bonn_hw.nn.grouping import Blend, Groups, cluster, group_means, pruning_loss  # noqa: E402
+from bonn_hw.nn.narrowing import prunable, pruned  # noqa: E402
 from bonn_hw.nn.networks import build  # noqa: E402
-from bonn_hw.nn.pruning import prunable, prune, pruned  # noqa: E402
+from bonn_hw.nn.pruning import prune  # noqa: E402
 
 TINY = Experiment(
     network="digits",

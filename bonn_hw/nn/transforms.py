@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What happens to images before a network is fed, and which of them are set apart; NumPy only."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bonn_hw.errors import UserError
+
+
+def normalise(images: np.ndarray) -> np.ndarray:
+    """Map [0, 1] to the 8-bit input grid: pixel p of 0..255 becomes (p - 128) / 128, exactly."""
+    levels = images * np.float32(255)
+    # In place: the training splits are hundreds of megabytes.
+    np.rint(levels, out=levels)
+    levels -= 128
+    levels /= 128
+    return levels
+
+
+def pad32(images: np.ndarray) -> np.ndarray:
+    """Surround ``(N, C, 28, 28)`` by two black pixels: ``(N, C, 32, 32)``."""
+    if images.shape[2:] != (28, 28):
+        height, width = images.shape[2:]
+        raise UserError(f"transform pad32: images must be 28x28, not {height}x{width}; use none")
+    return np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2)))
+
+
+def halved(images: np.ndarray) -> np.ndarray:
+    """Take the mean of 2x2 pixels of ``(N, C, H, W)``, rounded to one of the 256 levels again."""
+    count, channels, height, width = images.shape
+    if height % 2 or width % 2:
+        raise UserError(
+            f"transform half: height and width must be even, not {height}x{width}; use none"
+        )
+    # Of whole numbers the sums are exact, so that no image depends on the order of additions.
+    levels = np.rint(images * np.float32(255))
+    levels = levels.reshape(count, channels, height // 2, 2, width // 2, 2).sum((3, 5))
+    return np.rint(levels / 4) / np.float32(255)
+
+
+def held_out(labels: np.ndarray, count: int) -> np.ndarray:
+    """Choose `count` images to set apart, of each class the same share, to within one image.
+
+    The choice is fixed: it depends on the labels and the count alone.
+
+    Parameters
+    ----------
+    labels
+        int64 ``(N,)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        bool ``(N,)``: which images are set apart.
+
+    Raises
+    ------
+    UserError
+        If nothing would be set apart, or nothing be left.
+    """
+    if not 0 < count < len(labels):
+        raise UserError(
+            f"held_out: must be from 1 to {len(labels) - 1}, so that some of the {len(labels)} "
+            f"images are on either side, not {count}"
+        )
+    shuffled = np.random.default_rng(0).permutation(len(labels))
+    # One class after the other, in random order inside; every image has a place in (0, 1) in the
+    # row of its class, and those of the first places are chosen.
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    sizes = np.bincount(labels)
+    inside = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    places = (inside + 0.5) / np.repeat(sizes, sizes)
+    apart = np.zeros(len(labels), bool)
+    apart[by_class[np.argsort(places, kind="stable")[:count]]] = True
+    return apart
+
+
+TRANSFORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "none": lambda images: images,
+    "pad32": pad32,
+    "half": halved,
+    "pad32-half": lambda images: halved(pad32(images)),
+}
