@@ -127,10 +127,10 @@ def _best(folders: dict[str, Path]) -> str:
     return max(folders, key=lambda name: _accuracy(folders[name]))
 
 
-def _bimodality(out: Path) -> float | None:
-    """Return Sarle's coefficient at the end, median over the 1-bit layers."""
+def _shape(out: Path, name: str) -> float | None:
+    """Return a statistic of the kernels at the end, median over the 1-bit layers."""
     layers = json.loads((out / KERNELS).read_text())["epochs"][-1]["layers"].values()
-    return float(np.median([layer["bimodality"] for layer in layers])) if layers else None
+    return float(np.median([layer[name] for layer in layers])) if layers else None
 
 
 def _choice(runs: Iterable[str], out: Path) -> list[str]:
@@ -145,8 +145,9 @@ def _table(texts: dict[str, str], folders: dict[str, Path]) -> list[str]:
     """Return the lines of a table: mean, spread, and the paired t-test against neither loss."""
     rows = [
         "| WRN-22 16-16-32-64 | test accuracy, mean | standard deviation | seeds "
-        f"{', '.join(map(str, SEEDS))} | against neither loss (paired t-test) | bimodality |",
-        "|---|---|---|---|---|---|",
+        f"{', '.join(map(str, SEEDS))} | against neither loss (paired t-test) | valley | "
+        "bimodality |",
+        "|---|---|---|---|---|---|---|",
     ]
     found = {n: np.array([_accuracy(folders[f"{n}_{s}"]) for s in SEEDS]) for n in texts}
     for name, text in texts.items():
@@ -156,12 +157,14 @@ def _table(texts: dict[str, str], folders: dict[str, Path]) -> list[str]:
         if name != "none":
             p = stats.ttest_rel(values, found["none"] * 100).pvalue
             test = f"{difference.mean():+.2f} points, p = {p:.2f}"
-        modes = [_bimodality(folders[f"{name}_{seed}"]) for seed in SEEDS]
-        shape = "–" if None in modes else f"{np.mean(modes):.2f}"
+        shapes = []
+        for statistic in ("valley", "bimodality"):
+            kernels = [_shape(folders[f"{name}_{seed}"], statistic) for seed in SEEDS]
+            shapes.append("–" if None in kernels else f"{np.mean(kernels):.2f}")
         each = ", ".join(f"{v:.2f}" for v in values)
         rows.append(
             f"| {text} | {values.mean():.2f} % | {values.std(ddof=1):.2f} | {each} | {test} | "
-            f"{shape} |"
+            f"{' | '.join(shapes)} |"
         )
     return rows
 
