@@ -140,7 +140,7 @@ class ResidualNetwork(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images ``(N, C, H, W)`` to logits ``(N, classes)``."""
-        return self.head(self._features(x)) + self.bias
+        return self.head(self.embed(x)) + self.bias
 
     def accumulators(self, x: Tensor) -> Tensor:
         """Return the classifier's integers, ``(N, classes)`` in float32; `Hardware` only."""
@@ -150,9 +150,10 @@ class ResidualNetwork(Network):
                 "compile it"
             )
         scale = self.head.weight_quant.scale() * self.features.act_quant.scale()
-        return self.head(self._features(x)) / scale
+        return self.head(self.embed(x)) / scale
 
-    def _features(self, x: Tensor) -> Tensor:
+    def embed(self, x: Tensor) -> Tensor:
+        """Return the features, the classifier's inputs, ``(N, K)``."""
         x = self.tail(self.layers(self.stem(self.input(x))))
         return self.features(self.flatten(self.pool(x)))
 
