@@ -17,6 +17,7 @@ from qonnx.core.onnx_exec import execute_onnx  # noqa: E402
 from qonnx.transformation.change_batchsize import ChangeBatchSize  # noqa: E402
 from qonnx.transformation.infer_shapes import InferShapes  # noqa: E402
 
+from bonn_hw import frontend  # noqa: E402
 from bonn_hw.nn.checkpoint import Checkpoint  # noqa: E402
 from bonn_hw.nn.export import export  # noqa: E402
 from bonn_hw.nn.figures import plot  # noqa: E402
@@ -63,3 +64,16 @@ def test_hardware_form_answers_alike_in_qonnx_and_pytorch(tmp_path):
     model = ModelWrapper(str(result.path)).transform(ChangeBatchSize(200)).transform(InferShapes())
     logits = execute_onnx(model, {"global_in": images})["global_out"]
     assert np.array_equal(logits, checkpoint.predict(images))
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_hardware_form_answers_alike_on_all_test_images(tmp_path):
+    """The same with ONNX Runtime, its optimisations off, on 10,000 images: every logit."""
+    checkpoint = Checkpoint.load(ZOO / "fashion_wrn22")
+    model = frontend.read(export(checkpoint, tmp_path / "m.onnx").path)
+    images = checkpoint.test_set().images
+    assert len(images) == 10_000
+    for i in range(0, len(images), 500):
+        part = images[i : i + 500]
+        assert np.array_equal(model.run(part), checkpoint.predict(part))
