@@ -16,7 +16,7 @@ from bonn_hw.nn import release
 from bonn_hw.nn.chains import Block
 from bonn_hw.nn.data import Dataset
 from bonn_hw.nn.experiment import Experiment
-from bonn_hw.nn.files import CHECKPOINT, EXPERIMENT
+from bonn_hw.nn.files import CHECKPOINT, EXPERIMENT, WEIGHTS
 from bonn_hw.nn.network import Network
 from bonn_hw.nn.networks import build
 
@@ -89,7 +89,7 @@ class Checkpoint:
             raise UserError(
                 f"{run}: no such run folder; train first with `bonn-hw train FLOW.toml --out {run}`"
             )
-        released = run / release.WEIGHTS
+        released = run / WEIGHTS
         path = released if released.is_file() else run / CHECKPOINT
         weights = release.read(path) if path == released else network_weights(path)
         experiment = Experiment.read(run / EXPERIMENT)

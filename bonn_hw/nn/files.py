@@ -10,6 +10,8 @@ EXPERIMENT = "experiment.toml"
 CHECKPOINT = "last.ckpt"
 METRICS = "metrics.json"
 """Files of a run folder: what was asked for, the last whole epoch, the figures by epoch."""
+WEIGHTS = "weights.npz"
+"""The file of a released run that stands for its checkpoint."""
 
 
 def write_atomically(path: Path, payload: bytes) -> None:

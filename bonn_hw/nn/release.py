@@ -17,11 +17,10 @@ from torch import Tensor
 from bonn_hw.artifacts import fresh_folder
 from bonn_hw.errors import UserError
 from bonn_hw.nn.bayesian import binary_layers, is_modulated
-from bonn_hw.nn.files import CHECKPOINT
+from bonn_hw.nn.files import CHECKPOINT, WEIGHTS
 from bonn_hw.nn.network import Network
 from bonn_hw.nn.quantizers import BipolarWeight
 
-WEIGHTS = "weights.npz"
 BITS = "bits "
 """Before the name of a weight of which only the signs are kept; its shape follows under `SHAPE`."""
 SHAPE = "shape "

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from bonn_hw.errors import UserError
 from bonn_hw.nn.experiment import Experiment
-from bonn_hw.nn.files import CHECKPOINT, EXPERIMENT, METRICS, write_atomically
+from bonn_hw.nn.files import CHECKPOINT, EXPERIMENT, METRICS, WEIGHTS, write_atomically
 from bonn_hw.nn.kernel_statistics import KERNELS
 
 with warnings.catch_warnings():
@@ -67,6 +67,11 @@ class RunLog(lightning.Callback):
             raise UserError(
                 f"{self.out}: already holds a run; go on with it by --resume, or name "
                 "another folder"
+            )
+        if (self.out / WEIGHTS).exists():
+            raise UserError(
+                f"{self.out}: a released run, of whose latent weights only the signs are left; go "
+                "on with the run that it was made of, or name another folder"
             )
         if (
             Experiment.read(held).toml() != self.experiment.toml()

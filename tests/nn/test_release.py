@@ -5,12 +5,14 @@ import pytest
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 pytest.importorskip("brevitas")
+pytest.importorskip("lightning")
 
 from bonn_hw.errors import UserError  # noqa: E402
 from bonn_hw.nn import release  # noqa: E402
 from bonn_hw.nn.checkpoint import Checkpoint  # noqa: E402
 from bonn_hw.nn.experiment import Experiment  # noqa: E402
 from bonn_hw.nn.networks import build  # noqa: E402
+from bonn_hw.nn.training import train  # noqa: E402
 
 RESIDUAL = {"widths": [3, 3, 4, 5], "in_channels": 1, "size": 8}
 NETWORKS = [
@@ -72,3 +74,17 @@ def test_nothing_is_overwritten_and_damage_is_named(tmp_path):
     (out / "weights.npz").write_bytes(b"PK")
     with pytest.raises(UserError, match="not readable as a released network"):
         Checkpoint.load(out)
+
+
+def test_a_released_run_is_not_trained_over(tmp_path):
+    run = folder(tmp_path / "run", "digits", {})
+    out = tmp_path / "zoo"
+    release.release(Checkpoint.load(run).network, run, out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(UserError) as error:
+        train(out / "experiment.toml", out, resume=True, progress=False)
+    assert str(error.value) == (
+        f"{out}: a released run, of whose latent weights only the signs are left; go on with the "
+        "run that it was made of, or name another folder"
+    )
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
