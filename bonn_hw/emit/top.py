@@ -88,24 +88,36 @@ def _wires(name: str, stream: Stream) -> list[str]:
 
 
 def _instance(place: int, stage: Stage, instance: Instance, wires: dict[str, str]) -> list[str]:
-    (taken,), (given,) = stage.node.inputs, stage.node.outputs
-    source, sink = wires[taken], wires[given]
+    sources = [wires[name] for name in stage.node.inputs]
+    sinks = [wires[name] for name in stage.node.outputs]
     values = {name: str(value) for name, value in instance.parameters.items()}
     values |= {name: f'"{_memory_file(stage.name, name)}"' for name in instance.memories}
-    step = f"probe[{3 * place + 1}]"
+    # A join takes a beat of all its inputs at once, and a fork gives a beat to each output once:
+    # the first stream counts for all.
+    takes, steps, gives = (f"probe[{3 * place + bit}]" for bit in range(3))
     return [
         "",
         f"  // {stage.name}: {stage.cycles} cycles a frame",
-        f"  assign probe[{3 * place}] = {source}_tvalid & {source}_tready;",
-        f"  assign probe[{3 * place + 2}] = {sink}_tvalid & {sink}_tready;",
+        f"  assign {takes} = {sources[0]}_tvalid & {sources[0]}_tready;",
+        f"  assign {gives} = {sinks[0]}_tvalid & {sinks[0]}_tready;",
         f"  {instance.module} #(",
         ",\n".join(f"    .{name}({value})" for name, value in values.items()),
         f"  ) {stage.name} (",
         "    .clk(clk), .rst(rst),",
-        f"    .s_axis_tdata({source}_tdata), .s_axis_tvalid({source}_tvalid),"
-        f" .s_axis_tready({source}_tready),",
-        f"    .m_axis_tdata({sink}_tdata), .m_axis_tvalid({sink}_tvalid),"
-        f" .m_axis_tready({sink}_tready),",
-        f"    .step({step})",
+        f"    {_ports('s_axis', sources)},",
+        f"    {_ports('m_axis', sinks)},",
+        f"    .step({steps})",
         "  );",
     ]
+
+
+def _ports(prefix: str, streams: list[str]) -> str:
+    """Connect one side of a module; several streams stand side by side, the first one lowest."""
+    return ", ".join(
+        f".{prefix}_{part}({_joined([f'{stream}_{part}' for stream in streams])})"
+        for part in ("tdata", "tvalid", "tready")
+    )
+
+
+def _joined(wires: list[str]) -> str:
+    return wires[0] if len(wires) == 1 else "{" + ", ".join(reversed(wires)) + "}"

@@ -4,33 +4,38 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from bonn_hw.ir.design import FoldedDesign, Folding, Stage
+from bonn_hw.ir.design import FoldedDesign, Folding, Stage, Stream
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.kernels.fifo import Fifo
 from bonn_hw.timing import model
+from bonn_hw.timing.model import OUTSIDE, Network, Timing
 
-DEEPEST = 1 << 16
+UNLIMITED = 1 << 40  # beats
+
+Depths = Mapping[str, int]
 
 
-def insert_fifos(design: FoldedDesign, depths: Sequence[int]) -> FoldedDesign:
-    """Put a FIFO of ``depths[i]`` beats before stage ``i``; 0 puts none."""
+def insert_fifos(design: FoldedDesign, depths: Depths) -> FoldedDesign:
+    """Put FIFOs on streams, given by tensor; a depth of 0 puts none."""
     tensors = dict(design.graph.tensors)
     lanes = {stream.tensor: stream.lanes for stream in design.streams}
     stages: list[Stage] = []
     made = 0
-    for stage, depth in zip(design.stages, depths, strict=True):
-        if depth:
-            (name,) = stage.node.inputs
-            kernel, fresh = Fifo(tensors[name], depth), f"{name}_queued"
-            tensors[fresh] = tensors[name]
-            node = Node(f"{kernel.stem}_{made}", kernel, (name,), (fresh,), stage.node.origin)
-            stages.append(Stage(node, Folding(lanes[name], lanes[name])))
-            stage = replace(stage, node=replace(stage.node, inputs=(fresh,)))
-            made += 1
-        stages.append(stage)
+    for stage in design.stages:
+        inputs = []
+        for name in stage.node.inputs:
+            if depths.get(name, 0):
+                kernel, fresh = Fifo(tensors[name], depths[name]), f"{name}_queued"
+                tensors[fresh] = tensors[name]
+                node = Node(f"{kernel.stem}_{made}", kernel, (name,), (fresh,), stage.node.origin)
+                stages.append(Stage(node, Folding(lanes[name], lanes[name])))
+                name = fresh
+                made += 1
+            inputs.append(name)
+        stages.append(replace(stage, node=replace(stage.node, inputs=tuple(inputs))))
     nodes = tuple(stage.node for stage in stages)
     graph = DataflowGraph(nodes, tensors, design.graph.input, design.graph.output)
     return FoldedDesign(graph, tuple(stages)).check()
@@ -39,51 +44,105 @@ def insert_fifos(design: FoldedDesign, depths: Sequence[int]) -> FoldedDesign:
 def size_fifos(
     design: FoldedDesign, progress: Callable[[str], None] = lambda text: None
 ) -> FoldedDesign:
-    """Find depths with the cycle model: one depth for all first, then each as small as it can be.
+    """Find depths with the cycle model: from one run of unlimited queues, then as small as may be.
 
-    No depth can be halved without slowing the design down. Where no depth reaches the bound, the
-    interval of very deep FIFOs is kept instead.
+    The source of that run offers a frame in as many cycles as the slowest stage needs. What the
+    queues hold at most is then enough for this interval: with that capacity, and one beat more
+    because a full queue does not take a beat while one leaves, no queue ever stops a stage. Source
+    and sink may only make beats move earlier than there: a depth never slows a design down.
+
+    Then as many queues as possible go, and no other can be halved without slowing the design down.
+    Stalls of source or sink cannot make it stop: no stage chooses what to do by the time of a
+    beat's arrival, so whether all beats pass depends on the depths alone.
     """
-    schedules = [stage.node.kernel.schedule(stage.folding) for stage in design.stages]
-    lanes = [stage.node.kernel.lanes(stage.folding)[0] for stage in design.stages]
-    kinds = [design.graph.tensors[stage.node.inputs[0]] for stage in design.stages]
-    queues = [
-        Fifo(kind, depth=2).schedule(Folding(width, width))
-        for kind, width in zip(kinds, lanes, strict=True)
-    ]
+    queues = _Queues(design)
+    unlimited = dict.fromkeys(queues.streams, UNLIMITED)
+    for frames in (6, 16, 64):
+        paced = model.run_network(queues.network(unlimited), frames, pace=design.bound)
+        if paced.steady:
+            break
+    target = max(design.bound, paced.interval)
+    depths = {
+        name: max(2, peak + 1) for name, peak in queues.held(queues.network(unlimited), paced)
+    }
 
-    def interval(depths: Sequence[int]) -> int:
-        chain = []
-        for schedule, queue, depth in zip(schedules, queues, depths, strict=True):
-            if depth:
-                chain.append(replace(queue, capacity=depth))
-            chain.append(schedule)
-        for frames in (6, 16, 64):
-            timing = model.run_schedules(chain, frames)
-            if timing.steady:
-                break
-        return timing.interval
+    def fits(changed: Depths) -> bool:
+        try:
+            return model.settle(queues.network({**depths, **changed})).interval <= target
+        except model.Deadlock:
+            return False
 
-    # The first stage is fed by the outside: a queue there cannot help.
-    streams = len(schedules) - 1
-    target, common = design.bound, 0
-    while (reached := interval([0] + [common] * streams)) > target and common < DEEPEST:
-        common = max(2, 2 * common)
-    target = max(target, reached)
-    depths = [0] + [common] * streams
+    def drop(names: Sequence[str]) -> None:
+        """Let as many queues go as possible, all at once where that does."""
+        none = dict.fromkeys(names, 0)
+        if fits(none):
+            depths.update(none)
+        elif len(names) > 1:
+            drop(names[: len(names) // 2])
+            drop(names[len(names) // 2 :])
+
+    progress("FIFOs that are not needed")
+    # Most streams need no queue; those before a join, and those that held much, probably do.
+    drop([name for name in depths if not queues.joins(name) and depths[name] <= 4])
     dearest_first = sorted(
-        range(1, streams + 1), key=lambda place: -lanes[place] * kinds[place].element.bits
+        (name for name in depths if depths[name]),
+        key=lambda name: -depths[name] * queues.streams[name].width,
     )
-    for place in dearest_first:
-        progress(f"FIFO before {design.stages[place].name}")
-        choices = [0, *(1 << bits for bits in range(1, common.bit_length()))]  # up to common
-
-        def slow(depth: int, place: int = place) -> bool:
-            return interval([*depths[:place], depth, *depths[place + 1 :]]) > target
-
-        # Most streams need no queue at all; a deeper one never makes a design slower.
-        if not slow(0):
-            depths[place] = 0
-        else:
-            depths[place] = choices[bisect_left(choices, True, 1, key=lambda d: not slow(d))]
+    for name in dearest_first:
+        progress(f"FIFO before {queues.streams[name].sink}")
+        choices = [0, *(1 << bits for bits in range(1, (depths[name] - 1).bit_length()))]
+        # A deeper one never makes a design slower.
+        place = bisect_left(choices, True, key=lambda depth, name=name: fits({name: depth}))
+        if place < len(choices):
+            depths[name] = choices[place]
     return insert_fifos(design, depths)
+
+
+class _Queues:
+    """A design's network with queues on streams between stages."""
+
+    def __init__(self, design: FoldedDesign) -> None:
+        self.plain = Network.of(design)
+        self.streams: dict[str, Stream] = {}
+        self._queues = {}
+        self._sinks = [stream.sink for stream in design.streams]
+        self._links = dict(zip((s.tensor for s in design.streams), self.plain.links, strict=True))
+        for stream in design.streams:
+            if stream.source is None or stream.sink is None:
+                continue  # a queue at the ends cannot help
+            lanes = Folding(stream.lanes, stream.lanes)
+            self.streams[stream.tensor] = stream
+            self._queues[stream.tensor] = Fifo(stream.kind, depth=2).schedule(lanes)
+
+    def joins(self, name: str) -> bool:
+        """Whether a stream is one of several that a stage takes."""
+        return self._sinks.count(self.streams[name].sink) > 1
+
+    def network(self, depths: Depths) -> Network:
+        """Put queues on the streams whose depth is not 0, each right before its consumer."""
+        before: dict[int, list[str]] = {}
+        for name, (_, sink) in self._links.items():
+            if depths.get(name, 0):
+                before.setdefault(sink, []).append(name)
+        names, schedules = [], []
+        moved = {OUTSIDE: OUTSIDE}  # places of the stages among the queues
+        queued: dict[str, int] = {}
+        stages = zip(self.plain.names, self.plain.schedules, strict=True)
+        for place, (label, schedule) in enumerate(stages):
+            for name in before.get(place, ()):
+                queued[name] = len(names)
+                names.append(f"the FIFO of {name}")
+                schedules.append(replace(self._queues[name], capacity=depths[name]))
+            moved[place] = len(names)
+            names.append(label)
+            schedules.append(schedule)
+        links = []
+        for name, (source, sink) in self._links.items():
+            ends = (moved[source], *([queued[name]] if name in queued else []), moved[sink])
+            links += [(ends[i], ends[i + 1]) for i in range(len(ends) - 1)]
+        return Network(tuple(names), tuple(schedules), tuple(links))
+
+    def held(self, network: Network, timing: Timing) -> list[tuple[str, int]]:
+        """Most beats of each queue in a run of a network with all queues."""
+        peaks = dict(zip(network.names, timing.peaks, strict=True))
+        return [(name, peaks[f"the FIFO of {name}"]) for name in self.streams]

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The cycle model: a chain of stages, counters and handshakes only, one cycle at a time.
+// The cycle model: a graph of stages, counters and handshakes only, one cycle at a time.
 // What a stage does is data (see `Schedule` in bonn_hw/kernels/kernel.py); nothing here knows layers.
+//
+// Stages stand in topological order. `ready` runs against the data and `valid` comes from registers
+// alone, so one sweep from the last stage to the first decides and advances a cycle: a stage reads
+// its consumers' `ready` of this cycle and its producers' `valid`, which they change only later in
+// the sweep. A stage in which nothing moved sleeps until the state of one of its streams changes.
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -15,102 +21,207 @@ struct Schedule {
   int64_t latency;   // registers behind a step; 0: the oldest held beat is on the wire
 };
 
+struct Link {
+  int64_t source, sink;  // stages; -1: the outside
+};
+
+struct Stream {
+  int64_t source, sink;
+  bool valid = false, ready = false;
+};
+
 struct Stage {
   Schedule plan;
+  std::vector<Stream*> inputs, outputs;
   int64_t step = 0;      // next step of the frame
   int64_t base = 0;      // input beats of all frames before
-  int64_t received = 0;  // input beats taken
+  int64_t received = 0;  // input beats taken, of each input
   int64_t released = 0;  // input beats given back
   uint64_t pipe = 0;     // output beats under way, the last register highest
+  uint64_t given = 0;    // outputs that have taken the last register's beat
   int64_t peak = 0;      // most beats held
-  bool valid = false, ready = false, steps = false;
 
-  bool buffered() const { return plan.capacity > 0; }
-  bool consumes() const { return base + plan.need[step] > received; }
-
-  void show() {
-    valid = plan.latency ? pipe >> (plan.latency - 1) & 1 : received > released;
+  bool last() const {
+    return plan.latency ? pipe >> (plan.latency - 1) & 1 : received > released;
   }
+};
 
-  // Whether a step is done and a beat is taken, given the neighbours.
-  void decide(bool input_valid, bool output_ready) {
-    const bool go = plan.latency ? output_ready || !valid : output_ready && valid;
-    if (buffered()) {
-      ready = received - released < plan.capacity;
-      steps = go && base + plan.need[step] <= received;
-    } else {
-      ready = go && consumes();
-      steps = go && (!consumes() || input_valid);
-    }
-    moves = go;
+// Stages to look at, as bits.
+class Set {
+ public:
+  explicit Set(int64_t size) : words_((size + 63) / 64) {}
+  void add(int64_t place) { words_[place >> 6] |= uint64_t{1} << (place & 63); }
+  void swap(Set& other) { words_.swap(other.words_); }
+  bool empty() const {
+    for (const uint64_t word : words_)
+      if (word) return false;
+    return true;
   }
-  bool moves = false;  // the pipeline advances
-
-  // Returns whether anything changed.
-  bool advance(bool input_valid) {
-    const bool taken = ready && input_valid;
-    bool emitted = false;
-    const int64_t before = released;
-    if (steps) {
-      emitted = plan.emit[step];
-      released = base + plan.release[step];
-      if (++step == plan.steps) {
-        base += plan.release[plan.steps - 1];
-        step = 0;
+  // Calls `visit` from the highest to the lowest; it may add lower ones.
+  template <typename Visit>
+  void drain(Visit visit) {
+    for (int64_t word = words_.size(); word-- > 0;) {
+      while (words_[word]) {
+        const int bit = 63 - __builtin_clzll(words_[word]);
+        words_[word] &= ~(uint64_t{1} << bit);
+        visit(word * 64 + bit);
       }
     }
-    received += taken;
-    const uint64_t old = pipe;
-    if (plan.latency && moves) pipe = (pipe << 1 | emitted) & ((uint64_t{1} << plan.latency) - 1);
-    if (received - released > peak) peak = received - released;
-    return steps || taken || released != before || pipe != old;
   }
+
+ private:
+  std::vector<uint64_t> words_;
+};
+
+class Model {
+ public:
+  Model(const Schedule* plans, int64_t count, const Link* links, int64_t streams)
+      : stages(count), streams_(streams), now_(count), next_(count) {
+    for (int64_t i = 0; i < count; i++) {
+      stages[i].plan = plans[i];
+      next_.add(i);
+    }
+    for (int64_t i = 0; i < streams; i++) {
+      Stream& stream = streams_[i];
+      stream.source = links[i].source;
+      stream.sink = links[i].sink;
+      if (stream.source < 0) entry = &stream;
+      else stages[stream.source].outputs.push_back(&stream);
+      if (stream.sink < 0) exit = &stream;
+      else stages[stream.sink].inputs.push_back(&stream);
+    }
+    exit->ready = true;
+  }
+
+  void offer(bool valid) {
+    if (valid == entry->valid) return;
+    entry->valid = valid;
+    next_.add(entry->sink);
+  }
+
+  bool idle() const { return next_.empty(); }
+
+  void cycle() {
+    now_.swap(next_);
+    now_.drain([this](int64_t place) { sweep(place); });
+  }
+
+  // Two bits: a beat is offered, a beat would be taken.
+  int64_t state(int64_t stream) const {
+    return streams_[stream].valid | streams_[stream].ready << 1;
+  }
+
+  std::vector<Stage> stages;
+  Stream* entry = nullptr;
+  Stream* exit = nullptr;
+
+ private:
+  void sweep(int64_t place) {
+    Stage& stage = stages[place];
+    const Schedule& plan = stage.plan;
+    const bool last = stage.last();
+    bool go = true;  // the pipeline advances
+    if (last) {
+      for (std::size_t o = 0; o < stage.outputs.size(); o++)
+        go &= stage.outputs[o]->ready || (stage.given >> o & 1);
+    }
+    bool offered = true;
+    for (const Stream* input : stage.inputs) offered &= input->valid;
+    bool ready, steps;
+    if (plan.capacity > 0) {
+      ready = stage.received - stage.released < plan.capacity;
+      steps = go && (plan.latency || last) && stage.base + plan.need[stage.step] <= stage.received;
+    } else {
+      const bool consumes = stage.base + plan.need[stage.step] > stage.received;
+      // A join takes a beat of all its inputs or of none.
+      ready = go && consumes && (offered || stage.inputs.size() == 1);
+      steps = go && (!consumes || offered);
+    }
+    for (Stream* input : stage.inputs) {
+      if (input->ready == ready) continue;
+      input->ready = ready;
+      if (input->source >= 0) now_.add(input->source);
+    }
+
+    const bool taken = ready && offered;
+    bool changed = steps || taken, emitted = false;
+    if (steps) {
+      emitted = plan.emit[stage.step];
+      stage.released = stage.base + plan.release[stage.step];
+      if (++stage.step == plan.steps) {
+        stage.base += plan.release[plan.steps - 1];
+        stage.step = 0;
+      }
+    }
+    stage.received += taken;
+    if (stage.received - stage.released > stage.peak) stage.peak = stage.received - stage.released;
+    if (go) {
+      stage.given = 0;
+      if (plan.latency) {
+        const uint64_t old = stage.pipe;
+        stage.pipe = (old << 1 | emitted) & ((uint64_t{1} << plan.latency) - 1);
+        changed |= old != stage.pipe;
+      }
+    } else {
+      for (std::size_t o = 0; o < stage.outputs.size(); o++)
+        stage.given |= uint64_t{stage.outputs[o]->ready} << o;
+    }
+    if (changed) next_.add(place);
+    const bool valid = stage.last();
+    for (std::size_t o = 0; o < stage.outputs.size(); o++) {
+      Stream* output = stage.outputs[o];
+      const bool shown = valid && !(stage.given >> o & 1);
+      if (output->valid == shown) continue;
+      output->valid = shown;
+      if (output->sink >= 0) next_.add(output->sink);
+    }
+  }
+
+  std::vector<Stream> streams_;
+  Set now_, next_;
 };
 
 }  // namespace
 
-// Runs `frames` frames through the chain. The source always has a beat, the sink always takes.
+// Runs `frames` frames through the graph. The sink always takes. The source has beat k of all from
+// cycle k * pace / beats_in on; with pace 0 it always has one.
 // first_in, first_out, last_out: per frame, the cycle of the first input, first and last output
-// beat. beats_out (may be null): the cycle of every output beat. Returns the number of cycles, or
-// -1 - cycle where nothing can move any more; received and emitted then tell where it stuck.
-extern "C" int64_t run_chain(const Schedule* plans, int64_t count, int64_t frames, int64_t beats_in,
+// beat; out_cycles: the cycle of every output beat; peaks: the most beats that each stage held.
+// Returns the number of cycles, or -1 - cycle where nothing can move any more; states then tell of
+// each stream whether a beat is offered (bit 0) and whether one would be taken (bit 1).
+extern "C" int64_t run_graph(const Schedule* plans, int64_t count, const Link* links,
+                             int64_t streams, int64_t frames, int64_t pace, int64_t beats_in,
                              int64_t beats_out, int64_t* first_in, int64_t* first_out,
                              int64_t* last_out, int64_t* out_cycles, int64_t* peaks,
-                             int64_t* received) {
-  std::vector<Stage> stages(count);
-  for (int64_t i = 0; i < count; i++) stages[i].plan = plans[i];
-  int64_t sent = 0, got = 0, cycle = 0;
+                             int64_t* states) {
+  Model model(plans, count, links, streams);
   const int64_t sent_end = frames * beats_in, got_end = frames * beats_out;
-  bool moving = true;
-  for (; got < got_end && moving; cycle++) {
-    for (auto& stage : stages) stage.show();
-    bool output_ready = true;
-    const bool source = sent < sent_end;
-    for (int64_t i = count; i-- > 0;) {
-      stages[i].decide(i ? stages[i - 1].valid : source, output_ready);
-      output_ready = stages[i].ready;
-    }
-    if (stages[count - 1].valid) {
-      if (got % beats_out == 0) first_out[got / beats_out] = cycle;
-      if (got % beats_out == beats_out - 1) last_out[got / beats_out] = cycle;
-      if (out_cycles) out_cycles[got] = cycle;
-      got++;
-    }
-    if (source && stages[0].ready) {
-      if (sent % beats_in == 0) first_in[sent / beats_in] = cycle;
-      sent++;
-    }
-    moving = false;
-    bool input_valid = source;
-    for (auto& stage : stages) {
-      const bool next_valid = stage.valid;  // as it was in this cycle
-      moving |= stage.advance(input_valid);
-      input_valid = next_valid;
+  int64_t sent = 0, got = 0, cycle = 0;
+  bool stuck = false;
+  while (got < got_end && !stuck) {
+    const int64_t due = sent * pace / beats_in;
+    model.offer(sent < sent_end && cycle >= due);
+    const bool given = model.exit->valid;
+    const bool moving = !model.idle() || given;
+    if (moving) {
+      model.cycle();
+      if (given) {
+        if (got % beats_out == 0) first_out[got / beats_out] = cycle;
+        if (got % beats_out == beats_out - 1) last_out[got / beats_out] = cycle;
+        out_cycles[got++] = cycle;
+      }
+      if (model.entry->valid && model.entry->ready) {
+        if (sent % beats_in == 0) first_in[sent / beats_in] = cycle;
+        sent++;
+      }
+      cycle++;
+    } else if (cycle < due && sent < sent_end) {
+      cycle = due;  // all wait for the source
+    } else {
+      stuck = true;
     }
   }
-  for (int64_t i = 0; i < count; i++) {
-    peaks[i] = stages[i].peak;
-    received[i] = stages[i].received;
-  }
-  return got == got_end ? cycle : -1 - cycle;
+  for (int64_t i = 0; i < count; i++) peaks[i] = model.stages[i].peak;
+  for (int64_t i = 0; i < streams; i++) states[i] = model.state(i);
+  return stuck ? -1 - cycle : cycle;
 }

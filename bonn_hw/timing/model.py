@@ -6,6 +6,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,38 @@ from bonn_hw.kernels.kernel import Schedule
 from bonn_hw.timing.native import library
 
 
+OUTSIDE = -1
+
+
 class Deadlock(Exception):
-    """No stage can move any more; the message says which streams wait for what."""
+    """No stage can move any more; the message says which streams wait for each other."""
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """What the model runs: stages in topological order, and the streams between them.
+
+    Attributes
+    ----------
+    links : tuple of (source, sink)
+        One for each stream: places of stages, or `OUTSIDE`. Exactly one stream comes from the
+        outside and one goes there.
+    """
+
+    names: tuple[str, ...]
+    schedules: tuple[Schedule, ...]
+    links: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, design: FoldedDesign) -> Network:
+        """Take the schedules and streams of a design."""
+        names = tuple(stage.name for stage in design.stages)
+        place: dict[str | None, int] = {name: i for i, name in enumerate(names)} | {None: OUTSIDE}
+        return cls(
+            names,
+            tuple(stage.node.kernel.schedule(stage.folding) for stage in design.stages),
+            tuple((place[stream.source], place[stream.sink]) for stream in design.streams),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,48 +99,96 @@ class _Plan(ctypes.Structure):
     )
 
 
-def run_schedules(schedules: Sequence[Schedule], frames: int, names: Sequence[str] = ()) -> Timing:
-    """Run a chain of stages for ``frames`` frames.
+def run_network(network: Network, frames: int, pace: int = 0) -> Timing:
+    """Run ``frames`` frames.
+
+    Parameters
+    ----------
+    pace : int
+        Cycles a frame in which the source offers its beats, evenly; 0: as fast as they are taken.
 
     Raises
     ------
     Deadlock
-        If the chain stops before all frames are out.
+        If the network stops before all frames are out.
     """
     engine = library(Path(__file__).with_name("model.cpp"))
-    engine.run_chain.restype = ctypes.c_int64
-    plans = (_Plan * len(schedules))()
-    for plan, schedule in zip(plans, schedules, strict=True):
+    engine.run_graph.restype = ctypes.c_int64
+    count = len(network.schedules)
+    plans = (_Plan * count)()
+    for plan, schedule in zip(plans, network.schedules, strict=True):
         plan.need = schedule.need.ctypes.data
         plan.release = schedule.release.ctypes.data
         plan.emit = schedule.emit.ctypes.data
         plan.steps, plan.capacity = schedule.need.size, schedule.capacity
         plan.latency = schedule.latency
-    beats_in, beats_out = schedules[0].beats[0], schedules[-1].beats[1]
+    links = np.array(network.links, np.int64)
+    (entry,), (exit_,) = (links[links[:, 1 - end] == OUTSIDE, end] for end in (1, 0))
+    beats_in = network.schedules[entry].beats[0]
+    beats_out = network.schedules[exit_].beats[1]
     first_in, first_out, last_out = (np.full(frames, -1, np.int64) for _ in range(3))
     cycles = np.full(frames * beats_out, -1, np.int64)
-    peaks, received = (np.zeros(len(schedules), np.int64) for _ in range(2))
-    arrays = (first_in, first_out, last_out, cycles, peaks, received)
-    end = engine.run_chain(
+    peaks, states = np.zeros(count, np.int64), np.zeros(len(links), np.int64)
+    numbers = (len(links), frames, pace, beats_in, beats_out)
+    arrays = (first_in, first_out, last_out, cycles, peaks, states)
+    end = engine.run_graph(
         plans,
-        *(ctypes.c_int64(value) for value in (len(schedules), frames, beats_in, beats_out)),
+        ctypes.c_int64(count),
+        ctypes.c_void_p(links.ctypes.data),
+        *(ctypes.c_int64(value) for value in numbers),
         *(ctypes.c_void_p(array.ctypes.data) for array in arrays),
     )
     if end < 0:
-        labels = names or [f"stage {i}" for i in range(len(schedules))]
-        taken = ", ".join(f"{n} {r}" for n, r in zip(labels, received, strict=True))
-        raise Deadlock(f"no stage moves after cycle {-1 - end}; input beats taken: {taken}")
+        raise Deadlock(f"no stage moves after cycle {-1 - end}: {_waiting(network, states)}")
     return Timing(first_in, first_out, last_out, cycles, tuple(int(peak) for peak in peaks))
 
 
-def run(design: FoldedDesign, frames: int = 0) -> Timing:
-    """Run the design for ``frames`` frames, or until three intervals are the same (at most 64)."""
-    schedules = [stage.node.kernel.schedule(stage.folding) for stage in design.stages]
-    names = [stage.name for stage in design.stages]
-    if frames:
-        return run_schedules(schedules, frames, names)
-    for count in (6, 16, 64):
-        timing = run_schedules(schedules, count, names)
+OFFERED, WANTED = 1, 2  # bits of a stream's state
+
+
+def _waiting(network: Network, states: NDArray[np.int64]) -> str:
+    """Follow who waits for whom, from the sink on, until the circle closes or the outside is met.
+
+    A stage waits for its consumer where it offers a beat that is not wanted, and for its producer
+    where a beat is wanted, or where others of its inputs offer theirs already, and none is offered.
+    """
+    names = dict(enumerate(network.names)) | {OUTSIDE: "the outside"}
+    waits: dict[int, list[tuple[int, str]]] = {place: [] for place in names}
+    for (source, sink), state in zip(network.links, states, strict=True):
+        if state & OFFERED and not state & WANTED:
+            text = f"{names[source]} waits for {names[sink]} to take a beat"
+            waits[source].append((sink, text))
+        if not state & OFFERED:
+            waits[sink].append((source, f"{names[sink]} waits for a beat of {names[source]}"))
+    seen: dict[int, int] = {}
+    told: list[str] = []
+    place = OUTSIDE
+    while place not in seen and waits[place]:
+        seen[place] = len(told)
+        place, text = waits[place][0]
+        told.append(text)
+    if place not in seen:  # a stage that could never work
+        told.append(f"{names[place]} waits for more beats than its buffer holds")
+    return "; ".join(told[seen.get(place, 0) :])
+
+
+def run_schedules(schedules: Sequence[Schedule], frames: int, names: Sequence[str] = ()) -> Timing:
+    """Run a chain of stages for ``frames`` frames, as `run_network` does."""
+    labels = tuple(names) or tuple(f"stage {i}" for i in range(len(schedules)))
+    places = (OUTSIDE, *range(len(schedules)), OUTSIDE)
+    return run_network(Network(labels, tuple(schedules), tuple(pairwise(places))), frames)
+
+
+def settle(network: Network) -> Timing:
+    """Run until three intervals are the same, or for 64 frames."""
+    for frames in (6, 16, 64):
+        timing = run_network(network, frames)
         if timing.steady:
             break
     return timing
+
+
+def run(design: FoldedDesign, frames: int = 0) -> Timing:
+    """Run the design for ``frames`` frames, or until it is steady (`settle`)."""
+    network = Network.of(design)
+    return run_network(network, frames) if frames else settle(network)

@@ -23,10 +23,9 @@ def test_cnv_with_finns_folding_runs_at_its_bound_with_two_fifos():
 def test_no_depth_can_be_halved():
     graph = cnv()
     folded = insert_width_converters(graph, choose_foldings(graph, 32768, CNV_FINN_FOLDING, 380))
-    names = [stage.name for stage in folded.stages]
-    for place in (names.index("mvu_6"), names.index("mvu_7")):
-        trial = [64 if name in ("mvu_6", "mvu_7") else 0 for name in names]
-        trial[place] = 32
+    queued = [s.tensor for s in folded.streams if s.sink in ("mvu_6", "mvu_7")]
+    for shorter in queued:
+        trial = dict.fromkeys(queued, 64) | {shorter: 32}
         assert run(insert_fifos(folded, trial)).interval > 32768
 
 
