@@ -10,6 +10,7 @@ from dataclasses import replace
 from bonn_hw.ir.design import FoldedDesign, Folding, Stage, Stream
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.kernels.fifo import Fifo
+from bonn_hw.kernels.kernel import Schedule
 from bonn_hw.timing import model
 from bonn_hw.timing.model import OUTSIDE, Network, Timing
 
@@ -91,8 +92,11 @@ def size_fifos(
     for name in dearest_first:
         progress(f"FIFO before {queues.streams[name].sink}")
         choices = [0, *(1 << bits for bits in range(1, (depths[name] - 1).bit_length()))]
-        # A deeper one never makes a design slower.
-        place = bisect_left(choices, True, key=lambda depth, name=name: fits({name: depth}))
+
+        def reaches(depth: int, name: str = name) -> bool:
+            return fits({name: depth})
+
+        place = bisect_left(choices, True, key=reaches)  # a deeper one is never slower
         if place < len(choices):
             depths[name] = choices[place]
     return insert_fifos(design, depths)
@@ -124,7 +128,8 @@ class _Queues:
         for name, (_, sink) in self._links.items():
             if depths.get(name, 0):
                 before.setdefault(sink, []).append(name)
-        names, schedules = [], []
+        names: list[str] = []
+        schedules: list[Schedule] = []
         moved = {OUTSIDE: OUTSIDE}  # places of the stages among the queues
         queued: dict[str, int] = {}
         stages = zip(self.plain.names, self.plain.schedules, strict=True)

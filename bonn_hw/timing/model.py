@@ -16,7 +16,6 @@ from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.kernels.kernel import Schedule
 from bonn_hw.timing.native import library
 
-
 OUTSIDE = -1
 
 
