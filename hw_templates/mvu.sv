@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Matrix-vector unit: MH neurons of MW binary weights; PE neurons and SIMD inputs a step.
-// Bits (IN_KIND 0): p = popcount(x xnor w), in [0, MW]. Integers (1 unsigned, 2 signed): sum of ±x.
+// Matrix-vector unit: MH neurons of MW weights; PE neurons and SIMD inputs a step.
+// WEIGHT_BITS 1: weights are bits, 1 is +1 and 0 is -1; else integers in two's complement.
+// Inputs are bits (IN_KIND 0) or integers (1 unsigned, 2 signed).
+// Bits times bits: p = popcount(x xnor w), in [0, MW]. Else the sum of ±x, of ±w, or of products w x,
+// whose multipliers are left to the synthesiser.
 // HAS_THRESHOLDS: a neuron gives the bit "sum >= level"; otherwise the integer 2 p + level or
 // sum + level, modulo 2 ** OUT_BITS. Levels belong to a border class and a neuron; the class of
 // vector (y, x) is counted up where ROW_STEPS[y], COL_STEPS[x] say that the next one differs.
 //
 // With NF = MH / PE, SF = MW / SIMD:
-// WEIGHTS: NF * SF words; word nf * SF + sf, bit pe * SIMD + simd is the weight of
-// neuron nf * PE + pe and input sf * SIMD + simd (1 is +1).
+// WEIGHTS: NF * SF words; word nf * SF + sf, WEIGHT_BITS bits from (pe * SIMD + simd) * WEIGHT_BITS
+// are the weight of neuron nf * PE + pe and input sf * SIMD + simd.
 // LEVELS: classes * NF words; word class * NF + nf, LEVEL_BITS bits from pe * LEVEL_BITS.
 //
 // A step multiplies one input beat; the SF-th of a neuron fold gives an output beat, valid three
@@ -20,6 +23,7 @@ module mvu #(
   parameter int MW = 1,
   parameter int PE = 1,
   parameter int SIMD = 1,
+  parameter int WEIGHT_BITS = 1,
   parameter int IN_BITS = 1,
   parameter int IN_KIND = 0,
   parameter int ACC_BITS = 2,
@@ -59,13 +63,18 @@ module mvu #(
            IN_KIND, IN_BITS);
   end
 
+  if (WEIGHT_BITS < 1) begin : gen_illegal_weights
+    $error("mvu: WEIGHT_BITS %0d must be positive", WEIGHT_BITS);
+  end
+
+  localparam bit Popcount = IN_KIND == 0 && WEIGHT_BITS == 1;
   localparam int Classes = ROW_CLASSES * COL_CLASSES;
   localparam int WeightBits = NF * SF > 1 ? $clog2(NF * SF) : 1;
   localparam int LevelAddressBits = Classes * NF > 1 ? $clog2(Classes * NF) : 1;
   localparam int SfBits = SF > 1 ? $clog2(SF) : 1;
   localparam int NfBits = NF > 1 ? $clog2(NF) : 1;
 
-  logic [PE*SIMD-1:0] weights[NF*SF];
+  logic [PE*SIMD*WEIGHT_BITS-1:0] weights[NF*SF];
   logic [PE*LEVEL_BITS-1:0] levels[Classes*NF];
   initial $readmemh(WEIGHTS, weights);
   initial $readmemh(LEVELS, levels);
@@ -173,7 +182,7 @@ module mvu #(
 
   // Stage 1: operands. Stage 2: accumulators and level. Stage 3: output.
   logic [SIMD*IN_BITS-1:0] beat_q;
-  logic [PE*SIMD-1:0] weight_q;
+  logic [PE*SIMD*WEIGHT_BITS-1:0] weight_q;
   logic [PE*LEVEL_BITS-1:0] level_q;
   logic [LevelAddressBits-1:0] level_address_q;
   logic active_q, first_q, last_q, done_q;
@@ -203,17 +212,29 @@ module mvu #(
   end
 
   // The sum of one beat for one neuron.
-  function automatic logic [ACC_BITS-1:0] product(input logic [SIMD-1:0] weight,
+  function automatic logic [ACC_BITS-1:0] product(input logic [SIMD*WEIGHT_BITS-1:0] row,
                                                   input logic [SIMD*IN_BITS-1:0] inputs);
     logic [ACC_BITS-1:0] value;
+    logic signed [WEIGHT_BITS-1:0] weight;
+    logic signed [IN_BITS:0] wide;
+    logic signed [WEIGHT_BITS+IN_BITS:0] term;
     product = '0;
-    if (IN_KIND == 0) begin
-      product = ACC_BITS'($countones(~(weight ^ inputs[SIMD-1:0])));
+    if (Popcount) begin
+      product = ACC_BITS'($countones(~(row[SIMD-1:0] ^ inputs[SIMD-1:0])));
     end else begin
       for (int lane = 0; lane < SIMD; lane++) begin
-        if (IN_KIND == 2) value = ACC_BITS'($signed(inputs[lane*IN_BITS+:IN_BITS]));
-        else value = ACC_BITS'(inputs[lane*IN_BITS+:IN_BITS]);
-        product = weight[lane] ? product + value : product - value;
+        weight = row[lane*WEIGHT_BITS+:WEIGHT_BITS];
+        wide = {IN_KIND == 2 && inputs[lane*IN_BITS+IN_BITS-1], inputs[lane*IN_BITS+:IN_BITS]};
+        term = weight * wide;
+        if (WEIGHT_BITS == 1) begin
+          value = ACC_BITS'(wide);
+          product = row[lane] ? product + value : product - value;
+        end else if (IN_KIND == 0) begin
+          value = ACC_BITS'(weight);
+          product = inputs[lane] ? product + value : product - value;
+        end else begin
+          product = product + ACC_BITS'(term);
+        end
       end
     end
   endfunction
@@ -225,13 +246,13 @@ module mvu #(
     assign level = level_q[pe*LEVEL_BITS+:LEVEL_BITS];
 
     if (HAS_THRESHOLDS) begin : gen_threshold
-      if (IN_KIND == 0) begin : gen_unsigned
+      if (Popcount) begin : gen_unsigned
         assign result = sum_q >= level;
       end else begin : gen_signed
         assign result = $signed(sum_q) >= $signed(level);
       end
     end else begin : gen_offset
-      if (IN_KIND == 0) begin : gen_unsigned
+      if (Popcount) begin : gen_unsigned
         assign result = OUT_BITS'({sum_q, 1'b0}) + level;
       end else begin : gen_signed
         assign result = OUT_BITS'($signed(sum_q)) + level;
@@ -242,7 +263,7 @@ module mvu #(
     always_ff @(posedge clk) begin
       if (ce && done_q) m_axis_tdata[pe*OUT_BITS+:OUT_BITS] <= result;
       if (ce && active_q) begin
-        sum_q <= (first_q ? '0 : sum_q) + product(weight_q[pe*SIMD+:SIMD], beat_q);
+        sum_q <= (first_q ? '0 : sum_q) + product(weight_q[pe*SIMD*WEIGHT_BITS+:SIMD*WEIGHT_BITS], beat_q);
       end
     end
   end

@@ -73,7 +73,7 @@ class FoldedDesign:
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """All streams: the input, then every stage's outputs."""
+        """All streams: the input first, then every stage's outputs, that of the graph last."""
         produced: dict[str, tuple[str | None, int]] = {}
         consumed: dict[str, tuple[str | None, int]] = {}
         for stage in self.stages:
@@ -92,7 +92,9 @@ class FoldedDesign:
                     f"stream {name!r}: {source} gives {lanes} lanes, {sink} takes {wanted}"
                 )
             streams.append(Stream(name, self.graph.tensors[name], source, sink, lanes))
-        order = {name: place for place, name in enumerate((self.graph.input, *self._outputs()))}
+        inner = [name for name in self._outputs() if name != self.graph.output]
+        names = (self.graph.input, *inner, self.graph.output)
+        order = {name: place for place, name in enumerate(names)}
         return tuple(sorted(streams, key=lambda stream: order[stream.tensor]))
 
     def _outputs(self) -> list[str]:

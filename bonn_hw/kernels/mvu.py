@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Matrix-vector unit: binary weights times bits (XNOR-popcount) or times integers."""
+"""Matrix-vector unit: bits times bits (XNOR-popcount), or few-bit weights or inputs."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ from bonn_hw.kernels.kernel import (
 )
 
 
+LARGEST_IN_LUT = 4  # bits; a product of two larger operands is predicted to take a DSP slice
+
+
 @dataclass(frozen=True, eq=False)
 class Mvu(Kernel):
     """``weights @ x`` at every pixel, then a threshold or an offset.
@@ -36,7 +39,8 @@ class Mvu(Kernel):
         Vectors a frame.
     element : Element
         What ``x`` is made of: bipolar, or integers.
-    weights : int8 ``(MH, MW)`` of ±1
+    weights : int8 or int16 ``(MH, MW)``
+        All ±1 (one bit each), or any integers (two's complement).
     thresholds : int64 ``(classes, MH)`` or None
         The output is bipolar: +1 where ``weights @ x >= threshold``.
     offsets : int64 ``(classes, MH)`` or None
@@ -51,15 +55,15 @@ class Mvu(Kernel):
 
     pixels: tuple[int, int]
     element: Element
-    weights: NDArray[np.int8]
+    weights: NDArray[np.int8 | np.int16]
     thresholds: NDArray[np.int64] | None
     offsets: NDArray[np.int64] | None
     rows: tuple[int, ...]
     columns: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if not (np.abs(self.weights) == 1).all():
-            raise ValueError("weights must be -1 or +1")
+        if not np.issubdtype(self.weights.dtype, np.signedinteger):
+            raise ValueError(f"weights must be integers, not {self.weights.dtype}")
         if (self.thresholds is None) == (self.offsets is None):
             raise ValueError("either thresholds or offsets must be given")
         for classes, extent in zip((self.rows, self.columns), self.pixels, strict=True):
@@ -92,11 +96,23 @@ class Mvu(Kernel):
         return (TensorType((*self.pixels, self.weights.shape[0]), self._output_element),)
 
     @cached_property
+    def _weight(self) -> Element:
+        """What the weights are made of."""
+        if (np.abs(self.weights) == 1).all():
+            return BIPOLAR
+        return Element(min(int(self.weights.min()), -1), max(int(self.weights.max()), 0))
+
+    @cached_property
+    def _popcounts(self) -> bool:
+        """Whether bits meet bits: the unit counts those that agree instead of adding ±1."""
+        return self.element.bipolar and self._weight.bipolar
+
+    @cached_property
     def _bounds(self) -> tuple[int, int]:
         """Smallest and largest ``weights @ x`` of any neuron."""
         low, high = self.element.low, self.element.high
-        positive = (self.weights > 0).sum(axis=1, dtype=np.int64)
-        negative = self.weights.shape[1] - positive
+        positive = np.maximum(self.weights, 0).sum(axis=1, dtype=np.int64)
+        negative = positive - self.weights.sum(axis=1, dtype=np.int64)
         return (
             int((positive * low - negative * high).min()),
             int((positive * high - negative * low).max()),
@@ -173,7 +189,7 @@ class Mvu(Kernel):
     @cached_property
     def _accumulator(self) -> Element:
         """Popcounts in [0, MW], or the sums; and one more for the threshold that is never met."""
-        if self.element.bipolar:
+        if self._popcounts:
             return Element(0, self.weights.shape[1] + 1)
         low, high = self._bounds
         return Element(min(low, -1), high + 1)  # kept signed
@@ -184,11 +200,11 @@ class Mvu(Kernel):
         wide = self.weights.shape[1]
         if self.thresholds is not None:
             levels = self.thresholds
-            if self.element.bipolar:
+            if self._popcounts:
                 levels = -((-levels - wide) // 2)  # 2 p - MW >= t  <=>  p >= ceil((t + MW) / 2)
             return self._accumulator, np.clip(levels, self._accumulator.low, self._accumulator.high)
         assert self.offsets is not None
-        levels = self.offsets - (wide if self.element.bipolar else 0)
+        levels = self.offsets - (wide if self._popcounts else 0)
         bits = self._output_element.bits
         # Sums are taken modulo 2**bits of the output, so offsets may be as well.
         return Element(0, (1 << bits) - 1), levels & ((1 << bits) - 1)
@@ -197,25 +213,31 @@ class Mvu(Kernel):
         """Formula of popcount, accumulators, comparison and memories."""
         neuron_folds, synapse_folds = self.folds(folding)
         bits, accumulator = self.element.bits, self._accumulator.bits
-        lane = 1.3 if bits == 1 else 1.2 * bits + 1
-        lut = folding.parallelism * lane + folding.pe * 2 * accumulator
+        narrow, wide = sorted((bits, self._weight.bits))
+        dsp = folding.parallelism if narrow > LARGEST_IN_LUT else 0
+        if narrow == 1:
+            product = 1.3 if wide == 1 else 1.2 * wide + 1
+        else:
+            product = accumulator if dsp else narrow * wide + accumulator
+        lut = folding.parallelism * product + folding.pe * 2 * accumulator
         lut += 3 * (self.pixels[0] * self.pixels[1]).bit_length() + 20
         lut += lut_memory(self.depth(folding), folding.simd * bits)
         ff = folding.simd * bits + folding.pe * (accumulator + self._level[0].bits) + 40
-        weights = rom(neuron_folds * synapse_folds, folding.parallelism)
+        weights = rom(neuron_folds * synapse_folds, folding.parallelism * self._weight.bits)
         levels = rom(self.classes * neuron_folds, folding.pe * self._level[0].bits)
-        return Resources(lut=lut, ff=ff) + weights + levels
+        return Resources(lut=lut, ff=ff, dsp=dsp) + weights + levels
 
     def rtl(self, folding: Folding) -> Instance:
         """``mvu.sv``."""
         neuron_folds, synapse_folds = self.folds(folding)
         high, wide = self.weights.shape
         level, values = self._level
-        # Word nf * SF + sf, bit pe * SIMD + simd is the weight of neuron nf * PE + pe and input
-        # sf * SIMD + simd; levels: word class * NF + nf, from bit pe * LEVEL_BITS.
-        ones = (self.weights > 0).astype(np.uint8)
+        # Word nf * SF + sf, from bit (pe * SIMD + simd) * WEIGHT_BITS is the weight of neuron
+        # nf * PE + pe and input sf * SIMD + simd; levels: word class * NF + nf, from bit
+        # pe * LEVEL_BITS.
         shape = (neuron_folds, folding.pe, synapse_folds, folding.simd)
-        weights = ones.reshape(shape).transpose(0, 2, 1, 3).reshape(-1, folding.parallelism)
+        ordered = self.weights.reshape(shape).transpose(0, 2, 1, 3)
+        weights = pack_bits(ordered, folding.parallelism, self._weight)
         level_bits = pack_bits(values, 1, level)
         return Instance(
             "mvu",
@@ -224,6 +246,7 @@ class Mvu(Kernel):
                 "MW": wide,
                 "PE": folding.pe,
                 "SIMD": folding.simd,
+                "WEIGHT_BITS": self._weight.bits,
                 "IN_BITS": self.element.bits,
                 "IN_KIND": 0 if self.element.bipolar else 2 if self.element.signed else 1,
                 "ACC_BITS": self._accumulator.bits,

@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bonn_hw.errors import UserError
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.tensor import TensorType
 from bonn_hw.kernels.kernel import Resources
+from bonn_hw.passes.elimination import Factor, minimise
 from bonn_hw.passes.width_conversion import conversion_resources
 
 
@@ -46,8 +51,9 @@ def choose_foldings(
 ) -> dict[str, Folding]:
     """Minimise the predicted resources, width converters included, under a bound of cycles.
 
-    An exact dynamic programme along the chain: its state is the lanes of the tensor between two
-    nodes, because nothing else of a folding matters to the next node.
+    Exact: nothing of a folding matters to the neighbours but the lanes that it takes and gives.
+    So the cost is a sum of functions of these, two variables a node, and is minimised by
+    eliminating them (`elimination`).
 
     Parameters
     ----------
@@ -81,39 +87,70 @@ def choose_foldings(
         resources = conversion_resources(kind, given, wanted)
         return float("inf") if resources is None else cost(resources)
 
-    # Per lanes of the tensor reached: the cheapest way there, as (cost, foldings so far).
-    reached: dict[int, tuple[float, tuple[Folding, ...]]] = {0: (0.0, ())}
+    sides = {
+        node.name: _Sides.of(node, _choices(node, cycles, pins.get(node.name)), cost)
+        for node in graph.nodes
+    }
+    factors = [Factor((("in", name), ("out", name)), one.costs) for name, one in sides.items()]
+    producers: dict[str, str] = {}
     for node in graph.nodes:
-        kind = graph.tensors[node.inputs[0]]
-        if node.name in pins:
-            choices = [pins[node.name]]
-        else:
-            choices = [f for f in node.kernel.foldings() if node.kernel.cycles(f) <= cycles]
-        # Cheapest way to feed each input width; lanes 0 stand for the outside, which fits any.
-        widths = {node.kernel.lanes(folding)[0] for folding in choices}
-        fed = {
-            wanted: min(
-                (
-                    spent + (conversion(kind, given, wanted) if given else 0.0),
-                    path,
+        for tensor in node.inputs:
+            if tensor not in producers:
+                continue  # the outside fits any lanes
+            giver, kind = producers[tensor], graph.tensors[tensor]
+            given, taken = sides[giver].given, sides[node.name].taken
+            costs = np.array([[conversion(kind, g, t) for t in taken] for g in given])
+            if np.isinf(costs).all():
+                raise UserError(
+                    f"folding: {node.name} ({node.origin}) cannot be fed: no width converter leads "
+                    "from the pinned foldings before it; choose PE and SIMD of which one divides "
+                    "the other"
                 )
-                for given, (spent, path) in reached.items()
-            )
-            for wanted in widths
-        }
-        onward: dict[int, tuple[float, tuple[Folding, ...]]] = {}
-        for folding in choices:
-            wanted, gives = node.kernel.lanes(folding)
-            spent, path = fed[wanted]
-            total = spent + cost(node.kernel.resources(folding))
-            if total < onward.get(gives, (float("inf"),))[0]:
-                onward[gives] = (total, (*path, folding))
-        if not onward:
-            raise UserError(
-                f"folding: {node.name} ({node.origin}) cannot be fed: no width converter leads "
-                "from the pinned foldings before it; choose PE and SIMD of which one divides the "
-                "other"
-            )
-        reached = onward
-    _, path = min(reached.values())
-    return {node.name: folding for node, folding in zip(graph.nodes, path, strict=True)}
+            factors.append(Factor((("out", giver), ("in", node.name)), costs))
+        producers.update(dict.fromkeys(node.outputs, node.name))
+    total, values = minimise(factors)
+    if np.isinf(total):
+        raise UserError(
+            "folding: the pinned foldings do not go together: no width converters lead from one "
+            "to the next; pin fewer layers, or lanes of which one divides the other"
+        )
+    return {
+        name: one.foldings[values["in", name], values["out", name]] for name, one in sides.items()
+    }
+
+
+def _choices(node: Node, cycles: int, pin: Folding | None) -> list[Folding]:
+    if pin is not None:
+        return [pin]
+    return [folding for folding in node.kernel.foldings() if node.kernel.cycles(folding) <= cycles]
+
+
+@dataclass(frozen=True, eq=False)
+class _Sides:
+    """A node's lanes: what it may take and give, and the cheapest folding of each pair.
+
+    Attributes
+    ----------
+    taken, given : list of int, ascending
+    costs : float ``(taken, given)``
+        Infinite where no folding has these lanes.
+    foldings : mapping from places in taken and given
+    """
+
+    taken: list[int]
+    given: list[int]
+    costs: NDArray[np.float64]
+    foldings: Mapping[tuple[int, int], Folding]
+
+    @classmethod
+    def of(cls, node: Node, choices: list[Folding], cost: Callable[[Resources], float]) -> _Sides:
+        lanes = [node.kernel.lanes(folding) for folding in choices]
+        taken, given = (sorted(set(side)) for side in zip(*lanes, strict=True))
+        costs = np.full((len(taken), len(given)), np.inf)
+        foldings: dict[tuple[int, int], Folding] = {}
+        for folding, (takes, gives) in zip(choices, lanes, strict=True):
+            place = taken.index(takes), given.index(gives)
+            spent = cost(node.kernel.resources(folding))
+            if spent < costs[place]:
+                costs[place], foldings[place] = spent, folding
+        return cls(taken, given, costs, foldings)

@@ -8,14 +8,21 @@ from bonn_hw.ir.tensor import BIPOLAR, Element
 from bonn_hw.kernels.mvu import Mvu
 
 
-def unit(pixels, element, high, wide, *, offsets=False, rows=None, columns=None, seed=0):
-    """A unit with random weights; the first neurons are always on, always off and tie often."""
+def unit(pixels, element, high, wide, *, bits=1, offsets=False, rows=None, columns=None, seed=0):
+    """A unit with random weights; the first neurons are always on, always off and tie often.
+
+    Weights of several bits hold their extremes and zero.
+    """
     rng = np.random.default_rng(seed)
     rows = rows or (0,) * pixels[0]
     columns = columns or (0,) * pixels[1]
     weights = rng.choice([-1, 1], (high, wide)).astype(np.int8)
     weights[0] = 1
-    reach = wide * max(abs(element.low), abs(element.high))
+    largest = 2 ** (bits - 1)
+    if bits > 1:
+        weights = rng.integers(-largest, largest, (high, wide)).astype(np.int16)
+        weights[0, :2], weights[1], weights[-1] = 0, -largest, largest - 1
+    reach = wide * largest * max(abs(element.low), abs(element.high))
     classes = (rows[-1] + 1) * (columns[-1] + 1)
     levels = rng.integers(-reach // 4, reach // 4 + 1, (classes, high))
     if not offsets:
@@ -46,6 +53,14 @@ SIGNED, UNSIGNED = Element(-128, 127), Element(0, 255)
         (unit((1, 2), UNSIGNED, 3, 5, offsets=True), 1, 5),
         (unit((1, 2), Element(-5, 11), 4, 6, offsets=True), 4, 6),
         (unit((2, 1), Element(3, 7), 2, 4, offsets=True), 2, 1),
+        (unit((2, 2), SIGNED, 4, 6, bits=8), 2, 3),
+        (unit((1, 3), SIGNED, 3, 5, bits=8, offsets=True), 3, 5),
+        (unit((2, 1), UNSIGNED, 4, 6, bits=4), 1, 2),
+        (unit((2, 1), UNSIGNED, 3, 4, bits=9, offsets=True), 3, 1),
+        (unit((2, 2), Element(0, 1), 3, 4, bits=2, offsets=True), 1, 4),
+        (unit((4, 3), BIPOLAR, 6, 12, bits=4, **BORDERS), 2, 4),
+        (unit((4, 3), BIPOLAR, 3, 6, bits=8, offsets=True, **BORDERS), 3, 6),
+        (unit((1, 2), BIPOLAR, 4, 8, bits=2), 4, 8),
     ],
 )
 def test_rtl(kernel, pe, simd, tmp_path):
@@ -77,7 +92,7 @@ def test_output_range_is_that_of_the_weights():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"weights": np.zeros((1, 1), np.int8)}, r"weights must be -1 or \+1"),
+        ({"weights": np.zeros((1, 1))}, "weights must be integers, not float64"),
         ({"offsets": np.zeros((1, 1), np.int64)}, "either thresholds or offsets must be given"),
         ({"rows": (1,)}, r"border classes \(1,\) must rise from 0 by steps of 1"),
         ({"thresholds": np.zeros((2, 1), np.int64)}, r"levels must have the shape \(1, 1\)"),
