@@ -20,13 +20,20 @@ class Board:
     clock_mhz : float
         Clock when none is asked for.
     holds : Resources
-        What the device has (data sheets DS190, DS891).
+        What the device has (data sheets DS190, DS891, DS889); UltraRAM is not counted, since it
+        starts empty and weights could not lie there.
     """
 
     name: str
     part: str
     clock_mhz: float
     holds: Resources
+
+    def lacks(self, used: Resources) -> list[tuple[str, float, float]]:
+        """What a design uses more of than there is: name, used, available."""
+        names = ("LUT", "FF", "BRAM36", "DSP")
+        rows = zip(names, used.astuple(), self.holds.astuple(), strict=True)
+        return [(name, need, have) for name, need, have in rows if need > have]
 
     @property
     def lut_per_bram36(self) -> float:
@@ -38,6 +45,7 @@ _ZYNQ_7020 = Resources(lut=53200, ff=106400, bram36=140, dsp=220)
 _ZU3 = Resources(lut=70560, ff=141120, bram36=216, dsp=360)
 _K26 = Resources(lut=117120, ff=234240, bram36=144, dsp=1248)
 _ZU7 = Resources(lut=230400, ff=460800, bram36=312, dsp=1728)
+_ZU28 = Resources(lut=425280, ff=850560, bram36=1080, dsp=4272)
 
 BOARDS = {
     board.name: board
@@ -48,6 +56,8 @@ BOARDS = {
         Board("aup-zu3", "xczu3eg-sfvc784-2-e", 150.0, _ZU3),
         Board("kv260", "xck26-sfvc784-2LV-c", 150.0, _K26),
         Board("zcu104", "xczu7ev-ffvc1156-2-e", 150.0, _ZU7),
+        Board("zcu111", "xczu28dr-ffvg1517-2-e", 150.0, _ZU28),
+        Board("rfsoc4x2", "xczu48dr-ffvg1517-2-e", 150.0, _ZU28),
     )
 }
 

@@ -16,7 +16,7 @@ from rich.table import Table
 
 import bonn_hw
 from bonn_hw import artifacts
-from bonn_hw.boards import Board
+from bonn_hw.boards import BOARDS, Board
 from bonn_hw.errors import UserError
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.kernels.kernel import Resources
@@ -79,6 +79,7 @@ def compiled(
                 strict=True,
             )
         },
+        "boards": {name: not board.lacks(total) for name, board in BOARDS.items()},
         "layers": [
             {
                 "name": stage.name,
@@ -97,12 +98,10 @@ def compiled(
 
 def _misfits(total: Resources, board: Board) -> list[str]:
     """Say where a design is predicted to be larger than its board."""
-    pairs = zip(("LUT", "FF", "BRAM36", "DSP"), total.astuple(), board.holds.astuple(), strict=True)
     return [
         f"predicted to need {used:,.0f} {name}, but {board.name} holds {holds:,.0f}: ask for fewer "
         "frames per second, or a larger board"
-        for name, used, holds in pairs
-        if used > holds
+        for name, used, holds in board.lacks(total)
     ]
 
 
@@ -223,6 +222,9 @@ def show(facts: dict[str, Any], console: Console) -> None:
     parts: list[Table | str] = [layers, summary]
     if "frames" in facts:
         parts.append(_comparison(facts))
+    if "boards" in facts:
+        holding = [name for name, fits in facts["boards"].items() if fits]
+        parts.append(f"predicted to fit: {', '.join(holding) or 'none of the boards known'}")
     parts += [f"note: {finding}" for finding in facts["findings"]]
     console.print(Group(*parts))
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import NodeProto
 
 from bonn_hw.errors import Refused, UserError
 from bonn_hw.frontend.chain import Chain
@@ -51,15 +52,19 @@ def bipolar_size(chain: Chain, table: Table) -> np.float32 | None:
     return size if size > 0 and bool((np.abs(values) == size).all()) else None
 
 
-def not_an_activation(taker: str, source: str, chain: Chain, table: Table) -> Refused:
-    """Describe values that are neither integers nor 1-bit activations."""
+def not_an_activation(node: NodeProto, source: str, chain: Chain, table: Table) -> Refused:
+    """Describe values that are neither integers of a quantiser nor 1-bit activations."""
     inside = chain.inside()
     counts = [len(np.unique(table[inside[:, c], c])) for c in range(chain.channels)]
+    remedy = (
+        "quantise both branches with one constant power-of-two scale (QuantIdentity)"
+        if node.op_type == "Add"
+        else "use a quantiser before this layer, bipolar or of several bits"
+    )
     return Refused(
-        f"{taker}: its input, the activation after {source}, takes {max(counts)} values in channel "
-        f"{int(np.argmax(counts))} (from {table[inside].min():g} to {table[inside].max():g}); only "
-        "two values of opposite sign and equal size are supported: use a bipolar quantiser before "
-        "this layer"
+        f"{node.name}: its input, the activation after {source}, takes {max(counts)} values in "
+        f"channel {int(np.argmax(counts))} (from {table[inside].min():g} to "
+        f"{table[inside].max():g}) that no quantiser gives: {remedy}"
     )
 
 

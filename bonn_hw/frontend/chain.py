@@ -7,8 +7,9 @@ in the model, on every integer that can occur.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,7 @@ ELEMENTWISE = frozenset(
     + ("Neg", "Not", "PRelu", "Pow", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign")
     + ("Softplus", "Softsign", "Sqrt", "Sub", "Tanh", "ThresholdedRelu", "Where")
 )
+CHUNK = 1 << 18  # values that are evaluated at a time; they stay in the cache
 SHAPE = frozenset(("Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"))
 
 
@@ -44,6 +46,8 @@ class Chain:
         Bound of the rounding of the model's own sum, in steps of one integer (see `lower`).
     order : int64, shape of the model's tensor without the batch axis
         Where each element stands in the stream ``(H, W, C)``.
+    values : float32 ``(R,)`` or None
+        The model's values of the `grid`'s integers, where they are no multiples of `scale`.
     nodes : tuple of NodeProto
         Operators that wait, in order; shape operators among them.
     orders : tuple of arrays
@@ -56,6 +60,7 @@ class Chain:
     error: NDArray[np.float64]
     order: NDArray[np.int64]
     bipolar: bool = False
+    values: NDArray[np.float32] | None = None
     nodes: tuple[NodeProto, ...] = ()
     orders: tuple[NDArray[np.int64], ...] = field(default=())
 
@@ -121,14 +126,27 @@ class Chain:
         grid = self.grid()[:, None]
         return (grid >= self.low) & (grid <= self.high)
 
-    def entry(self, offset: float = 0.0) -> NDArray[np.float32]:
+    def entry(self, offset: float = 0.0, rows: slice = slice(None)) -> NDArray[np.float32]:
         """The model's values before the operators, ``(R, C)``, moved by a part of `error`."""
-        grid = self.grid()[:, None] + offset * self.error
+        if self.values is not None:
+            return np.repeat(self.values[rows, None], self.channels, axis=1)
+        grid = self.grid()[rows, None] + offset * self.error
         return (grid * self.scale.astype(np.float64)).astype(np.float32)
 
     def table(self, model: Model, offset: float = 0.0) -> NDArray[np.float32]:
         """The model's values after the operators, ``(R, C)``, by executing them."""
         return self.apply(self.entry(offset), self.nodes, self.orders, model)
+
+    def rows(
+        self, model: Model, offset: float = 0.0
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """The grid and the table, some rows ``(r,)``, ``(r, C)`` at a time: it may be large."""
+        evaluate = _evaluator(self.nodes, self.orders, self.channels, model)
+        grid = self.grid()
+        step = max(1, CHUNK // self.channels)
+        for start in range(0, len(grid), step):
+            rows = slice(start, start + step)
+            yield grid[rows], evaluate(self.entry(offset, rows))
 
     def apply(
         self,
@@ -138,18 +156,7 @@ class Chain:
         model: Model,
     ) -> NDArray[np.float32]:
         """Execute elementwise operators on values ``(R, C)``, channel by channel."""
-        result: Array = values
-        start = 0
-        while start < len(nodes):
-            if nodes[start].op_type in SHAPE:
-                start += 1
-                continue
-            end = start
-            while end < len(nodes) and nodes[end].op_type not in SHAPE:
-                end += 1
-            result = _execute(result, nodes[start:end], orders[start], model)
-            start = end
-        return result.astype(np.float32, copy=False)
+        return _evaluator(nodes, orders, self.channels, model)(values)
 
 
 def aligned(order: NDArray[np.int64], channels: int) -> bool:
@@ -167,33 +174,67 @@ def canonical(shape: tuple[int, int, int]) -> NDArray[np.int64]:
     return stream.reshape(height, width, channels).transpose(2, 0, 1)
 
 
-def _execute(
-    values: Array, nodes: Sequence[NodeProto], order: NDArray[np.int64], model: Model
-) -> Array:
-    rows, channels = values.shape
+def _evaluator(
+    nodes: Sequence[NodeProto],
+    orders: Sequence[NDArray[np.int64]],
+    channels: int,
+    model: Model,
+) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """Make a function of values ``(R, C)`` of elementwise operators with reshapes among them."""
+    parts = []
+    start = 0
+    while start < len(nodes):
+        if nodes[start].op_type in SHAPE:
+            start += 1
+            continue
+        end = start
+        while end < len(nodes) and nodes[end].op_type not in SHAPE:
+            end += 1
+        parts.append(_part(nodes[start:end], orders[start], channels, model))
+        start = end
+
+    def evaluate(values: Array) -> NDArray[np.float32]:
+        for part in parts:
+            values = part(values)
+        return values.astype(np.float32, copy=False)
+
+    return evaluate
+
+
+def _part(
+    nodes: Sequence[NodeProto], order: NDArray[np.int64], channels: int, model: Model
+) -> Callable[[Array], Array]:
     feed, output = _activation(nodes[0], model), nodes[-1].output[0]
     constants: Mapping[str, Array] = model.constants
-    if aligned(order, channels):
-        shaped = values.reshape(rows, channels, *([1] * (order.ndim - 1)))
-    else:  # constants are scalars then: any shape will do
-        shaped = values.reshape(-1, *([1] * order.ndim))
+    by_channel = aligned(order, channels)
+    if not by_channel:  # constants are scalars then: any shape will do
         constants = {
             name: np.asarray(value).reshape(()) if np.size(value) == 1 else value
             for name, value in constants.items()
         }
-    with np.errstate(all="ignore"):
-        result = execute.run(nodes, {feed: shaped}, output, constants, model.opset)
-    if result.size != values.size:
-        raise Refused(
-            f"{nodes[-1].name}: the operators from {nodes[0].name} on do not act on each element "
-            "by itself; only elementwise operators by channel are supported between layers"
-        )
-    if not np.isfinite(result.astype(np.float64)).all():
-        raise Refused(
-            f"{nodes[-1].name}: the operators from {nodes[0].name} on give values that are not "
-            "finite; look for zero variances or divisions by zero"
-        )
-    return result.reshape(rows, channels)
+    ones = [1] * (order.ndim - 1)
+    programs: dict[np.dtype[Any], Callable[[Mapping[str, Array]], Array]] = {}
+
+    def run(values: Array) -> Array:
+        feeds = {feed: values.reshape(-1, channels if by_channel else 1, *ones)}
+        if values.dtype not in programs:  # of numbers, or of truth values
+            programs[values.dtype] = execute.program(nodes, feeds, output, constants, model.opset)
+        with np.errstate(all="ignore"):
+            result = programs[values.dtype](feeds)
+        if result.size != values.size:
+            raise Refused(
+                f"{nodes[-1].name}: the operators from {nodes[0].name} on do not act on each "
+                "element by itself; only elementwise operators by channel are supported between "
+                "layers"
+            )
+        if not np.isfinite(result.astype(np.float64)).all():
+            raise Refused(
+                f"{nodes[-1].name}: the operators from {nodes[0].name} on give values that are not "
+                "finite; look for zero variances or divisions by zero"
+            )
+        return result.reshape(values.shape)
+
+    return run
 
 
 def _activation(node: NodeProto, model: Model) -> str:

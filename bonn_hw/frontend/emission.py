@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The graph as it grows: kernels appended to a chain, and matrix layers that still wait."""
+"""The graph as it grows: kernels appended to its branches, and matrix layers that still wait."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from bonn_hw.frontend.padding import Geometry, Pads
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.tensor import Element, TensorType
+from bonn_hw.kernels.add import Add
+from bonn_hw.kernels.average_pool import AveragePool
+from bonn_hw.kernels.fork import Fork
 from bonn_hw.kernels.kernel import Kernel
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.mvu import Mvu
@@ -28,7 +31,7 @@ class Matrix:
 
     pixels: tuple[int, int]
     element: Element
-    weights: NDArray[np.int8]
+    weights: NDArray[np.int8 | np.int16]
     corrections: NDArray[np.int64]
     rows: tuple[int, ...]
     columns: tuple[int, ...]
@@ -37,17 +40,17 @@ class Matrix:
 
     def flipped(self, which: NDArray[np.bool_]) -> Matrix:
         """Turn the sign of some neurons' sums."""
-        sign = np.where(which, -1, 1)
+        sign = np.where(which, -1, 1).astype(np.int16)  # holds 128 too
         return replace(
             self,
-            weights=(self.weights * sign[:, None]).astype(np.int8),
+            weights=self.weights * sign[:, None],
             corrections=self.corrections * sign,
         )
 
     def bounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Smallest and largest sum of each neuron, ``(MH,)``."""
-        positive = (self.weights > 0).sum(axis=1, dtype=np.int64)
-        negative = self.weights.shape[1] - positive
+        positive = np.maximum(self.weights, 0).sum(axis=1, dtype=np.int64)
+        negative = positive - self.weights.sum(axis=1, dtype=np.int64)
         low, high = self.element.low, self.element.high
         return positive * low - negative * high, positive * high - negative * low
 
@@ -62,23 +65,44 @@ class Matrix:
 
 @dataclass
 class Emission:
-    """Nodes so far, and the tensor at their end."""
+    """The end of one branch of the graph; all branches share `nodes` and `tensors`.
+
+    ``origin`` is the layer that the branch's last kernel stems from.
+    """
 
     kind: TensorType
     tensor: str = "input"
+    origin: str = ""
     nodes: list[Node] = field(default_factory=list)
+    tensors: dict[str, TensorType] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.tensors = {self.tensor: self.kind}
+        self.tensors[self.tensor] = self.kind
 
-    def add(self, kernel: Kernel, origin: str) -> None:
-        """Append a kernel."""
+    def add(self, kernel: Kernel, origin: str, *others: Emission) -> None:
+        """Append a kernel that takes this branch, and others that end in it."""
+        (given,) = self._append(kernel, origin, *others)
+        self.tensor, self.kind, self.origin = given, self.tensors[given], origin
+
+    def fork(self, copies: int, origin: str) -> list[Emission]:
+        """Let the branch go on as several."""
+        ends = self._append(Fork(self.kind, copies), origin)
+        return [replace(self, tensor=end, origin=origin) for end in ends]
+
+    def _append(self, kernel: Kernel, origin: str, *others: Emission) -> tuple[str, ...]:
         number = sum(node.kernel.stem == kernel.stem for node in self.nodes)
-        name = f"{kernel.stem}_{number}"
-        given = f"{name}_out"
-        self.nodes.append(Node(name, kernel, (self.tensor,), (given,), origin))
-        (self.kind,) = kernel.outputs
-        self.tensors[given], self.tensor = self.kind, given
+        name, kinds = f"{kernel.stem}_{number}", kernel.outputs
+        one = len(kinds) == 1
+        given = tuple(f"{name}_out" if one else f"{name}_out{i}" for i in range(len(kinds)))
+        taken = (self.tensor, *(other.tensor for other in others))
+        self.nodes.append(Node(name, kernel, taken, given, origin))
+        self.tensors.update(zip(given, kinds, strict=True))
+        return given
+
+    def join(self, other: Emission, origin: str) -> None:
+        """Append the sum with another branch."""
+        right = replace(other.kind, shape=self.kind.shape)  # flattening moves nothing
+        self.add(Add(self.kind, right), origin, other)
 
     def pad(self, frame: tuple[int, int], pads: Pads, value: int, origin: str) -> None:
         """Append a border, if there is one."""
@@ -94,16 +118,29 @@ class Emission:
 
     def pool(self, geometry: Geometry, origin: str) -> None:
         """Append a maximum over windows; the lowest value pads, so it never is one."""
-        element = self.kind.element
+        self._windowed(geometry, self.kind.element.low, origin)
+        self.add(MaxPool(*self._pooled(geometry)), origin)
+
+    def average(self, geometry: Geometry, origin: str) -> None:
+        """Append the sum over windows without pads."""
+        self._windowed(geometry, 0, origin)
+        self.add(AveragePool(*self._pooled(geometry)), origin)
+
+    def _windowed(self, geometry: Geometry, padding: int, origin: str) -> None:
+        """Make the windows of a pool adjoin, since pooling kernels take only such."""
         if geometry.kernel == geometry.stride:
-            self.pad(geometry.frame, geometry.pads, element.low, origin)
-            self.add(MaxPool(self._framed(geometry.padded), geometry.kernel), origin)
-            return
-        # Windows overlap or leave gaps: taps of a window follow each other like rows of a frame.
-        self.windows(geometry, element.low, origin)
+            self.pad(geometry.frame, geometry.pads, padding, origin)
+        else:
+            self.windows(geometry, padding, origin)
+
+    def _pooled(self, geometry: Geometry) -> tuple[TensorType, tuple[int, int]]:
+        """The frame and window of a pool behind `_windowed`."""
+        if geometry.kernel == geometry.stride:
+            return self._framed(geometry.padded), geometry.kernel
+        # Taps of a window follow each other like rows of a frame.
         taps = geometry.kernel[0] * geometry.kernel[1]
         rows = geometry.pixels[0] * geometry.pixels[1] * taps
-        self.add(MaxPool(self._framed((rows, 1)), (taps, 1)), origin)
+        return self._framed((rows, 1)), (taps, 1)
 
     def sums(self, matrix: Matrix) -> None:
         """Append a matrix layer without thresholds, and the pools on its sums."""

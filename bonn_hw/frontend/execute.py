@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,27 @@ def assemble(
     return helper.make_model(graph, opset_imports=imports, ir_version=FILE_FORMAT)
 
 
+def program(
+    nodes: Sequence[NodeProto],
+    feeds: Mapping[str, Array],
+    output: str,
+    constants: Mapping[str, Array],
+    opset: int,
+) -> Callable[[Mapping[str, Array]], Array]:
+    """Make a function of nodes: feeds of the types and ranks of these to one of the outputs."""
+    kinds = {
+        name: (helper.np_dtype_to_tensor_dtype(value.dtype), value.ndim)
+        for name, value in feeds.items()
+    }
+    opened = session(assemble(nodes, kinds, [output], constants, opset))
+
+    def call(values: Mapping[str, Array]) -> Array:
+        result: Array = opened.run([output], dict(values))[0]
+        return result
+
+    return call
+
+
 def run(
     nodes: Sequence[NodeProto],
     feeds: Mapping[str, Array],
@@ -72,11 +93,4 @@ def run(
     opset: int,
 ) -> Array:
     """Execute nodes in order and return one of their outputs."""
-    kinds = {
-        name: (helper.np_dtype_to_tensor_dtype(value.dtype), value.ndim)
-        for name, value in feeds.items()
-    }
-    result: Array = session(assemble(nodes, kinds, [output], constants, opset)).run(
-        [output], dict(feeds)
-    )[0]
-    return result
+    return program(nodes, feeds, output, constants, opset)(feeds)

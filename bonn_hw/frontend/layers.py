@@ -16,13 +16,14 @@ from bonn_hw.frontend.load import Model, attributes
 from bonn_hw.frontend.padding import Geometry, Pads, explicit_pads
 
 LARGEST_KERNEL = 7
+LARGEST = 1 << 15  # size of a weight
 
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """Binary weights: ``signs`` ±1, output channels first, and one ``scale`` for each of them."""
+    """Integer weights, output channels first, and one ``scale`` for each of these."""
 
-    signs: NDArray[np.int8]
+    values: NDArray[np.int16]
     scale: NDArray[np.float32]
 
 
@@ -47,7 +48,7 @@ def convolution(node: NodeProto, model: Model) -> Weights:
             f"{node.name}: a kernel of {values.shape[2]}x{values.shape[3]} is too large; at most "
             f"{LARGEST_KERNEL}x{LARGEST_KERNEL}"
         )
-    return _binary(node, values)
+    return _quantised(node, values, model)
 
 
 def dense(node: NodeProto, model: Model) -> Weights:
@@ -59,17 +60,42 @@ def dense(node: NodeProto, model: Model) -> Weights:
         raise Refused(f"{node.name}: weights of shape {values.shape} are no matrix")
     if given.get("transA", 0):
         raise Refused(f"{node.name}: transA is not supported; keep the batch axis first")
-    weights = _binary(node, values if given.get("transB", 0) else values.T)
+    weights = _quantised(node, values if given.get("transB", 0) else values.T, model)
     alpha = np.float32(given.get("alpha", 1.0))
     return replace(weights, scale=weights.scale * alpha)
 
 
-def bias(node: NodeProto, model: Model) -> NDArray[np.float32] | None:
-    """Read the bias of a Conv or Gemm, beta included, ``(MH,)`` or ``(1,)``."""
-    if len(node.input) < 3 or not node.input[2]:
-        return None
-    beta = np.float32(attributes(node).get("beta", 1.0))
-    return beta * np.asarray(model.constants[node.input[2]], np.float32).reshape(-1)
+def with_biases(model: Model) -> Model:
+    """Add the biases of all matrix layers as constants that broadcast over pixels."""
+    biases = {}
+    for node in model.nodes:
+        if node.op_type in ("Conv", "Gemm") and len(node.input) > 2 and node.input[2]:
+            beta = np.float32(attributes(node).get("beta", 1.0))
+            values = beta * np.asarray(model.constants[node.input[2]], np.float32).reshape(-1)
+            pixels = (1, 1) if node.op_type == "Conv" else ()
+            biases[bias_name(node)] = values.reshape(-1, *pixels)
+    return replace(model, constants={**model.constants, **biases})
+
+
+def bias_name(node: NodeProto) -> str:
+    """Name of the constant that `with_biases` adds."""
+    return f"{node.name}/bias"
+
+
+def copies(node: NodeProto, model: Model) -> NDArray[np.int64]:
+    """Read which channels a Gather picks."""
+    name = node.input[1]
+    if attributes(node).get("axis", 0) != 1 or name not in model.constants:
+        raise Refused(f"{node.name}: a Gather is supported with constant indices of channels only")
+    index = np.asarray(model.constants[name], np.int64)
+    if index.ndim != 1:
+        raise Refused(f"{node.name}: indices of shape {index.shape} are no list of channels")
+    return index
+
+
+def keeps_axes(node: NodeProto) -> bool:
+    """Whether a ReduceMean keeps the axes that it reduces."""
+    return bool(attributes(node).get("keepdims", 1))
 
 
 def _constant_weights(node: NodeProto, model: Model) -> NDArray[np.float32]:
@@ -81,17 +107,24 @@ def _constant_weights(node: NodeProto, model: Model) -> NDArray[np.float32]:
     return np.asarray(model.constants[name], np.float32)
 
 
-def _binary(node: NodeProto, values: NDArray[np.float32]) -> Weights:
+def _quantised(node: NodeProto, values: NDArray[np.float32], model: Model) -> Weights:
+    """Split weights into integers and scales: bipolar ones, or those of a quantiser."""
     sizes = np.abs(values.reshape(len(values), -1))
     scale = sizes[:, 0]
     uneven = (sizes != sizes[:, :1]).any(axis=1) | ~(scale > 0) | ~np.isfinite(scale)
-    if uneven.any():
+    if not uneven.any():
+        return Weights(np.where(values > 0, 1, -1).astype(np.int16), scale)
+    grid = model.grids.get(node.input[1])
+    steps = None if grid is None else grid.scale.reshape(-1)
+    if steps is None or steps.size not in (1, len(values)) or max(-grid.low, grid.high) > LARGEST:
         raise Refused(
             f"{node.name}: the weights of output channel {int(np.argmax(uneven))} take other "
-            "values than plus and minus one size; only bipolar weights are supported: quantise "
-            "them to 1 bit"
+            "values than plus and minus one size, and no quantiser of at most 16 bits gives them: "
+            "quantise them (for example to 1 bit)"
         )
-    return Weights(np.where(values > 0, 1, -1).astype(np.int8), scale)
+    scale = np.broadcast_to(steps, len(values)).astype(np.float32)
+    integers = np.rint(values / scale.reshape(-1, *[1] * (values.ndim - 1)))
+    return Weights(integers.astype(np.int16), scale)
 
 
 def windows(node: NodeProto, kernel: tuple[int, int], chain: Chain, model: Model) -> Geometry:
@@ -130,13 +163,35 @@ def windows(node: NodeProto, kernel: tuple[int, int], chain: Chain, model: Model
 
 
 def pooling(node: NodeProto) -> tuple[int, int]:
-    """Read the kernel of a MaxPool."""
+    """Read the kernel of a MaxPool or AveragePool."""
     kernel = integers(node, "kernel_shape", ())
     if len(kernel) != 2:
         raise Refused(f"{node.name}: only pooling over images (2 dimensions) is supported")
     if set(integers(node, "dilations", (1, 1))) != {1} or len(node.output) > 1:
         raise Refused(f"{node.name}: dilated pooling and its indices are not supported")
     return kernel[0], kernel[1]
+
+
+def averaging(node: NodeProto, chain: Chain, model: Model) -> Geometry:
+    """Read the windows of an AveragePool, GlobalAveragePool or a mean over both axes."""
+    if node.op_type == "AveragePool":
+        geometry = windows(node, pooling(node), chain, model)
+        if any(geometry.pads):
+            raise Refused(
+                f"{node.name}: an average pool with pads or ceil_mode is not supported; use sizes "
+                "that its windows cover"
+            )
+        return geometry
+    if chain.order.ndim != 3:
+        raise Refused(f"{node.name}: only images (channels, height, width) are averaged here")
+    if node.op_type == "ReduceMean":
+        axes = attributes(node).get("axes")
+        if axes is None and len(node.input) > 1 and node.input[1] in model.constants:
+            axes = np.asarray(model.constants[node.input[1]]).reshape(-1)
+        if sorted(int(axis) % 4 for axis in (axes if axes is not None else ())) != [2, 3]:
+            raise Refused(f"{node.name}: only a mean over height and width is supported")
+    _, height, width = chain.order.shape
+    return Geometry((height, width), (height, width), (height, width), (0, 0, 0, 0))
 
 
 def explicit_padding(node: NodeProto, model: Model) -> tuple[Pads, np.float32]:

@@ -27,6 +27,7 @@ from bonn_hw.frontend.standard import DOMAINS, Grid, spell
 
 LARGEST = 1 << 31  # bytes; protobuf's own limit
 LARGEST_TENSOR = 1 << 28  # elements
+MOVES = frozenset(("Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"))
 BATCH = 256  # frames that the reference is run with at a time
 
 
@@ -39,7 +40,8 @@ class Model:
     nodes : tuple of NodeProto
         In topological order; only those that the output depends on.
     constants, shapes, grids : mappings by tensor name
-        Constant tensors; static shapes without the batch axis; what quantisers give.
+        Constant tensors; static shapes without the batch axis; what quantisers give, of
+        constants too.
     input, output : str
     annotation : Grid or None
         An integer type that the file states for its input.
@@ -149,7 +151,7 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
         )
     grids: dict[str, Grid] = {}
     nodes = _named(list(graph.node))
-    nodes = _fold(nodes, constants, opset)
+    nodes = _fold(nodes, constants, grids, opset)
     spelled: list[NodeProto] = []
     for node in nodes:
         if node.domain in DOMAINS:
@@ -164,7 +166,7 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
             )
         else:
             spelled.append(node)
-    nodes = _fold(spelled, constants, opset)
+    nodes = _fold(spelled, constants, grids, opset)
     batch = max(1, extents[0])
     while True:
         shapes = _shapes(nodes, constants, entry.name, (batch, *extents[1:]), exit_.name, opset)
@@ -172,7 +174,7 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
         for node in nodes:
             if node.op_type == "Shape" and node.input[0] in shapes:
                 constants[node.output[0]] = np.array(shapes[node.input[0]], np.int64)
-        fewer = _fold([n for n in nodes if n.output[0] not in constants], constants, opset)
+        fewer = _fold([n for n in nodes if n.output[0] not in constants], constants, grids, opset)
         if len(fewer) == len(nodes) or not known:
             break
         nodes = fewer
@@ -207,7 +209,9 @@ def _named(nodes: list[NodeProto]) -> list[NodeProto]:
     return nodes
 
 
-def _fold(nodes: list[NodeProto], constants: dict[str, Array], opset: int) -> list[NodeProto]:
+def _fold(
+    nodes: list[NodeProto], constants: dict[str, Array], grids: dict[str, Grid], opset: int
+) -> list[NodeProto]:
     """Compute what depends on constants alone; the rest stays."""
     rest = []
     for node in nodes:
@@ -218,8 +222,11 @@ def _fold(nodes: list[NodeProto], constants: dict[str, Array], opset: int) -> li
             if node.domain in DOMAINS:
                 standard = spell(node, constants, opset)
                 constants |= standard.constants
+                grids[node.output[0]] = standard.grid
                 todo = list(standard.nodes)
             _check_bounds(node, todo, constants, opset)
+            if node.op_type in MOVES and node.input[0] in grids:
+                grids[node.output[0]] = grids[node.input[0]]
             for name in node.output:
                 constants[name] = execute.run(todo, {}, name, constants, opset)
         else:

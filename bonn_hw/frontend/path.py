@@ -21,50 +21,57 @@ HOST_ONLY = frozenset(("Softmax", "LogSoftmax"))  # taken behind the last layer,
 def split(model: Model) -> tuple[list[NodeProto], list[NodeProto], list[NodeProto]]:
     """Split the nodes into head (up to the input's quantiser), layers, and tail.
 
+    Head and tail are chains; the layers between may fork and join.
+
     Raises
     ------
     Refused
-        If the nodes are no chain, the input is not quantised, or there is no layer.
+        If the input is not quantised, or there is no layer.
     """
-    path = _chain(model)
+    chain = _chain(model, model.input)
     light = ELEMENTWISE | SHAPE
-    first = next((i for i, n in enumerate(path) if n.op_type not in light), len(path))
-    quantised = [i for i in range(first) if path[i].output[0] in model.grids]
+    first = next((i for i, n in enumerate(chain) if n.op_type not in light), len(chain))
+    quantised = [i for i in range(first) if chain[i].output[0] in model.grids]
     if not quantised and model.annotation is None:
-        place = path[first].name if first < len(path) else "the output"
+        place = chain[first].name if first < len(chain) else "its branches"
         raise Refused(
             f"the input {model.input!r} is not quantised before {place}: put a quantiser there "
             "(QuantIdentity in Brevitas), or annotate its integer type"
         )
-    head = quantised[-1] + 1 if quantised else 0
-    matrices = [i for i, node in enumerate(path) if node.op_type in MATRIX]
+    head = chain[: quantised[-1] + 1] if quantised else []
+    names = {node.name for node in head}
+    body = [node for node in model.nodes if node.name not in names]
+    matrices = [i for i, node in enumerate(body) if node.op_type in MATRIX]
     if not matrices:
         raise Refused("the model has no matrix layer (Conv, MatMul, Gemm) behind its input")
-    hosted = [i for i in range(matrices[-1], len(path)) if path[i].op_type in HOST_ONLY]
-    tail = hosted[0] if hosted else len(path)
-    return path[:head], path[head:tail], path[tail:]
+    hosted = [i for i in range(matrices[-1], len(body)) if body[i].op_type in HOST_ONLY]
+    if not hosted:
+        return head, body, []
+    tail = _chain(model, computed(body[hosted[0]], model)[0])
+    names = {node.name for node in tail}
+    return head, [node for node in body if node.name not in names], tail
 
 
-def _chain(model: Model) -> list[NodeProto]:
-    path, tensor = [], model.input
+def computed(node: NodeProto, model: Model) -> list[str]:
+    """Inputs of a node that depend on the data."""
+    return [name for name in node.input if name and name not in model.constants]
+
+
+def takers(model: Model, tensor: str) -> list[NodeProto]:
+    """Nodes that take a tensor, once for each time that they do."""
+    return [node for node in model.nodes for name in node.input if name == tensor]
+
+
+def _chain(model: Model, tensor: str) -> list[NodeProto]:
+    """Nodes behind a tensor as long as each feeds one other, and only that one."""
+    chain: list[NodeProto] = []
     while tensor != model.output:
-        takers = [node for node in model.nodes if tensor in node.input]
-        if len(takers) != 1:
-            names = ", ".join(f"{n.name} ({n.op_type})" for n in takers) or "nothing"
-            raise Refused(
-                f"tensor {tensor!r} feeds {names}: branches and residual connections are not "
-                "supported; every layer must feed exactly one other"
-            )
-        node = takers[0]
-        computed = [name for name in node.input if name and name not in model.constants]
-        if computed != [tensor]:
-            raise Refused(
-                f"{node.name} ({node.op_type}) joins several computed tensors: residual "
-                "connections are not supported; every layer must have one input"
-            )
-        path.append(node)
-        tensor = node.output[0]
-    return path
+        following = takers(model, tensor)
+        if len(following) != 1 or computed(following[0], model) != [tensor]:
+            break
+        chain.append(following[0])
+        tensor = following[0].output[0]
+    return chain
 
 
 def start(model: Model, head: list[NodeProto]) -> tuple[Host, Chain, TensorType]:

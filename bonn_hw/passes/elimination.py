@@ -62,8 +62,10 @@ def minimise(factors: Iterable[Factor]) -> tuple[float, dict[Variable, int]]:
             total += float(least)
     values: dict[Variable, int] = {}
     for variable, factor in reversed(order):
-        known = tuple(values[name] for name in factor.variables[1:])
-        values[variable] = int(factor.costs[:, *known].argmin())
+        costs = factor.costs
+        for name in factor.variables[1:]:
+            costs = costs[:, values[name]]
+        values[variable] = int(costs.argmin())
     return total, values
 
 

@@ -78,6 +78,36 @@ class Sketch:
     def pool(self, kernel=(2, 2), strides=(2, 2), name="", **attributes) -> Sketch:
         return self.add("MaxPool", name=name, kernel_shape=kernel, strides=strides, **attributes)
 
+    def few_bit(self, *shape: int, bits=4, scale=0.25):
+        """Few-bit weights behind their quantiser; returns the name of the quantised constant."""
+        low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+        weights = self.random.integers(low, high + 1, shape) * np.float32(scale)
+        parameters = [np.float32(scale), np.float32(0), np.float32(bits)]
+        names = [self.constant(value.astype(np.float32)) for value in (weights, *parameters)]
+        output = f"w{len(self.nodes)}"
+        given = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND"}
+        self.nodes.append(helper.make_node("Quant", names, [output], domain=self.domain, **given))
+        return output
+
+    def few_bit_conv(self, outputs, inputs, kernel=(3, 3), name="", bits=4, scale=0.25, **given):
+        weights = self.few_bit(outputs, inputs, *kernel, bits=bits, scale=scale)
+        return self._behind("Conv", [self.last, weights], name, kernel_shape=kernel, **given)
+
+    def few_bit_dense(self, inputs, outputs, name="", bits=4, scale=0.25) -> Sketch:
+        weights = self.few_bit(inputs, outputs, bits=bits, scale=scale)
+        return self._behind("MatMul", [self.last, weights], name)
+
+    def join(self, other: str, name: str = "", kind: str = "Add") -> Sketch:
+        """Add another tensor, of an earlier `last`."""
+        return self._behind(kind, [self.last, other], name)
+
+    def _behind(self, kind, inputs, name, **given) -> Sketch:
+        output = f"v{len(self.nodes)}"
+        label = name or f"{kind}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [output], label, **given))
+        self.last = output
+        return self
+
     def flatten(self) -> Sketch:
         return self.add("Flatten", axis=1)
 

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import itertools
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bonn_hw.errors import UserError
+from bonn_hw.frontend.emission import Emission
 from bonn_hw.ir.design import Folding
-from bonn_hw.ir.tensor import BIPOLAR, TensorType
+from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
+from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.passes.folding import check_pins, choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
 from networks import CNV_FINN_FOLDING, Chain, cnv, small_cnn
@@ -41,6 +46,28 @@ def test_the_choice_is_the_cheapest_of_all():
             except ValueError:  # no converter between those lanes
                 continue
     assert predicted_cost(chosen) == min(costs)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 99), st.integers(2, 3), st.integers(4, 24))
+def test_the_choice_is_the_cheapest_of_all_with_forks_and_joins(seed, copies, cycles):
+    """A fork, a matrix layer on all branches but one, the sums of them."""
+    random = np.random.default_rng(seed)
+    emission = Emission(TensorType((1, 1, 4), Element(-8, 7)))
+    first, *branches = emission.fork(copies, "fork")
+    for branch in branches:
+        weights = random.choice([-1, 1], (4, 4)).astype(np.int8)
+        unit = Mvu((1, 1), branch.kind.element, weights, None, np.zeros((1, 4), int), (0,), (0,))
+        branch.add(unit, "matrix")
+        first.join(branch, "sum")
+    graph = first.graph()
+    chosen = insert_width_converters(graph, choose_foldings(graph, cycles, {}, 380))
+    costs = []
+    for choice in itertools.product(*(node.kernel.foldings() for node in graph.nodes)):
+        foldings = {node.name: folding for node, folding in zip(graph.nodes, choice, strict=True)}
+        if all(node.kernel.cycles(foldings[node.name]) <= cycles for node in graph.nodes):
+            costs.append(predicted_cost(insert_width_converters(graph, foldings)))
+    assert predicted_cost(chosen) == pytest.approx(min(costs))
 
 
 def test_finns_folding_of_cnv_has_finns_cycles():

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From what a quantiser gives for every integer to the parameters of the kernel that computes it.
+
+The kernel has a line a segment: ``(slope * low + offset) >> shift``. That it gives a value over a
+run of integers asks, at both ends of the run, for two inequalities that are linear in slope and
+offset; between the ends it follows, since a line is monotone. So a shift is possible if every
+segment's polygon of inequalities holds an integer point.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw.errors import Refused
+from bonn_hw.ir.design import Folding
+from bonn_hw.ir.tensor import Element, TensorType
+from bonn_hw.kernels.requantize import FEW, Requantize
+
+LONGEST_SHIFT = 24
+LARGEST_TABLE = 1 << 22  # bits
+FREE = 1 << 60  # a bound that never binds
+LUT_PER_BRAM36, LUT_PER_DSP = 380, 240  # of a Zynq 7020
+
+Array = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Staircase:
+    """What a quantiser gives for every integer of every channel: runs of equal values.
+
+    Attributes
+    ----------
+    low, high : int64 ``(C,)``
+        Smallest and largest integer of each channel.
+    channel, start, value : int64 ``(K,)``
+        Runs, by channel and start: ``value`` from ``start`` to the next run, or to ``high``.
+    """
+
+    low: Array
+    high: Array
+    channel: Array
+    start: Array
+    value: Array
+
+    @property
+    def end(self) -> Array:
+        """Last integer of each run."""
+        following = np.append(self.start[1:], 0) - 1
+        last = np.append(self.channel[1:] != self.channel[:-1], True)
+        return np.where(last, self.high[self.channel], following)
+
+    @property
+    def identity(self) -> bool:
+        """Whether every integer is given as it is."""
+        return bool((self.start == self.value).all() and (self.start == self.end).all())
+
+    def differing(self, other: Staircase) -> set[int]:
+        """Channels in which another staircase over the same integers is not the same."""
+        runs = [
+            set(zip(one.channel.tolist(), one.start.tolist(), one.value.tolist(), strict=True))
+            for one in (self, other)
+        ]
+        return {channel for channel, _, _ in runs[0] ^ runs[1]}
+
+
+def gather(chunks: Iterable[tuple[Array, Array]], low: Array, high: Array) -> Staircase:
+    """Find the runs.
+
+    Parameters
+    ----------
+    chunks : iterable of ``(r,)``, ``(r, C)``
+        Ascending integers without gaps, and the values of all channels there. Those outside of a
+        channel's range do not matter.
+    low, high : int64 ``(C,)``
+    """
+    parts: list[tuple[Array, Array, Array]] = []
+    before: Array | None = None
+    for grid, values in chunks:
+        above = values[:1] if before is None else before[None]
+        changes = values != np.concatenate([above, values[:-1]])
+        x = grid[:, None]
+        rows, channels = np.nonzero((changes & (x > low) & (x <= high)) | (x == low))
+        parts.append((channels, grid[rows], values[rows, channels]))
+        before = values[-1]
+    channel, start, value = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.lexsort((start, channel))
+    return Staircase(low, high, channel[order], start[order], value[order])
+
+
+def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> Requantize:
+    """Find the cheapest kernel that gives these values, exactly.
+
+    Lines may serve all channels or one; the fewer segments, the less memory. Float32 rounding
+    moves single steps of a batch norm by one integer, so that now and then no single line fits.
+
+    Parameters
+    ----------
+    kind : TensorType
+        The integers that come in.
+    element : Element
+        Of the values; the kernel clips to its ends.
+    source : str
+        The layer, for the message.
+
+    Raises
+    ------
+    Refused
+        If even a table would not fit into a device.
+    """
+    best: tuple[float, Requantize] | None = None
+    bits = kind.element.bits
+    for alike in (True, False):
+        rows = 1 if alike else kind.shape[2]
+        for segment_bits in range(bits + 1):
+            memory = (rows << segment_bits) * 2  # each line has two bits at least
+            if memory > LARGEST_TABLE or (best and best[0] <= memory / 64):
+                break
+            pieces = _Pieces.of(stairs, kind.element, segment_bits, alike)
+            if pieces is None:
+                break  # channels differ
+            for ties_even in (False, True):
+                kernel = _fitted(pieces, kind, element, ties_even)
+                if kernel is not None and (best is None or _cost(kernel) < best[0]):
+                    best = (_cost(kernel), kernel)
+            if best and best[1].mask.bit_count() <= FEW:
+                break  # no multiplier that more segments could save
+        if best:
+            break
+    if best is None or best[1].storage > LARGEST_TABLE:
+        raise Refused(
+            f"{source}: its values need more than {LARGEST_TABLE} bits of tables to be quantised "
+            "exactly; use power-of-two scales, or fewer channels"
+        )
+    kernel = best[1]
+    for x in (stairs.start, stairs.end):
+        assert np.array_equal(kernel.apply(x, stairs.channel), stairs.value), source
+    return kernel
+
+
+def _cost(kernel: Requantize) -> float:
+    used = kernel.resources(Folding(1, 1))
+    return used.lut + LUT_PER_BRAM36 * used.bram36 + LUT_PER_DSP * used.dsp
+
+
+@dataclass(frozen=True, eq=False)
+class _Pieces:
+    """Ends of runs cut at the segments' borders, ordered by group (a row's segment).
+
+    Attributes
+    ----------
+    segment_bits, rows
+        Groups are ``row * 2 ** segment_bits + segment``.
+    group, x, value : int64 ``(P,)``
+        ``x`` is the argument of the group's line.
+    """
+
+    segment_bits: int
+    rows: int
+    group: Array
+    x: Array
+    value: Array
+
+    @classmethod
+    def of(
+        cls, stairs: Staircase, element: Element, segment_bits: int, alike: bool
+    ) -> _Pieces | None:
+        """Cut; None where channels that should be alike are not."""
+        low_bits = element.bits - segment_bits
+        codes = [element.encode(x).astype(np.int64) for x in (stairs.start, stairs.end)]
+        if element.signed:  # floors rise with the value, codes do not
+            codes = [stairs.start, stairs.end]
+        first, last = (code >> low_bits for code in codes)
+        count = last - first + 1
+        run = np.repeat(np.arange(len(first)), count)
+        segment = np.arange(len(run)) - np.repeat(np.cumsum(count) - count, count) + first[run]
+        ends = (
+            np.maximum(codes[0][run], segment << low_bits),
+            np.minimum(codes[1][run], (segment + 1 << low_bits) - 1),
+        )
+        row = 0 * run if alike else stairs.channel[run]
+        group = (row << segment_bits) + (segment & ((1 << segment_bits) - 1))
+        mask = (1 << low_bits) - 1
+        x = np.concatenate([end & mask if segment_bits else end for end in ends])
+        points = np.stack([np.tile(group, 2), x, np.tile(stairs.value[run], 2)])
+        group, x, value = np.unique(points, axis=1) if alike else points[:, np.argsort(points[0])]
+        if alike and bool(((np.diff(group) == 0) & (np.diff(x) == 0)).any()):
+            return None
+        rows = 1 if alike else len(stairs.low)
+        return cls(segment_bits, rows, group, x, value)
+
+    def bounds(self, shift: int, ties_even: bool, element: Element) -> tuple[Array, Array]:
+        """Least and largest sum of each end that gives its value."""
+        low = self.value << shift
+        high = low + (1 << shift) - 1
+        if ties_even:  # sums without the half step: even values take the ties at both sides
+            half, odd = 1 << shift - 1, self.value & 1
+            low, high = low - half + odd, low + half - odd
+        low = np.where(self.value == element.low, -FREE, low)
+        return low, np.where(self.value == element.high, FREE, high)
+
+
+def _fitted(
+    pieces: _Pieces, kind: TensorType, element: Element, ties_even: bool
+) -> Requantize | None:
+    """The lines with the smallest shift; None where there are none."""
+
+    def lines(shift: int, simple: bool = False) -> tuple[Array, Array] | None:
+        low, high = pieces.bounds(shift, ties_even, element)
+        # No line is steeper than from one end of the output to the other within one integer.
+        bits = shift + element.bits + 1
+        first = [0, *(sign << k for k in range(bits) for sign in (1, -1))] if simple else []
+        return _lines(pieces, low, high, 1 << bits, first)
+
+    # What a shift can do, a longer one can as well: slopes and offsets double.
+    shifts = range(int(ties_even), LONGEST_SHIFT + 1)
+    shift = shifts[0] + bisect_left(shifts, True, key=lambda shift: lines(shift) is not None)
+    found = lines(shift, simple=True) if shift in shifts else None
+    if found is None:
+        return None
+    groups, half = pieces.rows << pieces.segment_bits, (1 << shift) // 2 if ties_even else 0
+    slopes, offsets = np.zeros(groups, np.int64), np.zeros(groups, np.int64)
+    present = np.unique(pieces.group)
+    slopes[present], offsets[present] = found[0], found[1] + half
+    shape = (pieces.rows, -1)
+    parameters = (slopes.reshape(shape), offsets.reshape(shape), shift, ties_even)
+    return Requantize(kind, element, *parameters, pieces.segment_bits)
+
+
+def _lines(
+    pieces: _Pieces, low: Array, high: Array, steepest: int, first: Sequence[int]
+) -> tuple[Array, Array] | None:
+    """A slope and an offset for each group that has points; None if there are none for one.
+
+    For a slope, the offset lies between the largest ``low - slope * x`` and the smallest
+    ``high - slope * x``. The room between is concave in the slope, and which points bound it tells
+    on which side its maximum is. Slopes of ``first`` are tried before others.
+    """
+    starts = np.flatnonzero(np.append(True, np.diff(pieces.group) != 0))
+    sizes = np.diff(np.append(starts, len(pieces.group)))
+    slopes, offsets = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int64)
+    left, right = np.full(len(starts), -steepest), np.full(len(starts), steepest)
+    todo = np.arange(len(starts))
+    points = np.arange(len(pieces.group))
+    candidates = iter(first)
+    while todo.size:
+        counts = sizes[todo]
+        begins = np.cumsum(counts) - counts
+        x, least, most = pieces.x[points], low[points], high[points]
+        slope = (left[todo] + right[todo]) // 2
+        slope[:] = next(candidates, slope)
+        product = np.repeat(slope, counts) * x
+        lower = np.maximum.reduceat(least - product, begins)
+        upper = np.minimum.reduceat(most - product, begins)
+        fits = lower <= upper
+        slopes[todo[fits]] = slope[fits]
+        offsets[todo[fits]] = np.where(lower > -FREE // 2, lower, np.minimum(upper, FREE // 2))[
+            fits
+        ]
+        # Which points bind: the room grows towards the steeper side where that of `low` is right.
+        below = least - product == np.repeat(lower, counts)
+        above = most - product == np.repeat(upper, counts)
+        below_ends = _ends(x, below, begins)
+        above_ends = _ends(x, above, begins)
+        steeper, flatter = below_ends[0] > above_ends[1], below_ends[1] < above_ends[0]
+        left[todo] = np.where(steeper, np.maximum(left[todo], slope + 1), left[todo])
+        right[todo] = np.where(flatter, np.minimum(right[todo], slope - 1), right[todo])
+        if (~fits & (~(steeper | flatter) | (left[todo] > right[todo]))).any():
+            return None
+        points = points[np.repeat(~fits, counts)]
+        todo = todo[~fits]
+    return slopes, offsets
+
+
+def _ends(x: Array, chosen: NDArray[np.bool_], begins: Array) -> tuple[Array, Array]:
+    """Smallest and largest of the chosen arguments of each group."""
+    smallest: Array = np.minimum.reduceat(np.where(chosen, x, FREE), begins)
+    largest: Array = np.maximum.reduceat(np.where(chosen, x, -FREE), begins)
+    return smallest, largest

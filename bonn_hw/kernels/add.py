@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Add: the sum of two streams of integers, where branches meet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from bonn_hw.ir.design import Folding
+from bonn_hw.ir.rtl import Instance
+from bonn_hw.ir.tensor import Element, Integers, TensorType
+from bonn_hw.kernels.kernel import Lanewise, Resources, Schedule
+
+
+@dataclass(frozen=True, eq=False)
+class Add(Lanewise):
+    """``left + right``, element by element; its range is the sum of theirs."""
+
+    stem: ClassVar[str] = "add"
+
+    left: TensorType
+    right: TensorType
+
+    def __post_init__(self) -> None:
+        bipolar = self.left.element.bipolar or self.right.element.bipolar
+        if bipolar or self.left.shape != self.right.shape:
+            raise ValueError(f"only integers of one shape add up, not {self.left} and {self.right}")
+
+    @property
+    def inputs(self) -> tuple[TensorType, ...]:
+        """Both operands."""
+        return (self.left, self.right)
+
+    @property
+    def outputs(self) -> tuple[TensorType, ...]:
+        """The sums."""
+        left, right = self.left.element, self.right.element
+        element = Element(left.low + right.low, left.high + right.high)
+        return (TensorType(self.left.shape, element),)
+
+    def reference(self, *frames: Integers) -> tuple[Integers, ...]:
+        """Add ``(N, H, W, C)``."""
+        left, right = frames
+        return (left.astype(np.int64) + right,)
+
+    def cycles(self, folding: Folding) -> int:
+        """One beat of each input a cycle."""
+        return self.left.size // folding.pe
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """A step per beat; it takes one of each input."""
+        beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
+        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency=1)
+
+    def resources(self, folding: Folding) -> Resources:
+        """The adders and the output register."""
+        data = folding.pe * self.outputs[0].element.bits
+        return Resources(lut=data + 3, ff=data + 1)
+
+    def rtl(self, folding: Folding) -> Instance:
+        """``add.sv``."""
+        left, right = self.left.element, self.right.element
+        return Instance(
+            "add",
+            {
+                "LANES": folding.pe,
+                "LEFT_BITS": left.bits,
+                "RIGHT_BITS": right.bits,
+                "LEFT_SIGNED": int(left.signed),
+                "RIGHT_SIGNED": int(right.signed),
+                "OUT_BITS": self.outputs[0].element.bits,
+            },
+        )

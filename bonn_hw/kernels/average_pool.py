@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Average-pool over windows that do not overlap, up to whole frames: the sums."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from bonn_hw.ir.design import Folding
+from bonn_hw.ir.rtl import Instance
+from bonn_hw.ir.tensor import Element, Integers, TensorType
+from bonn_hw.kernels.kernel import Resources, lut_memory
+from bonn_hw.kernels.max_pool import Pool
+
+
+@dataclass(frozen=True, eq=False)
+class AveragePool(Pool):
+    """The sum of each window, exact.
+
+    The division is left to the requantisation that follows: only there the rounding is known.
+    """
+
+    stem: ClassVar[str] = "average_pool"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.input.element.bipolar:
+            raise ValueError(f"only integers are averaged, not {self.input}")
+
+    @property
+    def outputs(self) -> tuple[TensorType, ...]:
+        """One pixel a window, KH * KW times as large."""
+        element, pixels = self.input.element, self.kernel[0] * self.kernel[1]
+        return (TensorType(self.pooled, Element(element.low * pixels, element.high * pixels)),)
+
+    def reference(self, *frames: Integers) -> tuple[Integers, ...]:
+        """Sum up ``(N, H, W, C)``."""
+        return (self.windows(frames[0]).sum(axis=(2, 4), dtype=np.int64),)
+
+    def resources(self, folding: Folding) -> Resources:
+        """The running sums of a row of windows, the adders, counters, the output register."""
+        data = folding.pe * self.outputs[0].element.bits
+        sums = lut_memory(self.depth(folding), data)
+        return Resources(lut=sums + data, ff=data + 1) + self.walk
+
+    def rtl(self, folding: Folding) -> Instance:
+        """``average_pool.sv``."""
+        parameters = {
+            "LANES": folding.pe,
+            "BITS": self.input.element.bits,
+            "IS_SIGNED": int(self.input.element.signed),
+            "OUT_BITS": self.outputs[0].element.bits,
+            **self.extents(folding),
+        }
+        return Instance("average_pool", parameters, sources=("cells/pool_walk.sv",))

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fork: one stream to several stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from bonn_hw.ir.design import Folding
+from bonn_hw.ir.rtl import Instance
+from bonn_hw.ir.tensor import Integers, TensorType
+from bonn_hw.kernels.kernel import Lanewise, Resources, Schedule
+
+
+@dataclass(frozen=True, eq=False)
+class Fork(Lanewise):
+    """Each of ``copies`` outputs gets every beat, and takes it when it is ready.
+
+    The beat stays until the last output has it. Where branches that meet again differ in latency, a
+    FIFO on the short one keeps the fork going.
+    """
+
+    stem: ClassVar[str] = "fork"
+
+    input: TensorType
+    copies: int
+
+    def __post_init__(self) -> None:
+        if self.copies < 2:
+            raise ValueError(f"a fork gives at least 2 copies, not {self.copies}")
+
+    @property
+    def inputs(self) -> tuple[TensorType, ...]:
+        """The tensor."""
+        return (self.input,)
+
+    @property
+    def outputs(self) -> tuple[TensorType, ...]:
+        """The same tensor, ``copies`` times."""
+        return (self.input,) * self.copies
+
+    def reference(self, *frames: Integers) -> tuple[Integers, ...]:
+        """Repeat the frames."""
+        return frames * self.copies
+
+    def cycles(self, folding: Folding) -> int:
+        """One beat a cycle."""
+        return self.input.size // folding.pe
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """A step per beat; it goes to every output."""
+        beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
+        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency=1)
+
+    def resources(self, folding: Folding) -> Resources:
+        """The data register, and a valid flag for each output."""
+        data = folding.pe * self.input.element.bits
+        return Resources(lut=1.5 * self.copies + 1, ff=data + self.copies)
+
+    def rtl(self, folding: Folding) -> Instance:
+        """``stream_fork.sv``: a module must not be named ``fork``, a word of the language."""
+        width = folding.pe * self.input.element.bits
+        return Instance("stream_fork", {"WIDTH": width, "COPIES": self.copies})

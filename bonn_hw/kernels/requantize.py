@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Requantize: integers to the integers of a few-bit quantiser, by lines cut into steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw.ir.design import Folding
+from bonn_hw.ir.rtl import Bits, Instance, MemoryImage
+from bonn_hw.ir.stream import pack_bits
+from bonn_hw.ir.tensor import Element, Integers, TensorType
+from bonn_hw.kernels.kernel import Lanewise, Resources, Schedule, rom
+
+FEW = 3  # ones in the slopes' mask up to which shifted sums are smaller than a multiplier
+WIDEST = 63  # bits of a sum, so that the reference is exact in int64
+
+
+@dataclass(frozen=True, eq=False)
+class Requantize(Lanewise):
+    """``clip((slopes[c, s] * low + offsets[c, s]) >> shift, element.low, element.high)``.
+
+    Parameters
+    ----------
+    element : Element
+        What the outputs are made of.
+    slopes, offsets : int64 ``(C or 1, 2 ** segment_bits)``
+        A line for every channel and segment; one row means that all channels are alike.
+    ties_even : bool
+        Where the bits that are shifted out are all zero, the lowest bit of the shifted value is
+        cleared: with half a step in the offset this rounds half to even.
+    segment_bits : int
+        The top bits of x's code are the segment s, as an unsigned index; the others are ``low``,
+        unsigned. Without segments ``low`` is x itself (or its code, if x is bipolar).
+    """
+
+    stem: ClassVar[str] = "requantize"
+
+    input: TensorType
+    element: Element
+    slopes: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    shift: int
+    ties_even: bool
+    segment_bits: int
+
+    def __post_init__(self) -> None:
+        bits, channels = self.input.element.bits, self.input.shape[2]
+        if not 0 <= self.segment_bits <= bits:
+            raise ValueError(f"{self.segment_bits} segment bits of an input of {bits} bits")
+        segments = 1 << self.segment_bits
+        if self.slopes.shape not in ((channels, segments), (1, segments)):
+            raise ValueError(
+                f"slopes must have the shape {(channels, segments)} or {(1, segments)}, "
+                f"not {self.slopes.shape}"
+            )
+        if self.offsets.shape != self.slopes.shape:
+            raise ValueError(f"{self.offsets.shape} offsets for {self.slopes.shape} slopes")
+        if self.shift < int(self.ties_even):
+            raise ValueError(f"shift {self.shift} must be at least {int(self.ties_even)}")
+        if self.element.bipolar or self.element.bits > 31:
+            raise ValueError(f"outputs are integers of at most 31 bits, not {self.element}")
+        slope, offset = (
+            max(-int(values.min()), int(values.max())) for values in (self.slopes, self.offsets)
+        )
+        largest = (slope << self._low.bits) + offset
+        if max(largest.bit_length() + 1, self._shortest_sum) > WIDEST:
+            raise ValueError(
+                f"slopes up to {slope}, offsets up to {offset} and shift {self.shift} ask for sums "
+                f"of more than {WIDEST} bits"
+            )
+
+    @property
+    def inputs(self) -> tuple[TensorType, ...]:
+        """The integers."""
+        return (self.input,)
+
+    @property
+    def outputs(self) -> tuple[TensorType, ...]:
+        """As many integers of the quantiser."""
+        return (TensorType(self.input.shape, self.element),)
+
+    @property
+    def alike(self) -> bool:
+        """Whether one row of lines serves all channels."""
+        return len(self.slopes) == 1
+
+    @property
+    def _low(self) -> Element:
+        """Range of a line's argument."""
+        element = self.input.element
+        if self.segment_bits == 0 and not element.bipolar:
+            return element
+        return Element(0, (1 << element.bits - self.segment_bits) - 1)
+
+    def apply(self, values: Integers, channels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Compute single values of the given channels (the shapes are broadcast)."""
+        low_bits = self.input.element.bits - self.segment_bits
+        codes = self.input.element.encode(values).astype(np.int64)
+        if self.segment_bits:
+            segment, low = codes >> low_bits, codes & ((1 << low_bits) - 1)
+        else:
+            segment, low = np.zeros_like(codes), self._low.decode(codes.view(np.uint64))
+        line = (np.zeros_like(channels) if self.alike else channels, segment)
+        sums = self.slopes[line] * low + self.offsets[line]
+        steps = sums >> self.shift
+        if self.ties_even:
+            steps &= ~(sums & ((1 << self.shift) - 1) == 0).astype(np.int64)
+        clipped: NDArray[np.int64] = np.clip(steps, self.element.low, self.element.high)
+        return clipped
+
+    def reference(self, *frames: Integers) -> tuple[Integers, ...]:
+        """Compute ``(N, H, W, C)``."""
+        kind = next(k for k in (np.int8, np.int16, np.int32) if self.element.bits < 8 * k(0).nbytes)
+        channels = np.arange(self.input.shape[2], dtype=np.int64)
+        return (self.apply(frames[0], channels).astype(kind),)
+
+    def cycles(self, folding: Folding) -> int:
+        """One beat a cycle."""
+        return self.input.size // folding.pe
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """A step per beat, through three registers."""
+        beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
+        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency=3)
+
+    @cached_property
+    def slope(self) -> Element:
+        """Range of the slopes, in two's complement."""
+        return _signed(self.slopes)
+
+    @cached_property
+    def offset(self) -> Element:
+        """Range of the offsets, in two's complement."""
+        return _signed(self.offsets)
+
+    @cached_property
+    def mask(self) -> int:
+        """The bits that are set in any slope."""
+        ones = int(np.bitwise_or.reduce(self.slopes, axis=None))
+        return ones & ((1 << self.slope.bits) - 1)
+
+    @property
+    def storage(self) -> int:
+        """Bits of all lines."""
+        return int(self.slopes.size) * (self.slope.bits + self.offset.bits)
+
+    @property
+    def _shortest_sum(self) -> int:
+        """Bits of a sum whose shifted value can be compared with both ends of the output."""
+        return self.shift + self.element.bits + (not self.element.signed)
+
+    @cached_property
+    def sum_bits(self) -> int:
+        """Bits that hold every sum of every value that the input can take."""
+        element, segments = self.input.element, 1 << self.segment_bits
+        if self.segment_bits == 0:
+            lowest, highest = np.array([self._low.low]), np.array([self._low.high])
+        else:
+            size = 1 << element.bits - self.segment_bits
+            base = np.arange(segments, dtype=np.int64) * size
+            if element.signed:
+                base = np.where(base >> element.bits - 1, base - (1 << element.bits), base)
+            first, last = (0, 1) if element.bipolar else (element.low, element.high)
+            lowest, highest = (np.clip(end - base, 0, size - 1) for end in (first, last))
+        ends = [self.slopes * low + self.offsets for low in (lowest, highest)]
+        return max(_signed(np.stack(ends)).bits, self._shortest_sum)
+
+    def resources(self, folding: Folding) -> Resources:
+        """Lines, one adder per one of the mask or DSP multipliers, clipping, three registers."""
+        rows = 1 if self.alike else self.input.shape[2] // folding.pe
+        line = self.slope.bits + self.offset.bits
+        if self.segment_bits:
+            own = rom(rows << self.segment_bits, line)
+            lines = Resources(*(folding.pe * part for part in own.astuple()))
+        else:
+            lines = rom(rows, folding.pe * line)
+        low_bits, ones = self._low.bits, self.mask.bit_count()
+        few = ones <= FEW
+        narrow, wide = sorted((self.slope.bits, low_bits))
+        clip = 1.5 * (self.sum_bits - self.shift) + self.element.bits / 2
+        lut = (ones if few else 1) * self.sum_bits + clip + self.ties_even * self.shift / 6
+        ff = low_bits + line * (rows << self.segment_bits > 1) + self.sum_bits + self.element.bits
+        dsp = 0 if few else -(-narrow // 18) * -(-wide // 25)
+        return lines + Resources(
+            lut=folding.pe * lut + 8, ff=folding.pe * ff + 8, dsp=folding.pe * dsp
+        )
+
+    def rtl(self, folding: Folding) -> Instance:
+        """``requantize.sv``."""
+        rows = self.slopes.shape[0]
+        lanes = 1 if self.alike else folding.pe
+        # Word fold * segments + segment; the line of a lane is at bit lane * (slope + offset bits).
+        fields = [
+            pack_bits(values.reshape(rows // lanes, lanes, -1).transpose(0, 2, 1), 1, element)
+            for values, element in ((self.slopes, self.slope), (self.offsets, self.offset))
+        ]
+        words = np.concatenate(fields, axis=1).reshape(self.slopes.size // lanes, -1)
+        return Instance(
+            "requantize",
+            {
+                "LANES": folding.pe,
+                "BITS": self.input.element.bits,
+                "IS_SIGNED": int(self.input.element.signed),
+                "FOLDS": rows // lanes,
+                "ALIKE": int(self.alike),
+                "SEGMENT_BITS": self.segment_bits,
+                "SLOPE_BITS": self.slope.bits,
+                "SLOPE_MASK": Bits(self.slope.bits, self.mask),
+                "OFFSET_BITS": self.offset.bits,
+                "SUM_BITS": self.sum_bits,
+                "SHIFT": self.shift,
+                "TIES_EVEN": int(self.ties_even),
+                "OUT_BITS": self.element.bits,
+                "LOW": self.element.low,
+                "HIGH": self.element.high,
+            },
+            {"LINES": MemoryImage(words)},
+        )
+
+
+def _signed(values: NDArray[np.int64]) -> Element:
+    """The range of values, with a sign."""
+    return Element(min(-1, int(values.min())), max(0, int(values.max())))

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Residual networks: forks, sums on one grid, averages, few-bit layers; equal bit for bit."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sketch import Sketch, agree, kernels, lowered
+
+from bonn_hw.errors import Refused
+
+GRID = {"bits": 6, "scale": 0.25}
+
+
+def stem(*shape, seed=0):
+    """Six-bit images on the grid of the stream."""
+    return Sketch(*shape, seed=seed).quant(**GRID)
+
+
+def block(sketch, channels, *, slope=0.25, stride=1, outputs=None, shortcut="average"):
+    """The paper's block: sign, 1-bit convolution, sum with the shortcut, activation."""
+    outputs = outputs or channels
+    entry = sketch.last
+    sketch.norm(channels, 2.0).sign()
+    sketch.conv(outputs, channels, pads=[1] * 4, strides=(stride, stride), scale=0.125)
+    sketch.quant(**GRID)
+    branch = sketch.last
+    if stride != 1 or outputs != channels:
+        sketch.last = entry
+        sketch.few_bit_conv(outputs, channels, (1, 1)).norm(outputs, 2.0).quant(**GRID)
+        if shortcut == "average":
+            sketch.add("AveragePool", kernel_shape=(stride, stride), strides=(stride, stride))
+            sketch.quant(**GRID)
+        else:
+            sketch.pool((stride, stride), (stride, stride))
+        entry = sketch.last
+    sketch.last = branch
+    sketch.join(entry)
+    if slope is None:
+        slopes = sketch.random.normal(0, 0.5, (outputs, 1, 1)).astype(np.float32)
+        sketch.add("PRelu", slopes)
+    else:
+        sketch.add("LeakyRelu", alpha=slope)
+    return sketch.quant(**GRID)
+
+
+def head(sketch, channels, classes=3):
+    """Global average, features of several bits, classifier of few-bit weights."""
+    sketch.add("GlobalAveragePool").flatten().quant(6, scale=0.125)
+    return sketch.few_bit_dense(channels, classes)
+
+
+@pytest.mark.parametrize("slope", [0.25, 0.0, 1.0, -0.5, None])
+def test_blocks_with_any_slope(slope, tmp_path):
+    sketch = stem(4, 6, 6)
+    head(block(block(sketch, 4, slope=slope), 4, slope=slope), 4)
+    result = agree(sketch, tmp_path, sketch.images(40, -9, 9, 1.0))
+    assert kernels(result).count("fork") == kernels(result).count("add") == 2
+
+
+@pytest.mark.parametrize("shortcut", ["average", "maximum"])
+@pytest.mark.parametrize("size", [(8, 8), (6, 4)])
+def test_shortcuts_that_change_the_shape(shortcut, size, tmp_path):
+    sketch = stem(3, *size)
+    block(sketch, 3, outputs=5, stride=2, shortcut=shortcut)
+    agree(head(sketch, 5), tmp_path, sketch.images(40, -9, 9, 1.0))
+
+
+def test_a_first_convolution_of_few_bits(tmp_path):
+    sketch = Sketch(3, 7, 7).quant(8, scale=1 / 128)
+    sketch.few_bit_conv(4, 3, (3, 3), bits=8, scale=1 / 64, pads=[1] * 4).quant(**GRID)
+    head(block(sketch, 4), 4)
+    result = agree(sketch, tmp_path, sketch.images(40, -140, 140, 1 / 128))
+    assert kernels(result)[:4] == ["pad", "sliding_window", "mvu", "requantize"]
+
+
+def test_few_bit_weights_on_bits_and_before_a_sign(tmp_path):
+    sketch = Sketch(4, 5, 5).sign()
+    sketch.few_bit_conv(6, 4, (3, 3), pads=[1] * 4).norm(6).sign()
+    sketch.flatten().few_bit_dense(150, 5)
+    result = agree(sketch, tmp_path)
+    assert kernels(result) == ["pad", "sliding_window", "mvu", "mvu"]
+
+
+def test_three_readers_of_one_tensor_and_a_tensor_added_to_itself(tmp_path):
+    sketch = stem(3, 5, 5)
+    entry = sketch.last
+    sketch.join(entry, "twice").quant(**GRID).join(entry).quant(**GRID)
+    head(sketch, 3)
+    result = agree(sketch, tmp_path, sketch.images(40, -9, 9, 1.0))
+    assert kernels(result)[0] == "fork"
+    assert result.graph.nodes[0].kernel.copies == 3
+
+
+def test_what_is_no_grid_is_forked_before_its_operators(tmp_path):
+    """Two layers read a batch norm: each applies it to the integers for itself."""
+    sketch = stem(4, 5, 5).norm(4, 2.0)
+    entry = sketch.last
+    sketch.sign().conv(4, 4, pads=[1] * 4, scale=0.125).quant(**GRID)
+    branch = sketch.last
+    sketch.last = entry
+    sketch.quant(**GRID).join(branch).quant(**GRID)
+    agree(head(sketch, 4), tmp_path, sketch.images(40, -9, 9, 1.0))
+
+
+@pytest.mark.parametrize("extent", [2, 3, 5, 7])
+def test_averages_round_as_the_model_does(extent, tmp_path):
+    """Powers of two are shifts; others divide once, in float32."""
+    sketch = stem(3, extent, extent)
+    sketch.add("GlobalAveragePool").quant(6, scale=0.125).flatten().few_bit_dense(3, 2)
+    agree(sketch, tmp_path, sketch.images(200, -9, 9, 0.25))
+
+
+@pytest.mark.parametrize("strides", [(1, 1), (2, 2), (3, 1)])
+def test_average_pools_that_overlap_or_leave_gaps(strides, tmp_path):
+    sketch = stem(2, 7, 7)
+    sketch.add("AveragePool", kernel_shape=(2, 2), strides=strides).quant(**GRID)
+    agree(head(sketch, 2), tmp_path, sketch.images(40, -9, 9, 0.25))
+
+
+@pytest.mark.parametrize("keepdims", [0, 1])
+def test_a_mean_over_all_pixels_is_a_global_average(keepdims, tmp_path):
+    sketch = stem(3, 4, 4).add("ReduceMean", axes=[2, 3], keepdims=keepdims)
+    if keepdims:
+        sketch.flatten()
+    sketch.quant(6, scale=0.125).few_bit_dense(3, 2)
+    agree(sketch, tmp_path, sketch.images(40, -9, 9, 0.25))
+
+
+def test_channels_that_pruning_copies(tmp_path):
+    sketch = stem(4, 5, 5)
+    entry = sketch.last
+    sketch.sign().conv(2, 4, pads=[1] * 4, scale=0.25)
+    sketch.add("Gather", np.array([0, 1, 1, 0]), axis=1).quant(**GRID).join(entry).quant(**GRID)
+    agree(head(sketch, 4), tmp_path, sketch.images(40, -9, 9, 1.0))
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(
+    seed=st.integers(0, 2**16),
+    channels=st.integers(1, 4),
+    blocks=st.lists(
+        st.tuples(st.sampled_from([0.25, 0.1, -1.0, None]), st.sampled_from([1, 2])),
+        min_size=1,
+        max_size=3,
+    ),
+)
+def test_random_residual_networks(tmp_path, seed, channels, blocks):
+    sketch, size = stem(channels, 8, 8, seed=seed), 8
+    for slope, stride in blocks:
+        stride = stride if size > 2 else 1
+        outputs = channels + 1 if stride == 2 else channels
+        block(sketch, channels, slope=slope, stride=stride, outputs=outputs)
+        channels, size = outputs, size // stride
+    agree(head(sketch, channels), tmp_path, sketch.images(20, -9, 9, 0.5))
+
+
+def refused(sketch, folder):
+    with pytest.raises(Refused) as error:
+        lowered(sketch, folder)
+    return str(error.value)
+
+
+def test_branches_on_different_grids_are_refused_by_name(tmp_path):
+    sketch = stem(2, 4, 4)
+    entry = sketch.last
+    sketch.sign().conv(2, 2, pads=[1] * 4, name="conv1").quant(6, scale=0.5)
+    sketch.join(entry, "sum1").quant(**GRID)
+    assert refused(head(sketch, 2), tmp_path) == (
+        "sum1: its branches lie on different grids: Quant_5 gives multiples of 0.5, Quant_1 of "
+        "0.25; quantise both with one constant power-of-two scale, for example the same "
+        "QuantIdentity before the addition"
+    )
+
+
+def test_a_branch_without_a_quantiser_is_refused_with_the_remedy(tmp_path):
+    sketch = stem(2, 4, 4)
+    entry = sketch.last
+    sketch.sign().conv(2, 2, pads=[1] * 4, name="conv1").norm(2)
+    text = refused(head(sketch.join(entry, "sum1").quant(**GRID), 2), tmp_path)
+    assert text.startswith("sum1: its input, the activation after conv1, takes ")
+    assert text.endswith(
+        "that no quantiser gives: quantise both branches with one constant power-of-two scale "
+        "(QuantIdentity)"
+    )
+
+
+def test_branches_that_cannot_be_added(tmp_path):
+    sketch = Sketch(2, 4, 4).sign(name="bits")
+    entry = sketch.last
+    text = refused(head(sketch.join(entry, "sum1").quant(**GRID), 2), tmp_path)
+    assert text.startswith("sum1: adds the bits of x; quantise both branches to several bits")
+    sketch = stem(2, 4, 4)
+    entry = sketch.last
+    sketch.quant(bits=5, scale=0.25).join(entry, "odd", "Mul").quant(**GRID)
+    assert refused(head(sketch, 2), tmp_path).startswith(
+        "odd: operator Mul joins several computed tensors; the supported layers are Conv"
+    )

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Random residual graphs of kernels, with random weights: nested and unequal branches."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from bonn_hw.frontend.emission import Emission
+from bonn_hw.ir.graph import DataflowGraph
+from bonn_hw.ir.tensor import Element, TensorType
+from bonn_hw.kernels.mvu import Mvu
+from bonn_hw.kernels.pad import Pad
+from bonn_hw.kernels.sliding_window import SlidingWindow
+from bonn_hw.kernels.threshold import Threshold
+
+SIDES = st.integers(2, 5)
+
+
+def convolution(emission: Emission, random: np.random.Generator, kernel: int) -> None:
+    """A block's long branch: threshold, padded binary convolution, integer sums; shape stays."""
+    height, width, channels = emission.kind.shape
+    element = emission.kind.element
+    levels = random.integers(element.low, element.high + 2, channels)
+    emission.add(Threshold(emission.kind, levels, random.random(channels) < 0.3), "threshold")
+    before = (kernel - 1) // 2
+    pads = (before, before, kernel - 1 - before, kernel - 1 - before)
+    if any(pads):
+        emission.add(Pad(emission.kind, pads, -1), "pad")
+    if kernel > 1:
+        emission.add(SlidingWindow(emission.kind, (kernel, kernel), (1, 1)), "window")
+    wide = emission.kind.shape[2]
+    weights = random.choice([-1, 1], (channels, wide)).astype(np.int8)
+    offsets = random.integers(-3, 4, (1, channels))
+    rows, columns = (0,) * height, (0,) * width
+    unit = Mvu((height, width), emission.kind.element, weights, None, offsets, rows, columns)
+    emission.add(unit, "convolution")
+
+
+def residual_block(emission: Emission, draw, random: np.random.Generator, nesting: int) -> None:
+    """Fork into two or three branches, give each some layers, add them up."""
+    branches = emission.fork(draw(st.integers(2, 3)), "fork")
+    for branch in branches[:-1]:
+        for _ in range(draw(st.integers(0, 2))):
+            if nesting and draw(st.booleans()):
+                residual_block(branch, draw, random, nesting - 1)
+            else:
+                convolution(branch, random, draw(st.integers(1, 3)))
+    first, *others = branches[:: draw(st.sampled_from((1, -1)))]
+    for other in others:
+        first.join(other, "sum")
+    emission.kind, emission.tensor = first.kind, first.tensor
+
+
+@st.composite
+def residual_graphs(draw) -> DataflowGraph:
+    """One or two blocks, maybe nested, on small frames of few-bit integers."""
+    element = draw(st.sampled_from((Element(-4, 3), Element(0, 7))))
+    kind = TensorType((draw(SIDES), draw(SIDES), draw(st.integers(1, 4))), element)
+    random = np.random.default_rng(draw(st.integers(0, 999)))
+    emission = Emission(kind)
+    for _ in range(draw(st.integers(1, 2))):
+        residual_block(emission, draw, random, draw(st.integers(0, 1)))
+    return emission.graph()
+
+
+def unequal_block(height: int = 6, width: int = 6, channels: int = 2) -> DataflowGraph:
+    """One block with a 3x3 convolution on one branch and nothing on the other."""
+    emission = Emission(TensorType((height, width, channels), Element(-8, 7)))
+    long, short = emission.fork(2, "fork")
+    convolution(long, np.random.default_rng(0), 3)
+    long.join(short, "sum")
+    return long.graph()
+
+
