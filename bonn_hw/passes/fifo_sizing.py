@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from bonn_hw.ir.design import FoldedDesign, Folding, Stage, Stream
 from bonn_hw.ir.graph import DataflowGraph, Node
@@ -15,6 +15,7 @@ from bonn_hw.timing import model
 from bonn_hw.timing.model import OUTSIDE, Network, Timing
 
 UNLIMITED = 1 << 40  # beats
+LITTLE = 4  # beats that a queue holds where data just flow through
 
 Depths = Mapping[str, int]
 
@@ -57,19 +58,14 @@ def size_fifos(
     beat's arrival, so whether all beats pass depends on the depths alone.
     """
     queues = _Queues(design)
-    unlimited = dict.fromkeys(queues.streams, UNLIMITED)
-    for frames in (6, 16, 64):
-        paced = model.run_network(queues.network(unlimited), frames, pace=design.bound)
-        if paced.steady:
-            break
+    unlimited = queues.network(dict.fromkeys(queues.streams, UNLIMITED))
+    paced = model.run_network(unlimited, pace=design.bound)
     target = max(design.bound, paced.interval)
-    depths = {
-        name: max(2, peak + 1) for name, peak in queues.held(queues.network(unlimited), paced)
-    }
+    depths = {name: max(2, peak + 1) for name, peak in queues.held(unlimited, paced)}
 
     def fits(changed: Depths) -> bool:
         try:
-            return model.settle(queues.network({**depths, **changed})).interval <= target
+            return model.run_network(queues.network({**depths, **changed})).interval <= target
         except model.Deadlock:
             return False
 
@@ -83,23 +79,24 @@ def size_fifos(
             drop(names[len(names) // 2 :])
 
     progress("FIFOs that are not needed")
-    # Most streams need no queue; those before a join, and those that held much, probably do.
-    drop([name for name in depths if not queues.joins(name) and depths[name] <= 4])
+    free = [name for name in depths if not queues.joins(name)]  # before joins they are needed
+    drop([name for name in free if depths[name] <= LITTLE])
+    drop([name for name in free if depths[name] > LITTLE])
     dearest_first = sorted(
         (name for name in depths if depths[name]),
         key=lambda name: -depths[name] * queues.streams[name].width,
     )
     for name in dearest_first:
         progress(f"FIFO before {queues.streams[name].sink}")
-        choices = [0, *(1 << bits for bits in range(1, (depths[name] - 1).bit_length()))]
-
-        def reaches(depth: int, name: str = name) -> bool:
-            return fits({name: depth})
-
-        place = bisect_left(choices, True, key=reaches)  # a deeper one is never slower
-        if place < len(choices):
-            depths[name] = choices[place]
+        # A deeper one never makes a design slower: the first that is too short ends the search.
+        while (less := _next_below(depths[name])) and fits({name: less}):
+            depths[name] = less
     return insert_fifos(design, depths)
+
+
+def _next_below(depth: int) -> int:
+    """The next smaller power of two, and 0 below 2."""
+    return 1 << (depth - 1).bit_length() - 1 if depth > 2 else 0
 
 
 class _Queues:
@@ -141,11 +138,11 @@ class _Queues:
             moved[place] = len(names)
             names.append(label)
             schedules.append(schedule)
-        links = []
+        hops: list[tuple[int, int]] = []
         for name, (source, sink) in self._links.items():
             ends = (moved[source], *([queued[name]] if name in queued else []), moved[sink])
-            links += [(ends[i], ends[i + 1]) for i in range(len(ends) - 1)]
-        return Network(tuple(names), tuple(schedules), tuple(links))
+            hops += pairwise(ends)
+        return Network(tuple(names), tuple(schedules), tuple(hops))
 
     def held(self, network: Network, timing: Timing) -> list[tuple[str, int]]:
         """Most beats of each queue in a run of a network with all queues."""

@@ -181,24 +181,30 @@ class Model {
   Set now_, next_;
 };
 
+bool same_gaps(const int64_t* times) {
+  const int64_t gap = times[1] - times[0];
+  return times[2] - times[1] == gap && times[3] - times[2] == gap;
+}
+
 }  // namespace
 
-// Runs `frames` frames through the graph. The sink always takes. The source has beat k of all from
-// cycle k * pace / beats_in on; with pace 0 it always has one.
+// Runs `frames` frames through the graph, or from frame `enough` on until three intervals between
+// last output beats are the same. The sink always takes. The source has beat k of all from cycle
+// k * pace / beats_in on; with pace 0 it always has one.
 // first_in, first_out, last_out: per frame, the cycle of the first input, first and last output
 // beat; out_cycles: the cycle of every output beat; peaks: the most beats that each stage held.
-// Returns the number of cycles, or -1 - cycle where nothing can move any more; states then tell of
-// each stream whether a beat is offered (bit 0) and whether one would be taken (bit 1).
+// Returns the number of frames that are out, or -1 - cycle where nothing can move any more; states
+// then tell of each stream whether a beat is offered (bit 0) and whether one would be taken (bit 1).
 extern "C" int64_t run_graph(const Schedule* plans, int64_t count, const Link* links,
-                             int64_t streams, int64_t frames, int64_t pace, int64_t beats_in,
-                             int64_t beats_out, int64_t* first_in, int64_t* first_out,
+                             int64_t streams, int64_t frames, int64_t enough,
+                             int64_t pace, int64_t beats_in, int64_t beats_out, int64_t* first_in, int64_t* first_out,
                              int64_t* last_out, int64_t* out_cycles, int64_t* peaks,
                              int64_t* states) {
   Model model(plans, count, links, streams);
   const int64_t sent_end = frames * beats_in, got_end = frames * beats_out;
   int64_t sent = 0, got = 0, cycle = 0;
-  bool stuck = false;
-  while (got < got_end && !stuck) {
+  bool stuck = false, steady = false;
+  while (got < got_end && !stuck && !steady) {
     const int64_t due = sent * pace / beats_in;
     model.offer(sent < sent_end && cycle >= due);
     const bool given = model.exit->valid;
@@ -207,8 +213,12 @@ extern "C" int64_t run_graph(const Schedule* plans, int64_t count, const Link* l
       model.cycle();
       if (given) {
         if (got % beats_out == 0) first_out[got / beats_out] = cycle;
-        if (got % beats_out == beats_out - 1) last_out[got / beats_out] = cycle;
         out_cycles[got++] = cycle;
+        if (got % beats_out == 0) {
+          const int64_t done = got / beats_out;
+          last_out[done - 1] = cycle;
+          steady = done >= enough && done >= 4 && same_gaps(last_out + done - 4);
+        }
       }
       if (model.entry->valid && model.entry->ready) {
         if (sent % beats_in == 0) first_in[sent / beats_in] = cycle;
@@ -223,5 +233,5 @@ extern "C" int64_t run_graph(const Schedule* plans, int64_t count, const Link* l
   }
   for (int64_t i = 0; i < count; i++) peaks[i] = model.stages[i].peak;
   for (int64_t i = 0; i < streams; i++) states[i] = model.state(i);
-  return stuck ? -1 - cycle : cycle;
+  return stuck ? -1 - cycle : got / beats_out;
 }

@@ -76,12 +76,6 @@ class Timing:
         return int(self.last_out[-1] - self.last_out[-2])
 
     @property
-    def steady(self) -> bool:
-        """Whether the last three intervals are the same."""
-        gaps = np.diff(self.last_out[-4:])
-        return gaps.size == 3 and bool((gaps == gaps[0]).all())
-
-    @property
     def latency(self) -> int:
         """Cycles from the first input beat to the first output beat of the first frame."""
         return int(self.first_out[0] - self.first_in[0])
@@ -98,11 +92,16 @@ class _Plan(ctypes.Structure):
     )
 
 
-def run_network(network: Network, frames: int, pace: int = 0) -> Timing:
-    """Run ``frames`` frames.
+ENOUGH, MOST = 6, 64  # frames after which a design may count as steady, and has to
+
+
+def run_network(network: Network, frames: int = 0, pace: int = 0) -> Timing:
+    """Run the cycle model.
 
     Parameters
     ----------
+    frames : int
+        How many; 0: until three intervals are the same (at least 6, at most 64 frames).
     pace : int
         Cycles a frame in which the source offers its beats, evenly; 0: as fast as they are taken.
 
@@ -125,21 +124,28 @@ def run_network(network: Network, frames: int, pace: int = 0) -> Timing:
     (entry,), (exit_,) = (links[links[:, 1 - end] == OUTSIDE, end] for end in (1, 0))
     beats_in = network.schedules[entry].beats[0]
     beats_out = network.schedules[exit_].beats[1]
-    first_in, first_out, last_out = (np.full(frames, -1, np.int64) for _ in range(3))
-    cycles = np.full(frames * beats_out, -1, np.int64)
+    most, enough = (frames, frames + 1) if frames else (MOST, ENOUGH)
+    first_in, first_out, last_out = (np.full(most, -1, np.int64) for _ in range(3))
+    cycles = np.full(most * beats_out, -1, np.int64)
     peaks, states = np.zeros(count, np.int64), np.zeros(len(links), np.int64)
-    numbers = (len(links), frames, pace, beats_in, beats_out)
+    numbers = (len(links), most, enough, pace, beats_in, beats_out)
     arrays = (first_in, first_out, last_out, cycles, peaks, states)
-    end = engine.run_graph(
+    done = engine.run_graph(
         plans,
         ctypes.c_int64(count),
         ctypes.c_void_p(links.ctypes.data),
         *(ctypes.c_int64(value) for value in numbers),
         *(ctypes.c_void_p(array.ctypes.data) for array in arrays),
     )
-    if end < 0:
-        raise Deadlock(f"no stage moves after cycle {-1 - end}: {_waiting(network, states)}")
-    return Timing(first_in, first_out, last_out, cycles, tuple(int(peak) for peak in peaks))
+    if done < 0:
+        raise Deadlock(f"no stage moves after cycle {-1 - done}: {_waiting(network, states)}")
+    return Timing(
+        first_in[:done],
+        first_out[:done],
+        last_out[:done],
+        cycles[: done * beats_out],
+        tuple(int(peak) for peak in peaks),
+    )
 
 
 OFFERED, WANTED = 1, 2  # bits of a stream's state
@@ -178,16 +184,6 @@ def run_schedules(schedules: Sequence[Schedule], frames: int, names: Sequence[st
     return run_network(Network(labels, tuple(schedules), tuple(pairwise(places))), frames)
 
 
-def settle(network: Network) -> Timing:
-    """Run until three intervals are the same, or for 64 frames."""
-    for frames in (6, 16, 64):
-        timing = run_network(network, frames)
-        if timing.steady:
-            break
-    return timing
-
-
 def run(design: FoldedDesign, frames: int = 0) -> Timing:
-    """Run the design for ``frames`` frames, or until it is steady (`settle`)."""
-    network = Network.of(design)
-    return run_network(network, frames) if frames else settle(network)
+    """Run the cycle model of a design, as `run_network` does."""
+    return run_network(Network.of(design), frames)

@@ -90,4 +90,4 @@ def test_the_first_beat_counts_from_reset():
     assert timing.first_in.tolist() == [0, 4, 8, 12, 16]
     assert timing.first_out.tolist() == [1, 5, 9, 13, 17]
     assert timing.last_out.tolist() == [4, 8, 12, 16, 20]
-    assert (timing.interval, timing.latency, timing.steady) == (4, 1, True)
+    assert (timing.interval, timing.latency) == (4, 1)
