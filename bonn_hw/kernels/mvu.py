@@ -25,7 +25,6 @@ from bonn_hw.kernels.kernel import (
     rom,
 )
 
-
 LARGEST_IN_LUT = 4  # bits; a product of two larger operands is predicted to take a DSP slice
 
 

@@ -51,21 +51,28 @@ def size_fifos(
     The source of that run offers a frame in as many cycles as the slowest stage needs. What the
     queues hold at most is then enough for this interval: with that capacity, and one beat more
     because a full queue does not take a beat while one leaves, no queue ever stops a stage. Source
-    and sink may only make beats move earlier than there: a depth never slows a design down.
+    and sink may only make beats move earlier than there: a depth never slows a design down. The
+    same run with the least that pipelines hold gives depths that no stalls can make too small
+    (`model.certify`).
 
-    Then as many queues as possible go, and no other can be halved without slowing the design down.
-    Stalls of source or sink cannot make it stop: no stage chooses what to do by the time of a
-    beat's arrival, so whether all beats pass depends on the depths alone.
+    Then as many queues as possible go, and no other can be halved without slowing the design down
+    or losing the certificate.
     """
     queues = _Queues(design)
     unlimited = queues.network(dict.fromkeys(queues.streams, UNLIMITED))
     paced = model.run_network(unlimited, pace=design.bound)
+    least = model.run_network(model.shortest(unlimited), model.CERTIFIED, pace=design.bound)
     target = max(design.bound, paced.interval)
-    depths = {name: max(2, peak + 1) for name, peak in queues.held(unlimited, paced)}
+    held = zip(queues.held(unlimited, paced), queues.held(unlimited, least), strict=True)
+    depths = {name: max(2, 1 + max(one, other)) for (name, one), (_, other) in held}
 
     def fits(changed: Depths) -> bool:
+        network = queues.network({**depths, **changed})
         try:
-            return model.run_network(queues.network({**depths, **changed})).interval <= target
+            fast = model.run_network(network).interval <= target
+            if fast:
+                model.certify(network)
+            return fast
         except model.Deadlock:
             return False
 
@@ -91,6 +98,7 @@ def size_fifos(
         # A deeper one never makes a design slower: the first that is too short ends the search.
         while (less := _next_below(depths[name])) and fits({name: less}):
             depths[name] = less
+    model.certify(queues.network(depths))
     return insert_fifos(design, depths)
 
 

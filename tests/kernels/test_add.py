@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import numpy as np
+import pytest
+from test_fork import matrix, meeting, prove_meeting
+
+from bench import random_values
+from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
+from bonn_hw.kernels.add import Add
+from bonn_hw.kernels.fifo import Fifo
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize(
+    ("element", "sign", "offset", "left", "right"),
+    [
+        # Of a neuron of two inputs +x or -x and an offset, and of x itself.
+        (Element(-8, 7), 1, 0, (True, 5), (True, 4)),
+        (Element(0, 15), -1, 0, (True, 6), (False, 4)),
+        (Element(-100, 27), 1, 200, (False, 8), (True, 8)),
+        (Element(0, 15), 1, 0, (False, 5), (False, 4)),
+        (Element(0, 1), -1, 1, (True, 2), (False, 1)),
+        (Element(-1, 0), 1, 2, (False, 2), (True, 1)),
+        (Element(-30000, 30000), 1, 0, (True, 17), (True, 16)),
+    ],
+)
+@pytest.mark.parametrize(("lanes", "swapped"), [(1, True), (2, False)])
+def test_rtl(element, sign, offset, left, right, lanes, swapped, tmp_path):
+    kind = TensorType((2, 3, 2), element)
+    unit = matrix(kind, np.full((2, 2), sign), offset)
+    branches = [[unit], [Fifo(kind, 8)]]
+    design = meeting(kind, branches[::-1] if swapped else branches, lanes)
+    operands = [
+        (kind.element.signed, kind.element.bits) for kind in design.graph.nodes[-1].kernel.inputs
+    ]
+    assert operands == ([right, left] if swapped else [left, right])
+    prove_meeting(design, tmp_path)
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_sum_narrower_than_its_operands(swapped, tmp_path):
+    kind = TensorType((3, 5, 1), Element(70, 73))
+    branches = [[matrix(kind, np.array([[-1]]))], [Fifo(kind, 4)]]
+    design = meeting(kind, branches[::-1] if swapped else branches, 1)
+    kernel = design.graph.nodes[-1].kernel
+    widths = [operand.element.bits for operand in (*kernel.inputs, *kernel.outputs)]
+    assert widths == ([7, 8, 3] if swapped else [8, 7, 3])
+    prove_meeting(design, tmp_path)
+
+
+def test_reference_does_not_overflow_narrow_integers():
+    kind = TensorType((1, 1, 2), Element(-128, 127))
+    frames = np.array([[[[-128, 127]]]], np.int8)
+    (sums,) = Add(kind, kind).reference(frames, frames)
+    assert sums.ravel().tolist() == [-256, 254]
+
+
+def test_output_range_is_the_sum_of_the_ranges():
+    kernel = Add(TensorType((2, 2, 3), Element(-8, 7)), TensorType((2, 2, 3), Element(0, 20)))
+    assert kernel.outputs == (TensorType((2, 2, 3), Element(-8, 27)),)
+    left, right = (random_values(kind, 4, seed) for seed, kind in enumerate(kernel.inputs))
+    (sums,) = kernel.reference(left, right)
+    np.testing.assert_array_equal(sums, left + right)
+    assert (sums.min(), sums.max()) == (-8, 27)
+
+
+INTEGERS = TensorType((2, 2, 3), Element(0, 3))
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "message"),
+    [
+        (INTEGERS, TensorType((2, 2, 3), BIPOLAR), r"not 2x2x3 \[0, 3\] and 2x2x3 bipolar"),
+        (TensorType((2, 2, 3), BIPOLAR), INTEGERS, r"not 2x2x3 bipolar and 2x2x3 \[0, 3\]"),
+        (
+            INTEGERS,
+            TensorType((2, 3, 2), Element(0, 3)),
+            r"not 2x2x3 \[0, 3\] and 2x3x2 \[0, 3\]",
+        ),
+    ],
+)
+def test_illegal_sums_are_refused(left, right, message):
+    with pytest.raises(ValueError, match=f"only integers of one shape add up, {message}"):
+        Add(left, right)

@@ -156,6 +156,8 @@ def test_parameters_are_those_of_the_module(kernel, tmp_path):
 
     def walk(node):
         if isinstance(node, dict):
+            if node.get("type") == "MODULE" and node["name"] != instance.module:
+                return
             if node.get("type") == "VAR" and node.get("isGParam") in (True, "true"):
                 found.add(node["name"])
             for value in node.values():
