@@ -2,8 +2,8 @@
 // Matrix-vector unit: MH neurons of MW weights; PE neurons and SIMD inputs a step.
 // WEIGHT_BITS 1: weights are bits, 1 is +1 and 0 is -1; else integers in two's complement.
 // Inputs are bits (IN_KIND 0) or integers (1 unsigned, 2 signed).
-// Bits times bits: p = popcount(x xnor w), in [0, MW]. Else the sum of ±x, of ±w, or of products w x,
-// whose multipliers are left to the synthesiser.
+// Bits times bits: p = popcount(x xnor w), in [0, MW]. Otherwise the sum of ±x, of ±w, or of
+// products w x, whose multipliers are left to the synthesiser.
 // HAS_THRESHOLDS: a neuron gives the bit "sum >= level"; otherwise the integer 2 p + level or
 // sum + level, modulo 2 ** OUT_BITS. Levels belong to a border class and a neuron; the class of
 // vector (y, x) is counted up where ROW_STEPS[y], COL_STEPS[x] say that the next one differs.
@@ -62,19 +62,19 @@ module mvu #(
     $error("mvu: IN_KIND %0d must be 0 (bits), 1 (unsigned) or 2 (signed), IN_BITS %0d",
            IN_KIND, IN_BITS);
   end
-
   if (WEIGHT_BITS < 1) begin : gen_illegal_weights
-    $error("mvu: WEIGHT_BITS %0d must be positive", WEIGHT_BITS);
+    $error("mvu: WEIGHT_BITS %0d must be 1 (bits) or more (integers)", WEIGHT_BITS);
   end
 
   localparam bit Popcount = IN_KIND == 0 && WEIGHT_BITS == 1;
+  localparam int RowBits = SIMD * WEIGHT_BITS;
   localparam int Classes = ROW_CLASSES * COL_CLASSES;
-  localparam int WeightBits = NF * SF > 1 ? $clog2(NF * SF) : 1;
+  localparam int WeightAddressBits = NF * SF > 1 ? $clog2(NF * SF) : 1;
   localparam int LevelAddressBits = Classes * NF > 1 ? $clog2(Classes * NF) : 1;
   localparam int SfBits = SF > 1 ? $clog2(SF) : 1;
   localparam int NfBits = NF > 1 ? $clog2(NF) : 1;
 
-  logic [PE*SIMD*WEIGHT_BITS-1:0] weights[NF*SF];
+  logic [PE*RowBits-1:0] weights[NF*SF];
   logic [PE*LEVEL_BITS-1:0] levels[Classes*NF];
   initial $readmemh(WEIGHTS, weights);
   initial $readmemh(LEVELS, levels);
@@ -83,7 +83,7 @@ module mvu #(
   logic ce, present, sf_first, sf_last, nf_last;
   logic [SfBits-1:0] sf_q;
   logic [NfBits-1:0] nf_q;
-  logic [WeightBits-1:0] weight_address_q;
+  logic [WeightAddressBits-1:0] weight_address_q;
   logic [LevelAddressBits-1:0] class_base;
 
   assign ce = m_axis_tready || !m_axis_tvalid;
@@ -182,7 +182,7 @@ module mvu #(
 
   // Stage 1: operands. Stage 2: accumulators and level. Stage 3: output.
   logic [SIMD*IN_BITS-1:0] beat_q;
-  logic [PE*SIMD*WEIGHT_BITS-1:0] weight_q;
+  logic [PE*RowBits-1:0] weight_q;
   logic [PE*LEVEL_BITS-1:0] level_q;
   logic [LevelAddressBits-1:0] level_address_q;
   logic active_q, first_q, last_q, done_q;
@@ -212,7 +212,7 @@ module mvu #(
   end
 
   // The sum of one beat for one neuron.
-  function automatic logic [ACC_BITS-1:0] product(input logic [SIMD*WEIGHT_BITS-1:0] row,
+  function automatic logic [ACC_BITS-1:0] product(input logic [RowBits-1:0] row,
                                                   input logic [SIMD*IN_BITS-1:0] inputs);
     logic [ACC_BITS-1:0] value;
     logic signed [WEIGHT_BITS-1:0] weight;
@@ -223,16 +223,17 @@ module mvu #(
       product = ACC_BITS'($countones(~(row[SIMD-1:0] ^ inputs[SIMD-1:0])));
     end else begin
       for (int lane = 0; lane < SIMD; lane++) begin
-        weight = row[lane*WEIGHT_BITS+:WEIGHT_BITS];
-        wide = {IN_KIND == 2 && inputs[lane*IN_BITS+IN_BITS-1], inputs[lane*IN_BITS+:IN_BITS]};
-        term = weight * wide;
         if (WEIGHT_BITS == 1) begin
-          value = ACC_BITS'(wide);
+          if (IN_KIND == 2) value = ACC_BITS'($signed(inputs[lane*IN_BITS+:IN_BITS]));
+          else value = ACC_BITS'(inputs[lane*IN_BITS+:IN_BITS]);
           product = row[lane] ? product + value : product - value;
         end else if (IN_KIND == 0) begin
-          value = ACC_BITS'(weight);
+          value = ACC_BITS'($signed(row[lane*WEIGHT_BITS+:WEIGHT_BITS]));
           product = inputs[lane] ? product + value : product - value;
         end else begin
+          weight = row[lane*WEIGHT_BITS+:WEIGHT_BITS];
+          wide = {IN_KIND == 2 && inputs[lane*IN_BITS+IN_BITS-1], inputs[lane*IN_BITS+:IN_BITS]};
+          term = weight * wide;
           product = product + ACC_BITS'(term);
         end
       end
@@ -263,7 +264,7 @@ module mvu #(
     always_ff @(posedge clk) begin
       if (ce && done_q) m_axis_tdata[pe*OUT_BITS+:OUT_BITS] <= result;
       if (ce && active_q) begin
-        sum_q <= (first_q ? '0 : sum_q) + product(weight_q[pe*SIMD*WEIGHT_BITS+:SIMD*WEIGHT_BITS], beat_q);
+        sum_q <= (first_q ? '0 : sum_q) + product(weight_q[pe*RowBits+:RowBits], beat_q);
       end
     end
   end

@@ -137,6 +137,22 @@ class Chain:
         """The model's values after the operators, ``(R, C)``, by executing them."""
         return self.apply(self.entry(offset), self.nodes, self.orders, model)
 
+    def alike(self, model: Model) -> bool:
+        """Whether the operators make the same of an integer in every channel."""
+        constants = (model.constants.get(name) for node in self.nodes for name in node.input)
+        scalar = all(one is None or np.size(one) == 1 for one in constants)
+        return scalar and not self.error.any() and bool((self.scale == self.scale[0]).all())
+
+    def first(self) -> Chain:
+        """One channel that takes all integers of any, in the place of all (see `alike`)."""
+        low, high = self.low.min(keepdims=True), self.high.max(keepdims=True)
+        order = np.zeros((0,) * self.order.ndim, np.int64)  # in no stream: constants are scalars
+        orders = tuple(np.zeros((0,) * one.ndim, np.int64) for one in self.orders)
+        scale, error = self.scale[:1], self.error[:1]
+        return replace(
+            self, low=low, high=high, scale=scale, error=error, order=order, orders=orders
+        )
+
     def rows(
         self, model: Model, offset: float = 0.0
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:

@@ -95,8 +95,9 @@ def gather(chunks: Iterable[tuple[Array, Array]], low: Array, high: Array) -> St
 def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> Requantize:
     """Find the cheapest kernel that gives these values, exactly.
 
-    Lines may serve all channels or one; the fewer segments, the less memory. Float32 rounding
-    moves single steps of a batch norm by one integer, so that now and then no single line fits.
+    Lines may serve all channels or one; a staircase of one channel stands for all. The fewer
+    segments, the less memory; float32 rounding moves single steps of a batch norm by one integer,
+    so that now and then no single line fits.
 
     Parameters
     ----------
@@ -114,7 +115,7 @@ def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> R
     """
     best: tuple[float, Requantize] | None = None
     bits = kind.element.bits
-    for alike in (True, False):
+    for alike in (True, False) if len(stairs.low) == kind.shape[2] else (True,):
         rows = 1 if alike else kind.shape[2]
         for segment_bits in range(bits + 1):
             memory = (rows << segment_bits) * 2  # each line has two bits at least

@@ -169,6 +169,9 @@ class Value:
             self._pad_early(early, part)
 
     def _staircase(self, chain: Chain, step: np.float32, offset: float = 0.0) -> Staircase:
+        """What a quantiser gives for every integer; of channels that are alike, for one."""
+        if chain.alike(self.model):
+            chain = chain.first()
         rows = ((grid, np.rint(values / step)) for grid, values in chain.rows(self.model, offset))
         integers = ((grid, values.astype(np.int64)) for grid, values in rows)
         return requantization.gather(integers, chain.low, chain.high)

@@ -46,12 +46,14 @@ class DataflowGraph:
         names = [node.name for node in self.nodes]
         if len(set(names)) != len(names):
             raise ValueError(f"node names must be unique: {sorted(names)}")
-        ready = {self.input}
+        produced, ready = {self.input}, {self.input}
         for node in self.nodes:
             for name, taken in zip(node.inputs, node.kernel.inputs, strict=True):
-                if name not in ready:
+                if name not in produced:
                     raise ValueError(f"{node.name}: tensor {name!r} has no producer before it")
-                ready.remove(name)  # one consumer each
+                if name not in ready:
+                    raise ValueError(f"{node.name}: tensor {name!r} has another consumer")
+                ready.remove(name)
                 if not self.tensors[name].carries(taken):
                     raise ValueError(
                         f"{node.name}: takes {taken}, but {name!r} is {self.tensors[name]}"
@@ -59,8 +61,9 @@ class DataflowGraph:
             for name, given in zip(node.outputs, node.kernel.outputs, strict=True):
                 if self.tensors[name] != given:
                     raise ValueError(f"{node.name}: gives {given}, not {self.tensors[name]}")
-                if name in ready:
-                    raise ValueError(f"tensor {name!r} has two producers")
+                if name in produced:
+                    raise ValueError(f"{node.name}: tensor {name!r} has another producer")
+                produced.add(name)
                 ready.add(name)
         if ready != {self.output}:
             raise ValueError(f"tensors without a consumer: {sorted(ready - {self.output})}")

@@ -99,7 +99,8 @@ class Mvu(Kernel):
         """What the weights are made of."""
         if (np.abs(self.weights) == 1).all():
             return BIPOLAR
-        return Element(min(int(self.weights.min()), -1), max(int(self.weights.max()), 0))
+        # Two bits at least: one bit is bipolar.
+        return Element(min(int(self.weights.min()), -2), max(int(self.weights.max()), 1))
 
     @cached_property
     def _popcounts(self) -> bool:
@@ -126,9 +127,11 @@ class Mvu(Kernel):
 
     @cached_property
     def _transposed(self) -> NDArray[np.floating]:
-        # Sums of integers below 2**24 are exact in float32 in any order, and BLAS is fast.
-        exact = max(map(abs, self._bounds)) < 2**24
-        return self.weights.T.astype(np.float32 if exact else np.float64)
+        # Sums of integers below 2**24 are exact in float32 in any order, and BLAS is fast. A part
+        # of a sum may be larger than any whole one, so the bounds do not tell.
+        largest = max(abs(self.element.low), abs(self.element.high))
+        reach = int(np.abs(self.weights.astype(np.int64)).sum(axis=1).max()) * largest
+        return self.weights.T.astype(np.float32 if reach < 2**24 else np.float64)
 
     def reference(self, *frames: Integers) -> tuple[Integers, ...]:
         """Compute ``(N, OH, OW, MH)``."""
@@ -209,7 +212,10 @@ class Mvu(Kernel):
         return Element(0, (1 << bits) - 1), levels & ((1 << bits) - 1)
 
     def resources(self, folding: Folding) -> Resources:
-        """Formula of popcount, accumulators, comparison and memories."""
+        """Formula, not synthesis: popcount or products, accumulators, comparison and memories.
+
+        A product of b by c bits takes about b c LUT, or a DSP slice where both are large.
+        """
         neuron_folds, synapse_folds = self.folds(folding)
         bits, accumulator = self.element.bits, self._accumulator.bits
         narrow, wide = sorted((bits, self._weight.bits))

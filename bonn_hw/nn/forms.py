@@ -34,6 +34,10 @@ class Paper:
         """Return the quantiser of the residual stream and of what is added to it."""
         return nn.Identity()
 
+    def fine(self) -> nn.Module:
+        """Return the quantiser before a norm whose output is quantised to several bits."""
+        return nn.Identity()
+
     def features(self) -> nn.Module:
         """Return the quantiser of the features."""
         return nn.Identity()
@@ -66,6 +70,10 @@ class Hardware(Paper):
     def stream(self) -> nn.Module:
         """Return the quantiser of the residual stream and of what is added to it."""
         return QuantIdentity(act_quant=quantizers.StreamActivation)
+
+    def fine(self) -> nn.Module:
+        """Return the quantiser before a norm whose output is quantised to several bits."""
+        return QuantIdentity(act_quant=quantizers.FineActivation)
 
     def features(self) -> nn.Module:
         """Return the quantiser of the features."""

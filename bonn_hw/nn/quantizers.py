@@ -27,6 +27,9 @@ INPUT_SCALE = 2.0**-7
 STREAM_SCALE = 2.0**-3
 """Step of the residual stream's 8-bit grid, whose range is -16 to 15.875: blocks add up, and with
 half of that one value in eight is clipped in the middle of WRN-22."""
+FINE_SCALE = 2.0**-6
+"""Step of the 14-bit grid, whose range is +-128, that the input of a norm between two integers lies
+on: without it hardware would have to follow the norm's float rounding through millions of sums."""
 FEATURE_SCALE = 2.0**-5
 """Step of the 8-bit features before the classifier: averages, so the range of +-4 is ample."""
 
@@ -85,6 +88,13 @@ class StreamActivation(_ConstantScale, ActQuantSolver):
     narrow_range = False
     tensor_quant = GridQuant
     step = STREAM_SCALE
+
+
+class FineActivation(StreamActivation):
+    """Sums of a few-bit convolution before their norm: 14-bit multiples of `FINE_SCALE`."""
+
+    bit_width = 14
+    step = FINE_SCALE
 
 
 class FeatureActivation(StreamActivation):

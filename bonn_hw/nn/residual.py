@@ -65,6 +65,7 @@ class BinaryBlock(nn.Module):
         if stride != 1 or inputs != outputs:
             self.shortcut = _sequence(
                 conv=form.convolution(inputs, outputs, kernel=1, stride=1),
+                fine=form.fine(),
                 norm=form.norm(outputs, affine),
                 grid=form.stream(),
                 pool=nn.AvgPool2d(stride),
@@ -225,6 +226,7 @@ def resnet18(
     kept = _kept(pruned, stages, 4)
     stem = _sequence(
         conv=parts.convolution(in_channels, inputs, 7, 2),
+        fine=parts.fine(),
         norm=parts.norm(inputs),
         stream=parts.stream(),
         pool=nn.MaxPool2d(3, 2, 1),

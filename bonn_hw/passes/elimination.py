@@ -2,15 +2,19 @@
 """Minimise a sum of functions of few variables each, exactly, by eliminating the variables.
 
 Bucket elimination (Dechter, Artificial Intelligence 113, 1999): all functions that a variable
-occurs in are added up and replaced by their minimum over it. Time and memory are exponential in
-the number of variables that such a sum has besides, which the order keeps small: along a chain it
-is one, in graphs made of series and parallel parts two.
+occurs in are added up and replaced by their minimum over it. That loses nothing, because no other
+function depends on the variable: what is best for it depends on these few neighbours alone.
+
+Time and memory are exponential in the number of neighbours, so a variable with the fewest goes
+first. Graphs made of series and parallel parts, like residual networks, always have one with at
+most two, also after it is gone: no table has more than three axes, of some 20 values each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,22 +48,29 @@ def minimise(factors: Iterable[Factor]) -> tuple[float, dict[Variable, int]]:
     cost : float
     values : index by variable
     """
-    rest = list(factors)
-    order: list[tuple[Variable, Factor]] = []
     total = 0.0
-    while rest:
-        variable = _cheapest(rest)
-        bucket = [factor for factor in rest if variable in factor.variables]
-        rest = [factor for factor in rest if variable not in factor.variables]
+    buckets: dict[Variable, list[Factor]] = {}
+    for factor in factors:
+        for name in factor.variables:
+            buckets.setdefault(name, []).append(factor)
+        if not factor.variables:
+            total += float(factor.costs)
+    tables = {name: _table(bucket) for name, bucket in buckets.items()}
+    order: list[tuple[Variable, Factor]] = []
+    while tables:
+        variable = min(tables, key=tables.__getitem__)  # the first of equal ones
+        del tables[variable]
+        bucket = buckets.pop(variable)
         names = dict.fromkeys(name for factor in bucket for name in factor.variables)
         others = tuple(name for name in names if name != variable)
         joint = sum((factor.over((variable, *others)) for factor in bucket), np.zeros(()))
         order.append((variable, Factor((variable, *others), joint)))
-        least = joint.min(axis=0)
-        if others:
-            rest.append(Factor(others, least))
-        else:
-            total += float(least)
+        least = Factor(others, joint.min(axis=0))
+        for name in others:
+            buckets[name] = [f for f in buckets[name] if variable not in f.variables] + [least]
+            tables[name] = _table(buckets[name])
+        if not others:
+            total += float(least.costs)
     values: dict[Variable, int] = {}
     for variable, factor in reversed(order):
         costs = factor.costs
@@ -69,11 +80,9 @@ def minimise(factors: Iterable[Factor]) -> tuple[float, dict[Variable, int]]:
     return total, values
 
 
-def _cheapest(factors: list[Factor]) -> Variable:
-    """The variable whose elimination makes the smallest table; the first of equal ones."""
-    tables: dict[Variable, dict[Variable, int]] = {}
-    for factor in factors:
-        extents = dict(zip(factor.variables, factor.costs.shape, strict=True))
-        for name in factor.variables:
-            tables.setdefault(name, {}).update(extents)
-    return min(tables, key=lambda name: float(np.prod([float(n) for n in tables[name].values()])))
+def _table(bucket: list[Factor]) -> tuple[int, int]:
+    """Axes and size of the sum of factors."""
+    extents: dict[Variable, int] = {}
+    for factor in bucket:
+        extents.update(zip(factor.variables, factor.costs.shape, strict=True))
+    return len(extents), prod(extents.values())

@@ -15,6 +15,7 @@ from bonn_hw.timing import model
 from bonn_hw.timing.model import OUTSIDE, Network, Timing
 
 UNLIMITED = 1 << 40  # beats
+LARGEST_SEARCH = 50_000_000  # stages times cycles a frame: a hundred runs take minutes there
 LITTLE = 4  # beats that a queue holds where data just flow through
 
 Depths = Mapping[str, int]
@@ -56,7 +57,7 @@ def size_fifos(
     (`model.certify`).
 
     Then as many queues as possible go, and no other can be halved without slowing the design down
-    or losing the certificate.
+    or losing the certificate. Designs of more than `LARGEST_SEARCH` are left as that run made them.
     """
     queues = _Queues(design)
     unlimited = queues.network(dict.fromkeys(queues.streams, UNLIMITED))
@@ -85,6 +86,9 @@ def size_fifos(
             drop(names[: len(names) // 2])
             drop(names[len(names) // 2 :])
 
+    if design.bound * len(design.stages) > LARGEST_SEARCH:
+        model.certify(queues.network(depths))
+        return insert_fifos(design, depths)
     progress("FIFOs that are not needed")
     free = [name for name in depths if not queues.joins(name)]  # before joins they are needed
     drop([name for name in free if depths[name] <= LITTLE])

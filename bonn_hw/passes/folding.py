@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +19,6 @@ from bonn_hw.ir.tensor import TensorType
 from bonn_hw.kernels.kernel import Resources
 from bonn_hw.passes.elimination import Factor, minimise
 from bonn_hw.passes.width_conversion import conversion_resources
-
-
-def fastest(node: Node) -> int:
-    """Fewest cycles a frame that any folding of the node reaches."""
-    return min(node.kernel.cycles(folding) for folding in node.kernel.foldings())
 
 
 def check_pins(graph: DataflowGraph, pins: Mapping[str, Folding]) -> None:
@@ -67,17 +64,10 @@ def choose_foldings(
     Raises
     ------
     UserError
-        If a node has no folding that is fast enough; it names the slowest one.
+        If a node has no folding that is fast enough; it names the slowest one. If no converters
+        lead from pinned foldings to a node; it names the first that cannot be fed.
     """
-    slowest = max(
-        (node for node in graph.nodes if node.name not in pins), key=fastest, default=None
-    )
-    if slowest is not None and fastest(slowest) > cycles:
-        raise UserError(
-            f"folding: {slowest.name} ({slowest.origin}) needs {fastest(slowest)} cycles a frame "
-            f"at full parallelism, but the target allows {cycles}: ask for at most "
-            f"{cycles / fastest(slowest):.3g} times these frames per second, or a faster clock"
-        )
+    choices = _fast_enough(graph, cycles, pins)
 
     def cost(resources: Resources) -> float:
         return resources.lut + lut_per_bram36 * resources.bram36
@@ -87,42 +77,61 @@ def choose_foldings(
         resources = conversion_resources(kind, given, wanted)
         return float("inf") if resources is None else cost(resources)
 
-    sides = {
-        node.name: _Sides.of(node, _choices(node, cycles, pins.get(node.name)), cost)
-        for node in graph.nodes
-    }
-    factors = [Factor((("in", name), ("out", name)), one.costs) for name, one in sides.items()]
+    sides = {node.name: _Sides.of(node, choices[node.name], cost) for node in graph.nodes}
+    parts: list[list[Factor]] = []  # by node: what it costs, and what feeding it does
     producers: dict[str, str] = {}
     for node in graph.nodes:
+        taken = sides[node.name].taken
+        parts.append([Factor((("in", node.name), ("out", node.name)), sides[node.name].costs)])
         for tensor in node.inputs:
             if tensor not in producers:
                 continue  # the outside fits any lanes
             giver, kind = producers[tensor], graph.tensors[tensor]
-            given, taken = sides[giver].given, sides[node.name].taken
-            costs = np.array([[conversion(kind, g, t) for t in taken] for g in given])
-            if np.isinf(costs).all():
-                raise UserError(
-                    f"folding: {node.name} ({node.origin}) cannot be fed: no width converter leads "
-                    "from the pinned foldings before it; choose PE and SIMD of which one divides "
-                    "the other"
-                )
-            factors.append(Factor((("out", giver), ("in", node.name)), costs))
+            costs = [[conversion(kind, g, t) for t in taken] for g in sides[giver].given]
+            parts[-1].append(Factor((("out", giver), ("in", node.name)), np.array(costs)))
         producers.update(dict.fromkeys(node.outputs, node.name))
-    total, values = minimise(factors)
+    total, values = minimise(chain.from_iterable(parts))
     if np.isinf(total):
+        unfed = graph.nodes[_first_impossible(parts)]
         raise UserError(
-            "folding: the pinned foldings do not go together: no width converters lead from one "
-            "to the next; pin fewer layers, or lanes of which one divides the other"
+            f"folding: {unfed.name} ({unfed.origin}) cannot be fed: no width converter leads from "
+            "the pinned foldings before it; choose PE and SIMD of which one divides the other"
         )
     return {
         name: one.foldings[values["in", name], values["out", name]] for name, one in sides.items()
     }
 
 
-def _choices(node: Node, cycles: int, pin: Folding | None) -> list[Folding]:
-    if pin is not None:
-        return [pin]
-    return [folding for folding in node.kernel.foldings() if node.kernel.cycles(folding) <= cycles]
+def _first_impossible(parts: list[list[Factor]]) -> int:
+    """Index of the first node that has no folding together with all nodes before it."""
+    return bisect_left(
+        range(len(parts)),
+        True,
+        key=lambda last: bool(np.isinf(minimise(chain.from_iterable(parts[: last + 1]))[0])),
+    )
+
+
+def _fast_enough(
+    graph: DataflowGraph, cycles: int, pins: Mapping[str, Folding]
+) -> dict[str, list[Folding]]:
+    """Every node's foldings that keep to the bound, or the pinned one."""
+    choices = {name: [folding] for name, folding in pins.items()}
+    slowest, most = None, cycles
+    for node in graph.nodes:
+        if node.name in pins:
+            continue
+        needs = {folding: node.kernel.cycles(folding) for folding in node.kernel.foldings()}
+        choices[node.name] = [folding for folding, needed in needs.items() if needed <= cycles]
+        fastest = min(needs.values())
+        if fastest > most:
+            slowest, most = node, fastest
+    if slowest is not None:
+        raise UserError(
+            f"folding: {slowest.name} ({slowest.origin}) needs {most} cycles a frame "
+            f"at full parallelism, but the target allows {cycles}: ask for at most "
+            f"{cycles / most:.3g} times these frames per second, or a faster clock"
+        )
+    return choices
 
 
 @dataclass(frozen=True, eq=False)

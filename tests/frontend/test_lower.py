@@ -308,7 +308,9 @@ def test_too_many_levels(tmp_path):
     builder = Builder((5,)).dense(5, 4, name="first").norm(4).add("Relu").dense(4, 2, name="last")
     text = refusal(builder, tmp_path)
     assert text.startswith("last: its input, the activation after first, takes ")
-    assert text.endswith("use a bipolar quantiser before this layer")
+    assert text.endswith(
+        "that no quantiser gives: use a quantiser before this layer, bipolar or of several bits"
+    )
 
 
 @pytest.mark.parametrize(
@@ -327,9 +329,14 @@ def test_too_many_levels(tmp_path):
             "odd: a kernel of 9x9 is too large; at most 7x7",
         ),
         (
+            lambda b: b.add("LRN", name="odd", size=3).conv(4, 2, 1),
+            "odd: operator LRN is not supported here; the supported layers are Conv, MatMul, Gemm, "
+            "MaxPool, AveragePool, GlobalAveragePool, Pad, Add of two branches, and elementwise "
+            "operators between them",
+        ),
+        (
             lambda b: b.add("GlobalAveragePool", name="odd").conv(4, 2, 1),
-            "odd: operator GlobalAveragePool is not supported here; the supported layers are Conv, "
-            "MatMul, Gemm, MaxPool, Pad, and elementwise operators between them",
+            "odd: averages bits; quantise to several bits before",
         ),
         (
             lambda b: b.add(
@@ -364,19 +371,9 @@ def test_weights_of_several_values(tmp_path):
         "MatMul", name="odd", constants={"w": np.array([[1.0, 2.0]] * 4) * [[1], [1], [-1], [2]]}
     )
     assert refusal(builder, tmp_path) == (
-        "odd: the weights of output channel 0 take other values than plus and minus one size; only "
-        "bipolar weights are supported: quantise them to 1 bit"
+        "odd: the weights of output channel 0 take other values than plus and minus one size, and "
+        "no quantiser of at most 16 bits gives them: quantise them (for example to 1 bit)"
     )
-
-
-def test_residual_connections(tmp_path):
-    from onnx import helper
-
-    builder = Builder((4,), bipolar=True).dense(4, 4, name="first")
-    builder.nodes.append(helper.make_node("Add", ["first_y", "input_y"], ["sum"], "join"))
-    builder.tensor = "sum"
-    text = refusal(builder, tmp_path)
-    assert "first (MatMul)" in text and "join (Add)" in text and "residual" in text
 
 
 def test_an_input_that_is_not_quantised(tmp_path):

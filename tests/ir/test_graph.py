@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
+from bonn_hw.kernels.add import Add
+from bonn_hw.kernels.fork import Fork
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.pad import Pad
 
@@ -13,6 +17,13 @@ PAD = Node("pad_0", Pad(FRAME, (1, 1, 1, 1), -1), ("x",), ("padded",))
 POOL = Node("max_pool_0", MaxPool(PADDED, (2, 2)), ("padded",), ("y",))
 TENSORS = {"x": FRAME, "padded": PADDED, "y": TensorType((2, 2, 3), BIPOLAR)}
 
+WORDS = TensorType((2, 2, 3), Element(-4, 3))
+SUMS, MORE = (TensorType((2, 2, 3), Element(-4 * n, 3 * n)) for n in (2, 3))
+FORK = Node("fork_0", Fork(WORDS, 3), ("x",), ("a", "b", "c"))
+LEFT = Node("add_0", Add(WORDS, WORDS), ("c", "a"), ("left",))
+ALL = Node("add_1", Add(SUMS, WORDS), ("left", "b"), ("y",))
+JOINED = {"x": WORDS, "a": WORDS, "b": WORDS, "c": WORDS, "left": SUMS, "y": MORE}
+
 
 def test_run_does_not_depend_on_the_chunk():
     graph = DataflowGraph((PAD, POOL), TENSORS, "x", "y").check()
@@ -20,6 +31,13 @@ def test_run_does_not_depend_on_the_chunk():
     np.testing.assert_array_equal(graph.run(frames), frames)  # each pixel meets three -1
     np.testing.assert_array_equal(graph.run(frames, chunk=2), graph.run(frames))
     assert graph.run(frames[:0]).shape == (0, 2, 2, 3)
+
+
+def test_several_inputs_and_outputs_of_a_node():
+    graph = DataflowGraph((FORK, LEFT, ALL), JOINED, "x", "y").check()
+    frames = np.random.default_rng(0).integers(-4, 4, (5, 2, 2, 3))
+    assert [name for name, _ in graph.walk(frames)] == ["a", "b", "c", "left", "y"]
+    np.testing.assert_array_equal(graph.run(frames, chunk=2), 3 * frames)
 
 
 def test_values_outside_of_the_range_are_refused():
@@ -43,6 +61,27 @@ def test_values_outside_of_the_range_are_refused():
             (PAD, POOL),
             TENSORS | {"x": TensorType((2, 2, 4), BIPOLAR)},
             "pad_0: takes 2x2x3 bipolar, but 'x' is 2x2x4 bipolar",
+        ),
+        ((FORK, LEFT), JOINED, r"tensors without a consumer: \['b', 'left'\]"),
+        (
+            (FORK, replace(LEFT, inputs=("a", "a")), ALL),
+            JOINED,
+            "add_0: tensor 'a' has another consumer",
+        ),
+        (
+            (FORK, replace(LEFT, inputs=("x", "a")), ALL),
+            JOINED,
+            "add_0: tensor 'x' has another consumer",
+        ),
+        (
+            (replace(FORK, outputs=("a", "b", "a")), LEFT, ALL),
+            JOINED,
+            "fork_0: tensor 'a' has another producer",
+        ),
+        (  # also where the first one is consumed already
+            (PAD, POOL, replace(PAD, name="pad_1", inputs=("y",))),
+            TENSORS,
+            "pad_1: tensor 'padded' has another producer",
         ),
     ],
 )

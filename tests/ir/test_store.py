@@ -10,10 +10,12 @@ from bonn_hw.kernels import kernels
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
 from networks import small_cnn
+from residual import unequal_block
 
 
-def test_graph_and_design_come_back_as_they_were(tmp_path):
-    graph = small_cnn()
+@pytest.mark.parametrize("network", [small_cnn, unequal_block])
+def test_graph_and_design_come_back_as_they_were(network, tmp_path):
+    graph = network()
     design = insert_width_converters(graph, choose_foldings(graph, 600, {}, 380))
     for stem, value, kind in (("g", graph, DataflowGraph), ("d", design, FoldedDesign)):
         store.save(value, tmp_path, stem)

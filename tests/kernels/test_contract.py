@@ -22,6 +22,7 @@ from bonn_hw.kernels.fork import Fork
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.pad import Pad
+from bonn_hw.kernels.requantize import Requantize
 from bonn_hw.kernels.sliding_window import SlidingWindow
 from bonn_hw.kernels.threshold import Threshold
 from bonn_hw.kernels.width_converter import WidthConverter
@@ -36,6 +37,7 @@ EXAMPLES = [
     SlidingWindow(BITS, (3, 3), (1, 1)),
     Mvu((4, 4), BIPOLAR, WEIGHTS, np.zeros((9, 4), np.int64), None, *CLASSES),
     Mvu((1, 1), Element(-8, 7), WEIGHTS, None, np.zeros((1, 4), np.int64), (0,), (0,)),
+    Mvu((1, 1), Element(-8, 7), 5 * WEIGHTS, None, np.zeros((1, 4), np.int64), (0,), (0,)),
     Threshold(INTEGERS, np.zeros(6, np.int64), np.zeros(6, bool)),
     MaxPool(BITS, (2, 2)),
     MaxPool(INTEGERS, (2, 2)),
@@ -44,6 +46,8 @@ EXAMPLES = [
     Fork(BITS, 3),
     Add(INTEGERS, TensorType((4, 4, 6), Element(0, 9))),
     Add(INTEGERS, TensorType((4, 4, 6), Element(100, 100))),  # the sum has fewer bits than the left
+    Requantize(INTEGERS, Element(-8, 7), *np.ones((2, 6, 1), np.int64), 2, True, 0),
+    Requantize(INTEGERS, Element(-8, 7), *np.ones((2, 1, 2), np.int64), 2, True, 1),
     WidthConverter(TensorType((1, 2, 6), BIPOLAR)),
     Fifo(BITS, 5),
 ]
@@ -51,7 +55,8 @@ EXAMPLES = [
 ILLEGAL = {
     "pad": [{"FOLDS": 0}, {"TOP": -1}],
     "sliding_window": [{"KH": 5}, {"SX": 0}, {"DEPTH": 8}, {"DEPTH": 48}],
-    "mvu": [{"PE": 3}, {"SIMD": 4}, {"IN_KIND": 3}],
+    "mvu": [{"PE": 3}, {"SIMD": 4}, {"IN_KIND": 3}, {"WEIGHT_BITS": 0}],
+    "requantize": [{"FOLDS": 0}, {"SEGMENT_BITS": 9}, {"SHIFT": -1}],
     "threshold": [{"FOLDS": 0}, {"LEVEL_BITS": 3}],
     "max_pool": [{"KH": 5}, {"KW": 0}],
     "average_pool": [{"KH": 5}, {"KW": 0}, {"FOLDS": 0}, {"OUT_BITS": 7}],

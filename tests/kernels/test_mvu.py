@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from bench import prove
+from bench import FRAMES, prove, random_values
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element
 from bonn_hw.kernels.mvu import Mvu
@@ -20,7 +22,8 @@ def unit(pixels, element, high, wide, *, bits=1, offsets=False, rows=None, colum
     weights[0] = 1
     largest = 2 ** (bits - 1)
     if bits > 1:
-        weights = rng.integers(-largest, largest, (high, wide)).astype(np.int16)
+        kind = np.int8 if bits <= 8 else np.int16
+        weights = rng.integers(-largest, largest, (high, wide)).astype(kind)
         weights[0, :2], weights[1], weights[-1] = 0, -largest, largest - 1
     reach = wide * largest * max(abs(element.low), abs(element.high))
     classes = (rows[-1] + 1) * (columns[-1] + 1)
@@ -61,10 +64,58 @@ SIGNED, UNSIGNED = Element(-128, 127), Element(0, 255)
         (unit((4, 3), BIPOLAR, 6, 12, bits=4, **BORDERS), 2, 4),
         (unit((4, 3), BIPOLAR, 3, 6, bits=8, offsets=True, **BORDERS), 3, 6),
         (unit((1, 2), BIPOLAR, 4, 8, bits=2), 4, 8),
+        (unit((4, 3), SIGNED, 4, 6, bits=2, **BORDERS), 4, 2),
+        (unit((4, 3), SIGNED, 4, 5, bits=4, offsets=True, **BORDERS), 2, 5),
+        (unit((1, 3), UNSIGNED, 4, 6, bits=8), 4, 6),
+        (unit((4, 3), UNSIGNED, 4, 6, bits=8, offsets=True, **BORDERS), 2, 1),
+        (unit((2, 1), Element(3, 7), 2, 4, bits=4, offsets=True), 2, 1),
     ],
 )
 def test_rtl(kernel, pe, simd, tmp_path):
     prove(kernel, Folding(pe, simd), tmp_path)
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("element", [BIPOLAR, SIGNED, UNSIGNED], ids=str)
+def test_sums_of_few_bit_weights_that_equal_their_threshold(element, tmp_path):
+    sums = unit((1, 2), element, 6, 4, bits=8, offsets=True)
+    sums = replace(sums, offsets=np.zeros((1, 6), np.int64))
+    frames = random_values(sums.inputs[0], FRAMES)
+    # Neurons by turns meet their threshold at one vector, and miss it by one.
+    thresholds = sums.reference(frames)[0][-1, 0, :1] + np.arange(6) % 2
+    kernel = replace(sums, thresholds=thresholds, offsets=None)
+    assert kernel.reference(frames)[0][-1, 0, 0].tolist() == [1, -1] * 3
+    prove(kernel, Folding(2, 2), tmp_path)
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("element", [BIPOLAR, SIGNED, UNSIGNED], ids=str)
+def test_weights_of_zero_and_minus_one_are_not_bipolar(element, tmp_path):
+    weights = np.array([[0, -1, 0], [0, 0, 0]], np.int8)
+    kernel = Mvu((1, 2), element, weights, None, np.array([[0, 3]]), (0,), (0, 0))
+    prove(kernel, Folding(1, 3), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("weights", "bits"),
+    [([-1, 1], 1), ([-1, 0], 2), ([-2, 1], 2), ([0, 2], 3), ([-128, 127], 8), ([-127, 128], 9)],
+)
+def test_weights_are_as_narrow_as_they_can_be(weights, bits):
+    row = np.array([weights], np.int16)
+    kernel = Mvu((1, 1), BIPOLAR, row, None, np.zeros((1, 1), np.int64), (0,), (0,))
+    instance = kernel.rtl(Folding(1, 2))
+    assert instance.parameters["WEIGHT_BITS"] == bits
+    assert instance.memories["WEIGHTS"].width == 2 * bits
+
+
+def test_reference_is_exact_where_parts_of_a_sum_are_large():
+    wide = 2**13  # weights cancel: whole sums are small, parts of them are beyond 2**24
+    weights = np.where(np.arange(wide) < wide // 2, 127, -127).astype(np.int8)[None]
+    element = Element(2**15 - 3, 2**15 - 1)
+    kernel = Mvu((1, 1), element, weights, None, np.zeros((1, 1), np.int64), (0,), (0,))
+    frames = random_values(kernel.inputs[0], FRAMES)
+    exact = frames.reshape(FRAMES, -1) @ weights[0].astype(np.int64)
+    assert kernel.reference(frames)[0].reshape(-1).tolist() == exact.tolist()
 
 
 def test_thresholds_in_memory_stay_in_the_range_of_popcounts():
@@ -87,6 +138,19 @@ def test_output_range_is_that_of_the_weights():
     weights = np.array([[1, 1, -1]], np.int8)
     kernel = Mvu((1, 1), UNSIGNED, weights, None, np.array([[10]]), (0,), (0,))
     assert kernel.outputs[0].element == Element(-245, 520)
+    few_bit = replace(kernel, weights=np.array([[3, 0, -2]], np.int8))
+    assert few_bit.outputs[0].element == Element(-500, 775)
+    assert replace(few_bit, element=BIPOLAR).outputs[0].element == Element(5, 15)
+
+
+def test_products_of_large_operands_take_dsp_slices():
+    folding = Folding(2, 3)
+    used = [
+        unit((1, 1), element, 4, 6, bits=bits).resources(folding)
+        for element, bits in [(BIPOLAR, 1), (BIPOLAR, 8), (SIGNED, 1), (SIGNED, 4), (SIGNED, 8)]
+    ]
+    assert [one.dsp for one in used] == [0, 0, 0, 0, folding.parallelism]
+    assert used[0].lut < used[2].lut < used[3].lut
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def problems(draw):
     names = st.sampled_from(range(len(extents)))
     factors = []
     for _ in range(draw(st.integers(1, 6))):
-        variables = tuple(draw(st.lists(names, min_size=1, max_size=3, unique=True)))
+        variables = tuple(draw(st.lists(names, min_size=0, max_size=3, unique=True)))
         shape = [extents[name] for name in variables]
         costs = draw(st.lists(COSTS, min_size=int(np.prod(shape)), max_size=int(np.prod(shape))))
         factors.append(Factor(variables, np.array(costs).reshape(shape)))
@@ -48,3 +48,13 @@ def test_smaller_values_are_preferred():
 
 def test_nothing_to_choose():
     assert minimise([]) == (0.0, {})
+
+
+def test_a_long_ladder_needs_only_small_tables():
+    """Sides with a rung at each of 200 steps, 20 values each: small only in the right order."""
+    random = np.random.default_rng(0)
+    pairs = [((side, step), (side, step + 1)) for side in "lr" for step in range(199)]
+    pairs += [(("l", step), ("r", step)) for step in range(200)]
+    factors = [Factor(pair, random.integers(0, 9, (20, 20)).astype(float)) for pair in pairs]
+    cost, values = minimise(factors)
+    assert cost == total(factors, values)

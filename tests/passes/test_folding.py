@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import itertools
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 from bonn_hw.errors import UserError
 from bonn_hw.frontend.emission import Emission
 from bonn_hw.ir.design import Folding
+from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
+from bonn_hw.kernels.kernel import Kernel, Resources
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.passes.folding import check_pins, choose_foldings
-from bonn_hw.passes.width_conversion import insert_width_converters
+from bonn_hw.passes.width_conversion import conversion_resources, insert_width_converters
 from networks import CNV_FINN_FOLDING, Chain, cnv, small_cnn
 
 
@@ -68,6 +71,129 @@ def test_the_choice_is_the_cheapest_of_all_with_forks_and_joins(seed, copies, cy
         if all(node.kernel.cycles(foldings[node.name]) <= cycles for node in graph.nodes):
             costs.append(predicted_cost(insert_width_converters(graph, foldings)))
     assert predicted_cost(chosen) == pytest.approx(min(costs))
+
+
+@dataclass(frozen=True, eq=False)
+class Made(Kernel):
+    """A kernel whose foldings, and what they take, are made up; it computes nothing."""
+
+    kind: TensorType
+    ends: tuple[int, int]
+    choices: dict[Folding, tuple[int, int]]  # cycles, LUT
+    asked: list[tuple[str, Folding]] = field(default_factory=list)  # in the order of questions
+
+    inputs = property(lambda self: (self.kind,) * self.ends[0])
+    outputs = property(lambda self: (self.kind,) * self.ends[1])
+    reference = schedule = rtl = None
+
+    def foldings(self):
+        yield from self.choices
+
+    def cycles(self, folding):
+        self.asked.append(("cycles", folding))
+        return self.choices[folding][0]
+
+    def resources(self, folding):
+        self.asked.append(("resources", folding))
+        return Resources(lut=self.choices[folding][1])
+
+
+FRAME = TensorType((1, 1, 24), BIPOLAR)
+LANES = st.sampled_from((1, 2, 3, 4, 5, 16))  # 5 and 16 fit few others in a frame of 24
+
+
+@st.composite
+def made_graphs(draw, most_ends):
+    """Chains (1), or any acyclic graph of up to five nodes (more)."""
+    ends, nodes = ["x"], []
+    count = draw(st.integers(1, 5))
+    costs = st.tuples(st.integers(1, 9), st.sampled_from((0, 1, 5, 20, 80)))
+    for place in range(count):
+        last = place == count - 1
+        ends = draw(st.permutations(ends))
+        taken = len(ends) if last else draw(st.integers(1, min(len(ends), most_ends)))
+        given = 1 if last else draw(st.integers(1, most_ends))
+        choices = draw(
+            st.dictionaries(st.builds(Folding, LANES, LANES), costs, min_size=1, max_size=4)
+        )
+        fresh = tuple(f"t{place}_{end}" for end in range(given))
+        kernel = Made(FRAME, (taken, given), choices)
+        nodes.append(Node(f"n{place}", kernel, tuple(ends[:taken]), fresh, "made"))
+        ends = [*ends[taken:], *fresh]
+    names = {"x", *(name for node in nodes for name in node.outputs)}
+    return DataflowGraph(tuple(nodes), dict.fromkeys(names, FRAME), "x", ends[0]).check()
+
+
+def spent(graph, foldings):
+    """Resources of nodes and converters; infinite where lanes cannot be joined."""
+    given, total = {}, 0.0
+    for node in graph.nodes:
+        folding = foldings[node.name]
+        total += node.kernel.choices[folding][1]
+        for name in node.inputs:
+            used = conversion_resources(FRAME, given.get(name, folding.simd), folding.simd)
+            total += np.inf if used is None else used.lut + 380 * used.bram36
+        given.update(dict.fromkeys(node.outputs, folding.pe))
+    return total
+
+
+def cheapest(nodes, graph, cycles, pins):
+    """Try everything for the first of a graph's nodes; None where nothing goes."""
+    part = replace(graph, nodes=nodes)
+    kept = [
+        [pins[node.name]]
+        if node.name in pins
+        else [f for f, (needed, _) in node.kernel.choices.items() if needed <= cycles]
+        for node in nodes
+    ]
+    names = [node.name for node in nodes]
+    trials = (dict(zip(names, choice, strict=True)) for choice in itertools.product(*kept))
+    return min((spent(part, trial) for trial in trials), default=np.inf)
+
+
+@pytest.mark.parametrize("most_ends", [1, 3])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_as_trying_everything(most_ends, data):
+    graph = data.draw(made_graphs(most_ends))
+    cycles = data.draw(st.integers(5, 9))
+    pins = {
+        node.name: data.draw(st.sampled_from(list(node.kernel.choices)))
+        for node in graph.nodes
+        if data.draw(st.integers(0, 3)) == 0
+    }
+    try:
+        chosen = choose_foldings(graph, cycles, pins, 380)
+    except UserError as error:
+        text = str(error)
+    else:
+        text = ""
+        assert all(chosen[name] == folding for name, folding in pins.items())
+        assert spent(graph, chosen) == pytest.approx(cheapest(graph.nodes, graph, cycles, pins))
+        assert choose_foldings(graph, cycles, pins, 380) == chosen
+    if "cannot be fed" in text:
+        impossible = [
+            np.isinf(cheapest(graph.nodes[: last + 1], graph, cycles, pins))
+            for last in range(len(graph.nodes))
+        ]
+        assert text.startswith(f"folding: {graph.nodes[impossible.index(True)].name} (made)")
+    elif text:
+        assert "cycles a frame at full parallelism" in text
+
+
+def test_no_folding_is_asked_twice_and_fewer_lanes_are_preferred():
+    choices = {Folding(lanes, lanes): (24 // lanes, 7) for lanes in (24, 4, 2)}
+    nodes = tuple(
+        Node(f"n{place}", Made(FRAME, (1, 1), choices), (f"t{place}",), (f"t{place + 1}",))
+        for place in range(3)
+    )
+    tensors = {f"t{place}": FRAME for place in range(4)}
+    chosen = choose_foldings(DataflowGraph(nodes, tensors, "t0", "t3").check(), 12, {}, 380)
+    assert chosen == dict.fromkeys(("n0", "n1", "n2"), Folding(2, 2))
+    for node in nodes:
+        assert sorted(node.kernel.asked) == sorted(
+            (question, folding) for question in ("cycles", "resources") for folding in choices
+        )
 
 
 def test_finns_folding_of_cnv_has_finns_cycles():

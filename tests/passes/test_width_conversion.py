@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench import random_values
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.tensor import BIPOLAR, TensorType
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import conversions, insert_width_converters
 from networks import small_cnn
+from residual import residual_graphs
 
 FRAME = TensorType((2, 3, 4), BIPOLAR)
 
@@ -33,3 +39,28 @@ def test_both_ends_of_every_stream_agree_and_nothing_is_computed_anew():
         kernel for kernel in kernels if kernel.stem != "width_converter"
     ]
     assert all(stream.beats * stream.lanes == stream.kind.size for stream in design.streams)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_all_inputs_and_outputs_of_a_node_are_converted_and_nothing_changes(data):
+    graph = data.draw(residual_graphs())
+    foldings = {
+        node.name: data.draw(st.sampled_from(list(node.kernel.foldings()))) for node in graph.nodes
+    }
+    design = insert_width_converters(graph, foldings)
+    stages = {stage.name: stage for stage in design.stages}
+    assert len(stages) == len(design.stages)
+    for node in graph.nodes:
+        stage = stages[node.name]
+        assert (stage.node.kernel, stage.folding) == (node.kernel, foldings[node.name])
+        assert stage.node.outputs == node.outputs
+    for stream in design.streams:
+        if stream.source:
+            source = stages[stream.source]
+            assert stream.lanes == source.node.kernel.lanes(source.folding)[1]
+        if stream.sink:
+            sink = stages[stream.sink]
+            assert stream.lanes == sink.node.kernel.lanes(sink.folding)[0]
+    frames = random_values(graph.tensors["input"], 2)
+    np.testing.assert_array_equal(design.graph.run(frames), graph.run(frames))

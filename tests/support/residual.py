@@ -71,5 +71,3 @@ def unequal_block(height: int = 6, width: int = 6, channels: int = 2) -> Dataflo
     convolution(long, np.random.default_rng(0), 3)
     long.join(short, "sum")
     return long.graph()
-
-

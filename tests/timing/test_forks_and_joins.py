@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from residual import residual_graphs, unequal_block
 
 from bench import random_values, simulate_design
 from bonn_hw.errors import Hang
@@ -13,6 +12,7 @@ from bonn_hw.ir.design import Folding
 from bonn_hw.passes.fifo_sizing import insert_fifos, size_fifos
 from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.timing.model import Deadlock, Network, certify, run
+from residual import residual_graphs, unequal_block
 
 # Shrinking a network that hangs takes minutes.
 RELAXED = {

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""WRN-22 in the form for hardware: PyTorch, QONNX, integers and RTL agree on every image."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bonn_hw import frontend, pipeline, report
+from bonn_hw.boards import board
+from bonn_hw.sim.run import cores
+from residual_networks import calibrated
+
+pytestmark = [pytest.mark.rtl, pytest.mark.torch, pytest.mark.data, pytest.mark.slow]
+ZOO = Path(__file__).parent.parent.parent / "zoo"
+SIMULATED, STALLED = 200, 40
+
+
+def colour(images):
+    """Images ``(N, 1, 28, 28)`` as ``(N, 3, 32, 32)``: bordered in black, the same three times."""
+    bordered = np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2)), constant_values=-1.0)
+    return bordered.repeat(3, axis=1)
+
+
+@pytest.fixture(scope="module")
+def images():
+    """The 10,000 test images of Fashion-MNIST, and their labels."""
+    from bonn_hw.nn.checkpoint import Checkpoint
+
+    tests = Checkpoint.load(ZOO / "fashion_wrn22").test_set()
+    return tests.images, tests.labels
+
+
+@pytest.mark.parametrize("network", ["trained, 28x28x1", "32x32x3"])
+def test_wrn22(network, images, tmp_path):
+    from bonn_hw.nn.checkpoint import Checkpoint
+    from bonn_hw.nn.export import export
+
+    frames, labels = images
+    if network == "32x32x3":
+        frames, checkpoint = colour(frames), calibrated("wrn22", in_channels=3)
+    else:
+        checkpoint = Checkpoint.load(ZOO / "fashion_wrn22")
+    export(checkpoint, tmp_path / "wrn.onnx")
+    target = pipeline.Target(board("pynq-z2"), 100.0, 1000.0)
+    facts = pipeline.compile_model(tmp_path / "wrn.onnx", target, tmp_path / "build")
+    assert facts["boards"]["pynq-z2"] and not facts["findings"]
+    build = pipeline.Build.load(tmp_path / "build")
+
+    # All images: PyTorch = QONNX = integer graph, on every logit.
+    answers = build.host.decode(build.design.graph.run(build.host.encode(frames)))
+    np.testing.assert_array_equal(answers, frontend.read(tmp_path / "wrn.onnx").run(frames))
+    np.testing.assert_array_equal(answers, checkpoint.predict(frames))
+
+    for count, stall in ((SIMULATED, None), (STALLED, 1), (STALLED, 2)):
+        part = frames[:count]
+        simulated = pipeline.simulate(build, part, jobs=cores(), stall=stall)
+        truth = checkpoint.predict(part), checkpoint.accumulators(part)
+        told = report.simulated(facts, simulated, labels[:count], *truth, stall)
+        assert told["mismatches_between"] == {"rtl_integer": 0, "rtl_qonnx": 0, "rtl_pytorch": 0}
+        if stall is None:
+            for key in ("cycles_per_frame", "latency_cycles"):
+                assert told[key]["simulated"] == told[key]["predicted"]
+            assert told["cycles_per_frame"]["simulated"] <= 100e6 / 1000

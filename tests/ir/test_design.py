@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Streams of a design: which ones, in which order, between which stages."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from bonn_hw.ir.design import FoldedDesign, Folding, Stage
+from residual import residual_graphs, unequal_block
+
+
+def folded(graph, lanes=1):
+    folding = Folding(lanes, lanes)
+    return FoldedDesign(graph, tuple(Stage(node, folding) for node in graph.nodes))
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(residual_graphs())
+def test_the_input_comes_first_and_the_output_last(graph):
+    streams = folded(graph).check().streams
+    assert (streams[0].tensor, streams[0].source) == (graph.input, None)
+    assert (streams[-1].tensor, streams[-1].sink) == (graph.output, None)
+    assert all(stream.source and stream.sink for stream in streams[1:-1])
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(residual_graphs())
+def test_every_stream_is_named_once_with_both_its_ends(graph):
+    ends = {s.tensor: (s.source, s.sink) for s in folded(graph).streams}
+    assert len(ends) == len(folded(graph).streams)
+    for node in graph.nodes:
+        assert all(ends[name][1] == node.name for name in node.inputs)
+        assert all(ends[name][0] == node.name for name in node.outputs)
+
+
+def test_lanes_that_disagree_are_refused():
+    design = folded(unequal_block())
+    stages = tuple(
+        Stage(stage.node, Folding(2, 2)) if stage.name == "add_0" else stage
+        for stage in design.stages
+    )
+    with pytest.raises(ValueError, match=r"stream '.*': .* gives 1 lanes, add_0 takes 2"):
+        FoldedDesign(design.graph, stages).check()
