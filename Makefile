@@ -6,7 +6,7 @@ TORCH ?= torch==2.13.0
 TORCH_SOURCE ?= --extra-index-url https://download.pytorch.org/whl/cpu --retries 0
 DEMO := build/demo
 
-.PHONY: setup demo test lint bench data clean
+.PHONY: setup demo test test-large lint bench data clean
 
 setup: .venv/ready
 
@@ -32,6 +32,10 @@ data: setup
 
 test: setup lint data
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+# ResNet-18 at 224x224, from lowering to one simulated frame.
+test-large: setup
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m large
 
 lint: setup
 	$(BIN)/ruff check

@@ -96,6 +96,10 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("--out", type=Path, required=True, help="the new folder")
     release.set_defaults(command=_release)
 
+    check = commands.add_parser("check", help="say whether a QONNX model can be compiled")
+    check.add_argument("model", type=Path, help="the .onnx file")
+    check.set_defaults(command=_check)
+
     compile_ = commands.add_parser("compile", help="make an accelerator of a QONNX model")
     compile_.add_argument("model", type=Path, help="the .onnx file")
     compile_.add_argument("--board", default="pynq-z2", help="default: %(default)s")
@@ -185,6 +189,16 @@ def _release(options: argparse.Namespace, notes: Console) -> int:
 
     weights = release(Checkpoint.load(options.run).network, options.run, options.out)
     notes.print(f"wrote {weights}: {weights.stat().st_size / 1000:.0f} kB")
+    return 0
+
+
+def _check(options: argparse.Namespace, notes: Console) -> int:
+    from bonn_hw import frontend, report
+
+    model = frontend.read(options.model)
+    with notes.status("check: lowering to integers"):
+        lowered = frontend.lower(model)
+    report.show_kernels(lowered.graph, lowered.findings, Console(highlight=False))
     return 0
 
 

@@ -19,6 +19,7 @@ from bonn_hw import artifacts
 from bonn_hw.boards import BOARDS, Board
 from bonn_hw.errors import UserError
 from bonn_hw.ir.design import FoldedDesign
+from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.kernels.kernel import Resources
 from bonn_hw.timing.model import Timing
 
@@ -227,6 +228,17 @@ def show(facts: dict[str, Any], console: Console) -> None:
         parts.append(f"predicted to fit: {', '.join(holding) or 'none of the boards known'}")
     parts += [f"note: {finding}" for finding in facts["findings"]]
     console.print(Group(*parts))
+
+
+def show_kernels(graph: DataflowGraph, findings: Sequence[str], console: Console) -> None:
+    """Print what the layers of a model become."""
+    table = Table(title=f"{len(graph.nodes)} kernels; the model can be compiled")
+    for heading in ("kernel", "layer", "takes", "gives"):
+        table.add_column(heading, overflow="fold")
+    for node in graph.nodes:
+        sides = (node.kernel.inputs, node.kernel.outputs)
+        table.add_row(node.name, node.origin, *(", ".join(map(str, side)) for side in sides))
+    console.print(Group(table, *(f"note: {finding}" for finding in findings)))
 
 
 def _comparison(facts: dict[str, Any]) -> Table:

@@ -38,7 +38,7 @@ def test_commands_are_understood(page):
 def test_the_readme_shows_every_command():
     shown = {shlex.split(line)[1] for line in commands(ROOT / "README.md")}
     assert shown == {
-        *("train", "plot", "export", "compile", "simulate", "report", "prune", "release"),
+        *("train", "plot", "export", "check", "compile", "simulate", "report", "prune", "release"),
     }
 
 

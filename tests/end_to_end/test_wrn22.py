@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.calibration import calibrated
 from bonn_hw import frontend, pipeline, report
 from bonn_hw.boards import board
 from bonn_hw.sim.run import cores
-from residual_networks import calibrated
 
 pytestmark = [pytest.mark.rtl, pytest.mark.torch, pytest.mark.data, pytest.mark.slow]
 ZOO = Path(__file__).parent.parent.parent / "zoo"

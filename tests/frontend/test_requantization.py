@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The kernel that is found gives the quantiser's own values, on every integer of the range."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,7 +19,7 @@ def staircase(table, low, high):
     """Runs of a table ``(R, C)`` over ``low``... ``high``, gathered in uneven chunks."""
     grid, channels = np.arange(low, high + 1), table.shape[1]
     cuts = [0, 1, *range(5, len(grid), 777), len(grid)]
-    chunks = [(grid[a:b], table[a:b]) for a, b in zip(cuts, cuts[1:], strict=False) if b > a]
+    chunks = [(grid[a:b], table[a:b]) for a, b in pairwise(cuts) if b > a]
     return gather(chunks, np.full(channels, low), np.full(channels, high))
 
 

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""ResNet-18 on 224x224 images: lowered, folded, emitted, linted, one frame simulated."""
+
+import subprocess
+
+import numpy as np
+import pytest
+
+from benchmarks.calibration import calibrated
+from bonn_hw import pipeline
+from bonn_hw.boards import board
+from bonn_hw.sim import locate
+
+pytestmark = [pytest.mark.rtl, pytest.mark.torch, pytest.mark.large]
+
+
+def test_resnet18(tmp_path):
+    from bonn_hw.nn.export import export
+
+    checkpoint = calibrated("resnet18", batches=2, batch=4)
+    export(checkpoint, tmp_path / "resnet.onnx")
+    target = pipeline.Target(board("rfsoc4x2"), 100.0, 100.0)
+    facts = pipeline.compile_model(tmp_path / "resnet.onnx", target, tmp_path / "build")
+    fits = {name for name, holds in facts["boards"].items() if holds}
+    assert fits == {"zcu111", "rfsoc4x2"}
+    assert facts["cycles_per_frame"]["predicted"] <= 1_000_000
+
+    folder = tmp_path / "build" / "rtl"
+    tool = locate.verilator()
+    sources = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.sv"))
+    done = subprocess.run(
+        [*tool.command, "--lint-only", "-Wall", "-Wno-UNUSEDSIGNAL", "--top-module", "top"]
+        + ["top.v", *sources],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=tool.environment,
+    )
+    assert done.returncode == 0, done.stderr
+
+    levels = np.random.default_rng(0).integers(-128, 128, (1, 3, 224, 224))
+    images = (levels / 128).astype(np.float32)
+    answers = pipeline.simulate(pipeline.Build.load(tmp_path / "build"), images)
+    np.testing.assert_array_equal(answers.rtl, answers.integer)
+    np.testing.assert_array_equal(answers.y, answers.qonnx)
+    np.testing.assert_array_equal(answers.y, checkpoint.predict(images))
+    assert answers.run.latency == facts["latency_cycles"]["predicted"]
