@@ -16,11 +16,12 @@ from benchmarks.calibration import calibrated
 from bonn_hw import frontend, pipeline
 from bonn_hw.boards import board
 from bonn_hw.errors import UserError
+from bonn_hw.ir.graph import Node
 from bonn_hw.kernels.kernel import Resources
 from bonn_hw.nn.checkpoint import Checkpoint
 from bonn_hw.nn.export import export
 from bonn_hw.nn.networks import build
-from bonn_hw.passes.folding import choose_foldings, fastest
+from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
 
 PAGE = ROOT / "docs" / "residual.md"
@@ -79,6 +80,11 @@ def _row(network: str, facts: dict[str, Any], made: pipeline.Build) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def fastest(node: Node) -> int:
+    """Fewest cycles a frame that any folding of a node reaches."""
+    return min(node.kernel.cycles(folding) for folding in node.kernel.foldings())
+
+
 def _limit(network: str, model_file: Path) -> str:
     """Find the most frames/s that fit the board, FIFOs apart, and what is in the way of more."""
     graph = frontend.lower(frontend.read(model_file)).graph
@@ -134,8 +140,9 @@ def _page(rows: list[str], limits: list[str]) -> str:
             *rows,
             "",
             "Published accuracies: Gu et al., ICCV 2019 (WRN-22 16-16-32-64, both losses); "
-            "Brevitas' README (CNV-W1A1). They were not reproduced here. WRN-22's weights are 8-bit "
-            "in the first convolution, the two 1x1 shortcuts and the classifier, 1-bit elsewhere.",
+            "Brevitas' README (CNV-W1A1). They were not reproduced here. WRN-22 has 8-bit weights "
+            "in the first convolution, the two 1x1 shortcuts and the classifier, 1-bit ones "
+            "elsewhere.",
             "",
             "The most that fits, FIFOs apart:",
             "",

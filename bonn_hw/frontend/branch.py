@@ -276,7 +276,7 @@ class Branch(Value):
             raise Refused(f"{node.name}: only one Pad of an image before a layer is supported")
         _, height, width = self.chain.order.shape
         padded = Geometry((height, width), (1, 1), (1, 1), pads).padded
-        if self.integer_step() is not None:
+        if self.quantised() or self.integer_step() is not None:
             self.settle(node)
             self.emit_pad(node.name, (height, width), pads, float(value))
         else:

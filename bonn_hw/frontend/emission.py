@@ -40,7 +40,7 @@ class Matrix:
 
     def flipped(self, which: NDArray[np.bool_]) -> Matrix:
         """Turn the sign of some neurons' sums."""
-        sign = np.where(which, -1, 1).astype(np.int16)  # holds 128 too
+        sign = np.where(which, -1, 1).astype(np.int32)  # the smallest has no counterpart in 16 bits
         return replace(
             self,
             weights=self.weights * sign[:, None],

@@ -151,6 +151,8 @@ class Value:
         stairs = self._staircase(part, step)
         self._report_rounding(part, stairs, step, quantiser.name)
         source, early = self.source, self.early
+        if early is not None and early.place > after:  # it goes round what comes later
+            self.early, early = replace(early, place=early.place - after), None
         self.emit_sums()
         if early is None and stairs.identity:
             fresh = replace(chain, scale=np.full(chain.channels, step), values=None)

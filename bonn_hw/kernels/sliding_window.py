@@ -72,7 +72,8 @@ class SlidingWindow(Lanewise):
 
     def depth(self, folding: Folding) -> int:
         """Beats of the line buffer: a power of two, so that its addresses wrap by themselves."""
-        return power_of_two(_full_rate_beats(self, folding.simd))
+        shape = (self.input.shape, self.kernel, self.stride)
+        return power_of_two(_full_rate_beats(*shape, folding.simd))
 
     def schedule(self, folding: Folding) -> Schedule:
         """A step per output beat; a beat is given back when no later window covers it."""
@@ -131,7 +132,10 @@ def _steps(kernel: SlidingWindow, lanes: int) -> tuple[NDArray[np.int64], NDArra
     return _steps_of(kernel.input.shape, kernel.kernel, kernel.stride, lanes)
 
 
-def _full_rate_beats(kernel: SlidingWindow, lanes: int) -> int:
+@lru_cache(maxsize=4096)
+def _full_rate_beats(
+    shape: tuple[int, int, int], kernel: tuple[int, int], stride: tuple[int, int], lanes: int
+) -> int:
     """Beats that must be held so that neither side ever waits more than its own rate asks.
 
     The side with more beats moves one every cycle. If that is the output, input beats arrive as
@@ -140,7 +144,7 @@ def _full_rate_beats(kernel: SlidingWindow, lanes: int) -> int:
     Two frames in a row are looked at, because the next frame's first rows come in while the last
     windows are still read.
     """
-    need, release = _steps(kernel, lanes)
+    need, release = _steps_of(shape, kernel, stride, lanes)
     taken, given = int(release[-1]), need.size
     period = max(taken, given)
     # Two frames, beat and step numbers running on.

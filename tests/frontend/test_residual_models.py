@@ -127,6 +127,16 @@ def test_a_mean_over_all_pixels_is_a_global_average(keepdims, tmp_path):
     agree(sketch, tmp_path, sketch.images(40, -9, 9, 0.25))
 
 
+@pytest.mark.parametrize("value", [0.0, 0.5, -0.25])
+def test_pads_between_quantisers(value, tmp_path):
+    """A Pad of values that are not settled yet goes round what its place says."""
+    sketch = stem(2, 4, 4).add("Mul", np.float32(3)).quant(5, scale=0.5)
+    sketch.pad((1, 0, 0, 1), value if value != -0.25 else -0.5).quant(**GRID)
+    sketch.norm(2, 2.0).pad((0, 1, 0, 0), value).quant(**GRID)
+    sketch.few_bit_conv(3, 2).quant(**GRID).add("GlobalAveragePool").flatten()
+    agree(sketch.quant(6, scale=0.125).few_bit_dense(3, 2), tmp_path, sketch.images(40, -9, 9, 1.0))
+
+
 def test_channels_that_pruning_copies(tmp_path):
     sketch = stem(4, 5, 5)
     entry = sketch.last
