@@ -92,9 +92,24 @@ def compiled(
             }
             for stage in design.stages
         ],
-        "findings": [*findings, *_misfits(total, target.board)],
+        "findings": [
+            *findings,
+            *_shortfall(target, timing.interval),
+            *_misfits(total, target.board),
+        ],
         "tools": tools(),
     }
+
+
+def _shortfall(target: Target, interval: int) -> list[str]:
+    """Say where the stages together are slower than each alone."""
+    reached = target.clock_mhz * 1e6 / interval
+    if target.fps is None or reached >= target.fps:
+        return []
+    return [
+        f"predicted to reach {reached:,.1f} frames per second, not {target.fps:,.1f}: ask for a few "
+        "more, so that all layers become faster"
+    ]
 
 
 def _misfits(total: Resources, board: Board) -> list[str]:

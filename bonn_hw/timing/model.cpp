@@ -6,6 +6,7 @@
 // alone, so one sweep from the last stage to the first decides and advances a cycle: a stage reads
 // its consumers' `ready` of this cycle and its producers' `valid`, which they change only later in
 // the sweep. A stage in which nothing moved sleeps until the state of one of its streams changes.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -188,21 +189,24 @@ bool same_gaps(const int64_t* times) {
 
 }  // namespace
 
-// Runs `frames` frames through the graph, or from frame `enough` on until three intervals between
-// last output beats are the same. The sink always takes. The source has beat k of all from cycle
+// Runs `frames` frames through the graph, or until three intervals between last output beats are the
+// same: from frame `enough` on if they are those of the slowest stage, else from frame `patient` on,
+// since a stage may have to fall behind for some frames before the queue before it never runs dry. The sink always takes. The source has beat k of all from cycle
 // k * pace / beats_in on; with pace 0 it always has one.
 // first_in, first_out, last_out: per frame, the cycle of the first input, first and last output
 // beat; out_cycles: the cycle of every output beat; peaks: the most beats that each stage held.
 // Returns the number of frames that are out, or -1 - cycle where nothing can move any more; states
 // then tell of each stream whether a beat is offered (bit 0) and whether one would be taken (bit 1).
 extern "C" int64_t run_graph(const Schedule* plans, int64_t count, const Link* links,
-                             int64_t streams, int64_t frames, int64_t enough,
-                             int64_t pace, int64_t beats_in, int64_t beats_out, int64_t* first_in, int64_t* first_out,
-                             int64_t* last_out, int64_t* out_cycles, int64_t* peaks,
-                             int64_t* states) {
+                             int64_t streams, int64_t frames, int64_t enough, int64_t patient,
+                             int64_t pace, int64_t beats_in, int64_t beats_out, int64_t* first_in,
+                             int64_t* first_out, int64_t* last_out, int64_t* out_cycles,
+                             int64_t* peaks, int64_t* states) {
   Model model(plans, count, links, streams);
   const int64_t sent_end = frames * beats_in, got_end = frames * beats_out;
   int64_t sent = 0, got = 0, cycle = 0;
+  int64_t slowest = 0;
+  for (int64_t i = 0; i < count; i++) slowest = std::max(slowest, plans[i].steps);
   bool stuck = false, steady = false;
   while (got < got_end && !stuck && !steady) {
     const int64_t due = sent * pace / beats_in;
@@ -217,7 +221,8 @@ extern "C" int64_t run_graph(const Schedule* plans, int64_t count, const Link* l
         if (got % beats_out == 0) {
           const int64_t done = got / beats_out;
           last_out[done - 1] = cycle;
-          steady = done >= enough && done >= 4 && same_gaps(last_out + done - 4);
+          const int64_t gap = done > 1 ? cycle - last_out[done - 2] : 0;
+          steady = done >= (gap <= slowest ? enough : patient) && same_gaps(last_out + done - 4);
         }
       }
       if (model.entry->valid && model.entry->ready) {

@@ -18,7 +18,8 @@ from bonn_hw.timing.native import library
 
 OUTSIDE = -1
 CERTIFIED = 3  # frames; more only repeat what the first ones do
-ENOUGH, MOST = 6, 64  # frames after which a design may count as steady, and has to
+# Frames after which a design may count as steady: at the slowest stage's interval, at another.
+ENOUGH, PATIENT, MOST = 6, 16, 64
 
 
 class Deadlock(Exception):
@@ -117,7 +118,8 @@ def run_network(network: Network, frames: int = 0, pace: int = 0) -> Timing:
     Parameters
     ----------
     frames : int
-        How many; 0: until three intervals are the same (at least 6, at most 64 frames).
+        How many; 0: until three intervals are the same (at least 6 frames, 16 where they are not
+        those of the slowest stage; at most 64).
     pace : int
         Cycles a frame in which the source offers its beats, evenly; 0: as fast as they are taken.
 
@@ -140,11 +142,12 @@ def run_network(network: Network, frames: int = 0, pace: int = 0) -> Timing:
     (entry,), (exit_,) = (links[links[:, 1 - end] == OUTSIDE, end] for end in (1, 0))
     beats_in = network.schedules[entry].beats[0]
     beats_out = network.schedules[exit_].beats[1]
-    most, enough = (frames, frames + 1) if frames else (MOST, ENOUGH)
+    most = frames or MOST
+    enough, patient = (most + 1, most + 1) if frames else (ENOUGH, PATIENT)
     first_in, first_out, last_out = (np.full(most, -1, np.int64) for _ in range(3))
     cycles = np.full(most * beats_out, -1, np.int64)
     peaks, states = np.zeros(count, np.int64), np.zeros(len(links), np.int64)
-    numbers = (len(links), most, enough, pace, beats_in, beats_out)
+    numbers = (len(links), most, enough, patient, pace, beats_in, beats_out)
     arrays = (first_in, first_out, last_out, cycles, peaks, states)
     done = engine.run_graph(
         plans,
