@@ -107,8 +107,8 @@ def _shortfall(target: Target, interval: int) -> list[str]:
     if target.fps is None or reached >= target.fps:
         return []
     return [
-        f"predicted to reach {reached:,.1f} frames per second, not {target.fps:,.1f}: ask for a few "
-        "more, so that all layers become faster"
+        f"predicted to reach {reached:,.1f} frames per second, not {target.fps:,.1f}: ask for a "
+        "few more, so that all layers become faster"
     ]
 
 
