@@ -189,7 +189,7 @@ def test_hardware_form_holds_integers_only():
     with torch.no_grad():
         network((torch.randint(-128, 128, (16, 1, 8, 8)) / 128).float())
         integers = network.accumulators((torch.randint(-128, 128, (16, 1, 8, 8)) / 128).float())
-    assert len(seen) == 1 + 2 + 18 * 4 + 2 * 3 + 1 + 1 + 1
+    assert len(seen) == 1 + 2 + 18 * 4 + 2 * 4 + 1 + 1 + 1
     for name, module in network.named_modules():
         if name not in seen:
             continue
