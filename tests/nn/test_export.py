@@ -92,7 +92,7 @@ def test_nodes_of_a_residual_network_carry_the_layers_names(tmp_path):
     ]
     assert len(set(names)) == len(names)
     shortcut = [name for name in names if name.startswith("stage2_0_shortcut")]
-    parts = "conv norm norm_add grid pool stream"
+    parts = "conv fine norm norm_add grid pool stream"
     assert shortcut == [f"stage2_0_shortcut_{part}" for part in parts.split()]
 
 
