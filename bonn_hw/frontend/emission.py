@@ -13,12 +13,12 @@ from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.tensor import Element, TensorType
 from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.average_pool import AveragePool
-from bonn_hw.kernels.fork import Fork
 from bonn_hw.kernels.kernel import Kernel
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.pad import Pad
 from bonn_hw.kernels.sliding_window import SlidingWindow
+from bonn_hw.kernels.stream_fork import StreamFork
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ class Emission:
 
     def fork(self, copies: int, origin: str) -> list[Emission]:
         """Let the branch go on as several."""
-        ends = self._append(Fork(self.kind, copies), origin)
+        ends = self._append(StreamFork(self.kind, copies), origin)
         return [replace(self, tensor=end, origin=origin) for end in ends]
 
     def _append(self, kernel: Kernel, origin: str, *others: Emission) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ def test_layers_and_their_kernels(tmp_path, capsys):
     assert main(["check", str(block(0.25).write(tmp_path))]) == 0
     told = capsys.readouterr().out
     assert "9 kernels; the model can be compiled" in told
-    assert "stream" not in told and "add_0" in told and "sum1" in told
+    assert "stream_fork_0" in told and "add_0" in told and "sum1" in told
 
 
 def test_branches_on_different_grids(tmp_path, capsys):

@@ -55,7 +55,7 @@ def test_blocks_with_any_slope(slope, tmp_path):
     sketch = stem(4, 6, 6)
     head(block(block(sketch, 4, slope=slope), 4, slope=slope), 4)
     result = agree(sketch, tmp_path, sketch.images(40, -9, 9, 1.0))
-    assert kernels(result).count("fork") == kernels(result).count("add") == 2
+    assert kernels(result).count("stream_fork") == kernels(result).count("add") == 2
 
 
 @pytest.mark.parametrize("shortcut", ["average", "maximum"])
@@ -88,7 +88,7 @@ def test_three_readers_of_one_tensor_and_a_tensor_added_to_itself(tmp_path):
     sketch.join(entry, "twice").quant(**GRID).join(entry).quant(**GRID)
     head(sketch, 3)
     result = agree(sketch, tmp_path, sketch.images(40, -9, 9, 1.0))
-    assert kernels(result)[0] == "fork"
+    assert kernels(result)[0] == "stream_fork"
     assert result.graph.nodes[0].kernel.copies == 3
 
 

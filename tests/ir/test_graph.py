@@ -7,9 +7,9 @@ import pytest
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.add import Add
-from bonn_hw.kernels.fork import Fork
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.pad import Pad
+from bonn_hw.kernels.stream_fork import StreamFork
 
 FRAME = TensorType((2, 2, 3), BIPOLAR)
 PADDED = TensorType((4, 4, 3), BIPOLAR)
@@ -19,7 +19,7 @@ TENSORS = {"x": FRAME, "padded": PADDED, "y": TensorType((2, 2, 3), BIPOLAR)}
 
 WORDS = TensorType((2, 2, 3), Element(-4, 3))
 SUMS, MORE = (TensorType((2, 2, 3), Element(-4 * n, 3 * n)) for n in (2, 3))
-FORK = Node("fork_0", Fork(WORDS, 3), ("x",), ("a", "b", "c"))
+FORK = Node("stream_fork_0", StreamFork(WORDS, 3), ("x",), ("a", "b", "c"))
 LEFT = Node("add_0", Add(WORDS, WORDS), ("c", "a"), ("left",))
 ALL = Node("add_1", Add(SUMS, WORDS), ("left", "b"), ("y",))
 JOINED = {"x": WORDS, "a": WORDS, "b": WORDS, "c": WORDS, "left": SUMS, "y": MORE}
@@ -76,7 +76,7 @@ def test_values_outside_of_the_range_are_refused():
         (
             (replace(FORK, outputs=("a", "b", "a")), LEFT, ALL),
             JOINED,
-            "fork_0: tensor 'a' has another producer",
+            "stream_fork_0: tensor 'a' has another producer",
         ),
         (  # also where the first one is consumed already
             (PAD, POOL, replace(PAD, name="pad_1", inputs=("y",))),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import numpy as np
 import pytest
-from test_fork import matrix, meeting, prove_meeting
+from test_stream_fork import matrix, meeting, prove_meeting
 
 from bench import random_values
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType

@@ -62,11 +62,11 @@ def test_a_short_branch_without_room_stops_in_the_model_and_in_the_rtl(tmp_path)
     graph = unequal_block()
     foldings = {node.name: list(node.kernel.foldings())[-1] for node in graph.nodes}
     design = insert_width_converters(graph, foldings)
-    short = next(s for s in design.streams if s.source == "fork_0" and s.sink == "add_0")
+    short = next(s for s in design.streams if s.source == "stream_fork_0" and s.sink == "add_0")
     shallow = insert_fifos(design, {short.tensor: 3})
     with pytest.raises(Deadlock) as error:
         run(shallow, 2)
-    assert "fork_0 waits for fifo_0 to take a beat" in str(error.value)
+    assert "stream_fork_0 waits for fifo_0 to take a beat" in str(error.value)
     assert "add_0 waits for a beat of mvu_0" in str(error.value)
     frames = random_values(graph.tensors["input"], 2)
     with pytest.raises(Hang, match="the RTL hangs"):

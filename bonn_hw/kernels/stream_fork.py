@@ -15,14 +15,14 @@ from bonn_hw.kernels.kernel import Lanewise, Resources, Schedule
 
 
 @dataclass(frozen=True, eq=False)
-class Fork(Lanewise):
+class StreamFork(Lanewise):
     """Each of ``copies`` outputs gets every beat, and takes it when it is ready.
 
     The beat stays until the last output has it. Where branches that meet again differ in latency, a
     FIFO on the short one keeps the fork going.
     """
 
-    stem: ClassVar[str] = "fork"
+    stem: ClassVar[str] = "stream_fork"
 
     input: TensorType
     copies: int
@@ -60,6 +60,6 @@ class Fork(Lanewise):
         return Resources(lut=1.5 * self.copies + 1, ff=data + self.copies)
 
     def rtl(self, folding: Folding) -> Instance:
-        """``stream_fork.sv``: a module must not be named ``fork``, a word of the language."""
+        """``stream_fork.sv``."""
         width = folding.pe * self.input.element.bits
         return Instance("stream_fork", {"WIDTH": width, "COPIES": self.copies})

@@ -10,9 +10,9 @@ from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.fifo import Fifo
-from bonn_hw.kernels.fork import Fork
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.mvu import Mvu
+from bonn_hw.kernels.stream_fork import StreamFork
 from bonn_hw.timing.model import run
 
 
@@ -27,7 +27,7 @@ def meeting(kind, branches, lanes):
         tensors.update(zip(outputs, kernel.outputs, strict=True))
         return outputs
 
-    ends = list(place(Fork(kind, len(branches)), "in"))
+    ends = list(place(StreamFork(kind, len(branches)), "in"))
     for end, branch in enumerate(branches):
         for kernel in branch:
             (ends[end],) = place(kernel, ends[end])
@@ -105,14 +105,14 @@ def test_bits(lanes, tmp_path):
 
 def test_reference_gives_every_copy_the_frames():
     frames = random_values(INTEGERS, 2)
-    copies = Fork(INTEGERS, 3).reference(frames)
+    copies = StreamFork(INTEGERS, 3).reference(frames)
     assert len(copies) == 3
     for copy in copies:
         np.testing.assert_array_equal(copy, frames)
-    assert Fork(INTEGERS, 3).outputs == (INTEGERS, INTEGERS, INTEGERS)
+    assert StreamFork(INTEGERS, 3).outputs == (INTEGERS, INTEGERS, INTEGERS)
 
 
 @pytest.mark.parametrize("copies", [1, 0, -1])
 def test_illegal_forks_are_refused(copies):
     with pytest.raises(ValueError, match=f"a fork gives at least 2 copies, not {copies}"):
-        Fork(BITS, copies)
+        StreamFork(BITS, copies)
