@@ -6,6 +6,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -41,6 +42,26 @@ class Schedule:
     def beats(self) -> tuple[int, int]:
         """Input and output beats a frame."""
         return int(self.release[-1]), int(self.emit.sum())
+
+    @cached_property
+    def events(self) -> NDArray[np.int32]:
+        """The steps that move a beat: steps since the one before, need, release, whether it emits.
+
+        ``(events, 4)``. The first one counts from the frame's beginning. All steps before a step
+        have been done, so what it needs is the most that any of them needed.
+        """
+        need = np.maximum.accumulate(self.need)
+        moves = self.emit | (np.diff(need, prepend=0) > 0) | (np.diff(self.release, prepend=0) > 0)
+        at = np.flatnonzero(moves)
+        gaps = np.diff(at, prepend=-1)
+        columns = (gaps, need[at], self.release[at], self.emit[at])
+        return np.ascontiguousarray(np.stack(columns, axis=1), dtype=np.int32)
+
+    @property
+    def wrap(self) -> int:
+        """Steps from the last event of a frame to the first of the next."""
+        gaps = self.events[:, 0]
+        return int(self.need.size - gaps.sum() + gaps[0])
 
 
 @dataclass(frozen=True)

@@ -103,10 +103,10 @@ def certify(network: Network) -> None:
 
 class _Plan(ctypes.Structure):
     _fields_ = (
-        ("need", ctypes.c_void_p),
-        ("release", ctypes.c_void_p),
-        ("emit", ctypes.c_void_p),
+        ("events", ctypes.c_void_p),
+        ("count", ctypes.c_int64),
         ("steps", ctypes.c_int64),
+        ("wrap", ctypes.c_int64),
         ("capacity", ctypes.c_int64),
         ("latency", ctypes.c_int64),
     )
@@ -128,16 +128,14 @@ def run_network(network: Network, frames: int = 0, pace: int = 0) -> Timing:
     Deadlock
         If the network stops before all frames are out.
     """
-    engine = library(Path(__file__).with_name("model.cpp"))
-    engine.run_graph.restype = ctypes.c_int64
+    engine = library(Path(__file__).with_name("events.cpp"))
+    engine.run_events.restype = ctypes.c_int64
     count = len(network.schedules)
     plans = (_Plan * count)()
     for plan, schedule in zip(plans, network.schedules, strict=True):
-        plan.need = schedule.need.ctypes.data
-        plan.release = schedule.release.ctypes.data
-        plan.emit = schedule.emit.ctypes.data
-        plan.steps, plan.capacity = schedule.need.size, schedule.capacity
-        plan.latency = schedule.latency
+        plan.events, plan.count = schedule.events.ctypes.data, len(schedule.events)
+        plan.steps, plan.wrap = schedule.need.size, schedule.wrap
+        plan.capacity, plan.latency = schedule.capacity, schedule.latency
     links = np.array(network.links, np.int64)
     (entry,), (exit_,) = (links[links[:, 1 - end] == OUTSIDE, end] for end in (1, 0))
     beats_in = network.schedules[entry].beats[0]
@@ -149,7 +147,7 @@ def run_network(network: Network, frames: int = 0, pace: int = 0) -> Timing:
     peaks, states = np.zeros(count, np.int64), np.zeros(len(links), np.int64)
     numbers = (len(links), most, enough, patient, pace, beats_in, beats_out)
     arrays = (first_in, first_out, last_out, cycles, peaks, states)
-    done = engine.run_graph(
+    done = engine.run_events(
         plans,
         ctypes.c_int64(count),
         ctypes.c_void_p(links.ctypes.data),
