@@ -128,22 +128,12 @@ class Counts {
   std::vector<uint64_t> block_;
 };
 
-// xorshift64* (Vigna 2016): the same gaps for the same seed everywhere.
-struct Random {
-  uint64_t state;
-  uint64_t operator()() {
-    state ^= state >> 12;
-    state ^= state << 25;
-    state ^= state >> 27;
-    return state * 2685821657736338717ull >> 32;
-  }
-};
-
-std::vector<uint32_t> load(const char* path, size_t words) {
-  std::vector<uint32_t> data(words);
+template <typename Value>
+std::vector<Value> load(const char* path, size_t count) {
+  std::vector<Value> data(count);
   FILE* file = std::fopen(path, "rb");
-  if (!file || std::fread(data.data(), 4, words, file) != words) {
-    std::fprintf(stderr, "cannot read %zu words of %s\n", words, path);
+  if (!file || std::fread(data.data(), sizeof(Value), count, file) != count) {
+    std::fprintf(stderr, "cannot read %zu values of %s\n", count, path);
     std::exit(4);
   }
   std::fclose(file);
@@ -170,18 +160,19 @@ void vl_fatal(const char* file, int line, const char*, const char* message) {
 
 int main(int argc, char** argv) {
   std::map<std::string, std::string> options;
-  for (int i = 5; i < argc; i++) {
+  for (int i = 6; i < argc; i++) {
     const std::string option = argv[i];
     options[option.substr(0, option.find('='))] = option.substr(option.find('=') + 1);
   }
   const auto number = [&](const char* name) { return std::strtoll(options[name].c_str(), nullptr, 10); };
   const int64_t frames = number("frames"), beats_in = number("beats_in"), words_in = number("words_in");
   const int64_t beats_out = number("beats_out"), words_out = number("words_out");
-  const int64_t stages = number("stages"), timeout = number("timeout"), stall = number("stall");
+  const int64_t stages = number("stages"), timeout = number("timeout"), period = number("period");
   const int64_t snapshots = std::min<int64_t>(frames, number("snapshots"));
-  const bool stalls = stall >= 0;
 
-  const auto input = load(argv[1], frames * beats_in * words_in);
+  const auto input = load<uint32_t>(argv[1], frames * beats_in * words_in);
+  // In each cycle of a period: whether a beat may be offered; then, whether one is taken.
+  const auto stalls = load<uint8_t>(argv[5], 2 * period);
   std::vector<uint32_t> output(frames * beats_out * words_out);
   std::vector<int64_t> cycles(frames * beats_out);
   std::vector<int64_t> rows(3 * frames + snapshots * (3 * stages + 1));
@@ -214,7 +205,6 @@ int main(int argc, char** argv) {
   }
   top.rst = 0;
 
-  Random random{static_cast<uint64_t>(stall) * 2654435761u + 88172645463325252ull};
   const int64_t sent_end = frames * beats_in, got_end = frames * beats_out;
   int64_t sent = 0, got = 0, cycle = 0, moved = 0;
   bool offered = false;
@@ -227,12 +217,12 @@ int main(int argc, char** argv) {
   int64_t ahead = 0;
   for (; got < got_end || sent < sent_end || cycle - moved <= kSilence; cycle++) {
     top.clk = 0;
-    if (!offered && sent < sent_end && !(stalls && random() % 4 == 0)) {
+    if (!offered && sent < sent_end && stalls[cycle % period]) {
       put(top.s_axis_tdata, &input[sent * words_in]);
       offered = true;  // valid never goes back once it was shown
     }
     top.s_axis_tvalid = offered;
-    top.m_axis_tready = !(stalls && random() % 2 == 0);
+    top.m_axis_tready = stalls[period + cycle % period];
     top.eval();
     dump(2 * cycle);
     get(top.rootp->PROBE, reinterpret_cast<uint32_t*>(probe.data()));

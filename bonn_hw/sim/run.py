@@ -22,6 +22,7 @@ from bonn_hw.ir.stream import words_a_beat
 from bonn_hw.sim.build import build
 from bonn_hw.sim.shard import Shard, run_all
 from bonn_hw.sim.waves import wave_file
+from bonn_hw.timing.stalls import Stalls
 
 SNAPSHOTS = 48  # frames of each process at whose ends the probe's counts are kept
 
@@ -109,7 +110,7 @@ def simulate(
     jobs : int
         Processes; each simulates its share of the frames from reset.
     stall : int or None
-        Seed of random gaps on the input (1 of 4 cycles) and stalls of the output (1 of 2).
+        Seed of random gaps on the input and stalls of the output (`timing.stalls.Stalls`).
     trace : Path or None
         Wave file, ``.fst`` or ``.vcd``, of one process that simulates all frames. It is also
         written when the RTL hangs.
@@ -129,6 +130,7 @@ def simulate(
     simulator = build(project, trace.suffix[1:] if trace else None, templates, progress)
     count = max(1, min(1 if trace else jobs, frames))
     bounds = [frames * place // count for place in range(count + 1)]
+    stalls = Stalls.random(stall)
     with _scratch() as scratch, wave_file(trace) as wave:
         shards = [
             Shard(scratch / str(place), first, last - first)
@@ -139,6 +141,9 @@ def simulate(
             with writing(scratch):
                 shard.folder.mkdir()
                 (shard.folder / "in").write_bytes(np.ascontiguousarray(part, "<u4").data)
+                (shard.folder / "stalls").write_bytes(
+                    stalls.offers.tobytes() + stalls.takes.tobytes()
+                )
         options = {
             "beats_in": source.beats,
             "words_in": beats.shape[1],
@@ -146,7 +151,7 @@ def simulate(
             "words_out": words_a_beat(sink.lanes, sink.element),
             "stages": len(project.probes),
             "timeout": timeout_cycles,
-            "stall": -1 if stall is None else stall,
+            "period": stalls.takes.size,
             "snapshots": SNAPSHOTS,
             "trace": wave,
         }

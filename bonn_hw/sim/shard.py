@@ -29,7 +29,7 @@ class Shard:
         self, simulator: Simulator, options: Mapping[str, object], folder: Path
     ) -> subprocess.Popen[str]:
         """Start the simulator in the project's folder."""
-        files = [str(self.folder / name) for name in ("in", "out", "cycles", "frames")]
+        files = [str(self.folder / name) for name in ("in", "out", "cycles", "frames", "stalls")]
         words = [f"{key}={value}" for key, value in {**options, "frames": self.frames}.items()]
         try:
             return subprocess.Popen(

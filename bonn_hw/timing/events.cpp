@@ -140,13 +140,14 @@ class Model {
     }
   }
 
-  // What the outside does; see run_graph.
-  int64_t frames, enough, patient, pace, beats_in, beats_out;
+  // What the outside does; see run_events.
+  int64_t frames, enough, patient, pace, beats_in, beats_out, period;
+  const uint8_t *offers, *takes;
   int64_t *first_in, *first_out, *last_out, *out_cycles;
   int64_t got = 0;
   bool steady = false;
 
-  // Runs until all frames are out or steady, or nothing can move. Returns whether it is done.
+  // Runs until all frames are in and out, or steady, or nothing can move. Returns whether it is done.
   bool run() {
     for (int64_t i = 0; i < int64_t(stages.size()); i++) {
       slowest_ = std::max(slowest_, stages[i].plan.steps);
@@ -162,7 +163,9 @@ class Model {
     }
   }
 
-  bool done() const { return steady || got == frames * beats_out; }
+  bool done() const {
+    return steady || (got == frames * beats_out && entered_ == frames * beats_in);
+  }
 
   // Two bits: a beat is offered, a beat would be taken.
   int64_t state(int64_t place) const {
@@ -182,7 +185,7 @@ class Model {
   }
 
   std::vector<Stage> stages;
-  int64_t latest = 0;  // cycle in which the last beat moved
+  int64_t latest = 0;  // cycle in which the last beat moved over a stream
 
  private:
   void wake(int64_t place) { awake_[place >> 6] |= uint64_t{1} << (place & 63); }
@@ -229,7 +232,6 @@ class Model {
       }
       const int64_t cycle = tick + stage.stalls;
       stage.tick = tick;
-      latest = std::max(latest, cycle);
       const int64_t release = stage.base + event.release;
       if (++stage.at == stage.plan.count) {
         stage.at = 0;
@@ -281,7 +283,8 @@ class Model {
     int64_t cycle = std::max(input.offered, stage.last_came + 1);
     input.offered = NONE;
     if (freed >= 0) cycle = std::max(cycle, stage.left[freed] + 1);
-    stage.came.push(cycle, stage.plan.latency ? stage.left.end() : stage.counted);
+    const int64_t unused = stage.plan.latency ? stage.left.end() : stage.open;
+    stage.came.push(cycle, stage.plan.latency ? unused : std::min(unused, stage.counted));
     stage.last_came = cycle;
     stage.received++;
     if (stage.plan.latency) {
@@ -330,10 +333,16 @@ class Model {
     if (letting_) return;
     letting_ = true;
     while (entered_ < let_ && entry_->offered == NONE) {
-      entry_->offered = std::max(last_entered_ + 1, entered_ * pace / beats_in);
+      const int64_t due = std::max(last_entered_ + 1, entered_ * pace / beats_in);
+      entry_->offered = next(offers, due);
       present(*entry_);
     }
     letting_ = false;
+  }
+
+  int64_t next(const uint8_t* pattern, int64_t cycle) const {
+    while (!pattern[cycle % period]) cycle++;
+    return cycle;
   }
 
   void enter(int64_t cycle) {
@@ -343,10 +352,9 @@ class Model {
     let_in();
   }
 
-  // The sink: it always takes.
   void leave(Stream& stream) {
-    const int64_t cycle = stream.offered;
-    if (!done()) {
+    const int64_t cycle = next(takes, stream.offered);
+    if (got < frames * beats_out && !steady) {  // a border may come ahead of its frame
       if (got % beats_out == 0) first_out[got / beats_out] = cycle;
       out_cycles[got++] = cycle;
       if (got % beats_out == 0) frame_out(got / beats_out, cycle);
@@ -376,17 +384,19 @@ class Model {
 // Runs `frames` frames through the graph, or until three intervals between last output beats are the
 // same: from frame `enough` on if they are those of the slowest stage, else from frame `patient` on,
 // since a stage may have to fall behind for some frames before the queue before it never runs dry.
-// The sink always takes. The source has beat k of all from cycle k * pace / beats_in on; with pace 0
-// it always has one.
+// The source has beat k of all from cycle k * pace / beats_in on; with pace 0 it always has one. It
+// begins to show a beat where `offers`, and the sink takes one where `takes`, by cycle modulo period.
 // first_in, first_out, last_out: per frame, the cycle of the first input, first and last output
 // beat; out_cycles: the cycle of every output beat; peaks: the most beats that each queue held.
-// Returns the number of frames that are out, or -1 - cycle where no beat moves after that cycle;
-// states then tell of each stream whether a beat is offered (bit 0) and would be taken (bit 1).
+// Returns the number of frames that are out. Where no beat moves any more before all are, stuck_after
+// is the last cycle in which one did, and states tell of each stream whether a beat is offered (bit 0)
+// and would be taken (bit 1).
 extern "C" int64_t run_events(const Plan* plans, int64_t count, const Link* links, int64_t streams,
                               int64_t frames, int64_t enough, int64_t patient, int64_t pace,
-                              int64_t beats_in, int64_t beats_out, int64_t* first_in,
+                              int64_t beats_in, int64_t beats_out, int64_t period,
+                              const uint8_t* offers, const uint8_t* takes, int64_t* first_in,
                               int64_t* first_out, int64_t* last_out, int64_t* out_cycles,
-                              int64_t* peaks, int64_t* states) {
+                              int64_t* peaks, int64_t* states, int64_t* stuck_after) {
   Model model(plans, count, links, streams);
   model.frames = frames;
   model.enough = enough;
@@ -394,6 +404,9 @@ extern "C" int64_t run_events(const Plan* plans, int64_t count, const Link* link
   model.pace = pace;
   model.beats_in = beats_in;
   model.beats_out = beats_out;
+  model.period = period;
+  model.offers = offers;
+  model.takes = takes;
   model.first_in = first_in;
   model.first_out = first_out;
   model.last_out = last_out;
@@ -404,5 +417,6 @@ extern "C" int64_t run_events(const Plan* plans, int64_t count, const Link* link
     peaks[i] = model.stages[i].peak;
   }
   for (int64_t i = 0; i < streams; i++) states[i] = model.state(i);
-  return done ? model.got / beats_out : -1 - model.latest;
+  if (!done) *stuck_after = model.latest;
+  return model.got / beats_out;
 }

@@ -3,18 +3,18 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.kernels.kernel import Schedule
-from bonn_hw.timing.native import library
+from bonn_hw.timing import engines
+from bonn_hw.timing.engines import Engine, Limits
+from bonn_hw.timing.stalls import Stalls
 
 OUTSIDE = -1
 CERTIFIED = 3  # frames; more only repeat what the first ones do
@@ -55,7 +55,7 @@ class Network:
 
 @dataclass(frozen=True, eq=False)
 class Timing:
-    """When frames come and go; cycle 0 is the first after reset, input and output never stall.
+    """When frames come and go; cycle 0 is the first after reset.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Timing:
     output_cycles : int64 ``(frames * beats,)``
         Cycle of every output beat.
     peaks : tuple of int
-        Most beats that each stage held.
+        Most beats that each FIFO held; 0 for other stages.
     """
 
     first_in: NDArray[np.int64]
@@ -101,18 +101,13 @@ def certify(network: Network) -> None:
     run_network(shortest(network), CERTIFIED)
 
 
-class _Plan(ctypes.Structure):
-    _fields_ = (
-        ("events", ctypes.c_void_p),
-        ("count", ctypes.c_int64),
-        ("steps", ctypes.c_int64),
-        ("wrap", ctypes.c_int64),
-        ("capacity", ctypes.c_int64),
-        ("latency", ctypes.c_int64),
-    )
-
-
-def run_network(network: Network, frames: int = 0, pace: int = 0) -> Timing:
+def run_network(
+    network: Network,
+    frames: int = 0,
+    pace: int = 0,
+    stall: int | None = None,
+    engine: Engine = engines.events,
+) -> Timing:
     """Run the cycle model.
 
     Parameters
@@ -122,46 +117,38 @@ def run_network(network: Network, frames: int = 0, pace: int = 0) -> Timing:
         those of the slowest stage; at most 64).
     pace : int
         Cycles a frame in which the source offers its beats, evenly; 0: as fast as they are taken.
+    stall : int or None
+        Seed of random gaps and stalls of the outside (`timing.stalls`), as in a simulation.
+    engine : Engine
+        The stepping one gives the same, slower.
 
     Raises
     ------
     Deadlock
         If the network stops before all frames are out.
     """
-    engine = library(Path(__file__).with_name("events.cpp"))
-    engine.run_events.restype = ctypes.c_int64
-    count = len(network.schedules)
-    plans = (_Plan * count)()
-    for plan, schedule in zip(plans, network.schedules, strict=True):
-        plan.events, plan.count = schedule.events.ctypes.data, len(schedule.events)
-        plan.steps, plan.wrap = schedule.need.size, schedule.wrap
-        plan.capacity, plan.latency = schedule.capacity, schedule.latency
     links = np.array(network.links, np.int64)
     (entry,), (exit_,) = (links[links[:, 1 - end] == OUTSIDE, end] for end in (1, 0))
-    beats_in = network.schedules[entry].beats[0]
-    beats_out = network.schedules[exit_].beats[1]
-    most = frames or MOST
-    enough, patient = (most + 1, most + 1) if frames else (ENOUGH, PATIENT)
-    first_in, first_out, last_out = (np.full(most, -1, np.int64) for _ in range(3))
-    cycles = np.full(most * beats_out, -1, np.int64)
-    peaks, states = np.zeros(count, np.int64), np.zeros(len(links), np.int64)
-    numbers = (len(links), most, enough, patient, pace, beats_in, beats_out)
-    arrays = (first_in, first_out, last_out, cycles, peaks, states)
-    done = engine.run_events(
-        plans,
-        ctypes.c_int64(count),
-        ctypes.c_void_p(links.ctypes.data),
-        *(ctypes.c_int64(value) for value in numbers),
-        *(ctypes.c_void_p(array.ctypes.data) for array in arrays),
+    enough, patient = (frames + 1, frames + 1) if frames else (ENOUGH, PATIENT)
+    limits = Limits(
+        frames or MOST,
+        enough,
+        patient,
+        pace,
+        beats_in=network.schedules[entry].beats[0],
+        beats_out=network.schedules[exit_].beats[1],
+        stalls=Stalls.random(stall),
     )
-    if done < 0:
-        raise Deadlock(f"no stage moves after cycle {-1 - done}: {_waiting(network, states)}")
+    outcome = engine(network.schedules, links, limits)
+    if outcome.stuck_after is not None:
+        told = _waiting(network, outcome.states)
+        raise Deadlock(f"no beat moves after cycle {outcome.stuck_after}: {told}")
     return Timing(
-        first_in[:done],
-        first_out[:done],
-        last_out[:done],
-        cycles[: done * beats_out],
-        tuple(int(peak) for peak in peaks),
+        outcome.first_in,
+        outcome.first_out,
+        outcome.last_out,
+        outcome.output_cycles,
+        tuple(int(peak) for peak in outcome.peaks),
     )
 
 
@@ -201,6 +188,6 @@ def run_schedules(schedules: Sequence[Schedule], frames: int, names: Sequence[st
     return run_network(Network(labels, tuple(schedules), tuple(pairwise(places))), frames)
 
 
-def run(design: FoldedDesign, frames: int = 0) -> Timing:
+def run(design: FoldedDesign, frames: int = 0, stall: int | None = None) -> Timing:
     """Run the cycle model of a design, as `run_network` does."""
-    return run_network(Network.of(design), frames)
+    return run_network(Network.of(design), frames, stall=stall)

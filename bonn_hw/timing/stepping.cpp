@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The cycle model: a graph of stages, counters and handshakes only, one cycle at a time.
+// The cycle model of events.cpp told cycle by cycle: simple enough to be believed, and its oracle.
 // What a stage does is data (see `Schedule` in bonn_hw/kernels/kernel.py); nothing here knows layers.
 //
 // Stages stand in topological order. `ready` runs against the data and `valid` comes from registers
@@ -91,18 +91,20 @@ class Model {
       if (stream.sink < 0) exit = &stream;
       else stages[stream.sink].inputs.push_back(&stream);
     }
-    exit->ready = true;
   }
 
-  void offer(bool valid) {
-    if (valid == entry->valid) return;
+  // The outside, before each cycle.
+  void set(bool valid, bool ready) {
+    if (valid != entry->valid) next_.add(entry->sink);
+    if (ready != exit->ready) next_.add(exit->source);
     entry->valid = valid;
-    next_.add(entry->sink);
+    exit->ready = ready;
   }
 
   bool idle() const { return next_.empty(); }
 
-  void cycle() {
+  void cycle(int64_t number) {
+    now = number;
     now_.swap(next_);
     now_.drain([this](int64_t place) { sweep(place); });
   }
@@ -115,6 +117,7 @@ class Model {
   std::vector<Stage> stages;
   Stream* entry = nullptr;
   Stream* exit = nullptr;
+  int64_t now = 0, latest = 0;  // cycle; the last one in which a beat moved over a stream
 
  private:
   void sweep(int64_t place) {
@@ -155,6 +158,7 @@ class Model {
       }
     }
     stage.received += taken;
+    if (taken) latest = now;
     if (stage.received - stage.released > stage.peak) stage.peak = stage.received - stage.released;
     if (go) {
       stage.given = 0;
@@ -189,54 +193,47 @@ bool same_gaps(const int64_t* times) {
 
 }  // namespace
 
-// Runs `frames` frames through the graph, or until three intervals between last output beats are the
-// same: from frame `enough` on if they are those of the slowest stage, else from frame `patient` on,
-// since a stage may have to fall behind for some frames before the queue before it never runs dry. The sink always takes. The source has beat k of all from cycle
-// k * pace / beats_in on; with pace 0 it always has one.
-// first_in, first_out, last_out: per frame, the cycle of the first input, first and last output
-// beat; out_cycles: the cycle of every output beat; peaks: the most beats that each stage held.
-// Returns the number of frames that are out, or -1 - cycle where nothing can move any more; states
-// then tell of each stream whether a beat is offered (bit 0) and whether one would be taken (bit 1).
-extern "C" int64_t run_graph(const Schedule* plans, int64_t count, const Link* links,
+// Runs frames as run_events in events.cpp does, whose comment tells what the arguments are.
+extern "C" int64_t run_steps(const Schedule* plans, int64_t count, const Link* links,
                              int64_t streams, int64_t frames, int64_t enough, int64_t patient,
-                             int64_t pace, int64_t beats_in, int64_t beats_out, int64_t* first_in,
+                             int64_t pace, int64_t beats_in, int64_t beats_out, int64_t period,
+                             const uint8_t* offers, const uint8_t* takes, int64_t* first_in,
                              int64_t* first_out, int64_t* last_out, int64_t* out_cycles,
-                             int64_t* peaks, int64_t* states) {
+                             int64_t* peaks, int64_t* states, int64_t* stuck_after) {
   Model model(plans, count, links, streams);
   const int64_t sent_end = frames * beats_in, got_end = frames * beats_out;
   int64_t sent = 0, got = 0, cycle = 0;
   int64_t slowest = 0;
   for (int64_t i = 0; i < count; i++) slowest = std::max(slowest, plans[i].steps);
-  bool stuck = false, steady = false;
-  while (got < got_end && !stuck && !steady) {
-    const int64_t due = sent * pace / beats_in;
-    model.offer(sent < sent_end && cycle >= due);
-    const bool given = model.exit->valid;
-    const bool moving = !model.idle() || given;
-    if (moving) {
-      model.cycle();
-      if (given) {
-        if (got % beats_out == 0) first_out[got / beats_out] = cycle;
-        out_cycles[got++] = cycle;
-        if (got % beats_out == 0) {
-          const int64_t done = got / beats_out;
-          last_out[done - 1] = cycle;
-          const int64_t gap = done > 1 ? cycle - last_out[done - 2] : 0;
-          steady = done >= (gap <= slowest ? enough : patient) && same_gaps(last_out + done - 4);
-        }
+  bool offered = false, stuck = false, steady = false;
+  for (; (got < got_end || sent < sent_end) && !stuck && !steady; cycle++) {
+    offered |= sent < sent_end && cycle >= sent * pace / beats_in && offers[cycle % period];
+    model.set(offered, takes[cycle % period]);
+    const bool comes = sent < sent_end && !offered, goes = model.exit->valid;
+    const bool given = goes && model.exit->ready;
+    stuck = model.idle() && !comes && !goes;
+    model.cycle(cycle);
+    if (given) {
+      model.latest = cycle;
+    }
+    if (given && got < got_end) {  // a border may come ahead of its frame
+      if (got % beats_out == 0) first_out[got / beats_out] = cycle;
+      out_cycles[got++] = cycle;
+      if (got % beats_out == 0) {
+        const int64_t done = got / beats_out;
+        last_out[done - 1] = cycle;
+        const int64_t gap = done > 1 ? cycle - last_out[done - 2] : 0;
+        steady = done >= (gap <= slowest ? enough : patient) && same_gaps(last_out + done - 4);
       }
-      if (model.entry->valid && model.entry->ready) {
-        if (sent % beats_in == 0) first_in[sent / beats_in] = cycle;
-        sent++;
-      }
-      cycle++;
-    } else if (cycle < due && sent < sent_end) {
-      cycle = due;  // all wait for the source
-    } else {
-      stuck = true;
+    }
+    if (model.entry->valid && model.entry->ready) {
+      if (sent % beats_in == 0) first_in[sent / beats_in] = cycle;
+      sent++;
+      offered = false;
     }
   }
   for (int64_t i = 0; i < count; i++) peaks[i] = model.stages[i].peak;
   for (int64_t i = 0; i < streams; i++) states[i] = model.state(i);
-  return stuck ? -1 - cycle : got / beats_out;
+  if (stuck) *stuck_after = model.latest;
+  return got / beats_out;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The model is exact: it and the RTL give every output beat in the same cycle."""
+"""The model is exact: it and the RTL give every output beat in the same cycle, stalled or not."""
 
 import numpy as np
 import pytest
@@ -51,9 +51,11 @@ def designs(draw):
 def test_every_output_beat_comes_in_the_predicted_cycle(tmp_path_factory, design):
     folder = tmp_path_factory.mktemp("design")
     frames = random_values(design.graph.tensors["input"], 6)
-    outcome = simulate_design(design, frames, folder)
-    np.testing.assert_array_equal(outcome.run.output_cycles, run(design, 6).output_cycles)
-    np.testing.assert_array_equal(outcome.outputs, design.graph.run(frames))
+    for stall in (None, 1):
+        outcome = simulate_design(design, frames, folder, stall)
+        predicted = run(design, 6, stall).output_cycles
+        np.testing.assert_array_equal(outcome.run.output_cycles, predicted)
+        np.testing.assert_array_equal(outcome.outputs, design.graph.run(frames))
 
 
 @pytest.mark.rtl
@@ -79,7 +81,7 @@ def test_a_deadlock_is_found_and_told():
     with pytest.raises(Deadlock) as error:
         run_schedules([queue, stuck], 2, ["queue", "stuck"])
     assert str(error.value) == (
-        "no stage moves after cycle 7: the outside waits for a beat of stuck; stuck waits for more "
+        "no beat moves after cycle 5: the outside waits for a beat of stuck; stuck waits for more "
         "beats than its buffer holds"
     )
 

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The two engines of the cycle model, in C++: one from event to event, one cycle by cycle."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw.kernels.kernel import Schedule
+from bonn_hw.timing.native import library
+from bonn_hw.timing.stalls import Stalls
+
+Cycles = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long an engine runs, and how the source offers its beats.
+
+    Attributes
+    ----------
+    frames : int
+        Frames at most.
+    enough, patient : int
+        Frames after which three equal intervals end the run: if they are those of the slowest
+        stage, and if they are not.
+    pace : int
+        Cycles a frame in which the source offers its beats, evenly; 0: as fast as they are taken.
+    beats_in, beats_out : int
+        Of a frame.
+    stalls : Stalls
+        What source and sink do besides.
+    """
+
+    frames: int
+    enough: int
+    patient: int
+    pace: int
+    beats_in: int
+    beats_out: int
+    stalls: Stalls
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What an engine says; arrays are as `timing.model.Timing` has them, whole frames only.
+
+    Attributes
+    ----------
+    stuck_after : int or None
+        The last cycle in which a beat moved, where not all frames are out.
+    peaks : int64 ``(stages,)``
+        Most beats that each FIFO held; of other stages nothing is said.
+    states : int64 ``(links,)``
+        At the end: whether a beat is offered (bit 0) and would be taken (bit 1).
+    """
+
+    first_in: Cycles
+    first_out: Cycles
+    last_out: Cycles
+    output_cycles: Cycles
+    stuck_after: int | None
+    peaks: Cycles
+    states: Cycles
+
+
+class Engine(Protocol):
+    """Stages in topological order, streams as (source, sink), -1 for the outside."""
+
+    def __call__(self, stages: Sequence[Schedule], links: Cycles, limits: Limits, /) -> Outcome:
+        """Run until the limits are met or nothing can move."""
+
+
+class _Events(ctypes.Structure):
+    _fields_ = (
+        ("events", ctypes.c_void_p),
+        ("count", ctypes.c_int64),
+        ("steps", ctypes.c_int64),
+        ("wrap", ctypes.c_int64),
+        ("capacity", ctypes.c_int64),
+        ("latency", ctypes.c_int64),
+    )
+
+
+class _Steps(ctypes.Structure):
+    _fields_ = (
+        ("need", ctypes.c_void_p),
+        ("release", ctypes.c_void_p),
+        ("emit", ctypes.c_void_p),
+        ("steps", ctypes.c_int64),
+        ("capacity", ctypes.c_int64),
+        ("latency", ctypes.c_int64),
+    )
+
+
+def events(stages: Sequence[Schedule], links: Cycles, limits: Limits) -> Outcome:
+    """Skip cycles in which nothing changes (``events.cpp``): what the model runs."""
+    plans = (_Events * len(stages))()
+    for plan, stage in zip(plans, stages, strict=True):
+        plan.events, plan.count = stage.events.ctypes.data, len(stage.events)
+        plan.steps, plan.wrap = stage.need.size, stage.wrap
+        plan.capacity, plan.latency = stage.capacity, stage.latency
+    return _run("run_events", "events.cpp", plans, links, limits)
+
+
+def stepping(stages: Sequence[Schedule], links: Cycles, limits: Limits) -> Outcome:
+    """Look at every cycle (``stepping.cpp``): the same answers by other means, for tests."""
+    plans = (_Steps * len(stages))()
+    for plan, stage in zip(plans, stages, strict=True):
+        plan.need, plan.release = stage.need.ctypes.data, stage.release.ctypes.data
+        plan.emit, plan.steps = stage.emit.ctypes.data, stage.need.size
+        plan.capacity, plan.latency = stage.capacity, stage.latency
+    outcome = _run("run_steps", "stepping.cpp", plans, links, limits)
+    queues = np.array([not stage.latency for stage in stages])
+    outcome.peaks[~queues] = 0
+    return outcome
+
+
+def _run(name: str, source: str, plans: Any, links: Cycles, limits: Limits) -> Outcome:
+    function = getattr(library(Path(__file__).with_name(source)), name)
+    function.restype = ctypes.c_int64
+    first_in, first_out, last_out = (np.full(limits.frames, -1, np.int64) for _ in range(3))
+    cycles = np.full(limits.frames * limits.beats_out, -1, np.int64)
+    peaks, states = np.zeros(len(plans), np.int64), np.zeros(len(links), np.int64)
+    stuck = ctypes.c_int64(-1)
+    numbers = (
+        len(links),
+        limits.frames,
+        limits.enough,
+        limits.patient,
+        limits.pace,
+        limits.beats_in,
+        limits.beats_out,
+        limits.stalls.takes.size,
+    )
+    done = function(
+        plans,
+        ctypes.c_int64(len(plans)),
+        ctypes.c_void_p(links.ctypes.data),
+        *(ctypes.c_int64(number) for number in numbers),
+        ctypes.c_void_p(limits.stalls.offers.ctypes.data),
+        ctypes.c_void_p(limits.stalls.takes.ctypes.data),
+        *(ctypes.c_void_p(a.ctypes.data) for a in (first_in, first_out, last_out, cycles)),
+        *(ctypes.c_void_p(a.ctypes.data) for a in (peaks, states)),
+        ctypes.byref(stuck),
+    )
+    return Outcome(
+        first_in[:done],
+        first_out[:done],
+        last_out[:done],
+        cycles[: done * limits.beats_out],
+        None if stuck.value < 0 else stuck.value,
+        peaks,
+        states,
+    )
