@@ -45,23 +45,33 @@ class Schedule:
 
     @cached_property
     def events(self) -> NDArray[np.int32]:
-        """The steps that move a beat: steps since the one before, need, release, whether it emits.
+        """The steps that move a beat, as differences to the one before, frame after frame.
 
-        ``(events, 4)``. The first one counts from the frame's beginning. All steps before a step
-        have been done, so what it needs is the most that any of them needed.
+        ``(events, 4)``: steps, need, release, whether it emits; the first one's are those to the
+        frame before. All steps before a step have been done, so what it needs is the most that any
+        of them needed. Where a frame repeats itself, only what is repeated stands here.
         """
         need = np.maximum.accumulate(self.need)
-        moves = self.emit | (np.diff(need, prepend=0) > 0) | (np.diff(self.release, prepend=0) > 0)
-        at = np.flatnonzero(moves)
-        gaps = np.diff(at, prepend=-1)
-        columns = (gaps, need[at], self.release[at], self.emit[at])
-        return np.ascontiguousarray(np.stack(columns, axis=1), dtype=np.int32)
+        rises = [np.diff(column, prepend=0) > 0 for column in (need, self.release)]
+        at = np.flatnonzero(self.emit | rises[0] | rises[1])
+        total = self.release[-1]
+        columns = [(at, self.need.size), (need[at], total), (self.release[at], total)]
+        moves = [np.diff(values, prepend=values[-1] - whole) for values, whole in columns]
+        return _period(np.stack([*moves, self.emit[at]], axis=1).astype(np.int32))
 
     @property
-    def wrap(self) -> int:
-        """Steps from the last event of a frame to the first of the next."""
-        gaps = self.events[:, 0]
-        return int(self.need.size - gaps.sum() + gaps[0])
+    def first(self) -> tuple[int, int]:
+        """Steps up to and with the very first event, and what it needs."""
+        at = int((self.emit | (self.need > 0) | (self.release > 0)).argmax())
+        return at + 1, int(self.need[at])
+
+
+def _period(rows: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The shortest part that the rows repeat."""
+    for size in divisors(len(rows)):
+        if (rows[size:] == rows[:-size]).all():
+            return np.ascontiguousarray(rows[:size])
+    return rows
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 
-from bonn_hw.ir.design import FoldedDesign, Folding, Stage, Stream
+import numpy as np
+
+from bonn_hw.ir.design import FoldedDesign, Folding, Stage
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.kernels.fifo import Fifo
-from bonn_hw.kernels.kernel import Schedule
+from bonn_hw.passes.fifo_queues import UNLIMITED, Depths, Queues
+from bonn_hw.passes.fifo_search import few_tries, one_by_one, together
 from bonn_hw.timing import model
-from bonn_hw.timing.model import OUTSIDE, Network, Timing
 
-UNLIMITED = 1 << 40  # beats
-LARGEST_SEARCH = 50_000_000  # stages times cycles a frame: a hundred runs take minutes there
-LITTLE = 4  # beats that a queue holds where data just flow through
-
-Depths = Mapping[str, int]
+# Stages times cycles a frame: up to which every queue is tried, and up to which any is.
+SMALL, LARGE = 4_000_000, 200_000_000
+FEW, MORE = 3, 8  # frames of a try in larger designs, and where the first ones take longer
 
 
 def insert_fifos(design: FoldedDesign, depths: Depths) -> FoldedDesign:
@@ -56,107 +55,37 @@ def size_fifos(
     same run with the least that pipelines hold gives depths that no stalls can make too small
     (`model.certify`).
 
-    Then as many queues as possible go, and no other can be halved without slowing the design down
-    or losing the certificate. Designs of more than `LARGEST_SEARCH` are left as that run made them.
+    Then queues go and others are halved as long as the design keeps its interval and its
+    certificate (`fifo_search`): in designs of up to `SMALL` until no other can, in larger ones
+    where most is to gain, by runs of few frames. The outcome is run until it is steady; if it is
+    slower after all, the runs take more frames, and beyond `LARGE` nothing is tried.
     """
-    queues = _Queues(design)
+    queues = Queues(design)
     unlimited = queues.network(dict.fromkeys(queues.streams, UNLIMITED))
-    paced = model.run_network(unlimited, pace=design.bound)
-    least = model.run_network(model.shortest(unlimited), model.CERTIFIED, pace=design.bound)
-    target = max(design.bound, paced.interval)
-    held = zip(queues.held(unlimited, paced), queues.held(unlimited, least), strict=True)
-    depths = {name: max(2, 1 + max(one, other)) for (name, one), (_, other) in held}
-
-    def fits(changed: Depths) -> bool:
-        network = queues.network({**depths, **changed})
-        try:
-            fast = model.run_network(network).interval <= target
-            if fast:
-                model.certify(network)
-            return fast
-        except model.Deadlock:
-            return False
-
-    def drop(names: Sequence[str]) -> None:
-        """Let as many queues go as possible, all at once where that does."""
-        none = dict.fromkeys(names, 0)
-        if fits(none):
-            depths.update(none)
-        elif len(names) > 1:
-            drop(names[: len(names) // 2])
-            drop(names[len(names) // 2 :])
-
-    if design.bound * len(design.stages) > LARGEST_SEARCH:
-        model.certify(queues.network(depths))
-        return insert_fifos(design, depths)
-    progress("FIFOs that are not needed")
-    free = [name for name in depths if not queues.joins(name)]  # before joins they are needed
-    drop([name for name in free if depths[name] <= LITTLE])
-    drop([name for name in free if depths[name] > LITTLE])
-    dearest_first = sorted(
-        (name for name in depths if depths[name]),
-        key=lambda name: -depths[name] * queues.streams[name].width,
+    progress("FIFOs without limits")
+    paced, least = together(
+        lambda: model.run_network(unlimited, pace=design.bound),
+        lambda: model.run_network(model.shortest(unlimited), model.CERTIFIED, pace=design.bound),
     )
-    for name in dearest_first:
-        progress(f"FIFO before {queues.streams[name].sink}")
-        # A deeper one never makes a design slower: the first that is too short ends the search.
-        while (less := _next_below(depths[name])) and fits({name: less}):
-            depths[name] = less
+    seen = queues.seen(unlimited, paced, least)
+    target = max(design.bound, paced.interval)
+    enough = {name: max(2, 1 + peak) for name, (peak, _) in seen.items()}
+    # Those before joins are needed; no beat ever waits in the others that hold nothing up.
+    idle = [name for name, (_, wait) in seen.items() if not wait and not queues.joins(name)]
+    if queues.effort <= SMALL:
+        return _certified(queues, one_by_one(queues, enough, idle, target, progress))
+    steady = bool((np.diff(paced.last_out) == paced.interval).all())  # from the first frame on
+    for frames in (*(FEW,) * steady, MORE) if queues.effort <= LARGE else ():
+        start = model.run_network(unlimited, frames, pace=design.bound)
+        early = queues.seen(unlimited, start, least)
+        # A queue that fills up over more frames than a try has would seem to be too deep.
+        filled = [name for name in seen if early[name][0] == seen[name][0]]
+        depths = few_tries(queues, enough, idle, filled, start.last_out, progress)
+        if model.run_network(queues.network(depths)).interval <= target:
+            return _certified(queues, depths)
+    return _certified(queues, enough)
+
+
+def _certified(queues: Queues, depths: Depths) -> FoldedDesign:
     model.certify(queues.network(depths))
-    return insert_fifos(design, depths)
-
-
-def _next_below(depth: int) -> int:
-    """The next smaller power of two, and 0 below 2."""
-    return 1 << (depth - 1).bit_length() - 1 if depth > 2 else 0
-
-
-class _Queues:
-    """A design's network with queues on streams between stages."""
-
-    def __init__(self, design: FoldedDesign) -> None:
-        self.plain = Network.of(design)
-        self.streams: dict[str, Stream] = {}
-        self._queues = {}
-        self._sinks = [stream.sink for stream in design.streams]
-        self._links = dict(zip((s.tensor for s in design.streams), self.plain.links, strict=True))
-        for stream in design.streams:
-            if stream.source is None or stream.sink is None:
-                continue  # a queue at the ends cannot help
-            lanes = Folding(stream.lanes, stream.lanes)
-            self.streams[stream.tensor] = stream
-            self._queues[stream.tensor] = Fifo(stream.kind, depth=2).schedule(lanes)
-
-    def joins(self, name: str) -> bool:
-        """Whether a stream is one of several that a stage takes."""
-        return self._sinks.count(self.streams[name].sink) > 1
-
-    def network(self, depths: Depths) -> Network:
-        """Put queues on the streams whose depth is not 0, each right before its consumer."""
-        before: dict[int, list[str]] = {}
-        for name, (_, sink) in self._links.items():
-            if depths.get(name, 0):
-                before.setdefault(sink, []).append(name)
-        names: list[str] = []
-        schedules: list[Schedule] = []
-        moved = {OUTSIDE: OUTSIDE}  # places of the stages among the queues
-        queued: dict[str, int] = {}
-        stages = zip(self.plain.names, self.plain.schedules, strict=True)
-        for place, (label, schedule) in enumerate(stages):
-            for name in before.get(place, ()):
-                queued[name] = len(names)
-                names.append(f"the FIFO of {name}")
-                schedules.append(replace(self._queues[name], capacity=depths[name]))
-            moved[place] = len(names)
-            names.append(label)
-            schedules.append(schedule)
-        hops: list[tuple[int, int]] = []
-        for name, (source, sink) in self._links.items():
-            ends = (moved[source], *([queued[name]] if name in queued else []), moved[sink])
-            hops += pairwise(ends)
-        return Network(tuple(names), tuple(schedules), tuple(hops))
-
-    def held(self, network: Network, timing: Timing) -> list[tuple[str, int]]:
-        """Most beats of each queue in a run of a network with all queues."""
-        peaks = dict(zip(network.names, timing.peaks, strict=True))
-        return [(name, peaks[f"the FIFO of {name}"]) for name in self.streams]
+    return insert_fifos(queues.design, depths)

@@ -55,8 +55,9 @@ class Outcome:
     ----------
     stuck_after : int or None
         The last cycle in which a beat moved, where not all frames are out.
-    peaks : int64 ``(stages,)``
-        Most beats that each FIFO held; of other stages nothing is said.
+    peaks, waits : int64 ``(stages,)``
+        Most beats that each FIFO held, and most cycles that its oldest one was not taken; 0 for
+        other stages.
     states : int64 ``(links,)``
         At the end: whether a beat is offered (bit 0) and would be taken (bit 1).
     """
@@ -67,6 +68,7 @@ class Outcome:
     output_cycles: Cycles
     stuck_after: int | None
     peaks: Cycles
+    waits: Cycles
     states: Cycles
 
 
@@ -81,8 +83,9 @@ class _Events(ctypes.Structure):
     _fields_ = (
         ("events", ctypes.c_void_p),
         ("count", ctypes.c_int64),
+        ("first_gap", ctypes.c_int64),
+        ("first_need", ctypes.c_int64),
         ("steps", ctypes.c_int64),
-        ("wrap", ctypes.c_int64),
         ("capacity", ctypes.c_int64),
         ("latency", ctypes.c_int64),
     )
@@ -104,7 +107,8 @@ def events(stages: Sequence[Schedule], links: Cycles, limits: Limits) -> Outcome
     plans = (_Events * len(stages))()
     for plan, stage in zip(plans, stages, strict=True):
         plan.events, plan.count = stage.events.ctypes.data, len(stage.events)
-        plan.steps, plan.wrap = stage.need.size, stage.wrap
+        plan.first_gap, plan.first_need = stage.first
+        plan.steps = stage.need.size
         plan.capacity, plan.latency = stage.capacity, stage.latency
     return _run("run_events", "events.cpp", plans, links, limits)
 
@@ -119,6 +123,7 @@ def stepping(stages: Sequence[Schedule], links: Cycles, limits: Limits) -> Outco
     outcome = _run("run_steps", "stepping.cpp", plans, links, limits)
     queues = np.array([not stage.latency for stage in stages])
     outcome.peaks[~queues] = 0
+    outcome.waits[~queues] = 0
     return outcome
 
 
@@ -127,7 +132,8 @@ def _run(name: str, source: str, plans: Any, links: Cycles, limits: Limits) -> O
     function.restype = ctypes.c_int64
     first_in, first_out, last_out = (np.full(limits.frames, -1, np.int64) for _ in range(3))
     cycles = np.full(limits.frames * limits.beats_out, -1, np.int64)
-    peaks, states = np.zeros(len(plans), np.int64), np.zeros(len(links), np.int64)
+    peaks, waits = np.zeros((2, len(plans)), np.int64)
+    states = np.zeros(len(links), np.int64)
     stuck = ctypes.c_int64(-1)
     numbers = (
         len(links),
@@ -147,7 +153,7 @@ def _run(name: str, source: str, plans: Any, links: Cycles, limits: Limits) -> O
         ctypes.c_void_p(limits.stalls.offers.ctypes.data),
         ctypes.c_void_p(limits.stalls.takes.ctypes.data),
         *(ctypes.c_void_p(a.ctypes.data) for a in (first_in, first_out, last_out, cycles)),
-        *(ctypes.c_void_p(a.ctypes.data) for a in (peaks, states)),
+        *(ctypes.c_void_p(a.ctypes.data) for a in (peaks, waits, states)),
         ctypes.byref(stuck),
     )
     return Outcome(
@@ -157,5 +163,6 @@ def _run(name: str, source: str, plans: Any, links: Cycles, limits: Limits) -> O
         cycles[: done * limits.beats_out],
         None if stuck.value < 0 else stuck.value,
         peaks,
+        waits,
         states,
     )

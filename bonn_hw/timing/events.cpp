@@ -23,16 +23,16 @@ constexpr int64_t CHUNKS = 8;  // parts in which a frame is let in: bounds how f
 
 struct Event {
   int32_t gap;      // steps from the event before, this one included
-  int32_t need;     // input beats of the frame that must have come
-  int32_t release;  // input beats given back after it, in total
+  int32_t need;     // input beats that must have come, more than before
+  int32_t release;  // input beats given back after it
   int32_t emit;     // whether it sends an output beat
 };
 
 struct Plan {
-  const Event* events;
+  const Event* events;  // again and again
   int64_t count;
+  int64_t first_gap, first_need;  // of the very first event
   int64_t steps;     // of a frame
-  int64_t wrap;      // steps from a frame's last event to the next frame's first one
   int64_t capacity;  // beats held at most; 0: taken from the wire by the step itself
   int64_t latency;   // registers behind a step; 0: the oldest held beat is on the wire
 };
@@ -78,9 +78,9 @@ struct Stage {
   std::vector<Stream*> inputs, outputs;
 
   // Steps.
-  int64_t at = 0;       // next event of the frame
+  int64_t at = 0;       // next event
   int64_t gap = 0;      // ticks to it
-  int64_t base = 0;     // input beats of all frames before
+  int64_t need = 0, release = 0;  // input beats: what it waits for, given back with the last one
   int64_t tick = -1;    // of the last event; none before it is left
   int64_t stalls = 0;   // cycles in which the pipeline stood still, before `tick`
 
@@ -102,8 +102,10 @@ struct Stage {
   int64_t shown = 0, taken = -1;  // cycles: on the wire; taken by the last of those that have
   std::size_t waiting = 0;       // outputs that have not
 
-  // Most beats that a queue held: comings and leavings in order.
+  // Of a queue: the most beats that it held, from comings and leavings in order; the longest that
+  // its oldest beat was not taken.
   int64_t counted = 0, gone = 0, peak = 0;
+  int64_t wait = 0;
 
   Flight& flight(int64_t beat) { return flights[beat & 63]; }
 
@@ -128,7 +130,8 @@ class Model {
     for (int64_t i = 0; i < count; i++) {
       stages[i].plan = plans[i];
       stages[i].place = i;
-      if (plans[i].latency) stages[i].gap = plans[i].events[0].gap;
+      stages[i].gap = plans[i].first_gap;
+      stages[i].need = plans[i].first_need;
     }
     for (int64_t i = 0; i < streams; i++) {
       Stream& stream = streams_[i];
@@ -176,7 +179,7 @@ class Model {
       if (sink.plan.capacity) {
         ready = sink.received - sink.left.end() < sink.plan.capacity;
       } else {
-        ready = !sink.offered && sink.base + sink.plan.events[sink.at].need > sink.received;
+        ready = !sink.offered && sink.need > sink.received;
         if (sink.inputs.size() > 1)
           for (const Stream* input : sink.inputs) ready &= input->offered != NONE;
       }
@@ -206,8 +209,7 @@ class Model {
   void advance(Stage& stage) {
     const bool holds = stage.plan.capacity > 0;
     for (;;) {
-      const Event& event = stage.plan.events[stage.at];
-      const int64_t need = stage.base + event.need;
+      const int64_t need = stage.need;
       int64_t arrival = 0;
       bool takes = false;
       if (holds) {
@@ -232,14 +234,11 @@ class Model {
       }
       const int64_t cycle = tick + stage.stalls;
       stage.tick = tick;
-      const int64_t release = stage.base + event.release;
-      if (++stage.at == stage.plan.count) {
-        stage.at = 0;
-        stage.base += stage.plan.events[stage.plan.count - 1].release;
-        stage.gap = stage.plan.wrap;
-      } else {
-        stage.gap = stage.plan.events[stage.at].gap;
-      }
+      const Event& event = stage.plan.events[stage.at];
+      const int64_t release = stage.release += event.release;
+      if (++stage.at == stage.plan.count) stage.at = 0;
+      stage.gap = stage.plan.events[stage.at].gap;
+      stage.need += stage.plan.events[stage.at].need;
       if (event.emit) stage.flight(stage.sent++).tick = tick + stage.plan.latency;
       if (takes) {
         stage.received++;
@@ -321,6 +320,7 @@ class Model {
       stage.flight(stage.open - 1).stall = stall;
       stage.all_stalls += stall;
     } else {
+      stage.wait = std::max(stage.wait, stage.taken - stage.shown);
       give_back(stage, stage.taken);
     }
     if (stage.offering) return;
@@ -387,7 +387,8 @@ class Model {
 // The source has beat k of all from cycle k * pace / beats_in on; with pace 0 it always has one. It
 // begins to show a beat where `offers`, and the sink takes one where `takes`, by cycle modulo period.
 // first_in, first_out, last_out: per frame, the cycle of the first input, first and last output
-// beat; out_cycles: the cycle of every output beat; peaks: the most beats that each queue held.
+// beat; out_cycles: the cycle of every output beat; peaks, waits: the most beats that each queue held,
+// and the most cycles that its oldest one was not taken.
 // Returns the number of frames that are out. Where no beat moves any more before all are, stuck_after
 // is the last cycle in which one did, and states tell of each stream whether a beat is offered (bit 0)
 // and would be taken (bit 1).
@@ -396,7 +397,7 @@ extern "C" int64_t run_events(const Plan* plans, int64_t count, const Link* link
                               int64_t beats_in, int64_t beats_out, int64_t period,
                               const uint8_t* offers, const uint8_t* takes, int64_t* first_in,
                               int64_t* first_out, int64_t* last_out, int64_t* out_cycles,
-                              int64_t* peaks, int64_t* states, int64_t* stuck_after) {
+                              int64_t* peaks, int64_t* waits, int64_t* states, int64_t* stuck_after) {
   Model model(plans, count, links, streams);
   model.frames = frames;
   model.enough = enough;
@@ -415,6 +416,7 @@ extern "C" int64_t run_events(const Plan* plans, int64_t count, const Link* link
   for (int64_t i = 0; i < count; i++) {
     if (!plans[i].latency) model.stages[i].count(true);
     peaks[i] = model.stages[i].peak;
+    waits[i] = model.stages[i].wait;
   }
   for (int64_t i = 0; i < streams; i++) states[i] = model.state(i);
   if (!done) *stuck_after = model.latest;

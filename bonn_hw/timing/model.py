@@ -63,8 +63,9 @@ class Timing:
         Cycle of a frame's first input beat, first output beat and last output beat.
     output_cycles : int64 ``(frames * beats,)``
         Cycle of every output beat.
-    peaks : tuple of int
-        Most beats that each FIFO held; 0 for other stages.
+    peaks, waits : tuple of int
+        Most beats that each FIFO held, and most cycles that its oldest one was not taken; 0 for
+        other stages.
     """
 
     first_in: NDArray[np.int64]
@@ -72,6 +73,7 @@ class Timing:
     last_out: NDArray[np.int64]
     output_cycles: NDArray[np.int64]
     peaks: tuple[int, ...]
+    waits: tuple[int, ...]
 
     @property
     def interval(self) -> int:
@@ -90,7 +92,7 @@ def shortest(network: Network) -> Network:
     return replace(network, schedules=single)
 
 
-def certify(network: Network) -> None:
+def certify(network: Network, frames: int = CERTIFIED) -> None:
     """Raise Deadlock if any stalls of source and sink could stop the network for ever.
 
     A pipeline stands still as a whole while its last beat waits, so it holds fewer beats where gaps
@@ -98,7 +100,7 @@ def certify(network: Network) -> None:
     what it holds whenever beats come. So if all beats pass with every pipeline a single register
     long, in any order of events, they pass with longer ones: more room never stops a beat.
     """
-    run_network(shortest(network), CERTIFIED)
+    run_network(shortest(network), frames)
 
 
 def run_network(
@@ -148,7 +150,8 @@ def run_network(
         outcome.first_out,
         outcome.last_out,
         outcome.output_cycles,
-        tuple(int(peak) for peak in outcome.peaks),
+        tuple(map(int, outcome.peaks)),
+        tuple(map(int, outcome.waits)),
     )
 
 

@@ -41,6 +41,8 @@ struct Stage {
   uint64_t pipe = 0;     // output beats under way, the last register highest
   uint64_t given = 0;    // outputs that have taken the last register's beat
   int64_t peak = 0;      // most beats held
+  int64_t shown = -1;    // cycle from which the oldest one is on the wire; -1: none is
+  int64_t wait = 0;      // most cycles that one was not taken
 
   bool last() const {
     return plan.latency ? pipe >> (plan.latency - 1) & 1 : received > released;
@@ -129,6 +131,10 @@ class Model {
       for (std::size_t o = 0; o < stage.outputs.size(); o++)
         go &= stage.outputs[o]->ready || (stage.given >> o & 1);
     }
+    if (last && go && !plan.latency) {
+      stage.wait = std::max(stage.wait, now - stage.shown);
+      stage.shown = -1;
+    }
     bool offered = true;
     for (const Stream* input : stage.inputs) offered &= input->valid;
     bool ready, steps;
@@ -173,6 +179,7 @@ class Model {
     }
     if (changed) next_.add(place);
     const bool valid = stage.last();
+    if (valid && stage.shown < 0) stage.shown = now + 1;
     for (std::size_t o = 0; o < stage.outputs.size(); o++) {
       Stream* output = stage.outputs[o];
       const bool shown = valid && !(stage.given >> o & 1);
@@ -199,7 +206,7 @@ extern "C" int64_t run_steps(const Schedule* plans, int64_t count, const Link* l
                              int64_t pace, int64_t beats_in, int64_t beats_out, int64_t period,
                              const uint8_t* offers, const uint8_t* takes, int64_t* first_in,
                              int64_t* first_out, int64_t* last_out, int64_t* out_cycles,
-                             int64_t* peaks, int64_t* states, int64_t* stuck_after) {
+                             int64_t* peaks, int64_t* waits, int64_t* states, int64_t* stuck_after) {
   Model model(plans, count, links, streams);
   const int64_t sent_end = frames * beats_in, got_end = frames * beats_out;
   int64_t sent = 0, got = 0, cycle = 0;
@@ -232,7 +239,10 @@ extern "C" int64_t run_steps(const Schedule* plans, int64_t count, const Link* l
       offered = false;
     }
   }
-  for (int64_t i = 0; i < count; i++) peaks[i] = model.stages[i].peak;
+  for (int64_t i = 0; i < count; i++) {
+    peaks[i] = model.stages[i].peak;
+    waits[i] = model.stages[i].wait;
+  }
   for (int64_t i = 0; i < streams; i++) states[i] = model.state(i);
   if (stuck) *stuck_after = model.latest;
   return got / beats_out;

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A design as the cycle model sees it, with queues of any depth on its streams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from bonn_hw.ir.design import FoldedDesign, Folding, Stream
+from bonn_hw.kernels.fifo import Fifo
+from bonn_hw.kernels.kernel import LUT_PER_BRAM36, Schedule
+from bonn_hw.timing.model import OUTSIDE, Network, Timing
+
+UNLIMITED = 1 << 40  # beats
+
+Depths = Mapping[str, int]
+
+
+class Queues:
+    """A design's network with queues on streams between stages."""
+
+    def __init__(self, design: FoldedDesign) -> None:
+        self.design = design
+        self.plain = Network.of(design)
+        self.bound, self.effort = design.bound, design.bound * len(design.stages)
+        self.streams: dict[str, Stream] = {}
+        self._made: dict[tuple[str, int], Schedule] = {}
+        self._sinks = [stream.sink for stream in design.streams]
+        self._links = dict(zip((s.tensor for s in design.streams), self.plain.links, strict=True))
+        for stream in design.streams:
+            if stream.source is None or stream.sink is None:
+                continue  # a queue at the ends cannot help
+            self.streams[stream.tensor] = stream
+
+    def _schedule(self, name: str, depth: int) -> Schedule:
+        key = name, depth
+        if key not in self._made:  # what it keeps for the engine is worth keeping
+            stream = self.streams[name]
+            lanes = Folding(stream.lanes, stream.lanes)
+            self._made[key] = replace(Fifo(stream.kind, 2).schedule(lanes), capacity=depth)
+        return self._made[key]
+
+    def joins(self, name: str) -> bool:
+        """Whether a stream is one of several that a stage takes."""
+        return self._sinks.count(self.streams[name].sink) > 1
+
+    def network(self, depths: Depths) -> Network:
+        """Put queues on the streams whose depth is not 0, each right before its consumer."""
+        before: dict[int, list[str]] = {}
+        for name, (_, sink) in self._links.items():
+            if depths.get(name, 0):
+                before.setdefault(sink, []).append(name)
+        names: list[str] = []
+        schedules: list[Schedule] = []
+        moved = {OUTSIDE: OUTSIDE}  # places of the stages among the queues
+        queued: dict[str, int] = {}
+        stages = zip(self.plain.names, self.plain.schedules, strict=True)
+        for place, (label, schedule) in enumerate(stages):
+            for name in before.get(place, ()):
+                queued[name] = len(names)
+                names.append(f"the FIFO of {name}")
+                schedules.append(self._schedule(name, depths[name]))
+            moved[place] = len(names)
+            names.append(label)
+            schedules.append(schedule)
+        hops: list[tuple[int, int]] = []
+        for name, (source, sink) in self._links.items():
+            ends = (moved[source], *([queued[name]] if name in queued else []), moved[sink])
+            hops += pairwise(ends)
+        return Network(tuple(names), tuple(schedules), tuple(hops))
+
+    def cost(self, name: str, depth: int) -> float:
+        """What a queue takes of a device, in LUT."""
+        stream = self.streams[name]
+        used = Fifo(stream.kind, depth).resources(Folding(stream.lanes, stream.lanes))
+        return used.lut + LUT_PER_BRAM36 * used.bram36
+
+    def seen(self, network: Network, *runs: Timing) -> dict[str, tuple[int, int]]:
+        """Peak and longest wait of each queue in runs of a network with all queues."""
+        peaks = np.max([timing.peaks for timing in runs], axis=0)
+        waits = np.max([timing.waits for timing in runs], axis=0)
+        told = dict(
+            zip(network.names, zip(peaks.tolist(), waits.tolist(), strict=True), strict=True)
+        )
+        return {name: told[f"the FIFO of {name}"] for name in self.streams}

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Make queues smaller as long as the design keeps its interval and its certificate, by running it.
+
+More room never makes a beat later. So the first depth that is too small ends the search of a queue,
+and what fits for several at once fits for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw.passes.fifo_queues import Depths, Queues
+from bonn_hw.timing import model
+from bonn_hw.timing.model import Network
+
+Progress = Callable[[str], None]
+
+EFFORT = 60  # frames that are run for a larger design
+WORTH = 0.8  # a try is, if the queue then costs less than this part of what it did
+
+
+def one_by_one(
+    queues: Queues, depths: Depths, idle: Sequence[str], target: int, progress: Progress
+) -> Depths:
+    """Drop and halve until no other queue can, without an interval above ``target`` cycles."""
+
+    def fits(network: Network) -> bool:
+        fast, _ = together(
+            lambda: model.run_network(network).interval <= target, lambda: model.certify(network)
+        )
+        return bool(fast)
+
+    found = dict(depths)
+
+    def shrink(names: Sequence[str], depth: int) -> bool:
+        changed = {**found, **dict.fromkeys(names, depth)}
+        if not (names and _runs(fits, queues.network(changed))):
+            return False
+        found.update(changed)
+        return True
+
+    def drop(names: Sequence[str]) -> None:
+        if names and not shrink(names, 0) and len(names) > 1:
+            drop(names[: len(names) // 2])
+            drop(names[len(names) // 2 :])
+
+    progress("FIFOs that are not needed")
+    drop(idle)
+    for name in _dearest_first(queues, [name for name in found if found[name]], found):
+        progress(f"FIFO before {queues.streams[name].sink}")
+        if queues.joins(name) or not shrink([name], 0):
+            while (less := _half(found[name])) and shrink([name], less):
+                pass
+    return found
+
+
+def few_tries(
+    queues: Queues,
+    depths: Depths,
+    idle: Sequence[str],
+    filled: Collection[str],
+    due: NDArray[np.int64],
+    progress: Progress,
+) -> Depths:
+    """Drop and halve rows of alike queues, those first that cost most, as far as `EFFORT` goes.
+
+    A design seems to keep its interval if its last frame is not later behind ``due``, the last
+    beats without limits, than the one before. Only ``filled`` queues are tried. Those before joins
+    are not: what waits for the other branch of a fork can hardly be less than it was seen to be.
+    """
+
+    def fits(network: Network) -> bool:
+        timing, _ = together(
+            lambda: model.run_network(network, due.size, pace=queues.bound),
+            lambda: model.certify(network, due.size - 1),
+        )
+        late = timing.last_out - due
+        return bool(late[-1] <= late[-2])
+
+    found = dict(depths)
+    tries = 0
+
+    def shrink(names: Sequence[str], depth: int) -> bool:
+        nonlocal tries
+        if not names or tries * due.size >= EFFORT:
+            return False
+        tries += 1
+        progress(f"FIFO before {queues.streams[names[0]].sink}")
+        changed = {**found, **dict.fromkeys(names, depth)}
+        if not _runs(fits, queues.network(changed)):
+            return False
+        found.update(changed)
+        return True
+
+    def shrink_most(names: Sequence[str], depth: int) -> list[str]:
+        """Those that can; in a row of alike ones mostly the first differs, having none before."""
+        return next((list(some) for some in (names, names[1:]) if shrink(some, depth)), [])
+
+    shrink(idle, 0)
+    rows: dict[tuple[int, int], list[str]] = {}
+    for name in _dearest_first(queues, filled, found):
+        if found[name] and not queues.joins(name):
+            rows.setdefault((found[name], queues.streams[name].width), []).append(name)
+
+    def spent(names: list[str]) -> float:
+        return len(names) * queues.cost(names[0], found[names[0]])
+
+    for names in sorted(rows.values(), key=spent, reverse=True):
+        gone = shrink_most(names, 0)
+        left = [name for name in names if name not in gone]
+        while left and (less := _half(found[left[0]])):
+            if queues.cost(left[0], less) > WORTH * queues.cost(left[0], found[left[0]]):
+                break
+            left = shrink_most(left, less)
+    return found
+
+
+def together(*calls: Callable[[], Any]) -> list[Any]:
+    """Results of calls into the model, which runs outside the interpreter: a core for each."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def _runs(fits: Callable[[Network], bool], network: Network) -> bool:
+    try:
+        return fits(network)
+    except model.Deadlock:
+        return False
+
+
+def _dearest_first(queues: Queues, names: Collection[str], depths: Depths) -> list[str]:
+    return sorted(names, key=lambda name: -depths[name] * queues.streams[name].width)
+
+
+def _half(depth: int) -> int:
+    """The next smaller power of two; 0 below 2."""
+    return 1 << (depth - 1).bit_length() - 1 if depth > 2 else 0
