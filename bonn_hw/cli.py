@@ -98,16 +98,22 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="say whether a QONNX model can be compiled")
     check.add_argument("model", type=Path, help="the .onnx file")
+    check.add_argument("--board", help="say also what fits it")
+    check.add_argument("--fps", type=_positive, help="and what so many frames per second need")
+    check.add_argument("--clock-mhz", type=_positive, help="default: the board's")
     check.set_defaults(command=_check)
+
+    fold = commands.add_parser("fold", help="find the best foldings and FIFO depths for a board")
+    fold.add_argument("model", type=Path, help="the .onnx file")
+    _add_target(fold)
+    fold.add_argument("--pareto", action="store_true", help="all trade-offs instead of one design")
+    fold.add_argument("--out", type=Path, required=True, help="folder for design.json and pictures")
+    fold.set_defaults(command=_fold)
 
     compile_ = commands.add_parser("compile", help="make an accelerator of a QONNX model")
     compile_.add_argument("model", type=Path, help="the .onnx file")
-    compile_.add_argument("--board", default="pynq-z2", help="default: %(default)s")
+    _add_target(compile_)
     compile_.add_argument("--out", type=Path, required=True, help="build folder")
-    compile_.add_argument("--fps", type=_positive, help="frames per second to reach")
-    compile_.add_argument("--clock-mhz", type=_positive, help="default: the board's")
-    compile_.add_argument("--folding", type=Path, help="JSON that fixes PE and SIMD of layers")
-    compile_.add_argument("--checkpoint", type=Path, help="run folder: PyTorch decides float ties")
     compile_.set_defaults(command=_compile)
 
     simulate = commands.add_parser("simulate", help="simulate a build cycle by cycle and compare")
@@ -131,10 +137,34 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_target(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--board", default="pynq-z2", help="default: %(default)s")
+    command.add_argument("--clock-mhz", type=_positive, help="default: the board's")
+    rate = command.add_mutually_exclusive_group()
+    rate.add_argument("--fps", type=_positive, help="frames per second to reach")
+    rate.add_argument("--max-fps", action="store_true", help="as many as fit the board")
+    command.add_argument(
+        "--lut-fraction",
+        type=_fraction,
+        default=0.7,
+        help="part of the board's LUT that --max-fps may use; default: %(default)s",
+    )
+    command.add_argument("--latency-ms", type=_positive, help="first beat in to first beat out")
+    command.add_argument("--folding", type=Path, help="JSON that fixes layers, ours or FINN's")
+    command.add_argument("--checkpoint", type=Path, help="run folder: PyTorch decides float ties")
+
+
 def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
     return value
 
 
@@ -193,31 +223,72 @@ def _release(options: argparse.Namespace, notes: Console) -> int:
 
 
 def _check(options: argparse.Namespace, notes: Console) -> int:
-    from bonn_hw import frontend, report
-
-    model = frontend.read(options.model)
-    with notes.status("check: lowering to integers"):
-        lowered = frontend.lower(model)
-    report.show_kernels(lowered.graph, lowered.findings, Console(highlight=False))
-    return 0
-
-
-def _compile(options: argparse.Namespace, notes: Console) -> int:
     from bonn_hw import pipeline, report
     from bonn_hw.boards import board
 
-    if options.fps is None and options.folding is None:
-        raise UserError("compile: give --fps, or foldings for the layers with --folding FILE.json")
-    chosen = board(options.board)
-    target = pipeline.Target(chosen, options.clock_mhz or chosen.clock_mhz, options.fps)
+    target = None
+    if options.board is not None:
+        chosen = board(options.board)
+        clock = options.clock_mhz or chosen.clock_mhz
+        target = pipeline.Target(chosen, clock, options.fps)
+    elif options.fps or options.clock_mhz:
+        raise UserError("check: --fps and --clock-mhz need a --board")
     with notes.status("") as status:
-        facts = pipeline.compile_model(
+        graph, findings = pipeline.check_model(
+            options.model, target, lambda text: status.update(f"check: {text}")
+        )
+    report.show_kernels(graph, findings, Console(highlight=False))
+    return 0
+
+
+def _fold(options: argparse.Namespace, notes: Console) -> int:
+    from bonn_hw import pipeline
+
+    if options.pareto and (options.fps or options.max_fps or options.latency_ms):
+        raise UserError("fold: --pareto shows all rates: leave --fps, --max-fps, --latency-ms out")
+    make = pipeline.fold_front if options.pareto else pipeline.fold_model
+    return _make_design(options, notes, make, any_rate=options.pareto)
+
+
+def _compile(options: argparse.Namespace, notes: Console) -> int:
+    from bonn_hw import pipeline
+
+    return _make_design(options, notes, pipeline.compile_model)
+
+
+def _make_design(
+    options: argparse.Namespace,
+    notes: Console,
+    make: Callable[..., dict[str, Any]],
+    any_rate: bool = False,
+) -> int:
+    from bonn_hw import pipeline, report
+    from bonn_hw.boards import board
+
+    name = options.name
+    if not (options.fps or options.max_fps or options.folding or any_rate):
+        raise UserError(
+            f"{name}: give --fps or --max-fps, or foldings for the layers with --folding FILE.json"
+        )
+    if options.max_fps and options.latency_ms:
+        raise UserError(f"{name}: --latency-ms goes with --fps, not with --max-fps")
+    chosen = board(options.board)
+    target = pipeline.Target(
+        chosen,
+        options.clock_mhz or chosen.clock_mhz,
+        options.fps,
+        options.max_fps,
+        options.latency_ms,
+        options.lut_fraction,
+    )
+    with notes.status("") as status:
+        facts = make(
             options.model,
             target,
             options.out,
             options.folding,
             options.checkpoint,
-            lambda text: status.update(f"compile: {text}"),
+            lambda text: status.update(f"{name}: {text}"),
         )
     report.show(facts, Console(highlight=False))
     return 0

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,37 +12,79 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw import artifacts, frontend, report
-from bonn_hw.boards import Board
+from bonn_hw import artifacts, frontend, pictures, report
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
 from bonn_hw.errors import UserError
+from bonn_hw.interop import finn_folding
 from bonn_hw.ir import store
 from bonn_hw.ir.design import FoldedDesign
+from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.kernels import kernels
-from bonn_hw.passes.fifo_sizing import size_fifos
-from bonn_hw.passes.folding import check_pins, choose_foldings
-from bonn_hw.passes.folding_file import read_foldings
-from bonn_hw.passes.width_conversion import insert_width_converters
+from bonn_hw.passes.folding_file import Pins, read_pins, write_pins
+from bonn_hw.plan import Plan, Progress, Target, outlook, plan, trade_offs
 from bonn_hw.sim import run as simulator
-from bonn_hw.timing import model as timing
-
-Progress = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Target:
-    """What a design is made for. ``fps`` None: as fast as the folding file's slowest layer."""
+def check_model(
+    model_file: Path, target: Target | None, progress: Progress = lambda text: None
+) -> tuple[DataflowGraph, list[str]]:
+    """Lower a model and say what a board makes of it: the graph and findings. Writes nothing."""
+    lowered = _lower(model_file, None, progress)[1]
+    if target is None:
+        return lowered.graph, list(lowered.findings)
+    return lowered.graph, [*lowered.findings, *outlook(lowered.graph, target)]
 
-    board: Board
-    clock_mhz: float
-    fps: float | None
 
-    @property
-    def cycles(self) -> int | None:
-        """Cycles that a frame may take."""
-        return None if self.fps is None else int(self.clock_mhz * 1e6 / self.fps)
+def fold_model(
+    model_file: Path,
+    target: Target,
+    out: Path,
+    folding_file: Path | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress = lambda text: None,
+) -> dict[str, Any]:
+    """QONNX file -> folder with the folded design, how to get it again, a report and pictures.
+
+    Returns the report.
+
+    Raises
+    ------
+    UserError
+        For every input that cannot be folded; nothing is written then.
+    """
+    model, lowered = _lower(model_file, checkpoint, progress)
+    pins = read_pins(folding_file, lowered.graph) if folding_file else Pins()
+    planned = plan(lowered.graph, target, pins, progress)
+    facts = report.compiled(planned, target, _origin(model), lowered.findings)
+    with artifacts.fresh_folder(out) as folder:
+        _save(planned, facts, folder)
+        progress("drawing")
+        (folder / "pictures").mkdir()
+        pictures.draw_layers(facts, folder / "pictures")
+    return facts
+
+
+def fold_front(
+    model_file: Path,
+    target: Target,
+    out: Path,
+    folding_file: Path | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress = lambda text: None,
+) -> dict[str, Any]:
+    """QONNX file -> folder with all trade-offs of frames and resources, a report and pictures."""
+    model, lowered = _lower(model_file, checkpoint, progress)
+    pins = read_pins(folding_file, lowered.graph) if folding_file else Pins()
+    progress("folding")
+    facts = report.front(list(trade_offs(lowered.graph, target, pins)), target, _origin(model))
+    with artifacts.fresh_folder(out) as folder:
+        report.save(facts, folder / report.NAME)
+        progress("drawing")
+        (folder / "pictures").mkdir()
+        pictures.draw_front(facts["front"], facts["target"], folder / "pictures")
+    return facts
 
 
 def compile_model(
@@ -60,7 +102,25 @@ def compile_model(
     UserError
         For every input that cannot be compiled; nothing is written then.
     """
-    pins = read_foldings(folding_file) if folding_file else {}
+    model, lowered = _lower(model_file, checkpoint, progress)
+    pins = read_pins(folding_file, lowered.graph) if folding_file else Pins()
+    planned = plan(lowered.graph, target, pins, progress)
+    progress("emitting RTL")
+    project = emit(planned.design)
+    facts = report.compiled(planned, target, _origin(model), lowered.findings)
+    with artifacts.fresh_folder(out) as folder:
+        shutil.copyfile(model_file, folder / "model.onnx")
+        (folder / "host").mkdir()
+        lowered.host.save(folder / "host")
+        store.save(lowered.graph, folder, "graph")
+        _save(planned, facts, folder)
+        write(project, folder / "rtl")
+    return facts
+
+
+def _lower(
+    model_file: Path, checkpoint: Path | None, progress: Progress
+) -> tuple[frontend.Model, frontend.Lowered]:
     progress("reading the model")
     model = frontend.read(model_file)
     activations = None
@@ -70,29 +130,25 @@ def compile_model(
         activations = Checkpoint.load(checkpoint).activations()
     progress("lowering to integers")
     lowered = frontend.lower(model, activations)
-    graph = lowered.graph.check()
-    check_pins(graph, pins)
-    pinned = [node.kernel.cycles(pins[node.name]) for node in graph.nodes if node.name in pins]
-    cycles = target.cycles if target.cycles is not None else max(pinned, default=0)
-    progress("folding")
-    foldings = choose_foldings(graph, cycles, pins, target.board.lut_per_bram36)
-    progress("sizing FIFOs")
-    design = size_fifos(insert_width_converters(graph, foldings), progress)
-    progress("emitting RTL")
-    project = emit(design)
-    origin = {"sha256": model.sha256} | {
-        key: model.metadata[key] for key in ("dataset", "transform") if key in model.metadata
-    }
-    facts = report.compiled(design, timing.run(design), target, origin, lowered.findings)
-    with artifacts.fresh_folder(out) as folder:
-        shutil.copyfile(model_file, folder / "model.onnx")
-        (folder / "host").mkdir()
-        lowered.host.save(folder / "host")
-        store.save(lowered.graph, folder, "graph")
-        store.save(design, folder, "design")
-        write(project, folder / "rtl")
-        report.save(facts, folder / report.NAME)
-    return facts
+    lowered.graph.check()
+    return model, lowered
+
+
+def _origin(model: frontend.Model) -> dict[str, Any]:
+    kept = {key: model.metadata[key] for key in ("dataset", "transform") if key in model.metadata}
+    return {"sha256": model.sha256} | kept
+
+
+def _save(planned: Plan, facts: dict[str, Any], folder: Path) -> None:
+    """Write the folded design, what fixes it in another run, and the report."""
+    store.save(planned.design, folder, "design")
+    own, finns = write_pins(planned.design), finn_folding.from_own(planned.design)
+    for name, document in (("folding.json", own), ("finn_folding.json", finns)):
+        entries = ",\n".join(
+            f"  {json.dumps(key)}: {json.dumps(document[key])}" for key in document
+        )
+        (folder / name).write_text(f"{{\n{entries}\n}}\n")
+    report.save(facts, folder / report.NAME)
 
 
 @dataclass(frozen=True)
@@ -109,6 +165,11 @@ class Build:
         """Read what `compile_model` wrote, or raise UserError."""
         if not (folder / report.NAME).is_file():
             raise UserError(f"{folder} is not a build: make one with 'bonn-hw compile MODEL --out'")
+        if not (folder / "rtl").is_dir():
+            raise UserError(
+                f"{folder} has foldings and no RTL: make it with 'bonn-hw compile MODEL --folding "
+                f"{folder / 'folding.json'} --out'"
+            )
         design = store.load(FoldedDesign, folder, "design", kernels()).check()
         host = frontend.Host.load(folder / "host")
         return cls(folder, design, host, report.load(folder / report.NAME))

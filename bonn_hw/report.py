@@ -18,17 +18,18 @@ import bonn_hw
 from bonn_hw import artifacts
 from bonn_hw.boards import BOARDS, Board
 from bonn_hw.errors import UserError
-from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.kernels.kernel import Resources
-from bonn_hw.timing.model import Timing
+from bonn_hw.passes.folding import Choice
+from bonn_hw.plan import Plan, Target, total
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bonn_hw.pipeline import Answers, Target
+    from bonn_hw.pipeline import Answers
 
 NAME = "report.json"
+RESOURCES = ("lut", "ff", "bram36", "dsp")
 
 
 def save(facts: dict[str, Any], path: Path) -> None:
@@ -49,38 +50,24 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def compiled(
-    design: FoldedDesign,
-    timing: Timing,
-    target: Target,
-    model: Mapping[str, Any],
-    findings: Sequence[str],
+    planned: Plan, target: Target, model: Mapping[str, Any], findings: Sequence[str]
 ) -> dict[str, Any]:
     """What is known after compilation: every figure is predicted."""
-    clock = target.clock_mhz
-    total = sum(
-        (stage.node.kernel.resources(stage.folding) for stage in design.stages), Resources()
-    )
+    timing, used = planned.timing, total(planned.design)
     return {
         "model": dict(model),
-        "target": {
-            "board": target.board.name,
-            "part": target.board.part,
-            "clock_mhz": clock,
-            "fps": target.fps,
-        },
+        "target": _target(target),
         "cycles_per_frame": {"predicted": timing.interval, "simulated": None},
         "latency_cycles": {"predicted": timing.latency, "simulated": None},
-        "frames_per_second": {"predicted": round(clock * 1e6 / timing.interval, 1)},
+        "frames_per_second": {"predicted": round(target.rate(timing.interval), 1)},
         "resources": {
-            name: {"predicted": round(used, 1), "available": holds}
-            for name, used, holds in zip(
-                ("lut", "ff", "bram36", "dsp"),
-                total.astuple(),
-                target.board.holds.astuple(),
-                strict=True,
+            name: {"predicted": round(amount, 1), "available": holds}
+            for name, amount, holds in zip(
+                RESOURCES, used.astuple(), target.board.holds.astuple(), strict=True
             )
         },
-        "boards": {name: not board.lacks(total) for name, board in BOARDS.items()},
+        "boards": {name: not board.lacks(used) for name, board in BOARDS.items()},
+        "optimum": planned.optimum,
         "layers": [
             {
                 "name": stage.name,
@@ -89,15 +76,57 @@ def compiled(
                 "pe": stage.folding.pe,
                 "simd": stage.folding.simd,
                 "cycles": {"predicted": stage.cycles, "simulated": None},
+                "resources": _rounded(stage.node.kernel.resources(stage.folding)),
             }
-            for stage in design.stages
+            for stage in planned.design.stages
         ],
         "findings": [
             *findings,
+            *planned.notes,
             *_shortfall(target, timing.interval),
-            *_misfits(total, target.board),
+            *_misfits(used, target.board),
         ],
         "tools": tools(),
+    }
+
+
+def front(choices: Sequence[Choice], target: Target, model: Mapping[str, Any]) -> dict[str, Any]:
+    """All trade-offs of frames and resources, FIFOs not counted."""
+    budget = Resources(*target.board.holds.astuple())
+    return {
+        "model": dict(model),
+        "target": _target(target),
+        "front": [
+            {
+                "frames_per_second": round(target.rate(choice.cycles), 1),
+                "cycles": choice.cycles,
+                **_rounded(choice.resources),
+                "fits": all(
+                    used <= holds
+                    for used, holds in zip(
+                        choice.resources.astuple(), budget.astuple(), strict=True
+                    )
+                ),
+            }
+            for choice in choices
+        ],
+        "findings": ["FIFOs are not counted: they are found when one of the designs is folded"],
+        "tools": tools(),
+    }
+
+
+def _target(target: Target) -> dict[str, Any]:
+    return {
+        "board": target.board.name,
+        "part": target.board.part,
+        "clock_mhz": target.clock_mhz,
+        "fps": target.fps,
+    }
+
+
+def _rounded(resources: Resources) -> dict[str, float]:
+    return {
+        name: round(amount, 1) for name, amount in zip(RESOURCES, resources.astuple(), strict=True)
     }
 
 
@@ -206,6 +235,9 @@ def _accuracy(answers: NDArray[Any] | None, labels: NDArray[np.int64]) -> float 
 
 def show(facts: dict[str, Any], console: Console) -> None:
     """Print the tables of a report."""
+    if "front" in facts:
+        _show_front(facts, console)
+        return
     target = facts["target"]
     clock = target["clock_mhz"]
     summary = Table(title=f"{target['board']} ({target['part']}) at {clock:g} MHz")
@@ -223,7 +255,16 @@ def show(facts: dict[str, Any], console: Console) -> None:
     for name, figures in facts["resources"].items():
         summary.add_row(f"{name} (of {figures['available']:g})", _figure(figures["predicted"]), "–")
     layers = Table(title="layers")
-    for heading in ("stage", "layer", "PE", "SIMD", "cycles predicted", "simulated"):
+    for heading in (
+        "stage",
+        "layer",
+        "PE",
+        "SIMD",
+        "LUT",
+        "BRAM36",
+        "cycles predicted",
+        "simulated",
+    ):
         left = heading in ("stage", "layer")
         layers.add_column(heading, justify="left" if left else "right", overflow="fold")
     for layer in facts["layers"]:
@@ -232,6 +273,8 @@ def show(facts: dict[str, Any], console: Console) -> None:
             layer["origin"],
             str(layer["pe"]),
             str(layer["simd"]),
+            f"{layer['resources']['lut']:,.0f}",
+            f"{layer['resources']['bram36']:g}",
             _figure(layer["cycles"]["predicted"]),
             _figure(layer["cycles"]["simulated"]),
         )
@@ -243,6 +286,17 @@ def show(facts: dict[str, Any], console: Console) -> None:
         parts.append(f"predicted to fit: {', '.join(holding) or 'none of the boards known'}")
     parts += [f"note: {finding}" for finding in facts["findings"]]
     console.print(Group(*parts))
+
+
+def _show_front(facts: dict[str, Any], console: Console) -> None:
+    target = facts["target"]
+    table = Table(title=f"{target['board']} ({target['part']}) at {target['clock_mhz']:g} MHz")
+    for heading in ("frames/s", "cycles a frame", "LUT", "FF", "BRAM36", "DSP", "fits"):
+        table.add_column(heading, justify="right")
+    for point in facts["front"]:
+        figures = (point[key] for key in ("frames_per_second", "cycles", *RESOURCES))
+        table.add_row(*map(_figure, figures), "yes" if point["fits"] else "no")
+    console.print(Group(table, *(f"note: {finding}" for finding in facts["findings"])))
 
 
 def show_kernels(graph: DataflowGraph, findings: Sequence[str], console: Console) -> None:

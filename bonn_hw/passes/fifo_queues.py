@@ -20,25 +20,33 @@ Depths = Mapping[str, int]
 
 
 class Queues:
-    """A design's network with queues on streams between stages."""
+    """A design's network with queues on streams between stages.
 
-    def __init__(self, design: FoldedDesign) -> None:
-        self.design = design
+    Parameters
+    ----------
+    fixed : mapping
+        Depths of streams, by tensor, that are given; ``streams`` holds all others.
+    """
+
+    def __init__(self, design: FoldedDesign, fixed: Depths) -> None:
+        self.design, self.fixed = design, fixed
         self.plain = Network.of(design)
         self.bound, self.effort = design.bound, design.bound * len(design.stages)
+        self._all: dict[str, Stream] = {}
         self.streams: dict[str, Stream] = {}
         self._made: dict[tuple[str, int], Schedule] = {}
         self._sinks = [stream.sink for stream in design.streams]
         self._links = dict(zip((s.tensor for s in design.streams), self.plain.links, strict=True))
         for stream in design.streams:
-            if stream.source is None or stream.sink is None:
-                continue  # a queue at the ends cannot help
-            self.streams[stream.tensor] = stream
+            self._all[stream.tensor] = stream
+            # A queue at the ends cannot help.
+            if stream.source and stream.sink and stream.tensor not in fixed:
+                self.streams[stream.tensor] = stream
 
     def _schedule(self, name: str, depth: int) -> Schedule:
         key = name, depth
         if key not in self._made:  # what it keeps for the engine is worth keeping
-            stream = self.streams[name]
+            stream = self._all[name]
             lanes = Folding(stream.lanes, stream.lanes)
             self._made[key] = replace(Fifo(stream.kind, 2).schedule(lanes), capacity=depth)
         return self._made[key]
@@ -49,6 +57,7 @@ class Queues:
 
     def network(self, depths: Depths) -> Network:
         """Put queues on the streams whose depth is not 0, each right before its consumer."""
+        depths = {**depths, **self.fixed}
         before: dict[int, list[str]] = {}
         for name, (_, sink) in self._links.items():
             if depths.get(name, 0):

@@ -44,7 +44,9 @@ def insert_fifos(design: FoldedDesign, depths: Depths) -> FoldedDesign:
 
 
 def size_fifos(
-    design: FoldedDesign, progress: Callable[[str], None] = lambda text: None
+    design: FoldedDesign,
+    fixed: Depths | None = None,
+    progress: Callable[[str], None] = lambda text: None,
 ) -> FoldedDesign:
     """Find depths with the cycle model: from one run of unlimited queues, then as small as may be.
 
@@ -59,8 +61,18 @@ def size_fifos(
     certificate (`fifo_search`): in designs of up to `SMALL` until no other can, in larger ones
     where most is to gain, by runs of few frames. The outcome is run until it is steady; if it is
     slower after all, the runs take more frames, and beyond `LARGE` nothing is tried.
+
+    Parameters
+    ----------
+    fixed : mapping or None
+        Depths that are given, by tensor: with them the others are as deep as they need to be.
+
+    Raises
+    ------
+    Deadlock
+        If the design stops with the given depths, whatever the others are.
     """
-    queues = Queues(design)
+    queues = Queues(design, fixed or {})
     unlimited = queues.network(dict.fromkeys(queues.streams, UNLIMITED))
     progress("FIFOs without limits")
     paced, least = together(
@@ -88,4 +100,4 @@ def size_fifos(
 
 def _certified(queues: Queues, depths: Depths) -> FoldedDesign:
     model.certify(queues.network(depths))
-    return insert_fifos(queues.design, depths)
+    return insert_fifos(queues.design, {**depths, **queues.fixed})

@@ -96,6 +96,11 @@ class Space:
         return node, self._options[node.name].fastest
 
     @property
+    def pinned_cycles(self) -> int:
+        """Cycles a frame that the slowest pinned node needs; 0 if none is."""
+        return max((self._options[name].fastest for name in self._pins), default=0)
+
+    @property
     def bounds(self) -> list[int]:
         """Numbers of cycles that the slowest node of a design can need, ascending."""
         least = self.slowest[1]

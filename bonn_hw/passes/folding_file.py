@@ -1,44 +1,127 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Foldings that a user fixes, from a JSON file: ``{"mvu_0": {"PE": 16, "SIMD": 3}, ...}``."""
+"""What a user fixes, from a JSON file: ``{"mvu_0": {"PE": 16, "SIMD": 3}, ...}``, or FINN's."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bonn_hw.errors import UserError
-from bonn_hw.ir.design import Folding
+from bonn_hw.interop import finn_folding
+from bonn_hw.ir.design import FoldedDesign, Folding
+from bonn_hw.ir.graph import DataflowGraph
+from bonn_hw.kernels.fifo import Fifo
+from bonn_hw.kernels.width_converter import WidthConverter
+from bonn_hw.passes.folding import check_pins
+
+FORM = 'write {"mvu_0": {"PE": 16, "SIMD": 3, "inFIFODepths": [32]}, ...}'
 
 
-def read_foldings(path: Path) -> dict[str, Folding]:
-    """Read a folding file; which layers exist and what is legal is checked against the graph.
+@dataclass(frozen=True)
+class Pins:
+    """Foldings of layers, and depths in beats of the FIFOs before a layer's inputs."""
 
-    A layer that has the same lanes on both sides may be given by ``SIMD`` alone.
+    foldings: Mapping[str, Folding] = field(default_factory=dict)
+    depths: Mapping[tuple[str, int], int] = field(default_factory=dict)
+
+
+def read_pins(path: Path, graph: DataflowGraph) -> Pins:
+    """Read a folding file of ours or of FINN.
+
+    ``SIMD`` alone will do for a layer that has the same lanes on both sides. ``inFIFODepths`` has a
+    depth for each input, 0 for no FIFO; layers that it is not given for get what they need.
 
     Raises
     ------
     UserError
-        If the file cannot be read or is not of that form.
+        If the file cannot be read, is not of that form, contradicts itself or does not fit the
+        graph.
     """
     try:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(), object_pairs_hook=_once)
     except OSError as error:
         raise UserError(f"folding file {path} cannot be read: {error.strerror}") from error
+    except UserError as error:
+        raise UserError(f"folding file {path}: {error}") from error
     except ValueError as error:
         raise UserError(f"folding file {path} is not JSON: {error}") from error
-    form = 'write {"mvu_0": {"PE": 16, "SIMD": 3}, ...}'
     if not isinstance(document, dict):
-        raise UserError(f"folding file {path} holds no object: {form}")
-    foldings = {}
+        raise UserError(f"folding file {path} holds no object: {FORM}")
     for name, entry in document.items():
-        if not isinstance(entry, dict) or not {"SIMD"} <= entry.keys() <= {"PE", "SIMD"}:
-            raise UserError(f"folding file {path}: {name} has {entry!r}: {form}")
-        simd: Any = entry["SIMD"]
-        pe: Any = entry.get("PE", simd)
-        if not all(type(value) is int and value > 0 for value in (pe, simd)):  # bool is no int here
+        if not isinstance(entry, dict):
+            raise UserError(f"folding file {path}: {name} has {entry!r}: {FORM}")
+    if finn_folding.is_finn(document):
+        document = finn_folding.to_own(document, graph)
+    foldings, depths = {}, {}
+    for name, entry in document.items():
+        if not entry or not entry.keys() <= {"PE", "SIMD", "inFIFODepths"}:
+            raise UserError(f"folding file {path}: {name} has {entry!r}: {FORM}")
+        if "PE" in entry or "SIMD" in entry:
+            foldings[name] = _folding(path, name, entry)
+        for place, depth in enumerate(_depths(path, name, entry, graph)):
+            depths[name, place] = depth
+    check_pins(graph, foldings)
+    return Pins(foldings, depths)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    entries: dict[str, Any] = {}
+    for name, entry in pairs:
+        if entries.get(name, entry) != entry:
             raise UserError(
-                f"folding file {path}: {name} has {entry!r}: PE and SIMD are positive integers"
+                f"{name} is given twice, as {entries[name]!r} and as {entry!r}: keep one of them"
             )
-        foldings[name] = Folding(pe, simd)
-    return foldings
+        entries[name] = entry
+    return entries
+
+
+def _folding(path: Path, name: str, entry: Mapping[str, Any]) -> Folding:
+    if "SIMD" not in entry:
+        raise UserError(f"folding file {path}: {name} has {entry!r}, without SIMD: {FORM}")
+    values = (entry.get("PE", entry["SIMD"]), entry["SIMD"])
+    if not all(type(value) is int and value > 0 for value in values):  # bool is no int here
+        raise UserError(
+            f"folding file {path}: {name} has {entry!r}: PE and SIMD are positive integers"
+        )
+    return Folding(*values)
+
+
+def _depths(path: Path, name: str, entry: Mapping[str, Any], graph: DataflowGraph) -> list[int]:
+    if "inFIFODepths" not in entry:
+        return []
+    depths = entry["inFIFODepths"]
+    nodes = {node.name: node for node in graph.nodes}
+    if name not in nodes:
+        raise UserError(f"folding: there is no layer {name!r}; the layers are {', '.join(nodes)}")
+    count = len(nodes[name].inputs)
+    if (
+        not isinstance(depths, list)
+        or len(depths) != count
+        or not all(type(depth) is int and depth >= 0 for depth in depths)
+    ):
+        raise UserError(
+            f"folding file {path}: {name} has inFIFODepths {depths!r}: one depth of 0 or more for "
+            f"each of its {count} inputs"
+        )
+    return depths
+
+
+def write_pins(design: FoldedDesign) -> dict[str, dict[str, Any]]:
+    """Make the document that fixes a design as it is, FIFOs included."""
+    depth_of = {
+        stage.node.outputs[0]: stage.node.kernel.depth
+        for stage in design.stages
+        if isinstance(stage.node.kernel, Fifo)
+    }
+    return {
+        stage.name: {
+            "PE": stage.folding.pe,
+            "SIMD": stage.folding.simd,
+            "inFIFODepths": [depth_of.get(name, 0) for name in stage.node.inputs],
+        }
+        for stage in design.stages
+        if not isinstance(stage.node.kernel, Fifo | WidthConverter)
+    }
