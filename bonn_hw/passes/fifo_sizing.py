@@ -43,6 +43,15 @@ def insert_fifos(design: FoldedDesign, depths: Depths) -> FoldedDesign:
     return FoldedDesign(graph, tuple(stages)).check()
 
 
+def depths_of(design: FoldedDesign) -> dict[str, int]:
+    """Depth of every FIFO, by the tensor behind it."""
+    return {
+        stage.node.outputs[0]: stage.node.kernel.depth
+        for stage in design.stages
+        if isinstance(stage.node.kernel, Fifo)
+    }
+
+
 def size_fifos(
     design: FoldedDesign,
     fixed: Depths | None = None,

@@ -13,8 +13,8 @@ from bonn_hw.errors import UserError
 from bonn_hw.interop import finn_folding
 from bonn_hw.ir.design import FoldedDesign, Folding
 from bonn_hw.ir.graph import DataflowGraph
-from bonn_hw.kernels.fifo import Fifo
-from bonn_hw.kernels.width_converter import WidthConverter
+from bonn_hw.kernels.kernel import Relay
+from bonn_hw.passes.fifo_sizing import depths_of
 from bonn_hw.passes.folding import check_pins
 
 FORM = 'write {"mvu_0": {"PE": 16, "SIMD": 3, "inFIFODepths": [32]}, ...}'
@@ -111,17 +111,13 @@ def _depths(path: Path, name: str, entry: Mapping[str, Any], graph: DataflowGrap
 
 def write_pins(design: FoldedDesign) -> dict[str, dict[str, Any]]:
     """Make the document that fixes a design as it is, FIFOs included."""
-    depth_of = {
-        stage.node.outputs[0]: stage.node.kernel.depth
-        for stage in design.stages
-        if isinstance(stage.node.kernel, Fifo)
-    }
+    depths = depths_of(design)
     return {
         stage.name: {
             "PE": stage.folding.pe,
             "SIMD": stage.folding.simd,
-            "inFIFODepths": [depth_of.get(name, 0) for name in stage.node.inputs],
+            "inFIFODepths": [depths.get(name, 0) for name in stage.node.inputs],
         }
         for stage in design.stages
-        if not isinstance(stage.node.kernel, Fifo | WidthConverter)
+        if not isinstance(stage.node.kernel, Relay)  # they follow from the others
     }

@@ -137,7 +137,9 @@ def test_frames_per_second_out_of_reach(model, tmp_path, capsys):
 
 def test_neither_rate_nor_folding(model, tmp_path, capsys):
     text = fails(capsys, "compile", model, "--out", tmp_path / "out")
-    assert text == ("compile: give --fps, or foldings for the layers with --folding FILE.json")
+    assert text == (
+        "compile: give --fps or --max-fps, or foldings for the layers with --folding FILE.json"
+    )
 
 
 def test_unknown_board(model, tmp_path, capsys):

@@ -12,7 +12,7 @@ from bonn_hw.kernels.kernel import Schedule
 from bonn_hw.passes.fifo_sizing import insert_fifos
 from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.timing import engines
-from bonn_hw.timing.model import Deadlock, Network, run_network, run_schedules, shortest
+from bonn_hw.timing.model import Deadlock, Network, run_network, shortest
 from networks import small_cnn
 from residual import residual_graphs
 

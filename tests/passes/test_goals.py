@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Goals against all foldings of small graphs, one by one."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bonn_hw.errors import UserError
+from bonn_hw.ir.tensor import BIPOLAR, TensorType
+from bonn_hw.kernels.kernel import Resources
+from bonn_hw.passes import goals
+from bonn_hw.passes.folding import Space, usual_weights
+from bonn_hw.passes.width_conversion import insert_width_converters
+from networks import Chain, cnv, small_cnn
+
+WEIGHTS = usual_weights(380)
+
+
+def tiny(seed):
+    chain = Chain(TensorType((1, 1, 12), BIPOLAR), seed)
+    chain.matrix(6)
+    chain.matrix(4)
+    return chain.graph()
+
+
+def every_design(graph):
+    """Cycles, resources of all foldings that converters can join."""
+    for choice in itertools.product(*(node.kernel.foldings() for node in graph.nodes)):
+        foldings = {node.name: folding for node, folding in zip(graph.nodes, choice, strict=True)}
+        try:
+            design = insert_width_converters(graph, foldings)
+        except ValueError:
+            continue
+        used = (stage.node.kernel.resources(stage.folding) for stage in design.stages)
+        cycles = max(node.kernel.cycles(foldings[node.name]) for node in graph.nodes)
+        yield cycles, np.array(sum(used, Resources()).astuple())
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 9), st.floats(0, 1), st.floats(0.3, 1), st.floats(0.3, 1))
+def test_the_fastest_that_fits(seed, lut, ff, bram):
+    graph = tiny(seed)
+    designs = list(every_design(graph))
+    least, most = (pick([used for _, used in designs], axis=0) for pick in (np.min, np.max))
+    budget = least + (most - least) * np.array([lut, ff, bram, 1])
+    fitting = [cycles for cycles, used in designs if (used <= budget).all()]
+    space = Space(graph, {})
+    try:
+        found = goals.fastest(space, Resources(*budget), WEIGHTS)
+    except UserError:
+        assert not fitting  # two budgets may be met, but not by the same design
+        return
+    assert (np.array(found.choice.resources.astuple()) <= budget).all()
+    # What is not proved to be the fastest may be slower than another.
+    assert found.choice.cycles >= min(fitting)
+    if found.proved:
+        assert found.choice.cycles == min(fitting)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_front_is_that_of_all_designs(seed):
+    graph = tiny(seed)
+    designs = [(cycles, used @ WEIGHTS) for cycles, used in every_design(graph)]
+    front = {
+        (cycles, round(cost, 6))
+        for cycles, cost in designs
+        if not any(c <= cycles and p <= cost and (c, p) != (cycles, cost) for c, p in designs)
+    }
+    found = list(goals.front(Space(graph, {}), WEIGHTS))
+    assert {(choice.cycles, round(choice.cost, 6)) for choice in found} == front
+    assert [choice.cycles for choice in found] == sorted(c.cycles for c in found)[::-1]
+
+
+def test_a_budget_that_nothing_meets_is_a_proof():
+    space = Space(cnv(), {})
+    large = goals.within(space, 32768, Resources(8000, 1e6, 140, 220))
+    assert isinstance(large, goals.TooLarge) and large.proved and large.scarce == "LUT"
+    with pytest.raises(UserError) as error:
+        goals.fastest(space, Resources(1000, 1e6, 140, 220), WEIGHTS)
+    assert "even the smallest design does not fit: it needs" in str(error.value)
+    assert "LUT of 1,000 that may be used: choose a larger board" in str(error.value)
+
+
+def test_what_limits_is_told():
+    graph = cnv()
+    space = Space(graph, {})
+    free = goals.fastest(space, Resources(1e9, 1e9, 1e9, 1e9), WEIGHTS)
+    assert free.limit == (
+        "sliding_window_0 (layer of sliding_window_0) needs 8,100 cycles a frame at full "
+        "parallelism"
+    )
+    tight = goals.fastest(space, Resources(20_000, 1e9, 60, 0), WEIGHTS)
+    assert tight.limit == "LUT: the next faster design needs more than may be used"
+    assert tight.proved
+    assert tight.choice.resources.lut <= 20_000 < 1.1 * tight.choice.resources.lut
+
+
+def test_latency_has_its_price():
+    space = Space(small_cnn(), {})
+
+    def latency(choice):  # any that falls as nodes finish sooner
+        return sum(node.kernel.cycles(choice.foldings[node.name]) for node in small_cnn().nodes)
+
+    cheapest = space.cheapest(4000, WEIGHTS)
+    costs = []
+    for share in (1.0, 0.8, 0.5):
+        wanted = int(share * latency(cheapest))
+        choice = goals.soon(space, 4000, WEIGHTS, latency, wanted)
+        assert latency(choice) <= wanted and choice.cycles <= 4000
+        costs.append(np.array(choice.resources.astuple()) @ WEIGHTS)
+    assert costs == sorted(costs) and costs[0] == cheapest.cost
+    with pytest.raises(UserError, match=r"no latency of 1 cycles was found, the smallest is"):
+        goals.soon(space, 4000, WEIGHTS, latency, 1)
