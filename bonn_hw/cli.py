@@ -23,8 +23,8 @@ from bonn_hw.errors import Hang, UserError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
-    Returns the exit code: 0 good, 1 mismatches found, 2 user error, 3 the RTL hangs (a bug of
-    ours), 130 interrupted.
+    Returns the exit code: 0 good, 1 mismatches found or designs of a sweep refused, 2 user error,
+    3 the RTL hangs (a bug of ours), 130 interrupted.
     """
     options = _parser().parse_args(arguments)
     notes = Console(stderr=True, highlight=False)
@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"bonn-hw: {error}", file=sys.stderr)
         return 3
     except KeyboardInterrupt:
-        print("bonn-hw: interrupted; a rerun starts clean", file=sys.stderr)
+        kept = ", and keeps finished designs" if options.name == "sweep" else ""
+        print(f"bonn-hw: interrupted; a rerun starts clean{kept}", file=sys.stderr)
         return 130
 
 
@@ -115,6 +116,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_target(compile_)
     compile_.add_argument("--out", type=Path, required=True, help="build folder")
     compile_.set_defaults(command=_compile)
+
+    sweep = commands.add_parser("sweep", help="fold many models for many boards, clocks, rates")
+    sweep.add_argument("file", type=Path, help="a .toml with lists of them")
+    sweep.add_argument("--out", type=Path, required=True, help="folder for all designs")
+    sweep.add_argument("--jobs", type=_count, default=os.cpu_count(), help="processes")
+    sweep.add_argument("--cluster", metavar="ADDRESS", help="run on the workers of this scheduler")
+    sweep.set_defaults(command=_sweep)
 
     simulate = commands.add_parser("simulate", help="simulate a build cycle by cycle and compare")
     simulate.add_argument("build", type=Path, help="build folder")
@@ -292,6 +300,14 @@ def _make_design(
         )
     report.show(facts, Console(highlight=False))
     return 0
+
+
+def _sweep(options: argparse.Namespace, notes: Console) -> int:
+    from bonn_hw import sweep
+
+    rows = sweep.sweep(options.file, options.out, options.jobs, options.cluster, notes)
+    sweep.show(rows, Console(highlight=False))
+    return 1 if any("error" in row for row in rows) else 0
 
 
 def _simulate(options: argparse.Namespace, notes: Console) -> int:

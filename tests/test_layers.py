@@ -23,7 +23,8 @@ RANK = {
     "pictures": 6,
     "report": 6,
     "pipeline": 7,
-    "cli": 8,
+    "sweep": 8,
+    "cli": 9,
 }
 FREE = {"errors", "artifacts"}
 ONLY_IN = {

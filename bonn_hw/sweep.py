@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fold many models for many boards, clocks and rates: on all cores, or on a Dask cluster.
+
+Every combination is a job with a folder of its own. What is finished is not done again when a sweep
+is run again, unless its model, pins or target changed; a lost Dask worker's job goes to another.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import itertools
+import json
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+import bonn_hw
+from bonn_hw import artifacts, report
+from bonn_hw.boards import board
+from bonn_hw.errors import UserError
+from bonn_hw.report import RESOURCES
+
+SECONDS = 5  # in which a scheduler answers
+COLUMNS = (
+    "model", "board", "clock_mhz", "fps", "frames_per_second", "cycles", "latency_cycles",
+    *RESOURCES, "fits", "folder", "error",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Job:
+    """One design; paths are absolute, so that any process finds them.
+
+    Attributes
+    ----------
+    fps : float or None
+        None: as many frames per second as fit.
+    """
+
+    model: str
+    board: str
+    clock_mhz: float
+    fps: float | None
+    lut_fraction: float
+    folding: str | None
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        rate = "max" if self.fps is None else f"{self.fps:g}"
+        return f"{Path(self.model).stem}-{self.board}-{self.clock_mhz:g}MHz-{rate}fps"
+
+    @property
+    def key(self) -> str:
+        """Changes with whatever the outcome depends on."""
+        digest = hashlib.sha256(
+            json.dumps(asdict(self) | {"version": bonn_hw.__version__}).encode()
+        )
+        for path in (self.model, self.folding):
+            digest.update(Path(path).read_bytes() if path else b"")
+        return digest.hexdigest()
+
+
+def read_sweep(path: Path) -> list[Job]:
+    """Read a sweep file: lists ``models``, ``boards``, ``fps``, and what may be left out.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read or says something that makes no sense.
+    """
+    try:
+        document = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"sweep file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"sweep file {path} is not TOML: {error}") from error
+    known = ("models", "boards", "clocks_mhz", "fps", "lut_fraction", "folding")
+    for key in document:
+        if key not in known:
+            raise UserError(
+                f"sweep file {path}: {key!r} is not known; there are {', '.join(known)}"
+            )
+
+    def listed(key: str, what: str, fits: Any) -> list[Any]:
+        values = document.get(key)
+        if not isinstance(values, list) or not values or not all(map(fits, values)):
+            raise UserError(f"sweep file {path}: {key} must be a list of {what}, not {values!r}")
+        return values
+
+    def number(value: Any) -> bool:
+        return type(value) in (int, float) and value > 0
+
+    models = [_file(path, name) for name in listed("models", "files", lambda v: isinstance(v, str))]
+    boards = [board(name) for name in listed("boards", "boards", lambda v: isinstance(v, str))]
+    rates = listed("fps", 'positive numbers or "max"', lambda v: v == "max" or number(v))
+    clocks = (
+        listed("clocks_mhz", "positive numbers", number) if "clocks_mhz" in document else [None]
+    )
+    fraction = document.get("lut_fraction", 0.7)
+    if not number(fraction) or fraction > 1:
+        raise UserError(
+            f"sweep file {path}: lut_fraction must be above 0 and at most 1, not {fraction!r}"
+        )
+    folding = _file(path, document["folding"]) if "folding" in document else None
+    jobs = [
+        Job(
+            model,
+            one.name,
+            clock or one.clock_mhz,
+            None if rate == "max" else rate,
+            fraction,
+            folding,
+        )
+        for model, one, clock, rate in itertools.product(models, boards, clocks, rates)
+    ]
+    names = [job.name for job in jobs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(
+            f"sweep file {path}: two jobs would be {twice}: name the models differently"
+        )
+    return jobs
+
+
+def _file(sweep: Path, name: Any) -> str:
+    found = (sweep.parent / str(name)).resolve()
+    if not found.is_file():
+        raise UserError(f"sweep file {sweep}: there is no file {found}")
+    return str(found)
+
+
+def run_job(job: Job, out: str) -> dict[str, Any]:
+    """Fold one design, unless its folder holds it already; returns its row of the table."""
+    from bonn_hw import pipeline
+
+    folder = Path(out) / job.name
+    row: dict[str, Any] = {
+        "model": Path(job.model).stem,
+        "board": job.board,
+        "clock_mhz": job.clock_mhz,
+        "fps": job.fps or "max",
+        "folder": str(folder),
+    }
+    try:
+        if not Path(job.model).is_file():
+            raise UserError(
+                f"{job.model} is not to be seen by this worker: share the folder with it"
+            )
+        key = job.key
+        done = folder / "job.json"
+        if not done.is_file() or json.loads(done.read_text()) != {"key": key}:
+            target = pipeline.Target(
+                board(job.board),
+                job.clock_mhz,
+                job.fps,
+                fastest=job.fps is None,
+                lut_fraction=job.lut_fraction,
+            )
+            pins = Path(job.folding) if job.folding else None
+            pipeline.fold_model(Path(job.model), target, folder, pins)
+            report.save({"key": key}, done)
+        facts = report.load(folder / report.NAME)
+    except UserError as error:
+        return row | {"error": str(error)}
+    except Exception as error:  # one job's bug must not cost the others
+        return row | {"error": f"{type(error).__name__}: {error} (a bug of ours: please report it)"}
+    return row | {
+        "frames_per_second": facts["frames_per_second"]["predicted"],
+        "cycles": facts["cycles_per_frame"]["predicted"],
+        "latency_cycles": facts["latency_cycles"]["predicted"],
+        **{name: facts["resources"][name]["predicted"] for name in RESOURCES},
+        "fits": facts["boards"][job.board],
+    }
+
+
+def sweep(
+    path: Path, out: Path, processes: int, cluster: str | None, notes: Console
+) -> list[dict[str, Any]]:
+    """Run all jobs of a sweep file; writes ``sweep.json`` and ``sweep.csv`` beside their folders.
+
+    Parameters
+    ----------
+    processes : int
+        Jobs at a time on this machine.
+    cluster : str or None
+        Address of a Dask scheduler, ``tcp://HOST:PORT``, whose workers see the same folders.
+
+    Returns
+    -------
+    list of dict
+        A row for each job, in the file's order; one that was refused has an ``error``.
+    """
+    import joblib
+
+    jobs = read_sweep(path)
+    out = out.resolve()
+    with artifacts.writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    rows: dict[str, dict[str, Any]] = {}
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with _backend(processes, cluster), Progress(*columns, console=notes) as progress:
+        task = progress.add_task("sweep", total=len(jobs))
+        parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
+        for row in parallel(joblib.delayed(run_job)(job, str(out)) for job in jobs):
+            rows[row["folder"]] = row
+            progress.update(task, advance=1, description=f"sweep: {Path(row['folder']).name}")
+    ordered = [rows[str(out / job.name)] for job in jobs]
+    with artifacts.fresh_file(out / "sweep.json") as partial:
+        partial.write_text(json.dumps(ordered, indent=2) + "\n")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(ordered)
+    with artifacts.fresh_file(out / "sweep.csv") as partial:
+        partial.write_text(text.getvalue())
+    return ordered
+
+
+@contextmanager
+def _backend(processes: int, cluster: str | None) -> Iterator[None]:
+    """Where joblib runs jobs: processes of this machine with a thread each, or Dask workers."""
+    import joblib
+
+    if cluster is None:
+        with joblib.parallel_config(backend="loky", n_jobs=processes, inner_max_num_threads=1):
+            yield
+        return
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise UserError(
+            "sweep: --cluster needs the package 'distributed', which is not installed: pip install "
+            "'bonn-hw[cluster]'"
+        ) from error
+    try:
+        client = Client(cluster, timeout=SECONDS)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"sweep: no Dask scheduler answers at {cluster}: start one with 'dask scheduler', and "
+            "give the address that it tells"
+        ) from error
+    with client, joblib.parallel_config(backend="dask", wait_for_workers_timeout=SECONDS):
+        yield
+
+
+def show(rows: list[dict[str, Any]], console: Console) -> None:
+    """Print the table."""
+    table = Table(title=f"{len(rows)} designs")
+    headings = ("model", "board", "MHz", "asked", "frames/s", "latency", "LUT", "BRAM36", "DSP")
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if place < 2 else "right", overflow="fold")
+    refused = []
+    for row in rows:
+        asked = row["fps"] if row["fps"] == "max" else f"{row['fps']:,g}"
+        start = (row["model"], row["board"], f"{row['clock_mhz']:g}", asked)
+        if "error" in row:
+            table.add_row(*start, "refused")
+            refused.append(f"{Path(row['folder']).name}: {row['error']}")
+            continue
+        table.add_row(
+            *start,
+            f"{row['frames_per_second']:,.1f}",
+            f"{row['latency_cycles']:,}",
+            f"{row['lut']:,.0f}",
+            f"{row['bram36']:g}",
+            f"{row['dsp']:g}",
+            style=None if row["fits"] else "red",  # larger than its board
+        )
+    console.print(table)
+    for text in refused:
+        console.print(text)
