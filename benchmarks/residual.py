@@ -15,14 +15,10 @@ from benchmarks.__main__ import ROOT, lively
 from benchmarks.calibration import calibrated
 from bonn_hw import frontend, pipeline
 from bonn_hw.boards import board
-from bonn_hw.errors import UserError
-from bonn_hw.ir.graph import Node
-from bonn_hw.kernels.kernel import Resources
 from bonn_hw.nn.checkpoint import Checkpoint
 from bonn_hw.nn.export import export
 from bonn_hw.nn.networks import build
-from bonn_hw.passes.folding import choose_foldings
-from bonn_hw.passes.width_conversion import insert_width_converters
+from bonn_hw.plan import outlook
 
 PAGE = ROOT / "docs" / "residual.md"
 BOARD, CLOCK_MHZ = board("pynq-z2"), 100.0
@@ -80,45 +76,11 @@ def _row(network: str, facts: dict[str, Any], made: pipeline.Build) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def fastest(node: Node) -> int:
-    """Fewest cycles a frame that any folding of a node reaches."""
-    return min(node.kernel.cycles(folding) for folding in node.kernel.foldings())
-
-
 def _limit(network: str, model_file: Path) -> str:
-    """Find the most frames/s that fit the board, FIFOs apart, and what is in the way of more."""
+    """The most frames/s that fit the board, FIFOs apart, and what is in the way of more."""
     graph = frontend.lower(frontend.read(model_file)).graph
-    slowest = max(graph.nodes, key=fastest)
-
-    def used(cycles: int) -> Resources | None:
-        try:
-            foldings = choose_foldings(graph, cycles, {}, BOARD.lut_per_bram36)
-        except UserError:
-            return None
-        stages = insert_width_converters(graph, foldings).stages
-        return sum((s.node.kernel.resources(s.folding) for s in stages), Resources())
-
-    low, high = fastest(slowest), 10**6  # cycles: too few or just enough, enough
-    reached = used(low)
-    if reached is None or BOARD.lacks(reached):
-        while high - low > low // 100:
-            middle = (low + high) // 2
-            reached = used(middle)
-            if reached is None or BOARD.lacks(reached):
-                low = middle
-            else:
-                high = middle
-    else:
-        high = low
-    rate = CLOCK_MHZ * 1e6 / high
-    if high == fastest(slowest):
-        reason = f"no folding of {slowest.name} ({slowest.origin}) needs fewer cycles"
-    else:
-        beyond = used(low)
-        assert beyond is not None
-        lacks = ", ".join(f"{need:,.0f} {name}" for name, need, _ in BOARD.lacks(beyond))
-        reason = f"with one hundredth fewer cycles {lacks} would be needed"
-    return f"* {network}: {rate:,.0f} frames/s ({high:,} cycles a frame); {reason}."
+    whole = pipeline.Target(BOARD, CLOCK_MHZ, lut_fraction=1.0)
+    return f"* {network}: {outlook(graph, whole)[0]}."
 
 
 def _page(rows: list[str], limits: list[str]) -> str:
