@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A queue of at most DEPTH beats in a ring memory that is read without a clock (LUT memory).
-// A beat can leave in the cycle after it came. tready and tvalid come from registers alone,
-// so no path runs through; it takes no beat while it is full, even if one leaves.
+// A queue of at most DEPTH beats. A beat can leave in the cycle after it came. tready and tvalid
+// come from registers alone, so no path runs through; it takes no beat while it is full, even if
+// one leaves, so a DEPTH of 1 moves a beat every other cycle at most.
+// STYLE says what the beats stand in and changes no cycle: 0 a register (DEPTH 1), 1 a shift
+// register (DEPTH 2 to 32), 2 a ring in LUT memory, 3 a ring in block memory.
 module fifo #(
   parameter int WIDTH = 1,
-  parameter int DEPTH = 2
+  parameter int DEPTH = 2,
+  parameter int STYLE = 1
 ) (
   input  logic             clk,
   input  logic             rst,
@@ -16,36 +19,95 @@ module fifo #(
   input  logic             m_axis_tready,
   output logic             step
 );
-  localparam int PointerBits = DEPTH > 1 ? $clog2(DEPTH) : 1;
-  localparam int FillBits = $clog2(DEPTH + 1);
+  localparam int Register = 0;
+  localparam int Shift = 1;
+  localparam int LutRing = 2;
+  localparam int BlockRing = 3;
 
-  if (WIDTH < 1 || DEPTH < 2) begin : gen_illegal
-    $error("fifo: WIDTH %0d must be positive and DEPTH %0d at least 2", WIDTH, DEPTH);
+  if (WIDTH < 1 || DEPTH < 1) begin : gen_illegal
+    $error("fifo: WIDTH %0d and DEPTH %0d must be positive", WIDTH, DEPTH);
+  end
+  if (STYLE < Register || STYLE > BlockRing || (STYLE == Register) != (DEPTH == 1) ||
+      (STYLE == Shift && DEPTH > 32)) begin : gen_illegal_style
+    $error("fifo: STYLE %0d cannot hold DEPTH %0d: 0 holds 1, 1 holds 2 to 32, 2 and 3 at least 2",
+           STYLE, DEPTH);
   end
 
-  logic [WIDTH-1:0] ring[DEPTH];
-  logic [PointerBits-1:0] write_q, read_q;
-  logic [FillBits-1:0] fill_q;
   logic take;
-
   assign take = s_axis_tvalid && s_axis_tready;
   assign step = m_axis_tvalid && m_axis_tready;
-  assign s_axis_tready = fill_q != FillBits'(DEPTH);
-  assign m_axis_tvalid = fill_q != '0;
-  assign m_axis_tdata = ring[read_q];
 
-  always_ff @(posedge clk) begin
-    if (rst) begin
-      write_q <= '0;
-      read_q <= '0;
-      fill_q <= '0;
-    end else begin
-      if (take) write_q <= write_q == PointerBits'(DEPTH - 1) ? '0 : write_q + 1'b1;
-      if (step) read_q <= read_q == PointerBits'(DEPTH - 1) ? '0 : read_q + 1'b1;
-      if (take && !step) fill_q <= fill_q + 1'b1;
-      if (step && !take) fill_q <= fill_q - 1'b1;
+  if (STYLE == Register) begin : gen_register
+    assign s_axis_tready = !m_axis_tvalid;
+    always_ff @(posedge clk) begin
+      if (rst) m_axis_tvalid <= 1'b0;
+      else if (take || step) m_axis_tvalid <= take;
+      if (take) m_axis_tdata <= s_axis_tdata;
+    end
+  end else if (STYLE == Shift) begin : gen_shift
+    // Synthesisers make registers of fewer than three places, which are larger.
+    localparam int Places = DEPTH > 3 ? DEPTH : 3;
+    localparam int PlaceBits = $clog2(Places);
+    logic [PlaceBits:0] oldest_q;  // place of the oldest beat, that of the youngest is 0; -1: none
+    assign m_axis_tvalid = !oldest_q[PlaceBits];
+    assign s_axis_tready = oldest_q != (PlaceBits + 1)'(DEPTH - 1);
+    always_ff @(posedge clk) begin
+      if (rst) oldest_q <= '1;
+      else if (take != step) oldest_q <= oldest_q + {{PlaceBits{step}}, 1'b1};
+    end
+    // A vector a bit, not an array of beats, in which not all synthesisers see a shift register.
+    for (genvar place = 0; place < WIDTH; place++) begin : gen_bit
+      logic [Places-1:0] bits_q;
+      always_ff @(posedge clk) if (take) bits_q <= {bits_q[Places-2:0], s_axis_tdata[place]};
+      assign m_axis_tdata[place] = bits_q[oldest_q[PlaceBits-1:0]];
+    end
+  end else begin : gen_ring
+    localparam int AddressBits = DEPTH > 1 ? $clog2(DEPTH) : 1;
+    // Addresses with a lap bit on top, which tells a full ring from an empty one.
+    logic [AddressBits:0] write_q, read_q, write_next, read_next;
+
+    function automatic logic [AddressBits:0] next(input logic [AddressBits:0] pointer);
+      next = pointer + 1'b1;
+      if (DEPTH != 1 << AddressBits && pointer[AddressBits-1:0] == AddressBits'(DEPTH - 1))
+        next = {!pointer[AddressBits], AddressBits'(0)};
+    endfunction
+
+    // Not for its value: else Yosys takes read_q into the memory as its address register, which LUT
+    // memory does not have, and builds it a second time.
+    initial read_q = '0;
+
+    assign write_next = next(write_q);
+    assign read_next = next(read_q);
+    assign m_axis_tvalid = write_q != read_q;
+    assign s_axis_tready = write_q != {!read_q[AddressBits], read_q[AddressBits-1:0]};
+    always_ff @(posedge clk) begin
+      if (rst) begin
+        write_q <= '0;
+        read_q <= '0;
+      end else begin
+        if (take) write_q <= write_next;
+        if (step) read_q <= read_next;
+      end
+    end
+
+    if (STYLE == LutRing) begin : gen_lut
+      (* ram_style = "distributed" *) logic [WIDTH-1:0] ring[DEPTH];
+      always_ff @(posedge clk) if (take) ring[write_q[AddressBits-1:0]] <= s_axis_tdata;
+      assign m_axis_tdata = ring[read_q[AddressBits-1:0]];
+    end else begin : gen_block
+      // Read with a clock: a step reads the beat after the one that leaves. A beat that comes when
+      // there is none cannot be read in time, and goes round the memory.
+      (* ram_style = "block" *) logic [WIDTH-1:0] ring[DEPTH];
+      logic [WIDTH-1:0] read_beat_q, bypass_q;
+      logic bypass_d, is_bypassed_q;
+      assign bypass_d = take && (!m_axis_tvalid || (step && write_q == read_next));
+      always_ff @(posedge clk) begin
+        if (take) ring[write_q[AddressBits-1:0]] <= s_axis_tdata;
+        if (step) read_beat_q <= ring[read_next[AddressBits-1:0]];
+        if (bypass_d) bypass_q <= s_axis_tdata;
+        if (bypass_d || step) is_bypassed_q <= bypass_d;
+      end
+      assign m_axis_tdata = is_bypassed_q ? bypass_q : read_beat_q;
     end
   end
-
-  always_ff @(posedge clk) if (take) ring[write_q] <= s_axis_tdata;
 endmodule

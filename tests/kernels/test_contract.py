@@ -49,7 +49,10 @@ EXAMPLES = [
     Requantize(INTEGERS, Element(-8, 7), *np.ones((2, 6, 1), np.int64), 2, True, 0),
     Requantize(INTEGERS, Element(-8, 7), *np.ones((2, 1, 2), np.int64), 2, True, 1),
     WidthConverter(TensorType((1, 2, 6), BIPOLAR)),
+    Fifo(BITS, 1),
     Fifo(BITS, 5),
+    Fifo(BITS, 40),
+    Fifo(BITS, 512),
 ]
 # Parameters one step outside of what Python would ever write.
 ILLEGAL = {
@@ -63,7 +66,7 @@ ILLEGAL = {
     "stream_fork": [{"COPIES": 1}, {"WIDTH": 0}],
     "add": [{"LANES": 0}, {"LEFT_BITS": 0}, {"RIGHT_BITS": 0}, {"OUT_BITS": 0}],
     "width_converter": [{"IN_LANES": 4, "OUT_LANES": 6}, {"IN_LANES": 3, "OUT_LANES": 3}],
-    "fifo": [{"DEPTH": 1}, {"WIDTH": 0}],
+    "fifo": [{"DEPTH": 0}, {"DEPTH": 1}, {"DEPTH": 33}, {"STYLE": 0}, {"STYLE": 4}, {"WIDTH": 0}],
 }
 
 

@@ -1,19 +1,182 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from collections import deque
+
+import numpy as np
 import pytest
 
-from bench import prove
+from bench import FRAMES, lone_design, prove, random_values, simulate_design
+from bonn_hw.emit.write import write
 from bonn_hw.ir.design import Folding
+from bonn_hw.ir.rtl import Port, RtlProject
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
-from bonn_hw.kernels.fifo import Fifo
+from bonn_hw.kernels.fifo import Fifo, Style
+from bonn_hw.sim.run import simulate
+from bonn_hw.timing.model import run
+
+WIDTH = 5
+QUEUES = [
+    (Style.REGISTER, 1),
+    *((style, depth) for depth in (2, 3, 4, 16, 17, 32) for style in list(Style)[1:]),
+    *((style, depth) for depth in (33, 64, 100) for style in (Style.LUT, Style.BLOCK)),
+]
+# Chances of a beat offered and of one taken, cycles: among them filling up, emptying, a beat that
+# comes when there is none.
+PHASES = [
+    *((1, 0, 110), (0, 1, 110), (1, 1, 50), (1, 0, 110), (1, 1, 110), (0, 1, 20), (1, 1, 20)),
+    *((0.2, 1, 200), (0.5, 0.5, 300), (0.9, 0.3, 300), (0.3, 0.9, 300), (1, 0.5, 200)),
+]
+
+
+def wide(width):
+    """Frames of one beat of so many bits, and its folding."""
+    return TensorType((1, 1, width), BIPOLAR), Folding(width, width)
+
+
+def queues_side_by_side(beats):
+    """All queues in one top: a stimulus goes in every cycle, and comes out what each one shows."""
+    lanes, shown = WIDTH + 3, WIDTH + 2
+    lines = [
+        "module top (",
+        "  input wire clk, input wire rst,",
+        f"  input wire [{lanes - 1}:0] s_axis_tdata, input wire s_axis_tvalid,",
+        "  output wire s_axis_tready,",
+        f"  output wire [{shown * len(QUEUES) - 1}:0] m_axis_tdata, output wire m_axis_tvalid,",
+        "  input wire m_axis_tready",
+        ");",
+        "  wire [2:0] probe /* verilator public_flat_rd */;",
+        "  assign probe = {3{s_axis_tvalid}};",
+        "  assign s_axis_tready = m_axis_tready;",
+        "  assign m_axis_tvalid = s_axis_tvalid;",
+    ]
+    for place, (style, depth) in enumerate(QUEUES):
+        low = shown * place
+        lines += [
+            f"  fifo #(.WIDTH({WIDTH}), .DEPTH({depth}), .STYLE({int(style)})) queue_{place} (",
+            f"    .clk(clk), .rst(rst | s_axis_tdata[{WIDTH + 2}]), .step(),",
+            f"    .s_axis_tdata(s_axis_tdata[{WIDTH - 1}:0]),",
+            f"    .s_axis_tvalid(s_axis_tdata[{WIDTH}]),",
+            f"    .s_axis_tready(m_axis_tdata[{low + WIDTH}]),",
+            f"    .m_axis_tdata(m_axis_tdata[{low + WIDTH - 1}:{low}]),",
+            f"    .m_axis_tvalid(m_axis_tdata[{low + WIDTH + 1}]),",
+            f"    .m_axis_tready(s_axis_tdata[{WIDTH + 1}])",
+            "  );",
+        ]
+    lines += ["endmodule", ""]
+    ends = Port(lanes, BIPOLAR, beats), Port(shown * len(QUEUES), BIPOLAR, beats)
+    return RtlProject("top", ("fifo.sv",), {"top.v": "\n".join(lines)}, *ends, ("queues",))
 
 
 @pytest.mark.rtl
-@pytest.mark.parametrize(("depth", "lanes"), [(2, 1), (3, 4), (5, 2), (64, 1)])
-def test_rtl(depth, lanes, tmp_path):
-    kernel = Fifo(TensorType((3, 3, 4), Element(-4, 3)), depth)
-    prove(kernel, Folding(lanes, lanes), tmp_path)
+def test_all_styles_are_the_same_queue(tmp_path):
+    """Beat for beat and cycle for cycle, with resets in between."""
+    rng = np.random.default_rng(0)
+    offers, takes, cycles = zip(*(PHASES * 3), strict=True)
+    offered = rng.random(sum(cycles)) < np.repeat(offers, cycles)
+    taken = rng.random(offered.size) < np.repeat(takes, cycles)
+    reset = rng.random(offered.size) < np.repeat([0, 0.004, 0.02], sum(cycles) // 3)
+    values = rng.integers(0, 1 << WIDTH, offered.size)
+    stimulus = values | offered << WIDTH | taken << WIDTH + 1 | reset << WIDTH + 2
+    project = queues_side_by_side(offered.size)
+    write(project, tmp_path)
+    beats = stimulus.astype(np.uint32)[:, None]
+    outcome = simulate(project, beats, 1, folder=tmp_path, timeout_cycles=1000)
+    shown = np.unpackbits(outcome.outputs.view(np.uint8), axis=1, bitorder="little")
+    weights = 1 << np.arange(WIDTH)
+    for place, (_, depth) in enumerate(QUEUES):
+        bits = shown[:, (WIDTH + 2) * place :][:, : WIDTH + 2]
+        queue, fills = deque(), set()
+        for cycle in range(offered.size):
+            held = len(queue)
+            fills.add(held)
+            assert bits[cycle, WIDTH:].tolist() == [held < depth, held > 0], (QUEUES[place], cycle)
+            if held:
+                assert bits[cycle, :WIDTH] @ weights == queue[0], (QUEUES[place], cycle)
+            if taken[cycle] and held:
+                queue.popleft()
+            if offered[cycle] and held < depth:
+                queue.append(values[cycle])
+            if reset[cycle]:
+                queue.clear()
+        assert fills == {*range(depth + 1)}
 
 
-def test_depth_one_is_refused():
-    with pytest.raises(ValueError, match="a FIFO of depth 1 would halve the rate: at least 2"):
-        Fifo(TensorType((1, 1, 1), BIPOLAR), 1)
+@pytest.mark.rtl
+@pytest.mark.parametrize(
+    ("depth", "lanes", "style"),
+    [
+        (1, 1, Style.REGISTER),
+        (1, 36, Style.REGISTER),
+        (2, 1, Style.SHIFT),
+        (3, 4, Style.SHIFT),
+        (16, 2, Style.SHIFT),
+        (17, 1, Style.SHIFT),
+        (17, 36, Style.LUT),
+        (32, 36, Style.LUT),
+        (64, 1, Style.LUT),
+        (400, 12, Style.BLOCK),
+    ],
+)
+def test_rtl(depth, lanes, style, tmp_path):
+    kernel, folding = Fifo(TensorType((3, 3, 4), Element(-4, 3)), depth), Folding(lanes, lanes)
+    assert kernel.style(folding) == style
+    prove(kernel, folding, tmp_path)
+    design = lone_design(kernel, folding)
+    frames = random_values(kernel.input, 4 * FRAMES)
+    for stall in (3, 4):
+        outcome = simulate_design(design, frames, tmp_path, stall)
+        predicted = run(design, len(frames), stall).output_cycles
+        np.testing.assert_array_equal(outcome.run.output_cycles, predicted)
+        np.testing.assert_array_equal(outcome.outputs, frames)
+
+
+@pytest.mark.parametrize(
+    ("depth", "width", "style"),
+    [
+        (1, 1, Style.REGISTER),
+        (1, 4096, Style.REGISTER),
+        (2, 1, Style.SHIFT),
+        (2, 4096, Style.SHIFT),
+        (16, 4096, Style.SHIFT),
+        (17, 18, Style.SHIFT),  # a LUT a bit, but one pointer instead of two
+        (17, 64, Style.LUT),
+        (32, 12, Style.SHIFT),
+        (32, 64, Style.LUT),
+        (33, 1, Style.LUT),
+        (128, 64, Style.LUT),
+        (512, 36, Style.BLOCK),
+        (2048, 1, Style.LUT),
+        (2048, 8, Style.BLOCK),
+    ],
+)
+def test_choice(depth, width, style):
+    kind, folding = wide(width)
+    assert Fifo(kind, depth).style(folding) == style
+
+
+def test_what_a_style_takes():
+    def figures(depth, width):
+        kind, folding = wide(width)
+        return Fifo(kind, depth).resources(folding).astuple()[:3]
+
+    assert figures(1, 8) == (3, 9, 0)
+    # Two places of a bit share a LUT; a counter, its end, take and step.
+    assert figures(2, 8) == (4 + 7, 3, 0)
+    assert figures(16, 8) == (4 + 9, 5, 0)
+    assert figures(32, 8) == (8 + 10, 6, 0)
+    # 4 LUT hold 64 words of 3 bits.
+    assert figures(64, 30) == (40 + 20, 14, 0)
+    assert figures(128, 30) == (80 + 2 + 30 + 23, 16, 0)
+    assert figures(512, 36) == (27 + 5 + 36, 57, 0.5)
+    assert figures(512, 72) == (27 + 5 + 72, 93, 1)
+
+
+def test_one_place_halves_the_rate():
+    kind = TensorType((1, 1, 12), BIPOLAR)
+    assert Fifo(kind, 1).cycles(Folding(3, 3)) == 8
+    assert Fifo(kind, 2).cycles(Folding(3, 3)) == 4
+
+
+@pytest.mark.parametrize("depth", [0, -1])
+def test_a_queue_of_no_beats_is_refused(depth):
+    with pytest.raises(ValueError, match=f"a FIFO of depth {depth} holds no beat: at least 1"):
+        Fifo(TensorType((1, 1, 1), BIPOLAR), depth)
