@@ -20,6 +20,7 @@ from bonn_hw.boards import BOARDS, Board
 from bonn_hw.errors import UserError
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.kernels.kernel import Resources
+from bonn_hw.passes.fifo_sizing import depths_of
 from bonn_hw.passes.folding import Choice
 from bonn_hw.plan import Plan, Target, total
 
@@ -54,6 +55,7 @@ def compiled(
 ) -> dict[str, Any]:
     """What is known after compilation: every figure is predicted."""
     timing, used = planned.timing, total(planned.design)
+    depths = depths_of(planned.design)
     return {
         "model": dict(model),
         "target": _target(target),
@@ -77,8 +79,10 @@ def compiled(
                 "simd": stage.folding.simd,
                 "cycles": {"predicted": stage.cycles, "simulated": None},
                 "resources": _rounded(stage.node.kernel.resources(stage.folding)),
+                **({"fifo": {"depth": depths[name], "peak": peak}} if name in depths else {}),
             }
-            for stage in planned.design.stages
+            for stage, peak in zip(planned.design.stages, timing.peaks, strict=True)
+            for name in stage.node.outputs[:1]
         ],
         "findings": [
             *findings,

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from math import isqrt
 from typing import Any, ClassVar
 
 import numpy as np
@@ -58,6 +59,12 @@ class Schedule:
         columns = [(at, self.need.size), (need[at], total), (self.release[at], total)]
         moves = [np.diff(values, prepend=values[-1] - whole) for values, whole in columns]
         return _period(np.stack([*moves, self.emit[at]], axis=1).astype(np.int32))
+
+    def held(self, latency: int, capacity: int) -> Schedule:
+        """The same steps behind another pipeline or buffer; what is known of them is kept."""
+        other = replace(self, latency=latency, capacity=capacity)
+        other.__dict__["events"] = self.events
+        return other
 
     @property
     def first(self) -> tuple[int, int]:
@@ -188,7 +195,8 @@ def check_window(kind: TensorType, kernel: tuple[int, int]) -> None:
 
 def divisors(number: int) -> list[int]:
     """Divisors in ascending order."""
-    return [d for d in range(1, number + 1) if number % d == 0]
+    low = [d for d in range(1, isqrt(number) + 1) if number % d == 0]
+    return low + [number // d for d in reversed(low) if d * d != number]
 
 
 def power_of_two(number: int) -> int:

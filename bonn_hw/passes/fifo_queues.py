@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -34,7 +33,7 @@ class Queues:
         self.bound, self.effort = design.bound, design.bound * len(design.stages)
         self._all: dict[str, Stream] = {}
         self.streams: dict[str, Stream] = {}
-        self._made: dict[tuple[str, int], Schedule] = {}
+        self._made: dict[str, Schedule] = {}
         self._sinks = [stream.sink for stream in design.streams]
         self._links = dict(zip((s.tensor for s in design.streams), self.plain.links, strict=True))
         for stream in design.streams:
@@ -44,12 +43,10 @@ class Queues:
                 self.streams[stream.tensor] = stream
 
     def _schedule(self, name: str, depth: int) -> Schedule:
-        key = name, depth
-        if key not in self._made:  # what it keeps for the engine is worth keeping
+        if name not in self._made:  # any depth has the same steps
             stream = self._all[name]
-            lanes = Folding(stream.lanes, stream.lanes)
-            self._made[key] = replace(Fifo(stream.kind, 2).schedule(lanes), capacity=depth)
-        return self._made[key]
+            self._made[name] = Fifo(stream.kind, 2).schedule(Folding(stream.lanes, stream.lanes))
+        return self._made[name].held(0, depth)
 
     def joins(self, name: str) -> bool:
         """Whether a stream is one of several that a stage takes."""

@@ -17,6 +17,7 @@ from bonn_hw.timing.native import library
 from bonn_hw.timing.stalls import Stalls
 
 Cycles = NDArray[np.int64]
+MOST_REGISTERS = 16  # of a pipeline, as in events.cpp
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class _Steps(ctypes.Structure):
 
 def events(stages: Sequence[Schedule], links: Cycles, limits: Limits) -> Outcome:
     """Skip cycles in which nothing changes (``events.cpp``): what the model runs."""
+    assert all(stage.latency < MOST_REGISTERS for stage in stages)
     plans = (_Events * len(stages))()
     for plan, stage in zip(plans, stages, strict=True):
         plan.events, plan.count = stage.events.ctypes.data, len(stage.events)

@@ -19,6 +19,7 @@ namespace {
 
 constexpr int64_t NONE = -1;
 constexpr int64_t UNLIMITED = int64_t{1} << 40;  // capacity of a queue that nothing fills
+constexpr int64_t MOST_REGISTERS = 16;  // behind a step
 constexpr int64_t CHUNKS = 8;  // parts in which a frame is let in: bounds how far stages run ahead
 
 struct Event {
@@ -93,7 +94,6 @@ struct Stage {
   struct Flight {
     int64_t tick, stall;
   };
-  Flight flights[64];
   int64_t head = 0;     // first whose stall may lie before the next step
   int64_t open = 0;     // first that has not been taken
   int64_t sent = 0;
@@ -107,7 +107,9 @@ struct Stage {
   int64_t counted = 0, gone = 0, peak = 0;
   int64_t wait = 0;
 
-  Flight& flight(int64_t beat) { return flights[beat & 63]; }
+  // No more than a tick's emission for each register are later than the last step.
+  Flight flights[MOST_REGISTERS];
+  Flight& flight(int64_t beat) { return flights[beat % MOST_REGISTERS]; }
 
   bool unlimited() const { return plan.capacity >= UNLIMITED; }
 
@@ -239,14 +241,44 @@ class Model {
       if (++stage.at == stage.plan.count) stage.at = 0;
       stage.gap = stage.plan.events[stage.at].gap;
       stage.need += stage.plan.events[stage.at].need;
-      if (event.emit) stage.flight(stage.sent++).tick = tick + stage.plan.latency;
+      const bool late = event.emit && stage.open != stage.sent;  // others are under way
+      if (late) stage.flight(stage.sent++).tick = tick + stage.plan.latency;
       if (takes) {
         stage.received++;
         for (Stream* input : stage.inputs) take(*input, cycle);
       } else if (holds) {
         while (stage.left.end() < release) give_back(stage, cycle);
       }
-      if (event.emit) offer(stage);
+      if (!event.emit || (!late && passes(stage, tick + stage.plan.latency))) continue;
+      if (!late) stage.flight(stage.sent++).tick = tick + stage.plan.latency;
+      offer(stage);
+    }
+  }
+
+  // Gives the next output beat to a buffer, if that takes it at once: then it stalls nothing, and
+  // need not be kept in mind. No other is under way.
+  bool passes(Stage& stage, int64_t tick) {
+    if (stage.outputs.size() > 1 || stage.outputs[0]->sink < 0) return false;
+    Stage& sink = stages[stage.outputs[0]->sink];
+    const int64_t cycle = tick + stage.all_stalls, freed = sink.received - sink.plan.capacity;
+    if (!sink.plan.capacity || freed >= sink.left.end() || cycle <= sink.last_came) return false;
+    if (freed >= 0 && cycle <= sink.left[freed]) return false;
+    come(sink, cycle);
+    return true;
+  }
+
+  // A buffer takes a beat.
+  void come(Stage& stage, int64_t cycle) {
+    const int64_t unused = stage.plan.latency ? stage.left.end() : stage.open;
+    stage.came.push(cycle, stage.plan.latency ? unused : std::min(unused, stage.counted));
+    stage.last_came = cycle;
+    stage.received++;
+    latest = std::max(latest, cycle);
+    if (stage.plan.latency) {
+      wake(stage.place);
+    } else {
+      stage.count();
+      offer(stage);
     }
   }
 
@@ -282,16 +314,7 @@ class Model {
     int64_t cycle = std::max(input.offered, stage.last_came + 1);
     input.offered = NONE;
     if (freed >= 0) cycle = std::max(cycle, stage.left[freed] + 1);
-    const int64_t unused = stage.plan.latency ? stage.left.end() : stage.open;
-    stage.came.push(cycle, stage.plan.latency ? unused : std::min(unused, stage.counted));
-    stage.last_came = cycle;
-    stage.received++;
-    if (stage.plan.latency) {
-      wake(stage.place);
-    } else {
-      stage.count();
-      offer(stage);
-    }
+    come(stage, cycle);
     take(input, cycle);
   }
 

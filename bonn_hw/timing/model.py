@@ -88,7 +88,7 @@ class Timing:
 
 def shortest(network: Network) -> Network:
     """The network with every pipeline a single register long."""
-    single = tuple(replace(one, latency=min(one.latency, 1)) for one in network.schedules)
+    single = tuple(one.held(min(one.latency, 1), one.capacity) for one in network.schedules)
     return replace(network, schedules=single)
 
 

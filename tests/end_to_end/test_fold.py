@@ -56,6 +56,8 @@ def test_fold_writes_what_compile_makes(model, tmp_path, capsys):
     facts = json.loads((tmp_path / "fold/report.json").read_text())
     assert facts["frames_per_second"]["predicted"] >= 200_000
     assert facts["optimum"]["least_cost_without_fifos"] <= facts["optimum"]["cost"]
+    fifos = [layer["fifo"] for layer in facts["layers"] if layer["kernel"] == "fifo"]
+    assert fifos and all(1 <= fifo["peak"] <= fifo["depth"] for fifo in fifos)
     shares = [layer["resources"]["lut"] for layer in facts["layers"]]
     assert sum(shares) == pytest.approx(
         facts["resources"]["lut"]["predicted"], abs=0.1 * len(shares)

@@ -66,7 +66,14 @@ ILLEGAL = {
     "stream_fork": [{"COPIES": 1}, {"WIDTH": 0}],
     "add": [{"LANES": 0}, {"LEFT_BITS": 0}, {"RIGHT_BITS": 0}, {"OUT_BITS": 0}],
     "width_converter": [{"IN_LANES": 4, "OUT_LANES": 6}, {"IN_LANES": 3, "OUT_LANES": 3}],
-    "fifo": [{"DEPTH": 0}, {"DEPTH": 1}, {"DEPTH": 33}, {"STYLE": 0}, {"STYLE": 4}, {"WIDTH": 0}],
+    "fifo": [
+        {"DEPTH": 0},
+        {"DEPTH": 1, "STYLE": 1},
+        {"DEPTH": 33, "STYLE": 1},
+        {"STYLE": 0, "DEPTH": 5},
+        {"STYLE": 4},
+        {"WIDTH": 0},
+    ],
 }
 
 
