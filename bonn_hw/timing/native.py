@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bonn_hw.errors import ToolMissing, UserError
 
-FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC")
+FLAGS = ("-std=c++17", "-O3", "-shared", "-fPIC")
 
 
 def cache_folder() -> Path:

@@ -53,6 +53,21 @@ def test_depths_may_be_given_alone(tmp_path):
             "its 1 inputs",
         ),
         (
+            '{"mvu_0": {"inFIFODepths": [-1]}}',
+            "folding file FILE: mvu_0 has inFIFODepths [-1]: one depth of 0 or more for each of "
+            "its 1 inputs",
+        ),
+        (
+            '{"mvu_0": {"inFIFODepths": 3}}',
+            "folding file FILE: mvu_0 has inFIFODepths 3: one depth of 0 or more for each of its 1 "
+            "inputs",
+        ),
+        (
+            '{"mvu_9": {"inFIFODepths": [1]}}',
+            "folding: there is no layer 'mvu_9'; the layers are pad_0, sliding_window_0, mvu_0, "
+            "pad_1, sliding_window_1, mvu_1, max_pool_0, mvu_2, mvu_3",
+        ),
+        (
             '{"mvu_9": {"SIMD": 1}}',
             "folding: there is no layer 'mvu_9'; the layers are pad_0, sliding_window_0, mvu_0, "
             "pad_1, sliding_window_1, mvu_1, max_pool_0, mvu_2, mvu_3",
@@ -103,7 +118,7 @@ def test_finns_own_form(tmp_path):
       "Thresholding_rtl_0": {"PE": 1, "runtime_writeable_weights": 0},
       "ConvolutionInputGenerator_rtl_1": {"SIMD": 2, "ram_style": "distributed"},
       "StreamingFCLayer_Batch_1": {"PE": 4, "SIMD": 9, "ram_style": "auto", "inFIFODepths": [7]},
-      "MatrixVectorActivation_3": {"PE": 5, "SIMD": 1},
+      "StreamingFCLayer_Batch_3": {"PE": 5, "SIMD": 1},
       "StreamingMaxPool_hls_0": {"inFIFODepths": [2]},
       "StreamingFIFO_rtl_3": {"depth": 32},
       "LabelSelect_hls_0": {"PE": 1}
