@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bonn_hw.errors import UserError
+from bonn_hw.frontend.emission import Emission
+from bonn_hw.frontend.padding import Geometry
 from bonn_hw.interop.finn_folding import OPERATORS, from_own, is_finn, to_own
 from bonn_hw.ir.design import FoldedDesign, Folding, Stage
 from bonn_hw.ir.tensor import Element, TensorType
-from bonn_hw.kernels.average_pool import AveragePool
 from bonn_hw.kernels.max_pool import MaxPool
-from bonn_hw.kernels.sliding_window import SlidingWindow
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
 from networks import CNV_FINN_FOLDING, Chain, cnv, small_cnn
@@ -31,14 +31,14 @@ def lanes(number):
     return {"PE": number, "SIMD": number}
 
 
-def overlapping():
-    """A pool with windows that overlap, one with windows that adjoin, an average of parts."""
-    chain = Chain(TensorType((8, 8, 4), Element(0, 7)))
-    chain.add(SlidingWindow(chain.kind, (3, 3), (1, 1)))
-    chain.add(MaxPool(TensorType((36 * 9, 1, 4), chain.kind.element), (9, 1)))
-    chain.kind = TensorType((6, 6, 4), chain.kind.element)
-    chain.tensors[chain.tensor] = chain.kind
-    return chain
+def pools(*kinds):
+    """A graph of pools on a 12x12 frame: of each its emission's method, kernel and stride."""
+    emission, frame = Emission(TensorType((12, 12, 4), Element(0, 7))), (12, 12)
+    for kind, kernel, stride in kinds:
+        geometry = Geometry(frame, (kernel, kernel), (stride, stride), (0, 0, 0, 0))
+        getattr(emission, kind)(geometry, kind)
+        frame = geometry.pixels
+    return emission.graph()
 
 
 @pytest.mark.parametrize(("graph", "cycles"), [(CNV, 32768), (unequal_block(), 900)])
@@ -114,46 +114,52 @@ def test_later_finns_have_windows_before_every_pool():
 
 
 def test_pools_whose_windows_overlap():
-    chain = overlapping()
-    chain.pool()
-    chain.convolution(2, kernel=2)
-    graph = chain.graph()
+    graph = pools(("pool", 2, 2), ("pool", 3, 1), ("pool", 2, 2), ("pool", 2, 1))
     document = {
+        "StreamingMaxPool_hls_0": {"PE": 1},
         "ConvolutionInputGenerator_rtl_0": {"SIMD": 4},
         "Pool_hls_0": {"PE": 4},
-        "StreamingMaxPool_hls_0": {"PE": 1},
+        "StreamingMaxPool_hls_1": {"PE": 1},
         "ConvolutionInputGenerator_rtl_1": {"SIMD": 2},
+        "Pool_hls_1": {"PE": 2},
     }
     assert to_own(document, graph) == {
         "sliding_window_0": lanes(4),
-        "max_pool_0": lanes(4),
+        "max_pool_1": lanes(4),
         "sliding_window_1": lanes(2),
+        "max_pool_3": lanes(2),
     }
-    # FINN wants the same lanes in a pool and its windows: they are not written.
-    foldings = {node.name: next(iter(node.kernel.foldings())) for node in graph.nodes}
+
+
+def test_pools_with_windows_are_not_written():
+    """FINN wants the same lanes in both, so its own choice is the better one."""
+    graph = pools(("pool", 3, 1), ("average", 2, 2), ("average", 5, 5))
+    foldings = {"sliding_window_0": 1, "max_pool_0": 2, "average_pool_0": 1, "average_pool_1": 4}
+    foldings = {name: Folding(pe, pe) for name, pe in foldings.items()}
     written = from_own(insert_width_converters(graph, foldings))
-    assert list(written) == ["Defaults", "MVAU_hls_0", "ConvolutionInputGenerator_rtl_1"]
+    assert written == {"Defaults": {}, "GlobalAccPool_hls_0": {"PE": 4}}
 
 
 def test_averages():
-    chain = overlapping()
-    chain.add(AveragePool(chain.kind, (3, 3)))
-    chain.convolution(4, kernel=2)
-    chain.add(AveragePool(chain.kind, chain.kind.shape[:2]))
-    graph = chain.graph()
+    graph = pools(("average", 2, 2), ("pool", 2, 1), ("average", 5, 5))
     document = {
+        "Pool_hls_0": {"PE": 1},
+        "ConvolutionInputGenerator_rtl_1": {"SIMD": 2},
         "Pool_hls_1": {"PE": 2},
-        "ConvolutionInputGenerator_rtl_2": {"SIMD": 2},
         "GlobalAccPool_hls_0": {"PE": 4},
     }
     expected = {
-        "average_pool_0": lanes(2),
-        "sliding_window_1": lanes(2),
+        "average_pool_0": lanes(1),
+        "sliding_window_0": lanes(2),
+        "max_pool_0": lanes(2),
         "average_pool_1": lanes(4),
     }
     assert to_own(document, graph) == expected
-    document["Pool_hls_2"] = document.pop("GlobalAccPool_hls_0")  # behind another window
+    document["Pool_hls_2"] = document.pop("GlobalAccPool_hls_0")  # as ResNet-50's last one
     assert to_own(document, graph) == expected
+    document["ConvolutionInputGenerator_rtl_3"] = {"SIMD": 1}
+    with pytest.raises(UserError, match=r"the model has 3 layers of that kind \(sliding_window\)"):
+        to_own(document, graph)
 
 
 def test_windows_of_one_pixel():
@@ -185,13 +191,11 @@ def test_layers_that_are_counted_apart_follow_the_file():
     assert to_own(document, small_cnn()) == expected
 
 
-def test_the_order_of_the_file_is_no_matter_otherwise():
+def test_numbers_count_and_not_the_order_of_the_file():
     """finn-examples' ResNet-50 has MatrixVectorActivation_1 before _0."""
     document = {"MVAU_1": {"PE": 4, "SIMD": 6}, "MVAU_0": {"PE": 3, "SIMD": 9}}
-    assert to_own(document, small_cnn()) == {
-        "mvu_1": document["MVAU_1"],
-        "mvu_0": {**document["MVAU_0"]},
-    }
+    expected = {"mvu_1": {"PE": 4, "SIMD": 6}, "mvu_0": {"PE": 3, "SIMD": 9}}
+    assert to_own(document, small_cnn()) == expected
 
 
 @pytest.mark.parametrize(
