@@ -138,6 +138,13 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--jobs", type=_count, default=os.cpu_count(), help="processes")
     simulate.set_defaults(command=_simulate)
 
+    synth = commands.add_parser("synth", help="synthesise a build with an open tool")
+    synth.add_argument("build", type=Path, help="build folder")
+    synth.add_argument("--kernel", metavar="NAME", help="this stage alone")
+    synth.add_argument("--tool", choices=("yosys",), default="yosys", help="default: %(default)s")
+    synth.add_argument("--jobs", type=_count, default=os.cpu_count(), help="processes")
+    synth.set_defaults(command=_synth)
+
     report = commands.add_parser("report", help="show a build's report")
     report.add_argument("build", type=Path, help="build folder")
     report.add_argument("--json", action="store_true", help="print report.json itself")
@@ -346,6 +353,21 @@ def _simulate(options: argparse.Namespace, notes: Console) -> int:
     report.save(facts, options.build / report.NAME)
     report.show(facts, Console(highlight=False))
     return 1 if facts["mismatches"] else 0
+
+
+def _synth(options: argparse.Namespace, notes: Console) -> int:
+    from bonn_hw import pipeline, report
+
+    build = pipeline.Build.load(options.build)
+    with notes.status("") as status:
+        facts = pipeline.synthesise(
+            build,
+            options.kernel,
+            options.jobs,
+            lambda text: status.update(f"synth: {text}"),
+        )
+    report.show(facts, Console(highlight=False))
+    return 0
 
 
 def _images(

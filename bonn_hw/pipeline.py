@@ -25,6 +25,7 @@ from bonn_hw.kernels import kernels
 from bonn_hw.passes.folding_file import Pins, read_pins, write_pins
 from bonn_hw.plan import Plan, Progress, Target, outlook, plan, trade_offs
 from bonn_hw.sim import run as simulator
+from bonn_hw.synth import run as synth
 
 
 def check_model(
@@ -189,6 +190,30 @@ class Answers:
     y_integer: NDArray[np.float32]
     qonnx: NDArray[np.float32]
     run: simulator.SimulationRun
+
+
+def synthesise(
+    build: Build,
+    kernel: str | None = None,
+    jobs: int = 1,
+    progress: Progress = lambda text: None,
+) -> dict[str, Any]:
+    """Synthesise a build's RTL with Yosys: the whole design and all stages, or one stage.
+
+    Returns the report, completed and saved.
+    """
+    names = [stage.name for stage in build.design.stages]
+    if kernel is not None and kernel not in names:
+        raise UserError(f"synth: there is no stage {kernel!r}; the stages are {', '.join(names)}")
+    folder, part = (build.folder / "rtl").resolve(), build.facts["target"]["part"]
+    progress("Yosys")
+    if kernel is not None:
+        whole, stages = None, {kernel: synth.synthesise_stage(folder, part, kernel)}
+    else:
+        whole, stages = synth.synthesise_all(folder, part, names, jobs)
+    facts = report.synthesised(build.facts, whole, stages, synth.version())
+    report.save(facts, build.folder / report.NAME)
+    return facts
 
 
 def simulate(

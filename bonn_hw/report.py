@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from bonn_hw.kernels.kernel import Resources
 from bonn_hw.passes.fifo_sizing import depths_of
 from bonn_hw.passes.folding import Choice
 from bonn_hw.plan import Plan, Target, total
+from bonn_hw.synth.netlist import Use
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -223,6 +225,24 @@ def simulated(
     }
 
 
+def synthesised(
+    facts: dict[str, Any], whole: Use | None, stages: Mapping[str, Use], version: str
+) -> dict[str, Any]:
+    """Complete the report of a build with what synthesis found, of the design or of some stages."""
+    layers = [
+        layer | ({"synthesised": asdict(stages[layer["name"]])} if layer["name"] in stages else {})
+        for layer in facts["layers"]
+    ]
+    facts = facts | {"layers": layers, "tools": facts["tools"] | {"pyosys": version}}
+    if whole is None:
+        return facts
+    resources = {
+        name: figures | {"synthesised": getattr(whole, name)}
+        for name, figures in facts["resources"].items()
+    }
+    return facts | {"resources": resources, "synthesis": asdict(whole)}
+
+
 def _unequal(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
     frames = len(one)
     different: NDArray[np.bool_] = (one.reshape(frames, -1) != other.reshape(frames, -1)).any(1)
@@ -256,8 +276,14 @@ def show(facts: dict[str, Any], console: Console) -> None:
     intervals = [facts["cycles_per_frame"][stage] for stage in ("predicted", "simulated")]
     rates = [clock * 1e6 / cycles if cycles else None for cycles in intervals]
     summary.add_row("frames/s at the clock", *(_figure(rate) for rate in rates))
+    used = Table(title="resources")
+    for heading in ("", "of the board", "predicted", "synthesised"):
+        used.add_column(heading, justify="left" if not heading else "right")
     for name, figures in facts["resources"].items():
-        summary.add_row(f"{name} (of {figures['available']:g})", _figure(figures["predicted"]), "–")
+        amounts = (figures["available"], figures["predicted"], figures.get("synthesised"))
+        used.add_row(name, f"{amounts[0]:,g}", *map(_figure, amounts[1:]))
+    if "synthesis" in facts:
+        used.add_row("levels of LUT", "–", "–", str(facts["synthesis"]["depth"]))
     layers = Table(title="layers")
     for heading in (
         "stage",
@@ -277,12 +303,11 @@ def show(facts: dict[str, Any], console: Console) -> None:
             layer["origin"],
             str(layer["pe"]),
             str(layer["simd"]),
-            f"{layer['resources']['lut']:,.0f}",
-            f"{layer['resources']['bram36']:g}",
+            *(_pair(layer, name) for name in ("lut", "bram36")),
             _figure(layer["cycles"]["predicted"]),
             _figure(layer["cycles"]["simulated"]),
         )
-    parts: list[Table | str] = [layers, summary]
+    parts: list[Table | str] = [layers, summary, used]
     if "frames" in facts:
         parts.append(_comparison(facts))
     if "boards" in facts:
@@ -337,6 +362,12 @@ def _comparison(facts: dict[str, Any]) -> Table:
             "–" if count is None else str(count),
         )
     return table
+
+
+def _pair(layer: dict[str, Any], name: str) -> str:
+    """What is predicted of a stage, and what was synthesised."""
+    told = f"{layer['resources'][name]:,.{0 if name == 'lut' else 1}f}"
+    return f"{told}, {layer['synthesised'][name]:,g}" if "synthesised" in layer else told
 
 
 def _figure(value: float | None) -> str:

@@ -19,6 +19,7 @@ RANK = {
     "emit": 4,
     "boards": 4,
     "sim": 5,
+    "synth": 5,
     "plan": 5,
     "pictures": 6,
     "report": 6,
@@ -34,6 +35,7 @@ ONLY_IN = {
     "sklearn": "nn",
     "matplotlib": ("nn", "pictures"),
     "PIL": "nn",
+    "pyosys": "synth",
     "onnx": ("frontend", "nn"),  # nn.export writes the file
     "qonnx": ("frontend", "nn"),
 }

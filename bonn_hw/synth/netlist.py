@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Count what a netlist of Xilinx primitives takes of a device, and how deep its logic is."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Cell = Mapping[str, Any]
+
+# LUT that a memory of LUT takes (UG474, UG574); two shift registers of 16 places share one.
+LUT_MEMORIES = {
+    "RAM32M": 4, "RAM64M": 4, "RAM32M16": 8, "RAM64M8": 8,
+    "RAM32X1S": 1, "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4, "RAM512X1S": 8,
+    "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4, "RAM256X1D": 8,
+}  # fmt: skip
+SHIFT_REGISTERS = {"SRL16E": 0.5, "SRLC16E": 0.5, "SRLC32E": 1.0}
+BLOCK_MEMORIES = {"RAMB36E1": 1.0, "RAMB18E1": 0.5, "RAMB36E2": 1.0, "RAMB18E2": 0.5}
+CARRIES = {"CARRY4", "CARRY8"}
+FLIP_FLOPS = ("FD", "LD")  # names begin with
+DSPS = {"DSP48E1", "DSP48E2"}
+SELECTORS = {"MUXF7", "MUXF8", "MUXF9"}
+IGNORED = {"$scopeinfo", "GND", "VCC", "BUFG"}
+SHARED = 5  # inputs of the two functions that one LUT can hold
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a netlist takes.
+
+    Attributes
+    ----------
+    lut : int
+        Sites of six inputs: functions, LUT memories and shift registers. Two functions count as one
+        where they share inputs and have no more than `SHARED` together, which placers do.
+    functions : int
+        Functions, each counted alone.
+    lutram, srl : float
+        Sites of LUT memories and of shift registers, counted in ``lut`` as well.
+    ff, carry, dsp : int
+        Flip-flops, carry cells of 4 or 8 bits, DSP slices.
+    bram36 : float
+        Block memories; one of 18 kbit is a half.
+    depth : int
+        Most functions, and reads of LUT memories, between two registers; carry chains not counted.
+    """
+
+    lut: int
+    functions: int
+    lutram: float
+    srl: float
+    ff: int
+    carry: int
+    bram36: float
+    dsp: int
+    depth: int
+
+    @classmethod
+    def of(cls, module: Mapping[str, Any]) -> Use:
+        """Count the cells of a module in Yosys' JSON form; raises ValueError for unknown ones."""
+        cells = [cell for cell in module["cells"].values() if cell["type"] not in IGNORED]
+        kinds = Counter(cell["type"] for cell in cells)
+        functions = [frozenset(_inputs(cell)) for cell in cells if _is_function(cell["type"])]
+        lutram = sum(sites * kinds[kind] for kind, sites in LUT_MEMORIES.items())
+        srl = sum(sites * kinds[kind] for kind, sites in SHIFT_REGISTERS.items())
+        counted = {*LUT_MEMORIES, *SHIFT_REGISTERS, *BLOCK_MEMORIES, *CARRIES, *DSPS, *SELECTORS}
+        for kind in kinds:
+            if kind not in counted and not _is_function(kind) and not kind.startswith(FLIP_FLOPS):
+                raise ValueError(f"cells of type {kind} are not known")
+        return cls(
+            lut=round(len(functions) - pairs(functions) + lutram + srl + 0.25),
+            functions=len(functions),
+            lutram=lutram,
+            srl=srl,
+            ff=sum(count for kind, count in kinds.items() if kind.startswith(FLIP_FLOPS)),
+            carry=sum(kinds[kind] for kind in CARRIES),
+            bram36=sum(part * kinds[kind] for kind, part in BLOCK_MEMORIES.items()),
+            dsp=sum(kinds[kind] for kind in DSPS),
+            depth=_depth(cells),
+        )
+
+
+def read(path: Path) -> dict[str, Use]:
+    """Count a netlist: its top module as ``top``, and the modules that it keeps by instance."""
+    modules = json.loads(path.read_text())["modules"]
+    top = modules["top"]
+    whole = {name for name, module in modules.items() if "keep_hierarchy" in module["attributes"]}
+    kept = {name: cell["type"] for name, cell in top["cells"].items() if cell["type"] in whole}
+    own = {name: cell for name, cell in top["cells"].items() if name not in kept}
+    counted = {kind: Use.of(modules[kind]) for kind in set(kept.values())}
+    return {"top": Use.of({"cells": own})} | {name: counted[kind] for name, kind in kept.items()}
+
+
+def _is_function(kind: str) -> bool:
+    return kind == "INV" or (kind.startswith("LUT") and kind[3:].isdigit())
+
+
+def _bits(cell: Cell, direction: str) -> Iterator[int]:
+    for port, bits in cell["connections"].items():
+        if cell["port_directions"][port] == direction:
+            yield from (bit for bit in bits if isinstance(bit, int))  # constants are texts
+
+
+def _inputs(cell: Cell) -> Iterator[int]:
+    return _bits(cell, "input")
+
+
+def pairs(functions: list[frozenset[int]]) -> int:
+    """Count functions that fit into another's LUT, pairing greedily those that share most.
+
+    A function pairs with one that shares an input and needs at most `SHARED` with it.
+    """
+    users: dict[int, list[int]] = {}
+    for place, inputs in enumerate(functions):
+        if len(inputs) <= SHARED:
+            for bit in inputs:
+                users.setdefault(bit, []).append(place)
+    single = [0 < len(inputs) <= SHARED for inputs in functions]
+    found = 0
+    # Large ones first: they have the fewest partners.
+    for place in sorted(range(len(functions)), key=lambda place: -len(functions[place])):
+        if not single[place]:
+            continue
+        inputs, best, most = functions[place], None, 0
+        for bit in inputs:
+            for other in users[bit][:MOST_USERS]:
+                if other == place or not single[other]:
+                    continue
+                shared = len(inputs & functions[other])
+                together = len(inputs) + len(functions[other]) - shared
+                if together <= SHARED and shared > most:
+                    best, most = other, shared
+        if best is not None:
+            single[place] = single[best] = False
+            found += 1
+    return found
+
+
+MOST_USERS = 64  # of a net that are looked at: a net of thousands, like a reset, tells nothing
+
+
+def _depth(cells: list[Cell]) -> int:
+    """Levels of the longest path; registers, block memories and DSP slices begin and end it."""
+    weights = []
+    for cell in cells:
+        kind = cell["type"]
+        passes = kind in SELECTORS or kind in CARRIES
+        reads = kind in LUT_MEMORIES or kind in SHIFT_REGISTERS
+        weights.append(0 if passes else 1 if reads or _is_function(kind) else None)
+    driver = {
+        bit: place
+        for place, cell in enumerate(cells)
+        if weights[place] is not None
+        for bit in _bits(cell, "output")
+    }
+    feeds: list[list[int]] = [
+        [driver[bit] for bit in _inputs(cell) if bit in driver] for cell in cells
+    ]
+    missing = [len(set(some)) for some in feeds]
+    readers: list[list[int]] = [[] for _ in cells]
+    for place, some in enumerate(feeds):
+        for source in set(some):
+            readers[source].append(place)
+    level = [weight or 0 for weight in weights]
+    ready = [place for place, count in enumerate(missing) if not count]
+    while ready:
+        place = ready.pop()
+        for reader in readers[place]:
+            level[reader] = max(level[reader], level[place] + (weights[reader] or 0))
+            missing[reader] -= 1
+            if not missing[reader]:
+                ready.append(reader)
+    return max(level, default=0)

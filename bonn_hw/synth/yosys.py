@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Yosys, from its Python package: a module and its parameters become a netlist of primitives."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+from bonn_hw.errors import ToolMissing
+from bonn_hw.synth.netlist import Use, read
+from bonn_hw.timing.native import cache_folder
+
+PACKAGE = "pyosys"
+# -noiopad, -noclkbuf: the module will stand inside of a larger design.
+SYNTHESIS = "synth_xilinx -family {family} -flatten -noiopad -noclkbuf -abc9"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A project that is synthesised, as a whole or each stage out of its context.
+
+    Attributes
+    ----------
+    folder : Path
+        Where ``top.v``, the templates and the memory images lie.
+    family : str
+        ``xc7`` (7 series) or ``xcup`` (UltraScale+).
+    stages : tuple of str
+        Instances of the top that are kept apart; none: all are flattened into one.
+    """
+
+    folder: Path
+    family: str
+    stages: tuple[str, ...] = ()
+
+    @property
+    def script(self) -> list[str]:
+        """Yosys' commands."""
+        cells = sorted(f"cells/{path.name}" for path in self.folder.glob("cells/*.sv"))
+        modules = sorted(path.stem for path in self.folder.glob("*.sv"))
+        # Deferred: modules with file parameters make sense with their values only.
+        lines = [
+            f"read_verilog -sv -defer {' '.join([*cells, *(f'{name}.sv' for name in modules)])}",
+            "read_verilog top.v",
+            "hierarchy -top top",
+        ]
+        if self.stages:
+            lines += [
+                f"delete top/t:* {' '.join(f'top/{name} %d' for name in self.stages)}",
+                "setattr -set keep 1 top/t:*",  # whatever their outputs lead to
+                "hierarchy -top top",
+                f"setattr -mod -set keep_hierarchy 1 {' '.join(f'*{name}' for name in modules)}",
+            ]
+        return [*lines, SYNTHESIS.format(family=self.family)]
+
+    @property
+    def key(self) -> str:
+        """Changes with the commands, with any file that they may read and with Yosys."""
+        digest = hashlib.sha256("\n".join([version(), *self.script]).encode())
+        for path in sorted(self.folder.rglob("*")):
+            if path.is_file():
+                digest.update(str(path.relative_to(self.folder)).encode() + path.read_bytes())
+        return digest.hexdigest()[:32]
+
+
+def version() -> str:
+    """Version of Yosys; raises ToolMissing."""
+    try:
+        return metadata.version(PACKAGE)
+    except metadata.PackageNotFoundError as error:
+        raise ToolMissing(
+            f"synth needs the package {PACKAGE!r}, which is not installed: pip install "
+            "'bonn-hw[synth]'"
+        ) from error
+
+
+def synthesise(job: Job) -> dict[str, Use]:
+    """Synthesise and count, unless the same was done before.
+
+    Returns
+    -------
+    uses : dict
+        ``top``: all, or what is left of it beside the stages; and each stage.
+
+    Raises
+    ------
+    ToolMissing
+        If Yosys is not installed.
+    RuntimeError
+        If Yosys fails: a bug of ours, with the end of its log.
+    """
+    kept = cache_folder() / "synth" / f"{job.key}.json"
+    if kept.is_file():
+        return {name: Use(**use) for name, use in json.loads(kept.read_text()).items()}
+    with tempfile.TemporaryDirectory(prefix="bonn_hw-") as scratch:
+        netlist, script = Path(scratch) / "netlist.json", Path(scratch) / "script"
+        script.write_text("\n".join([*job.script, f"write_json {netlist}"]))
+        log = Path(scratch) / "log"
+        with log.open("w") as stream:
+            done = subprocess.run(
+                [sys.executable, "-m", "bonn_hw.synth.worker", str(script)],
+                cwd=job.folder,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            )
+        if done.returncode or not netlist.is_file():
+            tail = "\n".join(log.read_text().splitlines()[-15:])
+            raise RuntimeError(f"Yosys failed in {job.folder}:\n{tail}")
+        uses = read(netlist)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    fresh = kept.with_name(f".{kept.name}.{os.getpid()}")
+    fresh.write_text(json.dumps({name: asdict(use) for name, use in uses.items()}))
+    fresh.replace(kept)
+    return uses

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Counting netlists that are written by hand."""
+
+import pytest
+
+from bonn_hw.synth.netlist import Use, pairs
+
+
+def cell(kind, inputs, outputs):
+    return {
+        "type": kind,
+        "port_directions": {"I": "input", "O": "output"},
+        "connections": {"I": list(inputs), "O": list(outputs)},
+    }
+
+
+def use(*cells):
+    return Use.of({"cells": dict(enumerate(cells))})
+
+
+def test_functions_share_a_lut_where_five_inputs_do():
+    assert pairs([frozenset({1, 2, 3}), frozenset({1, 4, 5})]) == 1
+    assert pairs([frozenset({1, 2, 3}), frozenset({1, 4, 5, 6})]) == 0  # six inputs
+    assert pairs([frozenset({1, 2}), frozenset({3, 4})]) == 0  # they have none in common
+    assert pairs([frozenset({1, 2, 3, 4, 5, 6}), frozenset({1})]) == 0
+    assert pairs([frozenset({1, 2})] * 5) == 2
+
+
+def test_what_is_counted():
+    counted = use(
+        cell("LUT2", (1, 2), (10,)),
+        cell("LUT3", (1, 2, 3), (11,)),
+        cell("LUT6", (1, 2, 3, 4, 5, 6), (12,)),
+        cell("INV", (7,), (13,)),
+        cell("RAM64M", (1,), (14,)),
+        cell("SRL16E", (1,), (15,)),
+        cell("SRL16E", (1,), (16,)),
+        cell("SRLC32E", (1,), (17,)),
+        cell("FDRE", (10,), (18,)),
+        cell("FDSE", (11,), (19,)),
+        cell("CARRY4", (10, 11, "0", "1"), (20,)),
+        cell("RAMB36E1", (12,), (21,)),
+        cell("RAMB18E1", (12,), (22,)),
+        cell("DSP48E1", (12,), (23,)),
+        cell("MUXF7", (10, 11, 3), (24,)),
+        cell("$scopeinfo", (), ()),
+    )
+    assert counted == Use(
+        lut=3 + 4 + 2, functions=4, lutram=4, srl=2, ff=2, carry=1, bram36=1.5, dsp=1, depth=1
+    )
+
+
+def test_depth_is_that_of_the_longest_path_between_registers():
+    counted = use(
+        cell("FDRE", (9,), (1,)),
+        cell("LUT1", (1,), (2,)),
+        cell("CARRY4", (2,), (3,)),
+        cell("RAM32M", (3,), (4,)),
+        cell("MUXF7", (4,), (5,)),
+        cell("LUT2", (5, 1), (6,)),
+        cell("FDRE", (6,), (7,)),
+        cell("LUT2", (7, 1), (8,)),
+        cell("LUT2", (8, 1), (9,)),
+    )
+    assert counted.depth == 3
+
+
+def test_cells_that_are_not_known():
+    with pytest.raises(ValueError, match="cells of type NAND are not known"):
+        use(cell("NAND", (1,), (2,)))

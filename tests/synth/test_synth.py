@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`bonn-hw synth`, with the real Yosys: figures beside the formulas, by stage and in all."""
+
+import json
+
+import pytest
+from sketch import Sketch
+
+from bonn_hw.cli import main
+from bonn_hw.synth import yosys
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("synth")
+    sketch = Sketch(2, 4, 4).quant(6, scale=0.25).sign().conv(2, 2, pads=[1] * 4, name="conv1")
+    model = sketch.sign().flatten().few_bit_dense(32, 3, name="head").write(folder)
+    arguments = ("compile", model, "--fps", 500_000, "--out", folder / "build")
+    assert main([str(argument) for argument in arguments]) == 0
+    return folder / "build"
+
+
+def facts(build):
+    return json.loads((build / "report.json").read_text())
+
+
+def test_a_stage_and_the_whole(build, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert main(["synth", str(build), "--kernel", "mvu_0"]) == 0
+    (alone,) = (one["synthesised"] for one in facts(build)["layers"] if "synthesised" in one)
+    assert facts(build)["resources"]["lut"].get("synthesised") is None
+    assert main(["synth", str(build)]) == 0
+    found = facts(build)
+    assert all("synthesised" in layer for layer in found["layers"])
+    (again,) = (one["synthesised"] for one in found["layers"] if one["name"] == "mvu_0")
+    assert again == alone
+    assert found["tools"]["pyosys"] == yosys.version()
+    for name in ("lut", "ff"):
+        parts = sum(layer["synthesised"][name] for layer in found["layers"])
+        assert 0 < found["resources"][name]["synthesised"] <= 1.05 * parts
+    assert found["synthesis"]["depth"] >= max(1, alone["depth"] - 1)
+    assert "synthesised" in capsys.readouterr().out
+    monkeypatch.setattr(yosys.subprocess, "run", None)  # what was done is not done again
+    assert main(["synth", str(build)]) == 0
+    assert facts(build) == found
+
+
+def test_a_stage_that_is_not_there(build, capsys):
+    assert main(["synth", str(build), "--kernel", "mvu_9"]) == 2
+    assert "synth: there is no stage 'mvu_9'; the stages are" in capsys.readouterr().err
+
+
+def test_yosys_missing(build, monkeypatch, capsys):
+    def missing(name):
+        raise yosys.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(yosys.metadata, "version", missing)
+    monkeypatch.setattr("bonn_hw.report.tools", dict)
+    assert main(["synth", str(build)]) == 2
+    assert "synth needs the package 'pyosys', which is not installed: pip install" in (
+        capsys.readouterr().err
+    )
+
+
+def test_ultrascale(build, tmp_path, monkeypatch):
+    from bonn_hw.synth.run import family
+
+    assert family("xczu3eg-sbva484-1-i") == "xcup" and family("xc7z020clg400-1") == "xc7"
+    job = yosys.Job((build / "rtl").resolve(), "xcup", ("mvu_0",))
+    assert yosys.synthesise(job)["mvu_0"].ff > 0
