@@ -72,6 +72,7 @@ def compiled(
         },
         "boards": {name: not board.lacks(used) for name, board in BOARDS.items()},
         "optimum": planned.optimum,
+        "notes": list(planned.notes),
         "layers": [
             {
                 "name": stage.name,
@@ -88,7 +89,6 @@ def compiled(
         ],
         "findings": [
             *findings,
-            *planned.notes,
             *_shortfall(target, timing.interval),
             *_misfits(used, target.board),
         ],
@@ -313,7 +313,7 @@ def show(facts: dict[str, Any], console: Console) -> None:
     if "boards" in facts:
         holding = [name for name, fits in facts["boards"].items() if fits]
         parts.append(f"predicted to fit: {', '.join(holding) or 'none of the boards known'}")
-    parts += [f"note: {finding}" for finding in facts["findings"]]
+    parts += [f"note: {text}" for text in (*facts.get("notes", ()), *facts["findings"])]
     console.print(Group(*parts))
 
 

@@ -4,9 +4,10 @@
 // Inputs are bits (IN_KIND 0) or integers (1 unsigned, 2 signed).
 // Bits times bits: p = popcount(x xnor w), in [0, MW]. Otherwise the sum of ±x, of ±w, or of
 // products w x, whose multipliers are left to the synthesiser.
-// HAS_THRESHOLDS: a neuron gives the bit "sum >= level"; otherwise the integer 2 p + level or
-// sum + level, modulo 2 ** OUT_BITS. Levels belong to a border class and a neuron; the class of
+// HAS_THRESHOLDS: a neuron gives the bit "sum + level >= 0", the level being a negative threshold;
+// otherwise the integer 2 p + level or sum + level, modulo 2 ** OUT_BITS. Levels belong to a border class and a neuron; the class of
 // vector (y, x) is counted up where ROW_STEPS[y], COL_STEPS[x] say that the next one differs.
+// Sums start at the level, so that neither a comparator nor another adder is needed.
 //
 // With NF = MH / PE, SF = MW / SIMD:
 // WEIGHTS: NF * SF words; word nf * SF + sf, WEIGHT_BITS bits from (pe * SIMD + simd) * WEIGHT_BITS
@@ -180,11 +181,10 @@ module mvu #(
     always_ff @(posedge clk) if (take) ring[write_q] <= s_axis_tdata;
   end
 
-  // Stage 1: operands. Stage 2: accumulators and level. Stage 3: output.
+  // Stage 1: operands and levels. Stage 2: sums, which start at the level. Stage 3: output.
   logic [SIMD*IN_BITS-1:0] beat_q;
   logic [PE*RowBits-1:0] weight_q;
   logic [PE*LEVEL_BITS-1:0] level_q;
-  logic [LevelAddressBits-1:0] level_address_q;
   logic active_q, first_q, last_q, done_q;
 
   always_ff @(posedge clk) begin
@@ -205,36 +205,39 @@ module mvu #(
     if (step) begin
       beat_q <= beat;
       weight_q <= weights[weight_address_q];
-      level_address_q <= class_base + LevelAddressBits'(nf_q);
       first_q <= sf_first;
     end
-    if (ce && last_q) level_q <= levels[level_address_q];
+    if (step && sf_first) level_q <= levels[class_base + LevelAddressBits'(nf_q)];
   end
 
+  // With thresholds the sign decides. Twice a popcount is even: the lowest bit of its offset goes
+  // round the sum.
+  localparam int SumBits = HAS_THRESHOLDS ? ACC_BITS + 1 : Popcount ? OUT_BITS - 1 : OUT_BITS;
+
   // The sum of one beat for one neuron.
-  function automatic logic [ACC_BITS-1:0] product(input logic [RowBits-1:0] row,
+  function automatic logic [SumBits-1:0] product(input logic [RowBits-1:0] row,
                                                   input logic [SIMD*IN_BITS-1:0] inputs);
-    logic [ACC_BITS-1:0] value;
+    logic [SumBits-1:0] value;
     logic signed [WEIGHT_BITS-1:0] weight;
     logic signed [IN_BITS:0] wide;
     logic signed [WEIGHT_BITS+IN_BITS:0] term;
     product = '0;
     if (Popcount) begin
-      product = ACC_BITS'($countones(~(row[SIMD-1:0] ^ inputs[SIMD-1:0])));
+      product = SumBits'($countones(~(row[SIMD-1:0] ^ inputs[SIMD-1:0])));
     end else begin
       for (int lane = 0; lane < SIMD; lane++) begin
         if (WEIGHT_BITS == 1) begin
-          if (IN_KIND == 2) value = ACC_BITS'($signed(inputs[lane*IN_BITS+:IN_BITS]));
-          else value = ACC_BITS'(inputs[lane*IN_BITS+:IN_BITS]);
+          if (IN_KIND == 2) value = SumBits'($signed(inputs[lane*IN_BITS+:IN_BITS]));
+          else value = SumBits'(inputs[lane*IN_BITS+:IN_BITS]);
           product = row[lane] ? product + value : product - value;
         end else if (IN_KIND == 0) begin
-          value = ACC_BITS'($signed(row[lane*WEIGHT_BITS+:WEIGHT_BITS]));
+          value = SumBits'($signed(row[lane*WEIGHT_BITS+:WEIGHT_BITS]));
           product = inputs[lane] ? product + value : product - value;
         end else begin
           weight = row[lane*WEIGHT_BITS+:WEIGHT_BITS];
           wide = {IN_KIND == 2 && inputs[lane*IN_BITS+IN_BITS-1], inputs[lane*IN_BITS+:IN_BITS]};
           term = weight * wide;
-          product = product + ACC_BITS'(term);
+          product = product + SumBits'(term);
         end
       end
     end
@@ -242,29 +245,28 @@ module mvu #(
 
   for (genvar pe = 0; pe < PE; pe++) begin : gen_pe
     logic [LEVEL_BITS-1:0] level;
-    logic [ACC_BITS-1:0] sum_q;
+    logic [SumBits-1:0] start, sum_q;
     logic [OUT_BITS-1:0] result;
     assign level = level_q[pe*LEVEL_BITS+:LEVEL_BITS];
 
     if (HAS_THRESHOLDS) begin : gen_threshold
-      if (Popcount) begin : gen_unsigned
-        assign result = sum_q >= level;
-      end else begin : gen_signed
-        assign result = $signed(sum_q) >= $signed(level);
-      end
+      assign start = SumBits'($signed(level));
+      assign result = !sum_q[SumBits-1];
+    end else if (Popcount) begin : gen_even
+      logic low_q;
+      assign start = level[OUT_BITS-1:1];
+      assign result = {sum_q, low_q};
+      always_ff @(posedge clk) if (ce && active_q && first_q) low_q <= level[0];
     end else begin : gen_offset
-      if (Popcount) begin : gen_unsigned
-        assign result = OUT_BITS'({sum_q, 1'b0}) + level;
-      end else begin : gen_signed
-        assign result = OUT_BITS'($signed(sum_q)) + level;
-      end
+      assign start = level[OUT_BITS-1:0];
+      assign result = sum_q;
     end
 
     // Computed under the enables: a simulator then skips the sums of idle cycles.
     always_ff @(posedge clk) begin
       if (ce && done_q) m_axis_tdata[pe*OUT_BITS+:OUT_BITS] <= result;
       if (ce && active_q) begin
-        sum_q <= (first_q ? '0 : sum_q) + product(weight_q[pe*RowBits+:RowBits], beat_q);
+        sum_q <= (first_q ? start : sum_q) + product(weight_q[pe*RowBits+:RowBits], beat_q);
       end
     end
   end

@@ -204,7 +204,8 @@ class Mvu(Kernel):
             levels = self.thresholds
             if self._popcounts:
                 levels = -((-levels - wide) // 2)  # 2 p - MW >= t  <=>  p >= ceil((t + MW) / 2)
-            return self._accumulator, np.clip(levels, self._accumulator.low, self._accumulator.high)
+            low, high = self._accumulator.low, self._accumulator.high
+            return Element(-high, max(-low, 0)), -np.clip(levels, low, high)
         assert self.offsets is not None
         levels = self.offsets - (wide if self._popcounts else 0)
         bits = self._output_element.bits

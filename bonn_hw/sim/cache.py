@@ -37,7 +37,10 @@ def aside(place: Path) -> Iterator[Path]:
 
 def forget(folder: Path) -> None:
     """Keep the simulators that were used last."""
-    kept = [path for path in folder.iterdir() if not path.name.startswith(PARTIAL)]
-    kept.sort(key=lambda path: path.stat().st_mtime)
-    for path in kept[:-KEPT]:
+    used: list[tuple[float, Path]] = []
+    for path in folder.iterdir():
+        if not path.name.startswith(PARTIAL):
+            with suppress(OSError):  # another process may forget it at the same time
+                used.append((path.stat().st_mtime, path))
+    for _, path in sorted(used)[:-KEPT]:
         shutil.rmtree(path, ignore_errors=True)
