@@ -33,7 +33,8 @@ def test_a_stage_and_the_whole(build, tmp_path, monkeypatch, capsys):
     found = facts(build)
     assert all("synthesised" in layer for layer in found["layers"])
     (again,) = (one["synthesised"] for one in found["layers"] if one["name"] == "mvu_0")
-    assert again == alone
+    assert again["lut"] == pytest.approx(alone["lut"], abs=4)  # which are paired is left to order
+    assert again | {"lut": 0} == alone | {"lut": 0}
     assert found["tools"]["pyosys"] == yosys.version()
     for name in ("lut", "ff"):
         parts = sum(layer["synthesised"][name] for layer in found["layers"])
