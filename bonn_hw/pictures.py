@@ -13,8 +13,9 @@ from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bonn_hw import artifacts
+from bonn_hw import artifacts, style
 from bonn_hw.boards import Board, board
+from bonn_hw.style import BLUE, ORANGE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,38 +30,8 @@ TALL = 30
 BESIDE = 8
 """Points between labels and bars."""
 
-# Okabe and Ito's colours are told apart with any colour vision; the light tones by brightness too.
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#767676"
 LIGHT_BLUE, LIGHT_ORANGE, LIGHT_GREY, BAND = "#8CC4E6", "#F3B58A", "#B4B4B4", "#F4F4F4"
-STYLE: dict[str, Any] = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": GREY,
-    "axes.grid": True,
-    "axes.labelsize": 9,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10,
-    "figure.constrained_layout.use": True,
-    "figure.constrained_layout.w_pad": 0.08,
-    "figure.dpi": 150,
-    "figure.titlesize": 11,
-    "font.size": 9,
-    "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "lines.linewidth": 1.5,
-    "lines.markersize": 4,
-    "savefig.dpi": 150,
-    # Identifiers in an SVG are drawn from this instead of at random.
-    "svg.hashsalt": "bonn-hw",
-    "xtick.color": GREY,
-    "xtick.labelcolor": "black",
-    "xtick.labelsize": 8,
-    "ytick.color": GREY,
-    "ytick.labelcolor": "black",
-    "ytick.labelsize": 8,
-}
+STYLE = style.STYLE | {"figure.constrained_layout.w_pad": 0.08, "lines.markersize": 4}
 
 
 def draw_layers(facts: Mapping[str, Any], folder: Path) -> list[Path]:

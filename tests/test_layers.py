@@ -27,7 +27,7 @@ RANK = {
     "sweep": 8,
     "cli": 9,
 }
-FREE = {"errors", "artifacts"}
+FREE = {"errors", "artifacts", "style"}
 ONLY_IN = {
     "torch": "nn",
     "brevitas": "nn",

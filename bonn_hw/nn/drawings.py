@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bonn_hw import style
 from bonn_hw.nn.run_reader import Run
+from bonn_hw.style import BLUE, GREY, ORANGE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,37 +22,7 @@ SPAN = 3.5
 """Kernels are drawn from -SPAN to SPAN times their mean |X|, so that modes stand at -1 and 1."""
 MOST_NAMES = 20
 
-# Okabe and Ito's colours, and viridis for depth, are told apart with any colour vision.
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#767676"
-STYLE = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": GREY,
-    "axes.grid": True,
-    "axes.labelsize": 9,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10,
-    "figure.constrained_layout.use": True,
-    "figure.dpi": 150,
-    "figure.titlesize": 11,
-    "font.size": 9,
-    "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.6,
-    "image.cmap": "viridis",
-    "legend.frameon": False,
-    "lines.linewidth": 1.5,
-    "lines.markersize": 3,
-    "savefig.dpi": 150,
-    # Identifiers in an SVG are drawn from this instead of at random.
-    "svg.hashsalt": "bonn-hw",
-    "xtick.color": GREY,
-    "xtick.labelcolor": "black",
-    "xtick.labelsize": 8,
-    "ytick.color": GREY,
-    "ytick.labelcolor": "black",
-    "ytick.labelsize": 8,
-}
+STYLE = style.STYLE | {"image.cmap": "viridis"}  # depth, told apart with any colour vision
 
 
 def kernels_over_epochs(run: Run, shown: list[int]) -> "Figure":
