@@ -56,7 +56,7 @@ def fold_model(
         For every input that cannot be folded; nothing is written then.
     """
     model, lowered = _lower(model_file, checkpoint, progress)
-    pins = read_pins(folding_file, lowered.graph) if folding_file else Pins()
+    pins = _pins(folding_file, lowered)
     planned = plan(lowered.graph, target, pins, progress)
     facts = report.compiled(planned, target, _origin(model), lowered.findings)
     with artifacts.fresh_folder(out) as folder:
@@ -77,7 +77,7 @@ def fold_front(
 ) -> dict[str, Any]:
     """QONNX file -> folder with all trade-offs of frames and resources, a report and pictures."""
     model, lowered = _lower(model_file, checkpoint, progress)
-    pins = read_pins(folding_file, lowered.graph) if folding_file else Pins()
+    pins = _pins(folding_file, lowered)
     progress("folding")
     facts = report.front(list(trade_offs(lowered.graph, target, pins)), target, _origin(model))
     with artifacts.fresh_folder(out) as folder:
@@ -104,7 +104,7 @@ def compile_model(
         For every input that cannot be compiled; nothing is written then.
     """
     model, lowered = _lower(model_file, checkpoint, progress)
-    pins = read_pins(folding_file, lowered.graph) if folding_file else Pins()
+    pins = _pins(folding_file, lowered)
     planned = plan(lowered.graph, target, pins, progress)
     progress("emitting RTL")
     project = emit(planned.design)
@@ -133,6 +133,10 @@ def _lower(
     lowered = frontend.lower(model, activations)
     lowered.graph.check()
     return model, lowered
+
+
+def _pins(folding_file: Path | None, lowered: frontend.Lowered) -> Pins:
+    return Pins() if folding_file is None else read_pins(folding_file, lowered.graph)
 
 
 def _origin(model: frontend.Model) -> dict[str, Any]:
