@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Matrix-vector unit: MH neurons of MW weights; PE neurons and SIMD inputs a step.
 // WEIGHT_BITS 1: weights are bits, 1 is +1 and 0 is -1; else integers in two's complement.
-// Inputs are bits (IN_KIND 0) or integers (1 unsigned, 2 signed).
-// Bits times bits: p = popcount(x xnor w), in [0, MW]. Otherwise the sum of ±x, of ±w, or of
-// products w x, whose multipliers are left to the synthesiser.
-// HAS_THRESHOLDS: a neuron gives the bit "sum + level >= 0", the level being a negative threshold;
-// otherwise the integer 2 p + level or sum + level, modulo 2 ** OUT_BITS. Levels belong to a border class and a neuron; the class of
-// vector (y, x) is counted up where ROW_STEPS[y], COL_STEPS[x] say that the next one differs.
-// Sums start at the level, so that neither a comparator nor another adder is needed.
+// Inputs are bits (IN_KIND 0) or integers (1 unsigned, 2 signed). What is added up, and what it is
+// of the sum s of weights times inputs:
+//   bits and bits: h, the number of pairs that agree; s = 2 h - MW
+//   inputs are bits: h, the sum of the weights at inputs 1; s = 2 h - the sum of all weights
+//   weights are bits: h, the sum of inputs, inverted at weights 0; s = h + the number of weights 0
+//   both are integers: h = s, the sum of products, whose multipliers are left to the synthesiser
+// The levels make up for the difference: sums start at them, and no comparator or adder is needed.
+// HAS_THRESHOLDS: a neuron gives the bit "h + level >= 0"; otherwise the integer h + level, where
+// inputs are bits 2 h + level, modulo 2 ** OUT_BITS. Levels belong to a border class and a neuron;
+// the class of vector (y, x) is counted up where ROW_STEPS[y], COL_STEPS[x] say that the next one
+// differs.
 //
 // With NF = MH / PE, SF = MW / SIMD:
 // WEIGHTS: NF * SF words; word nf * SF + sf, WEIGHT_BITS bits from (pe * SIMD + simd) * WEIGHT_BITS
 // are the weight of neuron nf * PE + pe and input sf * SIMD + simd.
 // LEVELS: classes * NF words; word class * NF + nf, LEVEL_BITS bits from pe * LEVEL_BITS.
 //
-// A step multiplies one input beat; the SF-th of a neuron fold gives an output beat, valid three
-// cycles later. With NF = 1 a step takes its beat from the wire. Otherwise a ring of DEPTH beats (a
-// power of two, SF at least) keeps the vector for all NF passes; the last pass gives it back
-// beat by beat, so the next vector comes in meanwhile.
+// A step multiplies one input beat; the SF-th of a neuron fold gives an output beat, valid 2 + CUTS
+// cycles later: CUTS registers cut the sum of a beat. With NF = 1 a step takes its beat from the
+// wire. Otherwise a ring of DEPTH beats (a power of two, SF at least) keeps the vector for all NF
+// passes; the last pass gives it back beat by beat, so the next vector comes in meanwhile.
 // Stalls when a beat of the first pass is missing or when the output is not taken.
 module mvu #(
   parameter int MH = 1,
@@ -27,11 +31,14 @@ module mvu #(
   parameter int WEIGHT_BITS = 1,
   parameter int IN_BITS = 1,
   parameter int IN_KIND = 0,
-  parameter int ACC_BITS = 2,
+  parameter int SUM_BITS = 2,
   parameter bit HAS_THRESHOLDS = 1,
   parameter int OUT_BITS = 1,
   parameter int LEVEL_BITS = 2,
   parameter int DEPTH = 0,
+  parameter int CUTS = 0,
+  parameter bit WEIGHTS_IN_BLOCK = 0,
+  parameter bit LEVELS_IN_BLOCK = 0,
   parameter int ROWS = 1,
   parameter int COLS = 1,
   parameter logic [ROWS-1:0] ROW_STEPS = '0,
@@ -67,25 +74,15 @@ module mvu #(
     $error("mvu: WEIGHT_BITS %0d must be 1 (bits) or more (integers)", WEIGHT_BITS);
   end
 
-  localparam bit Popcount = IN_KIND == 0 && WEIGHT_BITS == 1;
   localparam int RowBits = SIMD * WEIGHT_BITS;
   localparam int Classes = ROW_CLASSES * COL_CLASSES;
-  localparam int WeightAddressBits = NF * SF > 1 ? $clog2(NF * SF) : 1;
-  localparam int LevelAddressBits = Classes * NF > 1 ? $clog2(Classes * NF) : 1;
   localparam int SfBits = SF > 1 ? $clog2(SF) : 1;
   localparam int NfBits = NF > 1 ? $clog2(NF) : 1;
 
-  logic [PE*RowBits-1:0] weights[NF*SF];
-  logic [PE*LEVEL_BITS-1:0] levels[Classes*NF];
-  initial $readmemh(WEIGHTS, weights);
-  initial $readmemh(LEVELS, levels);
-
-  // Control: which words a step reads.
+  // Control: where in the vector a step is.
   logic ce, present, sf_first, sf_last, nf_last;
   logic [SfBits-1:0] sf_q;
   logic [NfBits-1:0] nf_q;
-  logic [WeightAddressBits-1:0] weight_address_q;
-  logic [LevelAddressBits-1:0] class_base;
 
   assign ce = m_axis_tready || !m_axis_tvalid;
   assign step = ce && present;
@@ -97,50 +94,10 @@ module mvu #(
     if (rst) begin
       sf_q <= '0;
       nf_q <= '0;
-      weight_address_q <= '0;
     end else if (step) begin
       sf_q <= sf_last ? '0 : sf_q + 1'b1;
       if (sf_last) nf_q <= nf_last ? '0 : nf_q + 1'b1;
-      weight_address_q <= sf_last && nf_last ? '0 : weight_address_q + 1'b1;
     end
-  end
-
-  // Border classes: base address of the present vector's levels.
-  if (Classes > 1) begin : gen_classes
-    localparam int XBits = COLS > 1 ? $clog2(COLS) : 1;
-    localparam int YBits = ROWS > 1 ? $clog2(ROWS) : 1;
-    logic [XBits-1:0] x_q;
-    logic [YBits-1:0] y_q;
-    logic [LevelAddressBits-1:0] row_base_q, base_q, next_row_base;
-    assign next_row_base =
-        ROW_STEPS[y_q] ? row_base_q + LevelAddressBits'(COL_CLASSES * NF) : row_base_q;
-    always_ff @(posedge clk) begin
-      if (rst) begin
-        x_q <= '0;
-        y_q <= '0;
-        row_base_q <= '0;
-        base_q <= '0;
-      end else if (step && sf_last && nf_last) begin
-        if (x_q != XBits'(COLS - 1)) begin
-          x_q <= x_q + 1'b1;
-          if (COL_STEPS[x_q]) base_q <= base_q + LevelAddressBits'(NF);
-        end else begin
-          x_q <= '0;
-          if (y_q != YBits'(ROWS - 1)) begin
-            y_q <= y_q + 1'b1;
-            row_base_q <= next_row_base;
-            base_q <= next_row_base;
-          end else begin
-            y_q <= '0;
-            row_base_q <= '0;
-            base_q <= '0;
-          end
-        end
-      end
-    end
-    assign class_base = base_q;
-  end else begin : gen_one_class
-    assign class_base = '0;
   end
 
   // Input: from the wire, or from the ring.
@@ -181,93 +138,168 @@ module mvu #(
     always_ff @(posedge clk) if (take) ring[write_q] <= s_axis_tdata;
   end
 
-  // Stage 1: operands and levels. Stage 2: sums, which start at the level. Stage 3: output.
+  // Stage 1: operands. Then, CUTS cycles later, the sums, and in the same cycle the output.
   logic [SIMD*IN_BITS-1:0] beat_q;
-  logic [PE*RowBits-1:0] weight_q;
-  logic [PE*LEVEL_BITS-1:0] level_q;
-  logic active_q, first_q, last_q, done_q;
+  logic [PE*RowBits-1:0] weight;
+  logic [PE*LEVEL_BITS-1:0] level;
+  logic active_q, first_q, last_q;  // of the operands
+  logic add, add_first, add_last;  // of the sums
+  logic level_read;
 
   always_ff @(posedge clk) begin
     if (rst) begin
       active_q <= 1'b0;
       last_q <= 1'b0;
-      done_q <= 1'b0;
       m_axis_tvalid <= 1'b0;
     end else if (ce) begin
       active_q <= step;
       last_q <= step && sf_last;
-      done_q <= last_q;
-      m_axis_tvalid <= done_q;
+      m_axis_tvalid <= add_last;
     end
-  end
-
-  always_ff @(posedge clk) begin
     if (step) begin
       beat_q <= beat;
-      weight_q <= weights[weight_address_q];
       first_q <= sf_first;
     end
-    if (step && sf_first) level_q <= levels[class_base + LevelAddressBits'(nf_q)];
   end
 
-  // With thresholds the sign decides. Twice a popcount is even: the lowest bit of its offset goes
-  // round the sum.
-  localparam int SumBits = HAS_THRESHOLDS ? ACC_BITS + 1 : Popcount ? OUT_BITS - 1 : OUT_BITS;
+  // When the operands have come through the cuts. A level is read one cycle before it is needed.
+  if (CUTS == 0) begin : gen_at_once
+    assign {add, add_first, add_last} = {active_q, first_q, last_q};
+    assign level_read = step && sf_first;
+  end else begin : gen_later
+    logic [CUTS:0] active, first, last;
+    assign active[0] = active_q;
+    assign first[0] = first_q;
+    assign last[0] = last_q;
+    always_ff @(posedge clk) begin
+      if (rst) begin
+        active[CUTS:1] <= '0;
+        last[CUTS:1] <= '0;
+      end else if (ce) begin
+        active[CUTS:1] <= active[CUTS-1:0];
+        last[CUTS:1] <= last[CUTS-1:0];
+      end
+      if (ce) first[CUTS:1] <= first[CUTS-1:0];
+    end
+    assign {add, add_first, add_last} = {active[CUTS], first[CUTS], last[CUTS]};
+    assign level_read = ce && active[CUTS-1] && first[CUTS-1];
+  end
 
-  // The sum of one beat for one neuron.
-  function automatic logic [SumBits-1:0] product(input logic [RowBits-1:0] row,
-                                                  input logic [SIMD*IN_BITS-1:0] inputs);
-    logic [SumBits-1:0] value;
-    logic signed [WEIGHT_BITS-1:0] weight;
-    logic signed [IN_BITS:0] wide;
-    logic signed [WEIGHT_BITS+IN_BITS:0] term;
-    product = '0;
-    if (Popcount) begin
-      product = SumBits'($countones(~(row[SIMD-1:0] ^ inputs[SIMD-1:0])));
-    end else begin
-      for (int lane = 0; lane < SIMD; lane++) begin
-        if (WEIGHT_BITS == 1) begin
-          if (IN_KIND == 2) value = SumBits'($signed(inputs[lane*IN_BITS+:IN_BITS]));
-          else value = SumBits'(inputs[lane*IN_BITS+:IN_BITS]);
-          product = row[lane] ? product + value : product - value;
-        end else if (IN_KIND == 0) begin
-          value = SumBits'($signed(row[lane*WEIGHT_BITS+:WEIGHT_BITS]));
-          product = inputs[lane] ? product + value : product - value;
-        end else begin
-          weight = row[lane*WEIGHT_BITS+:WEIGHT_BITS];
-          wide = {IN_KIND == 2 && inputs[lane*IN_BITS+IN_BITS-1], inputs[lane*IN_BITS+:IN_BITS]};
-          term = weight * wide;
-          product = product + SumBits'(term);
+  rom_sequence #(
+    .DEPTH(NF * SF), .WIDTH(PE * RowBits), .BLOCK(WEIGHTS_IN_BLOCK), .FILE(WEIGHTS)
+  ) weight_rom (
+    .clk, .rst, .read(step), .word(weight)
+  );
+
+  // Levels: one after the other, or those of the vector's border class.
+  if (Classes == 1) begin : gen_one_class
+    rom_sequence #(
+      .DEPTH(NF), .WIDTH(PE * LEVEL_BITS), .BLOCK(LEVELS_IN_BLOCK), .FILE(LEVELS)
+    ) level_rom (
+      .clk, .rst, .read(level_read), .word(level)
+    );
+  end else begin : gen_classes
+    localparam int AddressBits = $clog2(Classes * NF);
+    localparam int XBits = COLS > 1 ? $clog2(COLS) : 1;
+    localparam int YBits = ROWS > 1 ? $clog2(ROWS) : 1;
+    logic [AddressBits-1:0] address_q, base_q, row_base_q, next_base, next_row_base;
+    logic [XBits-1:0] x_q;
+    logic [YBits-1:0] y_q;
+    logic [NfBits-1:0] level_nf_q;
+    logic vector_last, x_last, y_last;
+    assign x_last = x_q == XBits'(COLS - 1);
+    assign y_last = y_q == YBits'(ROWS - 1);
+    assign vector_last = level_nf_q == NfBits'(NF - 1);
+    assign next_row_base =
+        y_last ? '0 : ROW_STEPS[y_q] ? row_base_q + AddressBits'(COL_CLASSES * NF) : row_base_q;
+    assign next_base = x_last ? next_row_base : COL_STEPS[x_q] ? base_q + AddressBits'(NF) : base_q;
+    always_ff @(posedge clk) begin
+      if (rst) begin
+        level_nf_q <= '0;
+        x_q <= '0;
+        y_q <= '0;
+        address_q <= '0;
+        base_q <= '0;
+        row_base_q <= '0;
+      end else if (level_read) begin
+        level_nf_q <= vector_last ? '0 : level_nf_q + 1'b1;
+        address_q <= vector_last ? next_base : address_q + 1'b1;
+        if (vector_last) begin
+          base_q <= next_base;
+          x_q <= x_last ? '0 : x_q + 1'b1;
+          if (x_last) begin
+            row_base_q <= next_row_base;
+            y_q <= y_last ? '0 : y_q + 1'b1;
+          end
         end
       end
     end
-  endfunction
+    rom #(
+      .DEPTH(Classes * NF), .WIDTH(PE * LEVEL_BITS), .BLOCK(LEVELS_IN_BLOCK), .FILE(LEVELS)
+    ) level_rom (
+      .clk, .read(level_read), .address(address_q), .word(level)
+    );
+  end
+
+  // Of a threshold the sign decides. Twice a sum is even: the lowest bit of its level goes round it.
+  localparam bit Twice = IN_KIND == 0 && !HAS_THRESHOLDS;
+  localparam int TermBits = IN_KIND == 0 ? WEIGHT_BITS :
+                            WEIGHT_BITS == 1 ? IN_BITS + int'(IN_KIND == 1) : WEIGHT_BITS + IN_BITS;
 
   for (genvar pe = 0; pe < PE; pe++) begin : gen_pe
-    logic [LEVEL_BITS-1:0] level;
-    logic [SumBits-1:0] start, sum_q;
+    logic [RowBits-1:0] row;
+    logic [SUM_BITS-1:0] product, start, sum_q, sum;
     logic [OUT_BITS-1:0] result;
-    assign level = level_q[pe*LEVEL_BITS+:LEVEL_BITS];
+    assign row = weight[pe*RowBits+:RowBits];
 
-    if (HAS_THRESHOLDS) begin : gen_threshold
-      assign start = SumBits'($signed(level));
-      assign result = !sum_q[SumBits-1];
-    end else if (Popcount) begin : gen_even
-      logic low_q;
-      assign start = level[OUT_BITS-1:1];
-      assign result = {sum_q, low_q};
-      always_ff @(posedge clk) if (ce && active_q && first_q) low_q <= level[0];
-    end else begin : gen_offset
-      assign start = level[OUT_BITS-1:0];
-      assign result = sum_q;
+    if (IN_KIND == 0 && WEIGHT_BITS == 1) begin : gen_popcount
+      localparam int CountBits = $clog2((SIMD + 2) / 3 * 3 + 1);
+      logic [CountBits-1:0] count;
+      popcount #(.N(SIMD), .CUTS(CUTS)) popcount (.clk, .ce, .bits(~(row ^ beat_q)), .count);
+      assign product = SUM_BITS'(count);
+    end else begin : gen_terms
+      logic [SIMD*TermBits-1:0] terms;
+      logic [TermBits+$clog2(SIMD)-1:0] total;
+      for (genvar lane = 0; lane < SIMD; lane++) begin : gen_lane
+        logic signed [WEIGHT_BITS-1:0] one_weight;
+        logic [IN_BITS-1:0] value;
+        logic [TermBits-1:0] term;
+        assign one_weight = row[lane*WEIGHT_BITS+:WEIGHT_BITS];
+        assign value = beat_q[lane*IN_BITS+:IN_BITS];
+        if (IN_KIND == 0) begin : gen_chosen
+          assign term = value[0] ? one_weight : '0;
+        end else if (WEIGHT_BITS == 1) begin : gen_inverted
+          assign term = TermBits'(value) ^ {TermBits{!one_weight[0]}};
+        end else if (IN_KIND == 1) begin : gen_unsigned
+          assign term = TermBits'(one_weight * $signed({1'b0, value}));
+        end else begin : gen_signed
+          assign term = TermBits'(one_weight * $signed(value));
+        end
+        assign terms[lane*TermBits+:TermBits] = term;
+      end
+      adder_tree #(.N(SIMD), .BITS(TermBits), .IS_SIGNED(1), .CUTS(CUTS)) tree (
+        .clk, .ce, .numbers(terms), .sum(total)
+      );
+      assign product = SUM_BITS'($signed(total));  // which may be narrower than a beat's sum
+      logic unused;
+      assign unused = &{1'b0, total};
     end
 
-    // Computed under the enables: a simulator then skips the sums of idle cycles.
+    if (HAS_THRESHOLDS) begin : gen_threshold
+      assign start = SUM_BITS'($signed(level[pe*LEVEL_BITS+:LEVEL_BITS]));
+      assign result = !sum[SUM_BITS-1];
+    end else if (Twice) begin : gen_twice
+      assign start = level[pe*LEVEL_BITS+1+:SUM_BITS];
+      assign result = {sum, level[pe*LEVEL_BITS]};
+    end else begin : gen_offset
+      assign start = level[pe*LEVEL_BITS+:SUM_BITS];
+      assign result = sum;
+    end
+
+    assign sum = (add_first ? start : sum_q) + product;
     always_ff @(posedge clk) begin
-      if (ce && done_q) m_axis_tdata[pe*OUT_BITS+:OUT_BITS] <= result;
-      if (ce && active_q) begin
-        sum_q <= (first_q ? start : sum_q) + product(weight_q[pe*RowBits+:RowBits], beat_q);
-      end
+      if (ce && add) sum_q <= sum;
+      if (ce && add_last) m_axis_tdata[pe*OUT_BITS+:OUT_BITS] <= result;
     end
   end
 endmodule

@@ -213,7 +213,15 @@ def lut_memory(depth: int, width: int) -> float:
     return 4 * -(-width // 3) * -(-depth // 64)
 
 
-LUT_PER_BRAM36 = 380  # what a Zynq 7020 has of each; decides what a memory is best made of
+# A Zynq 7020 has 380 LUT for a block memory; of LUT a design can use some 70 % before its wires
+# become too many, of block memories all.
+LUT_PER_BRAM36 = 266
+
+
+def blocks(depth: int, width: int) -> float:
+    """Block memories of 36 kbit, in halves, that hold ``depth`` words of ``width`` bits (UG473)."""
+    shapes = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))  # of a RAMB18
+    return min(-(-depth // d) * -(-width // w) for d, w in shapes) / 2
 
 
 def memory(depth: int, width: int, in_lut: float) -> Resources:
@@ -224,13 +232,68 @@ def memory(depth: int, width: int, in_lut: float) -> Resources:
     in_lut : float
         LUT that the memory takes outside block memory.
     """
-    shapes = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))  # of a RAMB18
-    blocks = min(-(-depth // d) * -(-width // w) for d, w in shapes) / 2
-    if in_lut <= LUT_PER_BRAM36 * blocks:
+    in_blocks = blocks(depth, width)
+    if in_lut <= LUT_PER_BRAM36 * in_blocks:
         return Resources(lut=in_lut)
-    return Resources(bram36=blocks)
+    return Resources(bram36=in_blocks)
 
 
 def rom(depth: int, width: int) -> Resources:
-    """Memory of constants: a LUT holds 64 of them; a single word is no memory at all."""
-    return memory(depth, width, width * -(-depth // 64) if depth > 1 else 0.0)
+    """A `rom.sv`: constants and the register behind them; a single word is no memory at all.
+
+    As logic, a LUT has 64 constants, or twice 32 where both functions see the same address; up to
+    256 the multiplexers of a slice choose between LUTs, beyond it takes further ones.
+    """
+    if depth <= 1:
+        return Resources()
+    functions = min(width, 1 << min(depth, 64))  # of so few addresses there are no more
+    a_bit = max(0.5, power_of_two(depth) / 64) if depth <= 256 else 1.4 * depth / 64
+    use = memory(depth, width, functions * a_bit)
+    return use if use.bram36 else use + Resources(ff=functions)
+
+
+def rom_sequence(depth: int, width: int) -> Resources:
+    """A `rom_sequence.sv`: the constants, the address and the counter that runs ahead of it."""
+    return rom(depth, width) + counter(depth) + Resources(ff=counter(depth).ff)
+
+
+def in_block(depth: int, width: int) -> bool:
+    """Whether constants stand in block memory."""
+    return rom(depth, width).bram36 > 0
+
+
+def counter(states: int) -> Resources:
+    """A counter that returns to 0 after ``states``: a LUT a bit, and where it ends."""
+    bits = (states - 1).bit_length()
+    ends = states > 1 and states & (states - 1)
+    return Resources(lut=bits * 0.75 + (bits / 5 if ends else 0), ff=bits)
+
+
+def tree_levels(numbers: int) -> int:
+    """Levels of an `adder_tree.sv`, three numbers to one."""
+    levels, span = 0, 1
+    while span < numbers:
+        levels, span = levels + 1, 3 * span
+    return levels
+
+
+def adder_tree(numbers: int, bits: int, signed: bool, cuts: int) -> Resources:
+    """An `adder_tree.sv`: a LUT for each bit that is added, of two or three numbers."""
+    lut = ff = 0
+    for level in range(1, tree_levels(numbers) + 1):
+        span = 3**level
+        narrow = _sum_bits(min(span // 3, numbers), bits, signed)
+        wide = _sum_bits(min(span, numbers), bits, signed)
+        count = -(-numbers // span)
+        below = -(-numbers // (span // 3))
+        alone = below % 3 == 1  # the last number has none to be added to
+        lut += (count - alone) * (wide if signed else narrow)
+        if level % 2 and level < 2 * cuts:
+            ff += count * wide
+    return Resources(lut=lut, ff=ff)
+
+
+def _sum_bits(numbers: int, bits: int, signed: bool) -> int:
+    if signed:
+        return bits + (numbers - 1).bit_length()
+    return (numbers * ((1 << bits) - 1)).bit_length()

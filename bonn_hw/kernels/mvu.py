@@ -19,12 +19,18 @@ from bonn_hw.kernels.kernel import (
     Kernel,
     Resources,
     Schedule,
+    adder_tree,
+    counter,
     divisors,
+    in_block,
     lut_memory,
     power_of_two,
     rom,
+    rom_sequence,
+    tree_levels,
 )
 
+SOURCES = tuple(f"cells/{cell}.sv" for cell in ("adder_tree", "popcount", "rom", "rom_sequence"))
 LARGEST_IN_LUT = 4  # bits; a product of two larger operands is predicted to take a DSP slice
 
 
@@ -102,21 +108,40 @@ class Mvu(Kernel):
         # Two bits at least: one bit is bipolar.
         return Element(min(int(self.weights.min()), -2), max(int(self.weights.max()), 1))
 
-    @cached_property
-    def _popcounts(self) -> bool:
-        """Whether bits meet bits: the unit counts those that agree instead of adding ±1."""
+    @property
+    def _counts(self) -> bool:
+        """Whether bits meet bits: the unit counts the pairs that agree."""
         return self.element.bipolar and self._weight.bipolar
 
     @cached_property
-    def _bounds(self) -> tuple[int, int]:
-        """Smallest and largest ``weights @ x`` of any neuron."""
+    def _sums(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Smallest and largest ``weights @ x``, ``(MH,)`` each."""
         low, high = self.element.low, self.element.high
         positive = np.maximum(self.weights, 0).sum(axis=1, dtype=np.int64)
         negative = positive - self.weights.sum(axis=1, dtype=np.int64)
-        return (
-            int((positive * low - negative * high).min()),
-            int((positive * high - negative * low).max()),
-        )
+        return positive * low - negative * high, positive * high - negative * low
+
+    @property
+    def _bounds(self) -> tuple[int, int]:
+        """Smallest and largest ``weights @ x`` of any neuron."""
+        low, high = self._sums
+        return int(low.min()), int(high.max())
+
+    @cached_property
+    def _adds(self) -> tuple[int, NDArray[np.int64]]:
+        """Scale and shift of what the RTL adds up: ``weights @ x = scale * h - shift``.
+
+        Two bits agree or not: h counts the pairs that do. Where inputs are bits, h is the sum of
+        the weights at +1; where weights are, inputs are inverted at -1, one less than negated.
+        """
+        high, wide = self.weights.shape
+        if self._counts:
+            return 2, np.full(high, wide)
+        if self.element.bipolar:
+            return 2, self.weights.sum(axis=1, dtype=np.int64)
+        if self._weight.bipolar:
+            return 1, -(self.weights < 0).sum(axis=1, dtype=np.int64)
+        return 1, np.zeros(high, np.int64)
 
     @cached_property
     def _output_element(self) -> Element:
@@ -184,60 +209,95 @@ class Mvu(Kernel):
             np.add.outer(vectors, need.reshape(-1)).reshape(-1),
             np.add.outer(vectors, release.reshape(-1)).reshape(-1),
             np.tile(emit.reshape(-1), vectors.size),
-            latency=3,
+            latency=2 + self.cuts(folding),
             capacity=self.depth(folding),
         )
 
-    @cached_property
-    def _accumulator(self) -> Element:
-        """Popcounts in [0, MW], or the sums; and one more for the threshold that is never met."""
-        if self._popcounts:
-            return Element(0, self.weights.shape[1] + 1)
-        low, high = self._bounds
-        return Element(min(low, -1), high + 1)  # kept signed
+    def cuts(self, folding: Folding) -> int:
+        """Registers that cut the sum of a beat, for at most five LUT between two of them."""
+        numbers = -(-folding.simd // 3) if self._counts else folding.simd
+        return (tree_levels(numbers) + (0 if self._counts else 1)) // 2
 
     @cached_property
     def _level(self) -> tuple[Element, NDArray[np.int64]]:
         """What stands in the level memory: its element and values ``(classes, MH)``."""
-        wide = self.weights.shape[1]
+        scale, shift = self._adds
         if self.thresholds is not None:
-            levels = self.thresholds
-            if self._popcounts:
-                levels = -((-levels - wide) // 2)  # 2 p - MW >= t  <=>  p >= ceil((t + MW) / 2)
-            low, high = self._accumulator.low, self._accumulator.high
-            return Element(-high, max(-low, 0)), -np.clip(levels, low, high)
+            low, high = self._sums
+            clipped = np.clip(self.thresholds, low, high + 1)  # always and never stay what they are
+            levels = (-clipped - shift) // scale  # scale * h >= t + shift <=> h >= its ceiling
+            return Element(min(int(levels.min()), -1), max(int(levels.max()), 0)), levels
         assert self.offsets is not None
-        levels = self.offsets - (wide if self._popcounts else 0)
-        bits = self._output_element.bits
         # Sums are taken modulo 2**bits of the output, so offsets may be as well.
-        return Element(0, (1 << bits) - 1), levels & ((1 << bits) - 1)
+        last = (1 << self._output_element.bits) - 1
+        return Element(0, last), self.offsets - shift & last
+
+    @cached_property
+    def _sum_bits(self) -> int:
+        """Bits of the register in which a neuron adds up, its level included."""
+        scale, shift = self._adds
+        if self.thresholds is None:
+            return self._output_element.bits - (scale == 2)
+        low, high = self._sums
+        levels = self._level[1]
+        smallest = ((low + shift) // scale + levels).min()
+        largest = ((high + shift) // scale + levels).max()
+        return Element(min(int(smallest), -1), max(int(largest), 0)).bits
+
+    def _memories(self, folding: Folding) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Words and bits a word of the weights and of the levels."""
+        neuron_folds, synapse_folds = self.folds(folding)
+        weights = neuron_folds * synapse_folds, folding.parallelism * self._weight.bits
+        return weights, (self.classes * neuron_folds, folding.pe * self._level[0].bits)
+
+    def _sum(self, folding: Folding) -> Resources:
+        """The sum of a beat for one neuron, its register apart."""
+        simd, cuts = folding.simd, self.cuts(folding)
+        bits, weight_bits = self.element.bits, self._weight.bits
+        if self._counts:
+            groups = -(-simd // 3)
+            # Three pairs are two functions of six inputs; fewer share one LUT.
+            pairs = Resources(lut=2 * (simd // 3) + (simd % 3 > 0))
+            return pairs + adder_tree(groups, 2, False, cuts)
+        narrow, wide = sorted((bits, weight_bits))
+        dsp = simd if narrow > LARGEST_IN_LUT else 0
+        if self.element.bipolar:
+            terms, lut = weight_bits, simd * weight_bits / 2
+        elif self._weight.bipolar:
+            terms = bits + (not self.element.signed)
+            lut = simd * bits / 2
+        else:
+            terms = bits + weight_bits
+            lut = 0 if dsp else simd * narrow * wide
+        return Resources(lut=lut, dsp=dsp) + adder_tree(simd, terms, True, cuts)
 
     def resources(self, folding: Folding) -> Resources:
-        """Formula, not synthesis: popcount or products, accumulators, comparison and memories.
-
-        A product of b by c bits takes about b c LUT, or a DSP slice where both are large.
-        """
+        """Sums, memories and control, each by its structure."""
         neuron_folds, synapse_folds = self.folds(folding)
-        bits, accumulator = self.element.bits, self._accumulator.bits
-        narrow, wide = sorted((bits, self._weight.bits))
-        dsp = folding.parallelism if narrow > LARGEST_IN_LUT else 0
-        if narrow == 1:
-            product = 1.3 if wide == 1 else 1.2 * wide + 1
-        else:
-            product = accumulator if dsp else narrow * wide + accumulator
-        lut = folding.parallelism * product + folding.pe * 2 * accumulator
-        lut += 3 * (self.pixels[0] * self.pixels[1]).bit_length() + 20
-        lut += lut_memory(self.depth(folding), folding.simd * bits)
-        ff = folding.simd * bits + folding.pe * (accumulator + self._level[0].bits) + 40
-        weights = rom(neuron_folds * synapse_folds, folding.parallelism * self._weight.bits)
-        levels = rom(self.classes * neuron_folds, folding.pe * self._level[0].bits)
-        return Resources(lut=lut, ff=ff, dsp=dsp) + weights + levels
+        weights, levels = self._memories(folding)
+        bits, cuts = folding.simd * self.element.bits, self.cuts(folding)
+        one = self._sum(folding) + Resources(lut=self._sum_bits, ff=self._sum_bits)
+        one += Resources(ff=self._output_element.bits)
+        use = Resources(*(folding.pe * part for part in one.astuple()))
+        use += rom_sequence(*weights) + rom(*levels)
+        use += counter(synapse_folds) + counter(neuron_folds)
+        use += Resources(lut=6, ff=bits + 4 + cuts * (3 + (levels[0] - 1).bit_length()))
+        if self.classes > 1:
+            pixels = counter(self.pixels[0]) + counter(self.pixels[1])
+            address = (levels[0] - 1).bit_length()
+            use += pixels + Resources(lut=3 * address + 8, ff=2 * address)
+        if depth := self.depth(folding):
+            pointer = depth.bit_length() - 1
+            ring = Resources(lut=lut_memory(depth, bits))
+            use += ring + Resources(lut=5 * pointer + 8, ff=4 * pointer + 2)
+        return use
 
     def rtl(self, folding: Folding) -> Instance:
         """``mvu.sv``."""
         neuron_folds, synapse_folds = self.folds(folding)
         high, wide = self.weights.shape
         level, values = self._level
+        memories = self._memories(folding)
         # Word nf * SF + sf, from bit (pe * SIMD + simd) * WEIGHT_BITS is the weight of neuron
         # nf * PE + pe and input sf * SIMD + simd; levels: word class * NF + nf, from bit
         # pe * LEVEL_BITS.
@@ -255,11 +315,14 @@ class Mvu(Kernel):
                 "WEIGHT_BITS": self._weight.bits,
                 "IN_BITS": self.element.bits,
                 "IN_KIND": 0 if self.element.bipolar else 2 if self.element.signed else 1,
-                "ACC_BITS": self._accumulator.bits,
+                "SUM_BITS": self._sum_bits,
                 "HAS_THRESHOLDS": int(self.thresholds is not None),
                 "OUT_BITS": self._output_element.bits,
                 "LEVEL_BITS": level.bits,
                 "DEPTH": self.depth(folding),
+                "CUTS": self.cuts(folding),
+                "WEIGHTS_IN_BLOCK": int(in_block(*memories[0])),
+                "LEVELS_IN_BLOCK": int(in_block(*memories[1])),
                 "ROWS": self.pixels[0],
                 "COLS": self.pixels[1],
                 "ROW_STEPS": _rises(self.rows),
@@ -271,6 +334,7 @@ class Mvu(Kernel):
                 "WEIGHTS": MemoryImage(weights),
                 "LEVELS": MemoryImage(level_bits.reshape(self.classes * neuron_folds, -1)),
             },
+            SOURCES,
         )
 
 

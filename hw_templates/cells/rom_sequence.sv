@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The words of a rom in their order, over and over: the next one a cycle after each read.
+// The counter runs a word ahead of the address register. An address that counts itself shares logic
+// with the decoded constants, and they then take three LUTs a bit instead of one (Yosys 0.70).
+module rom_sequence #(
+  parameter int DEPTH = 1,
+  parameter int WIDTH = 1,
+  parameter bit BLOCK = 0,
+  parameter FILE = ""
+) (
+  input  logic             clk,
+  input  logic             rst,
+  input  logic             read,
+  output logic [WIDTH-1:0] word
+);
+  localparam int AddressBits = DEPTH > 1 ? $clog2(DEPTH) : 1;
+  logic [AddressBits-1:0] address_q;
+
+  if (DEPTH == 1) begin : gen_constant
+    logic unused;
+    assign unused = &{1'b0, rst};
+    assign address_q = '0;
+  end else begin : gen_count
+    logic [AddressBits-1:0] ahead_q;
+    always_ff @(posedge clk) begin
+      if (rst) begin
+        address_q <= '0;
+        ahead_q <= AddressBits'(1);
+      end else if (read) begin
+        address_q <= ahead_q;
+        ahead_q <= ahead_q == AddressBits'(DEPTH - 1) ? '0 : ahead_q + 1'b1;
+      end
+    end
+  end
+
+  rom #(.DEPTH(DEPTH), .WIDTH(WIDTH), .BLOCK(BLOCK), .FILE(FILE)) constants (
+    .clk, .read, .address(address_q), .word
+  );
+endmodule
