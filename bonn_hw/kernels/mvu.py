@@ -30,7 +30,7 @@ from bonn_hw.kernels.kernel import (
     tree_levels,
 )
 
-SOURCES = tuple(f"cells/{cell}.sv" for cell in ("adder_tree", "popcount", "rom", "rom_sequence"))
+SOURCES = tuple(f"cells/{cell}.sv" for cell in ("adder_tree", "delay", "popcount", "rom", "rom_sequence"))
 LARGEST_IN_LUT = 4  # bits; a product of two larger operands is predicted to take a DSP slice
 
 

@@ -13,6 +13,13 @@ module popcount #(
   input  logic [N-1:0]         bits,
   output logic [CountBits-1:0] count
 );
+`ifdef VERILATOR
+  // One instruction instead of one for each gate: five times the speed of a whole simulation. The
+  // structure is proved to count the same (tests/synth/test_netlists.py).
+  delay #(.BITS(CountBits), .CYCLES(CUTS)) cut (
+    .clk, .ce, .from(CountBits'($countones(bits))), .to(count)
+  );
+`else
   logic [3*Groups-1:0] padded;
   logic [2*Groups-1:0] numbers;
   assign padded = (3 * Groups)'(bits);
@@ -22,4 +29,5 @@ module popcount #(
     assign numbers[2*i+:2] = {a & b | a & c | b & c, a ^ b ^ c};
   end
   adder_tree #(.N(Groups), .BITS(2), .CUTS(CUTS)) tree (.clk, .ce, .numbers, .sum(count));
+`endif
 endmodule

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The netlist that Yosys makes does, beat by beat and cycle by cycle, what the RTL does."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sketch import Sketch
+
+from bench import lone_design, random_values
+from bonn_hw import frontend
+from bonn_hw.boards import board
+from bonn_hw.emit.top import emit
+from bonn_hw.emit.write import templates_folder, write
+from bonn_hw.ir.design import Folding
+from bonn_hw.ir.stream import pack
+from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
+from bonn_hw.kernels.mvu import Mvu
+from bonn_hw.kernels.sliding_window import SlidingWindow
+from bonn_hw.passes.folding_file import Pins
+from bonn_hw.pipeline import Target
+from bonn_hw.plan import plan
+from bonn_hw.sim.run import simulate
+from bonn_hw.synth.yosys import Job
+
+pytestmark = pytest.mark.rtl
+PUBLIC = "/* verilator public_flat_rd */"
+POPCOUNT = ("adder_tree", "delay", "popcount")
+FRAMES = 6
+
+
+def yosys(folder, *lines):
+    (folder / "script").write_text("\n".join(lines))
+    command = [sys.executable, "-m", "bonn_hw.synth.worker", "script"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ)
+    assert done.returncode == 0, done.stdout[-2000:]
+    return done.stdout
+
+
+def synthesised(project, folder):
+    """The same project, its modules replaced by a netlist of Xilinx primitives."""
+    write(project, folder)
+    *read, synthesis = Job(folder, "xc7").script
+    yosys(folder, *read, "setattr -set keep 1 top/w:probe", synthesis, "write_verilog netlist.v")
+    netlist = (folder / "netlist.v").read_text()
+    assert "LUT" in netlist and "mvu" not in netlist.split("module top")[0]
+    assert "RAMB" not in netlist  # block memories have no open model
+    netlist, found = re.subn(r"(wire \[\d+:0\] probe);", rf"\1 {PUBLIC};", netlist)
+    assert found == 1
+    cells = Path(find_spec("pyosys").origin).parent / "share" / "xilinx" / "cells_sim.v"
+    top = netlist + cells.read_text()
+    return replace(project, templates=(), files=dict(project.files) | {"top.v": top})
+
+
+def prove(design, folder):
+    project = emit(design)
+    netlist = synthesised(project, folder)
+    frames = random_values(design.graph.tensors[design.graph.input], FRAMES)
+    beats = pack(frames, project.source.lanes, project.source.element)
+    for stall in (None, 1, 2):
+        rtl, gates = (
+            simulate(one, beats, FRAMES, folder=folder, stall=stall, timeout_cycles=100_000)
+            for one in (project, netlist)
+        )
+        np.testing.assert_array_equal(gates.outputs, rtl.outputs)
+        np.testing.assert_array_equal(gates.output_cycles, rtl.output_cycles)
+        assert gates.stage_cycles == rtl.stage_cycles
+
+
+def mvu(element, high, wide, *, bits=1, offsets=False):
+    rng = np.random.default_rng(3)
+    most = 1 << bits - 1
+    weights = (
+        rng.choice([-1, 1], (high, wide)) if bits == 1 else rng.integers(-most, most, (high, wide))
+    )
+    levels = rng.integers(-6, 7, (4, high))
+    given = (None, levels) if offsets else (levels, None)
+    return Mvu((3, 2), element, weights.astype(np.int8), *given, (0, 1, 1), (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "pe", "simd"),
+    [
+        (mvu(BIPOLAR, 6, 64), 3, 32),  # a cut in the middle of the popcount
+        (mvu(BIPOLAR, 4, 36, offsets=True), 4, 36),  # weights are constants
+        (mvu(Element(0, 255), 4, 12), 2, 3),
+        (mvu(Element(-8, 7), 4, 10, bits=3), 1, 5),
+        (SlidingWindow(TensorType((5, 6, 4), BIPOLAR), (3, 3), (1, 1)), 4, 4),
+    ],
+)
+def test_a_kernel(kernel, pe, simd, tmp_path):
+    prove(lone_design(kernel, Folding(pe, simd)), tmp_path)
+
+
+def test_a_network(tmp_path):
+    sketch = Sketch(2, 6, 6).quant(6, scale=0.25).sign().conv(4, 2, pads=[1] * 4, name="conv1")
+    sketch = sketch.sign().pool().conv(6, 4, (2, 2), name="conv2")
+    model = sketch.sign().flatten().dense(24, 10, name="head").write(tmp_path)
+    graph = frontend.lower(frontend.read(model)).graph
+    target = Target(board("pynq-z2"), 100.0, fps=400_000.0)
+    prove(plan(graph, target, Pins(), lambda text: None).design, tmp_path / "rtl")
+
+
+def test_the_structure_of_a_popcount_counts(tmp_path):
+    """Verilator is given another text than synthesis: proved to be the same function."""
+    cells = [templates_folder() / "cells" / f"{name}.sv" for name in POPCOUNT]
+    (tmp_path / "text.sv").write_text("".join(path.read_text() for path in cells))
+    lines = []
+    for bits in range(1, 17):
+        for name, define in (("gold", "-DVERILATOR"), ("gate", "")):
+            lines += [
+                "design -reset",
+                f"read_verilog -sv -defer {define} text.sv",
+                f"hierarchy -top popcount -chparam N {bits}",
+                "prep -flatten -top popcount",
+                f"rename -top {name}",
+                f"design -stash {name}",
+            ]
+        lines += [
+            "design -reset",
+            *("design -copy-from gold gold", "design -copy-from gate gate"),
+            "miter -equiv -flatten gold gate miter",
+            "sat -verify -prove trigger 0 miter",
+        ]
+    log = yosys(tmp_path, *lines)
+    assert log.count("SAT proof finished - no model found: SUCCESS!") == 16
