@@ -20,8 +20,8 @@
 //
 // A step multiplies one input beat; the SF-th of a neuron fold gives an output beat, valid 2 + CUTS
 // cycles later: CUTS registers cut the sum of a beat. With NF = 1 a step takes its beat from the
-// wire. Otherwise a ring of DEPTH beats (a power of two, SF at least) keeps the vector for all NF
-// passes; the last pass gives it back beat by beat, so the next vector comes in meanwhile.
+// wire. Otherwise a buffer of SF beats (of two where SF = 1) keeps the vector for all NF passes; the
+// last pass gives it back beat by beat, so the next vector comes in meanwhile.
 // Stalls when a beat of the first pass is missing or when the output is not taken.
 module mvu #(
   parameter int MH = 1,
@@ -35,7 +35,6 @@ module mvu #(
   parameter bit HAS_THRESHOLDS = 1,
   parameter int OUT_BITS = 1,
   parameter int LEVEL_BITS = 2,
-  parameter int DEPTH = 0,
   parameter int CUTS = 0,
   parameter bit WEIGHTS_IN_BLOCK = 0,
   parameter bit LEVELS_IN_BLOCK = 0,
@@ -63,9 +62,6 @@ module mvu #(
   end
   localparam int NF = PE > 0 ? MH / PE : 1;
   localparam int SF = SIMD > 0 ? MW / SIMD : 1;
-  if (NF > 1 && (DEPTH < SF || DEPTH < 2 || (DEPTH & (DEPTH - 1)) != 0)) begin : gen_illegal_depth
-    $error("mvu: DEPTH %0d must be a power of two and hold a vector of %0d beats", DEPTH, SF);
-  end
   if (IN_KIND < 0 || IN_KIND > 2 || (IN_KIND == 0 && IN_BITS != 1)) begin : gen_illegal_kind
     $error("mvu: IN_KIND %0d must be 0 (bits), 1 (unsigned) or 2 (signed), IN_BITS %0d",
            IN_KIND, IN_BITS);
@@ -80,62 +76,75 @@ module mvu #(
   localparam int NfBits = NF > 1 ? $clog2(NF) : 1;
 
   // Control: where in the vector a step is.
-  logic ce, present, sf_first, sf_last, nf_last;
-  logic [SfBits-1:0] sf_q;
-  logic [NfBits-1:0] nf_q;
+  logic ce, present, sf_first, sf_last, nf_first, nf_last;
+  logic [SfBits-1:0] sf;
+  logic [NfBits-1:0] nf;
 
   assign ce = m_axis_tready || !m_axis_tvalid;
   assign step = ce && present;
-  assign sf_first = sf_q == '0;
-  assign sf_last = sf_q == SfBits'(SF - 1);
-  assign nf_last = nf_q == NfBits'(NF - 1);
+  assign sf_first = sf == '0;
+  assign nf_first = nf == '0;
+  counter #(.STATES(SF)) sf_counter (.clk, .rst, .step, .value(sf), .last(sf_last));
+  counter #(.STATES(NF)) nf_counter (
+    .clk, .rst, .step(step && sf_last), .value(nf), .last(nf_last)
+  );
 
-  always_ff @(posedge clk) begin
-    if (rst) begin
-      sf_q <= '0;
-      nf_q <= '0;
-    end else if (step) begin
-      sf_q <= sf_last ? '0 : sf_q + 1'b1;
-      if (sf_last) nf_q <= nf_last ? '0 : nf_q + 1'b1;
-    end
-  end
-
-  // Input: from the wire, or from the ring.
+  // Input: from the wire, or from the buffer.
   logic [SIMD*IN_BITS-1:0] beat;
   if (NF == 1) begin : gen_wire
+    logic unused;
+    assign unused = &{1'b0, nf_first, nf_last};
     assign beat = s_axis_tdata;
     assign present = s_axis_tvalid;
     assign s_axis_tready = ce;
-  end else begin : gen_ring
-    localparam int PointerBits = $clog2(DEPTH);
-    localparam int FillBits = $clog2(DEPTH + 1);
-    logic [SIMD*IN_BITS-1:0] ring[DEPTH];
-    logic [PointerBits-1:0] write_q, read_q;
-    logic [FillBits-1:0] held_q, unread_q;
-    logic take, give_back, nf_first, first_read;
-    assign nf_first = nf_q == '0;
+  end else begin : gen_buffer
+    localparam int Beats = SF > 1 ? SF : 2;
+    localparam int BeatBits = $clog2(Beats);
+    logic [SIMD*IN_BITS-1:0] beats[Beats];
+    logic [BeatBits-1:0] write, read;
+    logic take, write_last;
     assign take = s_axis_tvalid && s_axis_tready;
-    assign s_axis_tready = held_q != FillBits'(DEPTH);
-    assign present = !nf_first || unread_q != '0;
-    assign give_back = step && nf_last;
-    assign first_read = step && nf_first;
-    assign beat = ring[read_q];
-    always_ff @(posedge clk) begin
-      if (rst) begin
-        write_q <= '0;
-        read_q <= '0;
-        held_q <= '0;
-        unread_q <= '0;
-      end else begin
-        if (take) write_q <= write_q + 1'b1;
-        if (step) read_q <= sf_last && !nf_last ? read_q - PointerBits'(SF - 1) : read_q + 1'b1;
-        if (take && !give_back) held_q <= held_q + 1'b1;
-        if (give_back && !take) held_q <= held_q - 1'b1;
-        if (take && !first_read) unread_q <= unread_q + 1'b1;
-        if (first_read && !take) unread_q <= unread_q - 1'b1;
+    counter #(.STATES(Beats)) write_counter (
+      .clk, .rst, .step(take), .value(write), .last(write_last)
+    );
+    always_ff @(posedge clk) if (take) beats[write] <= s_axis_tdata;
+    assign beat = beats[read];
+
+    if (SF == 1) begin : gen_two
+      // One in use, one that comes meanwhile.
+      logic unused;
+      logic read_q, full_q;
+      assign unused = &{1'b0, write_last, nf_first};
+      assign read = read_q;
+      assign present = full_q || write != read;
+      assign s_axis_tready = !full_q;
+      always_ff @(posedge clk) begin
+        if (rst) begin
+          read_q <= 1'b0;
+          full_q <= 1'b0;
+        end else begin
+          if (step && nf_last) begin
+            read_q <= !read_q;
+            full_q <= 1'b0;
+          end else if (take && present) begin
+            full_q <= 1'b1;
+          end
+        end
+      end
+    end else begin : gen_vector
+      // Beats have the place that they have in the vector. The writer is at most one vector ahead:
+      // there it stops at a beat that is still needed.
+      logic ahead_q, caught_up;
+      assign read = sf;
+      assign caught_up = nf_last ? write == sf : write == '0;
+      assign present = !nf_first || ahead_q || write != sf;
+      assign s_axis_tready = !(ahead_q && caught_up);
+      always_ff @(posedge clk) begin
+        if (rst) ahead_q <= 1'b0;
+        else if (step && sf_last && nf_last) ahead_q <= 1'b0;
+        else if (take && write_last) ahead_q <= 1'b1;
       end
     end
-    always_ff @(posedge clk) if (take) ring[write_q] <= s_axis_tdata;
   end
 
   // Stage 1: operands. Then, CUTS cycles later, the sums, and in the same cycle the output.
@@ -205,24 +214,24 @@ module mvu #(
     logic [AddressBits-1:0] address_q, base_q, row_base_q, next_base, next_row_base;
     logic [XBits-1:0] x_q;
     logic [YBits-1:0] y_q;
-    logic [NfBits-1:0] level_nf_q;
+    logic [NfBits-1:0] unused;
+    counter #(.STATES(NF)) level_counter (
+      .clk, .rst, .step(level_read), .value(unused), .last(vector_last)
+    );
     logic vector_last, x_last, y_last;
     assign x_last = x_q == XBits'(COLS - 1);
     assign y_last = y_q == YBits'(ROWS - 1);
-    assign vector_last = level_nf_q == NfBits'(NF - 1);
     assign next_row_base =
         y_last ? '0 : ROW_STEPS[y_q] ? row_base_q + AddressBits'(COL_CLASSES * NF) : row_base_q;
     assign next_base = x_last ? next_row_base : COL_STEPS[x_q] ? base_q + AddressBits'(NF) : base_q;
     always_ff @(posedge clk) begin
       if (rst) begin
-        level_nf_q <= '0;
         x_q <= '0;
         y_q <= '0;
         address_q <= '0;
         base_q <= '0;
         row_base_q <= '0;
       end else if (level_read) begin
-        level_nf_q <= vector_last ? '0 : level_nf_q + 1'b1;
         address_q <= vector_last ? next_base : address_q + 1'b1;
         if (vector_last) begin
           base_q <= next_base;
@@ -241,8 +250,9 @@ module mvu #(
     );
   end
 
-  // Of a threshold the sign decides. Twice a sum is even: the lowest bit of its level goes round it.
+  // Twice a sum is even: the lowest bit of its level goes round it.
   localparam bit Twice = IN_KIND == 0 && !HAS_THRESHOLDS;
+  localparam logic [SUM_BITS-1:0] Half = SUM_BITS'(1) << SUM_BITS - 1;
   localparam int TermBits = IN_KIND == 0 ? WEIGHT_BITS :
                             WEIGHT_BITS == 1 ? IN_BITS + int'(IN_KIND == 1) : WEIGHT_BITS + IN_BITS;
 
@@ -286,8 +296,9 @@ module mvu #(
     end
 
     if (HAS_THRESHOLDS) begin : gen_threshold
-      assign start = SUM_BITS'($signed(level[pe*LEVEL_BITS+:LEVEL_BITS]));
-      assign result = !sum[SUM_BITS-1];
+      // Half of the range is added, so that the highest bit is the answer itself.
+      assign start = SUM_BITS'($signed(level[pe*LEVEL_BITS+:LEVEL_BITS])) ^ Half;
+      assign result = sum[SUM_BITS-1];
     end else if (Twice) begin : gen_twice
       assign start = level[pe*LEVEL_BITS+1+:SUM_BITS];
       assign result = {sum, level[pe*LEVEL_BITS]};

@@ -24,13 +24,15 @@ from bonn_hw.kernels.kernel import (
     divisors,
     in_block,
     lut_memory,
-    power_of_two,
     rom,
     rom_sequence,
     tree_levels,
 )
 
-SOURCES = tuple(f"cells/{cell}.sv" for cell in ("adder_tree", "delay", "popcount", "rom", "rom_sequence"))
+SOURCES = tuple(
+    f"cells/{cell}.sv"
+    for cell in ("adder_tree", "counter", "delay", "popcount", "rom", "rom_sequence")
+)
 LARGEST_IN_LUT = 4  # bits; a product of two larger operands is predicted to take a DSP slice
 
 
@@ -190,9 +192,9 @@ class Mvu(Kernel):
         return self.pixels[0] * self.pixels[1] * neuron_folds * synapse_folds
 
     def depth(self, folding: Folding) -> int:
-        """Beats of the input ring: none where every beat is used once."""
+        """Beats of the input buffer: none where every beat is used once."""
         neuron_folds, synapse_folds = self.folds(folding)
-        return 0 if neuron_folds == 1 else max(2, power_of_two(synapse_folds))
+        return 0 if neuron_folds == 1 else max(2, synapse_folds)
 
     def schedule(self, folding: Folding) -> Schedule:
         """A step per neuron fold and synapse fold; the first neuron fold waits for its beats."""
@@ -216,7 +218,7 @@ class Mvu(Kernel):
     def cuts(self, folding: Folding) -> int:
         """Registers that cut the sum of a beat, for at most five LUT between two of them."""
         numbers = -(-folding.simd // 3) if self._counts else folding.simd
-        return (tree_levels(numbers) + (0 if self._counts else 1)) // 2
+        return (tree_levels(numbers) + 2) // 3
 
     @cached_property
     def _level(self) -> tuple[Element, NDArray[np.int64]]:
@@ -319,7 +321,6 @@ class Mvu(Kernel):
                 "HAS_THRESHOLDS": int(self.thresholds is not None),
                 "OUT_BITS": self._output_element.bits,
                 "LEVEL_BITS": level.bits,
-                "DEPTH": self.depth(folding),
                 "CUTS": self.cuts(folding),
                 "WEIGHTS_IN_BLOCK": int(in_block(*memories[0])),
                 "LEVELS_IN_BLOCK": int(in_block(*memories[1])),

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ LUT_MEMORIES = {
     "RAM32X1S": 1, "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4, "RAM512X1S": 8,
     "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4, "RAM256X1D": 8,
 }  # fmt: skip
+WRITE_ADDRESSES = {"RAM32M": "ADDRD", "RAM64M": "ADDRD", "RAM32M16": "ADDRH", "RAM64M8": "ADDRH"}
 SHIFT_REGISTERS = {"SRL16E": 0.5, "SRLC16E": 0.5, "SRLC32E": 1.0}
 BLOCK_MEMORIES = {"RAMB36E1": 1.0, "RAMB18E1": 0.5, "RAMB36E2": 1.0, "RAMB18E2": 0.5}
 CARRIES = {"CARRY4", "CARRY8"}
@@ -35,8 +37,9 @@ class Use:
     Attributes
     ----------
     lut : int
-        Sites of six inputs: functions, LUT memories and shift registers. Two functions count as one
-        where they share inputs and have no more than `SHARED` together, which placers do.
+        Sites of six inputs: functions, LUT memories, shift registers, and what only leads a net to a
+        carry chain. Two functions count as one where they share inputs and have no more than
+        `SHARED` together, which placers do, unless both lead to a carry chain.
     functions : int
         Functions, each counted alone.
     lutram, srl : float
@@ -64,7 +67,11 @@ class Use:
         """Count the cells of a module in Yosys' JSON form; raises ValueError for unknown ones."""
         cells = [cell for cell in module["cells"].values() if cell["type"] not in IGNORED]
         kinds = Counter(cell["type"] for cell in cells)
-        functions = [frozenset(_inputs(cell)) for cell in cells if _is_function(cell["type"])]
+        logic = [cell for cell in cells if _is_function(cell["type"])]
+        functions = [frozenset(_inputs(cell)) for cell in logic]
+        chosen = _selects(cells)
+        chained = [not chosen.isdisjoint(_bits(cell, "output")) for cell in logic]
+        passed = len(chosen.difference(*(_bits(cell, "output") for cell in logic)))
         lutram = sum(sites * kinds[kind] for kind, sites in LUT_MEMORIES.items())
         srl = sum(sites * kinds[kind] for kind, sites in SHIFT_REGISTERS.items())
         counted = {*LUT_MEMORIES, *SHIFT_REGISTERS, *BLOCK_MEMORIES, *CARRIES, *DSPS, *SELECTORS}
@@ -72,7 +79,7 @@ class Use:
             if kind not in counted and not _is_function(kind) and not kind.startswith(FLIP_FLOPS):
                 raise ValueError(f"cells of type {kind} are not known")
         return cls(
-            lut=round(len(functions) - pairs(functions) + lutram + srl + 0.25),
+            lut=round(len(functions) - pairs(functions, chained) + passed + lutram + srl + 0.25),
             functions=len(functions),
             lutram=lutram,
             srl=srl,
@@ -109,16 +116,23 @@ def _inputs(cell: Cell) -> Iterator[int]:
     return _bits(cell, "input")
 
 
-def pairs(functions: list[frozenset[int]]) -> int:
+def _selects(cells: list[Cell]) -> set[int]:
+    """What the propagate inputs of carry chains are connected to."""
+    carries = (cell["connections"].get("S", ()) for cell in cells if cell["type"] in CARRIES)
+    return {bit for bits in carries for bit in bits if isinstance(bit, int)}
+
+
+def pairs(functions: list[frozenset[int]], chained: list[bool]) -> int:
     """Count functions that fit into another's LUT, pairing greedily those that share most.
 
-    A function pairs with one that shares an input and needs at most `SHARED` with it.
+    A function pairs with one that shares an input and needs at most `SHARED` with it. Those that
+    lead to a bit of a carry chain have their places beside it: two of them are never one LUT.
     """
-    users: dict[int, list[int]] = {}
+    users: dict[int, dict[int, None]] = {}  # of a net, that have no partner yet
     for place, inputs in enumerate(functions):
         if len(inputs) <= SHARED:
             for bit in inputs:
-                users.setdefault(bit, []).append(place)
+                users.setdefault(bit, {})[place] = None
     single = [0 < len(inputs) <= SHARED for inputs in functions]
     found = 0
     # Large ones first: they have the fewest partners.
@@ -127,17 +141,32 @@ def pairs(functions: list[frozenset[int]]) -> int:
             continue
         inputs, best, most = functions[place], None, 0
         for bit in inputs:
-            for other in users[bit][:MOST_USERS]:
-                if other == place or not single[other]:
+            for other in islice(users[bit], MOST_USERS):
+                if other == place or chained[other] and chained[place]:
                     continue
                 shared = len(inputs & functions[other])
                 together = len(inputs) + len(functions[other]) - shared
                 if together <= SHARED and shared > most:
                     best, most = other, shared
         if best is not None:
-            single[place] = single[best] = False
             found += 1
+            for one in (place, best):
+                single[one] = False
+                for bit in functions[one]:
+                    del users[bit][one]
     return found
+
+
+def _through(cell: Cell) -> Iterator[int]:
+    """Inputs that outputs follow without a clock: of a memory its read addresses."""
+    kind = cell["type"]
+    if kind not in LUT_MEMORIES and kind not in SHIFT_REGISTERS:
+        yield from _inputs(cell)
+        return
+    written = "A" if kind.endswith("1D") else WRITE_ADDRESSES.get(kind, "none")
+    for port, bits in cell["connections"].items():
+        if port.startswith(("A", "DPRA")) and not port.startswith(written):
+            yield from (bit for bit in bits if isinstance(bit, int))
 
 
 MOST_USERS = 64  # of a net that are looked at: a net of thousands, like a reset, tells nothing
@@ -158,7 +187,7 @@ def _depth(cells: list[Cell]) -> int:
         for bit in _bits(cell, "output")
     }
     feeds: list[list[int]] = [
-        [driver[bit] for bit in _inputs(cell) if bit in driver] for cell in cells
+        [driver[bit] for bit in _through(cell) if bit in driver] for cell in cells
     ]
     missing = [len(set(some)) for some in feeds]
     readers: list[list[int]] = [[] for _ in cells]

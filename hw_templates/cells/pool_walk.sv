@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The walk of a pool over frames of H x W pixels of FOLDS beats, a beat a step, in windows of
 // KH x KW pixels that do not overlap. Of the beat that the next step takes it tells:
-// address: the word of its window, x * FOLDS + fold of (W / KW) * FOLDS for window x of the row;
+// address: the word of its window, window x of the row above the bits of the fold;
 // covered: it lies in a window, not in the rows and columns over; else its address means nothing;
 // first, last: it belongs to the first, the last pixel of its window.
-// The module that instantiates it checks the parameters.
+// Counts pixels within windows and windows; rows of windows only where rows are over, because else
+// a frame ends with a window. The module that instantiates it checks the parameters.
 module pool_walk #(
   parameter int H = 2,
   parameter int W = 2,
   parameter int FOLDS = 1,
   parameter int KH = 2,
   parameter int KW = 2,
-  localparam int Depth = W / KW * FOLDS,
+  localparam int Depth = (W / KW - 1) * (1 << $clog2(FOLDS)) + FOLDS,
   localparam int AddressBits = Depth > 1 ? $clog2(Depth) : 1
 ) (
   input  logic                   clk,
@@ -22,51 +23,46 @@ module pool_walk #(
   output logic                   first,
   output logic                   last
 );
+  localparam int OverX = W % KW;
+  localparam int OverY = H % KH;
+  localparam int Windows = (W + KW - 1) / KW;  // with one that is cut off
+  localparam int Rows = OverY == 0 ? 1 : (H + KH - 1) / KH;
   localparam int FoldBits = FOLDS > 1 ? $clog2(FOLDS) : 1;
-  localparam int XBits = W > 1 ? $clog2(W) : 1;
-  localparam int YBits = H > 1 ? $clog2(H) : 1;
+  localparam int WindowBits = Windows > 1 ? $clog2(Windows) : 1;
+  localparam int RowBits = Rows > 1 ? $clog2(Rows) : 1;
   localparam int KxBits = KW > 1 ? $clog2(KW) : 1;
   localparam int KyBits = KH > 1 ? $clog2(KH) : 1;
 
-  logic [FoldBits-1:0] fold_q;
-  logic [XBits-1:0] x_q;
-  logic [YBits-1:0] y_q;
-  logic [KxBits-1:0] kx_q;
-  logic [KyBits-1:0] ky_q;
-  logic fold_last, x_last, y_last, kx_last, ky_last;
+  logic [FoldBits-1:0] fold;
+  logic [KxBits-1:0] kx;
+  logic [KyBits-1:0] ky;
+  logic [WindowBits-1:0] window;
+  logic [RowBits-1:0] unused_row;
+  logic fold_last, kx_last, ky_last, window_last, row_last, x_last, y_last, next_x, next_y;
 
-  assign fold_last = fold_q == FoldBits'(FOLDS - 1);
-  assign x_last = x_q == XBits'(W - 1);
-  assign y_last = y_q == YBits'(H - 1);
-  assign kx_last = kx_q == KxBits'(KW - 1);
-  assign ky_last = ky_q == KyBits'(KH - 1);
-  assign covered = int'(x_q) < W / KW * KW && int'(y_q) < H / KH * KH;
-  assign first = kx_q == '0 && ky_q == '0;
+  assign x_last = window_last && (OverX == 0 ? kx_last : kx == KxBits'(OverX - 1));
+  assign y_last = row_last && (OverY == 0 ? ky_last : ky == KyBits'(OverY - 1));
+  assign next_x = step && fold_last;
+  assign next_y = next_x && x_last;
+  assign address = AddressBits'(FOLDS > 1 ? {window, fold} : (WindowBits + FoldBits)'(window));
+  assign covered = (OverX == 0 || !window_last) && (OverY == 0 || !row_last);
+  assign first = kx == '0 && ky == '0;
   // What is over is narrower than a window, so its counters never get here.
   assign last = kx_last && ky_last;
 
-  always_ff @(posedge clk) begin
-    if (rst) begin
-      address <= '0;
-      fold_q <= '0;
-      x_q <= '0;
-      y_q <= '0;
-      kx_q <= '0;
-      ky_q <= '0;
-    end else if (step) begin
-      fold_q <= fold_last ? '0 : fold_q + 1'b1;
-      if (!fold_last) address <= address + 1'b1;
-      else if (x_last || int'(address) == Depth - 1 && kx_last) address <= '0;
-      else if (kx_last) address <= address + 1'b1;
-      else address <= address - AddressBits'(FOLDS - 1);
-      if (fold_last) begin
-        x_q <= x_last ? '0 : x_q + 1'b1;
-        kx_q <= x_last || kx_last ? '0 : kx_q + 1'b1;
-        if (x_last) begin
-          y_q <= y_last ? '0 : y_q + 1'b1;
-          ky_q <= y_last || ky_last ? '0 : ky_q + 1'b1;
-        end
-      end
-    end
-  end
+  counter #(.STATES(FOLDS)) folds (.clk, .rst, .step, .value(fold), .last(fold_last));
+  counter #(.STATES(KW)) columns (
+    .clk, .rst(rst || OverX != 0 && next_y), .step(next_x), .value(kx), .last(kx_last)
+  );
+  counter #(.STATES(Windows)) windows (
+    .clk, .rst(rst || OverX != 0 && next_y), .step(next_x && kx_last), .value(window),
+    .last(window_last)
+  );
+  counter #(.STATES(KH)) lines (
+    .clk, .rst(rst || OverY != 0 && next_y && y_last), .step(next_y), .value(ky), .last(ky_last)
+  );
+  counter #(.STATES(Rows)) rows (
+    .clk, .rst(rst || OverY != 0 && next_y && y_last), .step(next_y && ky_last),
+    .value(unused_row), .last(row_last)
+  );
 endmodule

@@ -21,15 +21,12 @@ module rom_sequence #(
     assign unused = &{1'b0, rst};
     assign address_q = '0;
   end else begin : gen_count
-    logic [AddressBits-1:0] ahead_q;
+    logic [AddressBits-1:0] ahead;
+    logic unused;
+    counter #(.STATES(DEPTH), .FIRST(1)) next (.clk, .rst, .step(read), .value(ahead), .last(unused));
     always_ff @(posedge clk) begin
-      if (rst) begin
-        address_q <= '0;
-        ahead_q <= AddressBits'(1);
-      end else if (read) begin
-        address_q <= ahead_q;
-        ahead_q <= ahead_q == AddressBits'(DEPTH - 1) ? '0 : ahead_q + 1'b1;
-      end
+      if (rst) address_q <= '0;
+      else if (read) address_q <= ahead;
     end
   end
 

@@ -19,11 +19,26 @@ def use(*cells):
 
 
 def test_functions_share_a_lut_where_five_inputs_do():
-    assert pairs([frozenset({1, 2, 3}), frozenset({1, 4, 5})]) == 1
-    assert pairs([frozenset({1, 2, 3}), frozenset({1, 4, 5, 6})]) == 0  # six inputs
-    assert pairs([frozenset({1, 2}), frozenset({3, 4})]) == 0  # they have none in common
-    assert pairs([frozenset({1, 2, 3, 4, 5, 6}), frozenset({1})]) == 0
-    assert pairs([frozenset({1, 2})] * 5) == 2
+    assert pairs_of([frozenset({1, 2, 3}), frozenset({1, 4, 5})]) == 1
+    assert pairs_of([frozenset({1, 2, 3}), frozenset({1, 4, 5, 6})]) == 0  # six inputs
+    assert pairs_of([frozenset({1, 2}), frozenset({3, 4})]) == 0  # they have none in common
+    assert pairs_of([frozenset({1, 2, 3, 4, 5, 6}), frozenset({1})]) == 0
+    assert pairs_of([frozenset({1, 2})] * 5) == 2
+    assert pairs([frozenset({1, 2})] * 5, [True] * 4 + [False]) == 1  # beside carry chains
+
+
+def pairs_of(functions):
+    return pairs(functions, [False] * len(functions))
+
+
+def chain(*selects):
+    ports = {"S": "input", "O": "output"}
+    return {"type": "CARRY4", "port_directions": ports, "connections": {"S": selects, "O": (99,)}}
+
+
+def test_a_net_that_is_led_to_a_carry_chain_takes_a_lut():
+    assert use(cell("LUT2", (1, 2), (3,)), cell("LUT2", (1, 2), (4,)), chain(3, 4)).lut == 2
+    assert use(cell("LUT2", (1, 2), (3,)), cell("LUT2", (1, 2), (4,)), chain(3, 5, "0")).lut == 2
 
 
 def test_what_is_counted():
@@ -55,7 +70,7 @@ def test_depth_is_that_of_the_longest_path_between_registers():
         cell("FDRE", (9,), (1,)),
         cell("LUT1", (1,), (2,)),
         cell("CARRY4", (2,), (3,)),
-        cell("RAM32M", (3,), (4,)),
+        cell("LUT1", (3,), (4,)),
         cell("MUXF7", (4,), (5,)),
         cell("LUT2", (5, 1), (6,)),
         cell("FDRE", (6,), (7,)),
@@ -63,6 +78,14 @@ def test_depth_is_that_of_the_longest_path_between_registers():
         cell("LUT2", (8, 1), (9,)),
     )
     assert counted.depth == 3
+
+
+def test_what_is_written_to_a_memory_waits_for_its_clock():
+    ports = {"ADDRA": "input", "ADDRD": "input", "WE": "input", "DOA": "output"}
+    for port, depth in (("ADDRA", 2), ("ADDRD", 1), ("WE", 1)):
+        nets = dict.fromkeys(ports, ("0",)) | {port: (1,), "DOA": (2,)}
+        memory = {"type": "RAM32M", "port_directions": ports, "connections": nets}
+        assert use(cell("LUT1", (9,), (1,)), memory).depth == depth
 
 
 def test_cells_that_are_not_known():
