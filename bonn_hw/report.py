@@ -20,7 +20,7 @@ from bonn_hw import artifacts
 from bonn_hw.boards import BOARDS, Board
 from bonn_hw.errors import UserError
 from bonn_hw.ir.graph import DataflowGraph
-from bonn_hw.kernels.kernel import Resources
+from bonn_hw.kernels.kernel import BRAM36_BITS, Resources
 from bonn_hw.passes.fifo_sizing import depths_of
 from bonn_hw.passes.folding import Choice
 from bonn_hw.plan import Plan, Target, total
@@ -69,6 +69,10 @@ def compiled(
             for name, amount, holds in zip(
                 RESOURCES, used.astuple(), target.board.holds.astuple(), strict=True
             )
+        },
+        "block_memory": {
+            "held_bits": round(used.block_bits),
+            "filled": {"predicted": _filled(used.block_bits, used.bram36), "synthesised": None},
         },
         "boards": {name: not board.lacks(used) for name, board in BOARDS.items()},
         "optimum": planned.optimum,
@@ -134,6 +138,11 @@ def _rounded(resources: Resources) -> dict[str, float]:
     return {
         name: round(amount, 1) for name, amount in zip(RESOURCES, resources.astuple(), strict=True)
     }
+
+
+def _filled(held_bits: float, bram36: float) -> float | None:
+    """Part of block memories that holds anything; None where there is no block memory."""
+    return round(held_bits / (bram36 * BRAM36_BITS), 3) if bram36 else None
 
 
 def _shortfall(target: Target, interval: int) -> list[str]:
@@ -240,7 +249,13 @@ def synthesised(
         name: figures | {"synthesised": getattr(whole, name)}
         for name, figures in facts["resources"].items()
     }
-    return facts | {"resources": resources, "synthesis": asdict(whole)}
+    memory = facts["block_memory"]
+    filled = memory["filled"] | {"synthesised": _filled(memory["held_bits"], whole.bram36)}
+    return facts | {
+        "resources": resources,
+        "block_memory": memory | {"filled": filled},
+        "synthesis": asdict(whole),
+    }
 
 
 def _unequal(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
@@ -282,6 +297,9 @@ def show(facts: dict[str, Any], console: Console) -> None:
     for name, figures in facts["resources"].items():
         amounts = (figures["available"], figures["predicted"], figures.get("synthesised"))
         used.add_row(name, f"{amounts[0]:,g}", *map(_figure, amounts[1:]))
+    filled = facts["block_memory"]["filled"].values()
+    parts = ("–" if part is None else f"{part:.0%}" for part in filled)
+    used.add_row("block memory that holds bits", "–", *parts)
     if "synthesis" in facts:
         used.add_row("levels of LUT", "–", "–", str(facts["synthesis"]["depth"]))
     layers = Table(title="layers")

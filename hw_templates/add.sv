@@ -35,7 +35,7 @@ module add #(
 
   always_ff @(posedge clk) begin
     if (rst) m_axis_tvalid <= 1'b0;
-    else if (ce) m_axis_tvalid <= step;
+    else m_axis_tvalid <= step || !ce;
   end
 
   for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane

@@ -2,8 +2,8 @@
 // Sum over windows of KH x KW pixels that do not overlap, of frames of H x W pixels of FOLDS beats;
 // rows and columns over the last whole window are dropped. Elements are widened to OUT_BITS, which
 // must hold the sum of a window; nothing is divided.
-// A step takes one input beat. Running sums of a row of windows stand in a memory of
-// (W / KW) * FOLDS words: window x, fold f at x * FOLDS + f, read without a clock (LUT memory).
+// A step takes one input beat. Running sums of a row of windows stand in a memory, the
+// word of a fold below window x of the row in its address, read without a clock (LUT memory).
 // Stalls when the output register is full and not taken.
 module average_pool #(
   parameter int LANES = 1,
@@ -34,7 +34,7 @@ module average_pool #(
            LANES, FOLDS, OUT_BITS, BITS);
   end
 
-  localparam int Depth = W / KW * FOLDS;
+  localparam int Depth = (W / KW - 1) * (1 << $clog2(FOLDS)) + FOLDS;
   localparam int AddressBits = Depth > 1 ? $clog2(Depth) : 1;
 
   logic [LANES*OUT_BITS-1:0] sums[Depth];
@@ -67,7 +67,7 @@ module average_pool #(
 
   always_ff @(posedge clk) begin
     if (rst) m_axis_tvalid <= 1'b0;
-    else if (ce) m_axis_tvalid <= step && last;
+    else m_axis_tvalid <= (step && last) || !ce;
     if (step) m_axis_tdata <= sum;
   end
 endmodule

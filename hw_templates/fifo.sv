@@ -67,7 +67,9 @@ module fifo #(
     logic [AddressBits:0] write_q, read_q, write_next, read_next;
 
     function automatic logic [AddressBits:0] next(input logic [AddressBits:0] pointer);
-      next = pointer + 1'b1;
+      // Toggles and not a sum: a carry chain takes a LUT for each bit.
+      next[0] = !pointer[0];
+      for (int i = 1; i <= AddressBits; i++) next[i] = pointer[i] ^ &(pointer | ~'0 << i);
       if (DEPTH != 1 << AddressBits && pointer[AddressBits-1:0] == AddressBits'(DEPTH - 1))
         next = {!pointer[AddressBits], AddressBits'(0)};
     endfunction
@@ -77,7 +79,6 @@ module fifo #(
     initial read_q = '0;
 
     assign write_next = next(write_q);
-    assign read_next = next(read_q);
     assign m_axis_tvalid = write_q != read_q;
     assign s_axis_tready = write_q != {!read_q[AddressBits], read_q[AddressBits-1:0]};
     always_ff @(posedge clk) begin
@@ -91,6 +92,7 @@ module fifo #(
     end
 
     if (STYLE == LutRing) begin : gen_lut
+      assign read_next = next(read_q);
       (* ram_style = "distributed" *) logic [WIDTH-1:0] ring[DEPTH];
       always_ff @(posedge clk) if (take) ring[write_q[AddressBits-1:0]] <= s_axis_tdata;
       assign m_axis_tdata = ring[read_q[AddressBits-1:0]];
@@ -100,6 +102,13 @@ module fifo #(
       (* ram_style = "block" *) logic [WIDTH-1:0] ring[DEPTH];
       logic [WIDTH-1:0] read_beat_q, bypass_q;
       logic bypass_d, is_bypassed_q;
+      // A register ahead of read_q, for an address and a comparison that come without logic before.
+      logic [AddressBits:0] ahead_q;
+      assign read_next = ahead_q;
+      always_ff @(posedge clk) begin
+        if (rst) ahead_q <= next('0);
+        else if (step) ahead_q <= next(ahead_q);
+      end
       assign bypass_d = take && (!m_axis_tvalid || (step && write_q == read_next));
       always_ff @(posedge clk) begin
         if (take) ring[write_q[AddressBits-1:0]] <= s_axis_tdata;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Maximum over windows of KH x KW pixels that do not overlap, of frames of H x W pixels of FOLDS
 // beats; rows and columns over the last whole window are dropped. Bits are unsigned: an OR.
-// A step takes one input beat. Running maxima of a row of windows stand in a memory of
-// (W / KW) * FOLDS words: window x, fold f at x * FOLDS + f, read without a clock (LUT memory).
+// A step takes one input beat. Running maxima of a row of windows stand in a memory, the
+// word of a fold below window x of the row in its address, read without a clock (LUT memory).
 // Stalls when the output register is full and not taken.
 module max_pool #(
   parameter int LANES = 1,
@@ -30,7 +30,7 @@ module max_pool #(
            KH, KW, H, W, LANES, FOLDS);
   end
 
-  localparam int Depth = W / KW * FOLDS;
+  localparam int Depth = (W / KW - 1) * (1 << $clog2(FOLDS)) + FOLDS;
   localparam int AddressBits = Depth > 1 ? $clog2(Depth) : 1;
 
   logic [LANES*BITS-1:0] maxima[Depth];
@@ -50,13 +50,16 @@ module max_pool #(
   if (BITS == 1) begin : gen_or
     assign larger = first ? s_axis_tdata : s_axis_tdata | running;
   end else begin : gen_max
+    // With their sign inverted, codes are in order; above them, the first one is always larger. So
+    // one bit tells which to take, and two bits of the result share a LUT.
+    localparam logic [BITS:0] Sign = IS_SIGNED ? (BITS + 1)'(1) << (BITS - 1) : '0;
     for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
       logic [BITS-1:0] one, other;
       logic less;
       assign one = s_axis_tdata[lane*BITS+:BITS];
       assign other = running[lane*BITS+:BITS];
-      assign less = IS_SIGNED ? $signed(one) < $signed(other) : one < other;
-      assign larger[lane*BITS+:BITS] = less && !first ? other : one;
+      assign less = ({first, one} ^ Sign) < ({1'b0, other} ^ Sign);
+      assign larger[lane*BITS+:BITS] = less ? other : one;
     end
   end
 
@@ -64,7 +67,7 @@ module max_pool #(
 
   always_ff @(posedge clk) begin
     if (rst) m_axis_tvalid <= 1'b0;
-    else if (ce) m_axis_tvalid <= step && last;
+    else m_axis_tvalid <= (step && last) || !ce;
     if (step) m_axis_tdata <= larger;
   end
 endmodule

@@ -40,47 +40,44 @@ module pad #(
   end
 
   // One state bit each for "inside" is cheaper than comparing both counters with both ends.
-  logic [FoldBits-1:0] fold_q;
-  logic [XBits-1:0] x_q;
-  logic [YBits-1:0] y_q;
+  logic [FoldBits-1:0] unused_fold;
+  logic [XBits-1:0] x;
+  logic [YBits-1:0] y;
   logic x_in_frame_q, y_in_frame_q;
-  logic ce, in_frame, fold_last, x_last, y_last;
+  logic ce, in_frame, fold_last, x_last, y_last, next_x, next_y;
 
   assign in_frame = x_in_frame_q && y_in_frame_q;
-  assign fold_last = fold_q == FoldBits'(FOLDS - 1);
-  assign x_last = x_q == XBits'(COLS - 1);
-  assign y_last = y_q == YBits'(ROWS - 1);
+  assign next_x = step && fold_last;
+  assign next_y = next_x && x_last;
   assign ce = m_axis_tready || !m_axis_tvalid;
   assign step = ce && (s_axis_tvalid || !in_frame);
   assign s_axis_tready = ce && in_frame;
 
+  counter #(.STATES(FOLDS)) folds (.clk, .rst, .step, .value(unused_fold), .last(fold_last));
+  counter #(.STATES(COLS)) columns (.clk, .rst, .step(next_x), .value(x), .last(x_last));
+  counter #(.STATES(ROWS)) rows (.clk, .rst, .step(next_y), .value(y), .last(y_last));
+
   always_ff @(posedge clk) begin
     if (rst) begin
-      fold_q <= '0;
-      x_q <= '0;
-      y_q <= '0;
       x_in_frame_q <= LEFT == 0;
       y_in_frame_q <= TOP == 0;
-    end else if (step) begin
-      fold_q <= fold_last ? '0 : fold_q + 1'b1;
-      if (fold_last) begin
-        x_q <= x_last ? '0 : x_q + 1'b1;
+    end else begin
+      if (next_x) begin
         if (x_last) x_in_frame_q <= LEFT == 0;
-        else if (int'(x_q) == LEFT - 1) x_in_frame_q <= 1'b1;
-        else if (int'(x_q) == LEFT + W - 1) x_in_frame_q <= 1'b0;
-        if (x_last) begin
-          y_q <= y_last ? '0 : y_q + 1'b1;
-          if (y_last) y_in_frame_q <= TOP == 0;
-          else if (int'(y_q) == TOP - 1) y_in_frame_q <= 1'b1;
-          else if (int'(y_q) == TOP + H - 1) y_in_frame_q <= 1'b0;
-        end
+        else if (int'(x) == LEFT - 1) x_in_frame_q <= 1'b1;
+        else if (int'(x) == LEFT + W - 1) x_in_frame_q <= 1'b0;
+      end
+      if (next_y) begin
+        if (y_last) y_in_frame_q <= TOP == 0;
+        else if (int'(y) == TOP - 1) y_in_frame_q <= 1'b1;
+        else if (int'(y) == TOP + H - 1) y_in_frame_q <= 1'b0;
       end
     end
   end
 
   always_ff @(posedge clk) begin
     if (rst) m_axis_tvalid <= 1'b0;
-    else if (ce) m_axis_tvalid <= step;
+    else m_axis_tvalid <= step || !ce;
     if (step) m_axis_tdata <= in_frame ? s_axis_tdata : {LANES{VALUE}};
   end
 endmodule

@@ -10,10 +10,12 @@
 // Without segments a beat reads one word for all lanes. With them every lane has an address, so
 // every lane has a memory: each reads the whole file and uses its own columns, and a synthesiser
 // drops columns that nobody reads (it may well keep rows that are never addressed).
+// BLOCK: the lines stand in block memory.
 // SLOPE_MASK: bits that are set in any slope. Up to three make shifted sums, more a multiplier.
 // SUM_BITS must hold every slope * low + offset, and every output shifted up.
 //
-// A step takes a beat; its result is valid three cycles later. Stalls when the output is not taken.
+// A step takes a beat; its result is valid a cycle later, and one more for lines that are read (or
+// multiplied), and one more for sums (of a table there are none). Stalls when the output is not taken.
 module requantize #(
   parameter int LANES = 1,
   parameter int BITS = 8,
@@ -30,6 +32,7 @@ module requantize #(
   parameter int OUT_BITS = 4,
   parameter int LOW = -8,
   parameter int HIGH = 7,
+  parameter bit BLOCK = 0,
   parameter LINES = ""
 ) (
   input  logic                      clk,
@@ -58,56 +61,76 @@ module requantize #(
   localparam int LineBits = SLOPE_BITS + OFFSET_BITS;
   localparam int Columns = ALIKE ? 1 : LANES;
   localparam int Words = FOLDS << SEGMENT_BITS;
-  localparam int FoldBits = FOLDS > 1 ? $clog2(FOLDS) : 1;
-  localparam int AddressBits = Words > 1 ? $clog2(Words) : 1;
   localparam int ShiftedBits = SUM_BITS - SHIFT;
-  localparam logic signed [ShiftedBits-1:0] Lowest = ShiftedBits'(LOW);
-  localparam logic signed [ShiftedBits-1:0] Highest = ShiftedBits'(HIGH);
+  localparam logic [OUT_BITS-1:0] Lowest = OUT_BITS'(LOW);
+  localparam logic [OUT_BITS-1:0] Highest = OUT_BITS'(HIGH);
+  localparam bit Multiplies = $countones(SLOPE_MASK) > 3;
+  localparam bit Reads = Words > 1 || Multiplies;  // a DSP slice has registers at its inputs
 
-  logic [FoldBits-1:0] fold_q;
-  logic valid_q, summed_q, ce;
+  localparam bit Sums = LowBits > 0;  // else a segment is all of an input: a table
+
+  logic ce, valid, summed;
 
   assign ce = m_axis_tready || !m_axis_tvalid;
   assign step = ce && s_axis_tvalid;
   assign s_axis_tready = ce;
 
   always_ff @(posedge clk) begin
-    if (rst) begin
-      fold_q <= '0;
-      valid_q <= 1'b0;
-      summed_q <= 1'b0;
-      m_axis_tvalid <= 1'b0;
-    end else if (ce) begin
-      if (step) fold_q <= fold_q == FoldBits'(FOLDS - 1) ? '0 : fold_q + 1'b1;
-      valid_q <= step;
-      summed_q <= valid_q;
-      m_axis_tvalid <= summed_q;
-    end
+    if (rst) m_axis_tvalid <= 1'b0;
+    else m_axis_tvalid <= summed || !ce;
   end
 
-  // Stage 1: the lines of all lanes. A single word is no memory: it stays a constant.
+  // Stage 1: the lines of all lanes; and of the inputs what they are applied to, below.
   logic [LANES*LineBits-1:0] line;
-  if (SEGMENT_BITS == 0) begin : gen_line
-    logic [Columns*LineBits-1:0] lines[Words];
-    logic [Columns*LineBits-1:0] word;
-    initial $readmemh(LINES, lines);
-    if (Words == 1) begin : gen_constant
-      assign word = lines[0];
-    end else begin : gen_word
-      always_ff @(posedge clk) if (step) word <= lines[fold_q];
+
+  if (Reads) begin : gen_read
+    logic valid_q;
+    always_ff @(posedge clk) begin
+      if (rst) valid_q <= 1'b0;
+      else if (ce) valid_q <= s_axis_tvalid;
     end
+    assign valid = valid_q;
+  end else begin : gen_taken
+    assign valid = s_axis_tvalid;
+  end
+
+  if (Sums) begin : gen_summed
+    logic summed_q;
+    always_ff @(posedge clk) begin
+      if (rst) summed_q <= 1'b0;
+      else if (ce) summed_q <= valid;
+    end
+    assign summed = summed_q;
+  end else begin : gen_table
+    assign summed = valid;
+  end
+
+  if (SEGMENT_BITS == 0) begin : gen_line
+    logic [Columns*LineBits-1:0] word;
+    rom_sequence #(
+      .DEPTH(FOLDS), .WIDTH(Columns * LineBits), .BLOCK(BLOCK), .FILE(LINES)
+    ) u_lines (.clk, .rst, .read(step), .word);
     assign line = {(LANES / Columns) {word}};
   end else begin : gen_segments
+    localparam int FoldBits = FOLDS > 1 ? $clog2(FOLDS) : 1;
+    localparam int AddressBits = $clog2(Words);
+    logic [FoldBits-1:0] fold_q;
+    always_ff @(posedge clk) begin
+      if (rst) fold_q <= '0;
+      else if (step) fold_q <= fold_q == FoldBits'(FOLDS - 1) ? '0 : fold_q + 1'b1;
+    end
     for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
       localparam int Column = ALIKE ? 0 : lane;
-      logic [Columns*LineBits-1:0] lines[Words];
+      logic [Columns*LineBits-1:0] word;
       logic [SEGMENT_BITS-1:0] segment;
-      logic [AddressBits-1:0] address;
-      initial $readmemh(LINES, lines);
       assign segment = s_axis_tdata[lane*BITS+LowBits+:SEGMENT_BITS];
-      assign address = AddressBits'({fold_q, segment});
-      always_ff @(posedge clk) begin
-        if (step) line[lane*LineBits+:LineBits] <= lines[address][Column*LineBits+:LineBits];
+      rom #(.DEPTH(Words), .WIDTH(Columns * LineBits), .BLOCK(BLOCK), .FILE(LINES)) u_lines (
+        .clk, .read(step), .address(AddressBits'({fold_q, segment})), .word
+      );
+      assign line[lane*LineBits+:LineBits] = word[Column*LineBits+:LineBits];
+      if (Columns > 1) begin : gen_others
+        logic unused;
+        assign unused = &{1'b0, word};
       end
     end
   end
@@ -115,52 +138,73 @@ module requantize #(
   for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
     logic [SLOPE_BITS-1:0] slope;
     logic [OFFSET_BITS-1:0] offset;
-    logic [SUM_BITS-1:0] low, product, sum_q;
-    logic signed [ShiftedBits-1:0] shifted, rounded;
+    logic [SUM_BITS-1:0] sum_q;
+    logic [ShiftedBits-1:0] rounded;
+    logic [OUT_BITS-1:0] code;
+    logic negative, fits, is_below, is_above;
     assign {offset, slope} = line[lane*LineBits+:LineBits];
 
-    if (LowBits == 0) begin : gen_table
-      assign low = '0;
-    end else begin : gen_low
-      logic [LowBits-1:0] low_q;
-      always_ff @(posedge clk) if (step) low_q <= s_axis_tdata[lane*BITS+:LowBits];
-      if (IS_SIGNED && SEGMENT_BITS == 0) begin : gen_signed
-        assign low = SUM_BITS'($signed(low_q));
-      end else begin : gen_unsigned
-        assign low = SUM_BITS'(low_q);
-      end
-    end
-
     // Stage 2: the sum, modulo 2 ** SUM_BITS.
-    if ($countones(SLOPE_MASK) > 3) begin : gen_multiplier
-      assign product = SUM_BITS'($signed(slope)) * low;
-    end else begin : gen_shifts
-      always_comb begin
-        product = '0;
-        for (int i = 0; i < SLOPE_BITS; i++) begin
-          if (SLOPE_MASK[i] && slope[i]) begin
-            product = i == SLOPE_BITS - 1 ? product - (low << i) : product + (low << i);
+    if (Sums) begin : gen_sum
+      logic [LowBits-1:0] below;
+      logic [SUM_BITS-1:0] low, sum;
+      if (Reads) begin : gen_read
+        logic [LowBits-1:0] below_q;
+        always_ff @(posedge clk) if (step) below_q <= s_axis_tdata[lane*BITS+:LowBits];
+        assign below = below_q;
+      end else begin : gen_taken
+        assign below = s_axis_tdata[lane*BITS+:LowBits];
+      end
+      if (IS_SIGNED && SEGMENT_BITS == 0) begin : gen_signed
+        assign low = SUM_BITS'($signed(below));
+      end else begin : gen_unsigned
+        assign low = SUM_BITS'(below);
+      end
+      if (Multiplies) begin : gen_multiplier
+        assign sum = SUM_BITS'($signed(slope)) * low + SUM_BITS'($signed(offset));
+      end else begin : gen_shifts
+        always_comb begin
+          sum = SUM_BITS'($signed(offset));
+          for (int i = 0; i < SLOPE_BITS; i++) begin
+            if (SLOPE_MASK[i]) begin
+              // Chosen before it is added: one LUT a bit does both.
+              if (i == SLOPE_BITS - 1) sum = sum - ((low << i) & {SUM_BITS{slope[i]}});
+              else sum = sum + ((low << i) & {SUM_BITS{slope[i]}});
+            end
           end
         end
       end
+      always_ff @(posedge clk) if (ce && valid) sum_q <= sum;
+    end else begin : gen_offset
+      logic unused;
+      assign unused = &{1'b0, slope};
+      assign sum_q = SUM_BITS'($signed(offset));
     end
 
-    // Stage 3: the output.
-    assign shifted = ShiftedBits'($signed(sum_q) >>> SHIFT);
+    // Stage 3: the output. Where the code has all of the value, it is clipped within the code; else
+    // the sign tells the end.
     if (TIES_EVEN) begin : gen_even
-      logic tie;
-      assign tie = SHIFT'(sum_q) == '0;
-      assign rounded = shifted & ~ShiftedBits'(tie);
+      logic odd;
+      assign odd = sum_q[SHIFT] && sum_q[SHIFT-1:0] != '0;
+      assign rounded = ShiftedBits'({sum_q >> (SHIFT + 1), odd});
     end else begin : gen_floor
-      assign rounded = shifted;
+      assign rounded = sum_q[SUM_BITS-1:SHIFT];
+    end
+    assign code = rounded[OUT_BITS-1:0];
+    assign negative = rounded[ShiftedBits-1];
+    if (LOW < 0) begin : gen_signed_code
+      assign fits = &rounded[ShiftedBits-1:OUT_BITS-1] || !(|rounded[ShiftedBits-1:OUT_BITS-1]);
+      assign is_below = fits ? $signed(code) < $signed(Lowest) : negative;
+      assign is_above = fits ? $signed(code) > $signed(Highest) : !negative;
+    end else begin : gen_unsigned_code
+      assign fits = !(|rounded[ShiftedBits-1:OUT_BITS]);
+      assign is_below = fits ? code < Lowest : negative;
+      assign is_above = fits ? code > Highest : !negative;
     end
 
     always_ff @(posedge clk) begin
-      if (ce && valid_q) sum_q <= product + SUM_BITS'($signed(offset));
-      if (ce && summed_q) begin
-        if (rounded < Lowest) m_axis_tdata[lane*OUT_BITS+:OUT_BITS] <= OUT_BITS'(LOW);
-        else if (rounded > Highest) m_axis_tdata[lane*OUT_BITS+:OUT_BITS] <= OUT_BITS'(HIGH);
-        else m_axis_tdata[lane*OUT_BITS+:OUT_BITS] <= OUT_BITS'(rounded);
+      if (ce && summed) begin
+        m_axis_tdata[lane*OUT_BITS+:OUT_BITS] <= is_below ? Lowest : is_above ? Highest : code;
       end
     end
   end

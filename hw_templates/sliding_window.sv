@@ -1,125 +1,253 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Every window of KH x KW pixels at strides SY, SX that lies inside a frame of H x W pixels of
 // FOLDS beats: its beats in the order ky, kx, fold. A step gives one output beat.
-// The line buffer is a ring of DEPTH beats (a power of two that holds a window's span at least):
-// beat p of the frame at p mod DEPTH. What lies before the present window's first beat is free.
-// Input stalls while the ring is full; output stalls when not taken or when its beat is missing.
+// TAPS is the pixels of an output beat: 1, or KW (then FOLDS is 1), a row of the window's taps.
+// The line buffer is a ring of DEPTH words (a power of two), of output beats as the memory holds
+// them: with TAPS 1 every input beat; with KW the KW pixels under each window, so that a row of taps
+// is one read. Word p of the frame is at p mod DEPTH; STYLE: 0 in LUT memory, 1 in block memory.
+// A row of taps waits until all of it is there, and the first one for all but the window's last.
+// Input stalls while a beat would complete a word and the ring is full; output stalls when not taken
+// or when a row of taps is missing.
+// DEPTH 0: no line buffer, for windows that come as they are wanted. A step takes an input beat and
+// gives it if a window covers it; it stalls when the output is not taken.
 module sliding_window #(
   parameter int LANES = 1,
   parameter int BITS = 1,
   parameter int H = 3,
-  parameter int W = 3,
+  parameter int W = 4,
   parameter int FOLDS = 1,
   parameter int KH = 3,
   parameter int KW = 3,
   parameter int SY = 1,
   parameter int SX = 1,
-  parameter int DEPTH = 16
+  parameter int TAPS = 1,
+  parameter int DEPTH = 16,
+  parameter int STYLE = 0
 ) (
-  input  logic                  clk,
-  input  logic                  rst,
-  input  logic [LANES*BITS-1:0] s_axis_tdata,
-  input  logic                  s_axis_tvalid,
-  output logic                  s_axis_tready,
-  output logic [LANES*BITS-1:0] m_axis_tdata,
-  output logic                  m_axis_tvalid,
-  input  logic                  m_axis_tready,
-  output logic                  step
+  input  logic                       clk,
+  input  logic                       rst,
+  input  logic [LANES*BITS-1:0]      s_axis_tdata,
+  input  logic                       s_axis_tvalid,
+  output logic                       s_axis_tready,
+  output logic [TAPS*LANES*BITS-1:0] m_axis_tdata,
+  output logic                       m_axis_tvalid,
+  input  logic                       m_axis_tready,
+  output logic                       step
 );
   localparam int Rows = SY > 0 ? (H - KH) / SY + 1 : 1;
   localparam int Cols = SX > 0 ? (W - KW) / SX + 1 : 1;
-  localparam int Span = ((KH - 1) * W + KW) * FOLDS;
+  // Windows are in the order of the frame: beside each other rows of pixels, below each other apart.
+  localparam bit InOrder = (Cols == 1 || (KH == 1 && SX >= KW)) && (Rows == 1 || SY >= KH);
 
   if (LANES < 1 || BITS < 1 || FOLDS < 1 || KH < 1 || KW < 1 || H < KH || W < KW || SY < 1 ||
       SX < 1) begin : gen_illegal
     $error("sliding_window: a window of %0d x %0d must fit the frame of %0d x %0d, strides %0d, %0d",
            KH, KW, H, W, SY, SX);
   end
-  if (DEPTH < Span || (DEPTH & (DEPTH - 1)) != 0) begin : gen_illegal_depth
-    $error("sliding_window: DEPTH %0d must be a power of two and hold the span %0d", DEPTH, Span);
+  if (TAPS != 1 && (TAPS != KW || FOLDS != 1 || DEPTH == 0)) begin : gen_illegal_taps
+    $error("sliding_window: TAPS %0d must be 1, or KW %0d where FOLDS %0d is 1 and DEPTH %0d not 0",
+           TAPS, KW, FOLDS, DEPTH);
   end
 
-  // What a window's last step gives back: to the next window, the next row of windows, the frame.
-  localparam int ReleaseX = SX * FOLDS;
-  localparam int ReleaseY = (SY * W - (Cols - 1) * SX) * FOLDS;
-  localparam int ReleaseFrame = (H * W - (Rows - 1) * SY * W - (Cols - 1) * SX) * FOLDS;
-  // From a window's last tap of a row of taps to its first of the next.
-  localparam int NextTapRow = (W - KW) * FOLDS + 1;
-
-  localparam int AddressBits = DEPTH > 1 ? $clog2(DEPTH) : 1;
-  localparam int OffsetBits = Span > 1 ? $clog2(Span) : 1;
-  // More may be given back than has arrived (a stride over unused beats): the fill is signed.
-  localparam int FillBits = $clog2(DEPTH + H * W * FOLDS + 1) + 1;
-  localparam int TapRowBits = KW * FOLDS > 1 ? $clog2(KW * FOLDS) : 1;
-  localparam int KyBits = KH > 1 ? $clog2(KH) : 1;
-  localparam int XBits = Cols > 1 ? $clog2(Cols) : 1;
-  localparam int YBits = Rows > 1 ? $clog2(Rows) : 1;
-
-  logic [LANES*BITS-1:0] ring[DEPTH];
-  logic [AddressBits-1:0] write_q, corner_q;
-  logic [OffsetBits-1:0] offset_q;
-  logic signed [FillBits-1:0] fill_q, fill_d;  // beats from the window's corner that have arrived
-  logic [TapRowBits-1:0] tap_q;
-  logic [KyBits-1:0] ky_q;
-  logic [XBits-1:0] x_q;
-  logic [YBits-1:0] y_q;
-  logic ce, take, present, tap_last, ky_last, x_last, y_last, window_last;
-  logic signed [FillBits-1:0] given_back;
-
-  assign tap_last = tap_q == TapRowBits'(KW * FOLDS - 1);
-  assign ky_last = ky_q == KyBits'(KH - 1);
-  assign x_last = x_q == XBits'(Cols - 1);
-  assign y_last = y_q == YBits'(Rows - 1);
-  assign window_last = step && tap_last && ky_last;
-
+  logic ce;
   assign ce = m_axis_tready || !m_axis_tvalid;
-  assign present = fill_q > $signed(FillBits'(offset_q));
-  assign step = ce && present;
-  assign s_axis_tready = fill_q < $signed(FillBits'(DEPTH));
-  assign take = s_axis_tvalid && s_axis_tready;
 
-  assign given_back = !x_last ? FillBits'(ReleaseX) : !y_last ? FillBits'(ReleaseY) :
-                                FillBits'(ReleaseFrame);
-  always_comb begin
-    fill_d = fill_q;
-    if (take) fill_d = fill_d + 1'b1;
-    if (window_last) fill_d = fill_d - given_back;
-  end
+  if (DEPTH == 0) begin : gen_pick
+    // The frame as tiles of PitchX beats by PitchY rows, a window in the corner of each.
+    localparam int PitchX = (Cols == 1 ? W : SX) * FOLDS;
+    localparam int PitchY = Rows == 1 ? H : SY;
+    localparam int TilesX = (W * FOLDS + PitchX - 1) / PitchX;
+    localparam int TilesY = (H + PitchY - 1) / PitchY;
+    localparam int LastX = W * FOLDS - (TilesX - 1) * PitchX - 1;
+    localparam int LastY = H - (TilesY - 1) * PitchY - 1;
+    localparam bit CutX = LastX != PitchX - 1;
+    localparam bit CutY = LastY != PitchY - 1;
+    localparam int InXBits = PitchX > 1 ? $clog2(PitchX) : 1;
+    localparam int InYBits = PitchY > 1 ? $clog2(PitchY) : 1;
+    localparam int XBits = TilesX > 1 ? $clog2(TilesX) : 1;
+    localparam int YBits = TilesY > 1 ? $clog2(TilesY) : 1;
 
-  always_ff @(posedge clk) begin
-    if (rst) begin
-      write_q <= '0;
-      corner_q <= '0;
-      offset_q <= '0;
-      fill_q <= '0;
-      tap_q <= '0;
-      ky_q <= '0;
-      x_q <= '0;
-      y_q <= '0;
-    end else begin
-      fill_q <= fill_d;
-      if (take) write_q <= write_q + 1'b1;
-      if (step) begin
-        tap_q <= tap_last ? '0 : tap_q + 1'b1;
-        if (!tap_last) offset_q <= offset_q + 1'b1;
-        else begin
-          ky_q <= ky_last ? '0 : ky_q + 1'b1;
-          offset_q <= ky_last ? '0 : offset_q + OffsetBits'(NextTapRow);
-        end
-      end
-      if (window_last) begin
-        corner_q <= corner_q + AddressBits'(given_back);
-        x_q <= x_last ? '0 : x_q + 1'b1;
-        if (x_last) y_q <= y_last ? '0 : y_q + 1'b1;
+    if (!InOrder) begin : gen_illegal_depth
+      $error("sliding_window: DEPTH %0d: these windows need a line buffer", DEPTH);
+    end
+
+    logic [InXBits-1:0] in_x;
+    logic [InYBits-1:0] in_y;
+    logic [XBits-1:0] x;
+    logic [YBits-1:0] y;
+    logic covered, in_x_last, in_y_last, x_last, y_last, tile_end, row_end, rows_end, frame_end;
+
+    // The tiles at the end of a row and of the frame may be smaller.
+    assign row_end = step && x_last && int'(in_x) == LastX;
+    assign tile_end = (CutX && row_end) || (step && in_x_last);
+    assign frame_end = row_end && y_last && int'(in_y) == LastY;
+    assign rows_end = (CutY && frame_end) || (row_end && in_y_last);
+    counter #(.STATES(PitchX)) in_tile (
+      .clk, .rst(rst || (CutX && row_end)), .step, .value(in_x), .last(in_x_last)
+    );
+    counter #(.STATES(TilesX)) tiles (.clk, .rst, .step(tile_end), .value(x), .last(x_last));
+    counter #(.STATES(PitchY)) rows_in_tile (
+      .clk, .rst(rst || (CutY && frame_end)), .step(row_end), .value(in_y), .last(in_y_last)
+    );
+    counter #(.STATES(TilesY)) tile_rows (.clk, .rst, .step(rows_end), .value(y), .last(y_last));
+    // What always holds is said, so that no counter is kept that nothing depends on.
+    assign covered = (PitchX <= KW * FOLDS || int'(in_x) < KW * FOLDS) &&
+                     (TilesX <= Cols || int'(x) < Cols) &&
+                     (PitchY <= KH || int'(in_y) < KH) && (TilesY <= Rows || int'(y) < Rows);
+
+    assign step = ce && s_axis_tvalid;
+    assign s_axis_tready = ce;
+    always_ff @(posedge clk) begin
+      if (rst) m_axis_tvalid <= 1'b0;
+      else if (ce) m_axis_tvalid <= step && covered;
+      if (step) m_axis_tdata <= s_axis_tdata;
+    end
+  end else begin : gen_ring
+    // In words: a row of the frame, from a window to the next one in its row, a row of taps.
+    localparam int Row = TAPS == 1 ? W * FOLDS : Cols;
+    localparam int Pitch = TAPS == 1 ? SX * FOLDS : 1;
+    localparam int TapRow = TAPS == 1 ? KW * FOLDS : 1;
+    // From a window's first word to that of the next row of windows, of the next frame.
+    localparam int NextRow = SY * Row - (Cols - 1) * Pitch;
+    localparam int NextFrame = (H - (Rows - 1) * SY) * Row - (Cols - 1) * Pitch;
+    // A window's first row of taps gives back what no other window has there, its last row of taps
+    // the rest of what lies before the next window: in the row of windows, the next one, the frame.
+    localparam int Early = Pitch > TapRow ? TapRow : Pitch;
+    localparam int Both = KH == 1 ? Early : 0;  // where the first is the last
+    localparam int RestWindow = Pitch - Early + Both;
+    localparam int RestRow = NextRow - Early + Both;
+    localparam int RestFrame = NextFrame - Early + Both;
+    // Words from the first that is not given back that a window's first and last row of taps need.
+    localparam int NeedFirst = (KH > 2 ? KH - 2 : 0) * Row + TapRow;
+    localparam int NeedLast = (KH - 1) * Row + TapRow - (KH == 1 ? 0 : Early);
+    // More may be given back than has come (a stride over unused words).
+    localparam int MostRest = Rows > 1 && RestRow > RestFrame ? RestRow : RestFrame;
+    localparam int Deficit = MostRest > NeedLast ? MostRest - NeedLast : 0;
+
+    // The top bit of the fill says that the ring is full.
+    localparam int FillBits = $clog2(DEPTH + Deficit) + 1;
+    localparam int Empty = (1 << (FillBits - 1)) - DEPTH;
+    localparam int AddressBits = $clog2(DEPTH);
+    localparam int Width = TAPS * LANES * BITS;
+
+    if (DEPTH < 2 || DEPTH < NeedLast || DEPTH < NeedFirst || (DEPTH & (DEPTH - 1)) != 0)
+    begin : gen_illegal_depth
+      $error("sliding_window: DEPTH %0d must be a power of two and hold %0d words", DEPTH,
+             NeedLast > NeedFirst ? NeedLast : NeedFirst);
+    end
+
+    logic [AddressBits-1:0] write_address, read_q, jump;
+    // Words that have come from the first not given back on; those that a step would give, negative.
+    logic [FillBits-1:0] fill_q, given_back;
+    logic take, completes, put, present, unused, unused_write_last;
+    logic tap_first, tap_last, ky_first, ky_last, x_last, y_last;
+    logic window_last, row_last, frame_last;
+    logic [Width-1:0] word;
+
+    assign s_axis_tready = !fill_q[FillBits-1] || !completes;
+    assign take = s_axis_tvalid && s_axis_tready;
+    assign put = take && completes;
+
+    if (TAPS == 1) begin : gen_beats
+      assign completes = 1'b1;
+      assign word = s_axis_tdata;
+    end else begin : gen_rows
+      // The last pixels; column 0 is the pixel that completes the first word of a row.
+      localparam int Pixel = LANES * BITS;
+      logic [Width-Pixel-1:0] pixels_q;
+      logic [$clog2(W)-1:0] column;
+      logic [SX > 1 ? $clog2(SX)-1 : 0:0] phase;
+      logic column_last, unused_phase_last;
+      counter #(.STATES(W), .FIRST(W - KW + 1)) columns (
+        .clk, .rst, .step(take), .value(column), .last(column_last)
+      );
+      counter #(.STATES(SX)) phases (
+        .clk, .rst(rst || (take && column_last)), .step(take), .value(phase),
+        .last(unused_phase_last)
+      );
+      assign completes = int'(column) <= (Cols - 1) * SX && phase == '0;
+      assign word = {s_axis_tdata, pixels_q};
+      always_ff @(posedge clk) if (take) pixels_q <= word[Width-1:Pixel];
+    end
+
+    // Where the walk is. A step is known late in a cycle: what else it depends on does not wait.
+    logic [(TapRow > 1 ? $clog2(TapRow) : 1)-1:0] tap;
+    logic [(KH > 1 ? $clog2(KH) : 1)-1:0] ky;
+    logic [(Cols > 1 ? $clog2(Cols) : 1)-1:0] unused_x;
+    logic [(Rows > 1 ? $clog2(Rows) : 1)-1:0] unused_y;
+    counter #(.STATES(TapRow)) taps (.clk, .rst, .step, .value(tap), .last(tap_last));
+    counter #(.STATES(KH)) tap_rows (
+      .clk, .rst, .step(step && tap_last), .value(ky), .last(ky_last)
+    );
+    counter #(.STATES(Cols)) windows (
+      .clk, .rst, .step(step && window_last), .value(unused_x), .last(x_last)
+    );
+    counter #(.STATES(Rows)) window_rows (
+      .clk, .rst, .step(step && row_last), .value(unused_y), .last(y_last)
+    );
+    assign tap_first = tap == '0;
+    assign ky_first = ky == '0;
+    assign window_last = tap_last && ky_last;
+    assign row_last = window_last && x_last;
+    assign frame_last = row_last && y_last;
+
+    // A comparison with a constant, from the low bits up: less logic than the carry chain of a >=.
+    function automatic logic at_least(input logic [FillBits-1:0] fill,
+                                      input logic [FillBits-1:0] need);
+      at_least = 1'b1;
+      for (int i = 0; i < FillBits; i++)
+        at_least = need[i] ? fill[i] && at_least : fill[i] || at_least;
+    endfunction
+
+    always_comb begin
+      present = 1'b1;
+      if (tap_first && ky_first) present = at_least(fill_q, FillBits'(Empty + NeedFirst));
+      else if (tap_first && ky_last) present = at_least(fill_q, FillBits'(Empty + NeedLast));
+    end
+    assign step = ce && present;
+
+    always_comb begin
+      if (frame_last) jump = AddressBits'(NextFrame - (KH - 1) * Row - TapRow + 1);
+      else if (row_last) jump = AddressBits'(NextRow - (KH - 1) * Row - TapRow + 1);
+      else if (window_last) jump = AddressBits'(Pitch - (KH - 1) * Row - TapRow + 1);
+      else if (tap_last) jump = AddressBits'(Row - TapRow + 1);
+      else jump = AddressBits'(1);
+
+      if (frame_last) given_back = FillBits'(-RestFrame);
+      else if (row_last) given_back = FillBits'(-RestRow);
+      else if (window_last) given_back = FillBits'(-RestWindow);
+      else if (tap_last && ky_first) given_back = FillBits'(-Early);
+      else given_back = '0;
+    end
+
+    counter #(.STATES(DEPTH)) writes (
+      .clk, .rst, .step(put), .value(write_address), .last(unused_write_last)
+    );
+    always_ff @(posedge clk) begin
+      if (rst) begin
+        read_q <= '0;
+        fill_q <= FillBits'(Empty);
+        m_axis_tvalid <= 1'b0;
+      end else begin
+        if (step) read_q <= read_q + jump;
+        // The word that comes is the carry into the sum.
+        {fill_q, unused} <= {fill_q, 1'b1} + {step ? given_back : FillBits'(0), put};
+        if (ce) m_axis_tvalid <= step;
       end
     end
-  end
 
-  always_ff @(posedge clk) if (take) ring[write_q] <= s_axis_tdata;
-
-  always_ff @(posedge clk) begin
-    if (rst) m_axis_tvalid <= 1'b0;
-    else if (ce) m_axis_tvalid <= step;
-    if (step) m_axis_tdata <= ring[corner_q + AddressBits'(offset_q)];
+    if (STYLE == 0) begin : gen_lut
+      (* ram_style = "distributed" *) logic [Width-1:0] ring[DEPTH];
+      always_ff @(posedge clk) begin
+        if (put) ring[write_address] <= word;
+        if (step) m_axis_tdata <= ring[read_q];
+      end
+    end else begin : gen_block
+      (* ram_style = "block" *) logic [Width-1:0] ring[DEPTH];
+      always_ff @(posedge clk) begin
+        if (put) ring[write_address] <= word;
+        if (step) m_axis_tdata <= ring[read_q];
+      end
+    end
   end
 endmodule

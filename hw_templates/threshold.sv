@@ -2,13 +2,16 @@
 // Bit 1 where (x >= level) differs from inverted, for every lane; levels by channel.
 // LEVELS: FOLDS words; channel fold * LANES + lane is at bit lane * (LEVEL_BITS + 1) of word fold,
 // the level below, the inversion on top of it.
-// A step takes a beat; its result is valid two cycles later. Stalls when the output is not taken.
+// BLOCK: the levels stand in block memory.
+// A step takes a beat; its result is valid two cycles later, or one where FOLDS is 1: constants need
+// not be read. Stalls when the output is not taken.
 module threshold #(
   parameter int LANES = 1,
   parameter int BITS = 8,
   parameter bit IS_SIGNED = 0,
   parameter int FOLDS = 1,
-  parameter int LEVEL_BITS = 9,
+  parameter int LEVEL_BITS = 8,
+  parameter bit BLOCK = 0,
   parameter LEVELS = ""
 ) (
   input  logic                  clk,
@@ -27,40 +30,46 @@ module threshold #(
   end
 
   localparam int Field = LEVEL_BITS + 1;
-  localparam int FoldBits = FOLDS > 1 ? $clog2(FOLDS) : 1;
 
-  logic [LANES*Field-1:0] levels[FOLDS];
-  initial $readmemh(LEVELS, levels);
-
-  logic [LANES*BITS-1:0] beat_q;
-  logic [LANES*Field-1:0] level_q;
-  logic [FoldBits-1:0] fold_q;
-  logic valid_q, ce;
+  logic [LANES*BITS-1:0] beat;
+  logic [LANES*Field-1:0] word;
+  logic ce, valid, load;
 
   assign ce = m_axis_tready || !m_axis_tvalid;
   assign step = ce && s_axis_tvalid;
   assign s_axis_tready = ce;
+  assign load = ce && valid;
+
+  rom_sequence #(.DEPTH(FOLDS), .WIDTH(LANES * Field), .BLOCK(BLOCK), .FILE(LEVELS)) u_levels (
+    .clk, .rst, .read(step), .word
+  );
+
+  if (FOLDS == 1) begin : gen_constant
+    assign beat = s_axis_tdata;
+    assign valid = s_axis_tvalid;
+  end else begin : gen_read
+    logic [LANES*BITS-1:0] beat_q;
+    logic valid_q;
+    always_ff @(posedge clk) begin
+      if (rst) valid_q <= 1'b0;
+      else if (ce) valid_q <= s_axis_tvalid;
+      if (step) beat_q <= s_axis_tdata;
+    end
+    assign beat = beat_q;
+    assign valid = valid_q;
+  end
 
   always_ff @(posedge clk) begin
-    if (rst) begin
-      fold_q <= '0;
-      valid_q <= 1'b0;
-      m_axis_tvalid <= 1'b0;
-    end else if (ce) begin
-      if (step) fold_q <= fold_q == FoldBits'(FOLDS - 1) ? '0 : fold_q + 1'b1;
-      valid_q <= step;
-      m_axis_tvalid <= valid_q;
-    end
-    if (step) beat_q <= s_axis_tdata;
-    if (step) level_q <= levels[fold_q];
+    if (rst) m_axis_tvalid <= 1'b0;
+    else m_axis_tvalid <= valid || !ce;
   end
 
   for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
     logic [BITS-1:0] value;
     logic [LEVEL_BITS-1:0] extended, level;
     logic above;
-    assign value = beat_q[lane*BITS+:BITS];
-    assign level = level_q[lane*Field+:LEVEL_BITS];
+    assign value = beat[lane*BITS+:BITS];
+    assign level = word[lane*Field+:LEVEL_BITS];
     if (IS_SIGNED) begin : gen_signed
       assign extended = LEVEL_BITS'($signed(value));
       assign above = $signed(extended) >= $signed(level);
@@ -69,7 +78,7 @@ module threshold #(
       assign above = extended >= level;
     end
     always_ff @(posedge clk) begin
-      if (ce && valid_q) m_axis_tdata[lane] <= above != level_q[lane*Field+LEVEL_BITS];
+      if (load) m_axis_tdata[lane] <= above != word[lane*Field+LEVEL_BITS];
     end
   end
 endmodule

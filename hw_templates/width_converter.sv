@@ -31,33 +31,38 @@ module width_converter #(
   end
 
   logic [Wide-1:0] beat_q;
-  logic [CountBits-1:0] count_q;
+  logic [CountBits-1:0] unused_count;
   logic ce, count_last;
 
-  assign count_last = count_q == CountBits'(Ratio - 1);
   assign ce = m_axis_tready || !m_axis_tvalid;
 
-  always_ff @(posedge clk) begin
-    if (rst) count_q <= '0;
-    else if (step) count_q <= count_last ? '0 : count_q + 1'b1;
-  end
+  counter #(.STATES(Ratio)) beats (.clk, .rst, .step, .value(unused_count), .last(count_last));
 
   if (Up) begin : gen_up
     assign step = ce && s_axis_tvalid;
     assign s_axis_tready = ce;
     always_ff @(posedge clk) begin
       if (rst) m_axis_tvalid <= 1'b0;
-      else if (ce) m_axis_tvalid <= step && count_last;
+      else m_axis_tvalid <= (step && count_last) || !ce;
       if (step) beat_q <= {s_axis_tdata, beat_q[Wide-1:Narrow]};
     end
     assign m_axis_tdata = beat_q;
   end else begin : gen_down
-    assign step = ce && (s_axis_tvalid || count_q != '0);
-    assign s_axis_tready = ce && count_q == '0;
+    // The next step takes a beat. A register and not a count of 0: with one bit to choose between
+    // the input and the shifted beat, two bits share a LUT.
+    logic take_q;
+    assign step = ce && (s_axis_tvalid || !take_q);
+    assign s_axis_tready = ce && take_q;
     always_ff @(posedge clk) begin
+      if (rst) take_q <= 1'b1;
+      else if (step) take_q <= count_last;
       if (rst) m_axis_tvalid <= 1'b0;
-      else if (ce) m_axis_tvalid <= step;
-      if (step) beat_q <= count_q == '0 ? s_axis_tdata : beat_q >> Narrow;
+      else m_axis_tvalid <= step || !ce;
+      if (step) begin
+        beat_q[Wide-1-:Narrow] <= s_axis_tdata[Wide-1-:Narrow];  // nothing comes from above
+        beat_q[Wide-Narrow-1:0] <=
+            take_q ? s_axis_tdata[Wide-Narrow-1:0] : beat_q[Wide-1:Narrow];
+      end
     end
     assign m_axis_tdata = beat_q[Narrow-1:0];
   end

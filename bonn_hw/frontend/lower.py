@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 from onnx import NodeProto, TensorProto
 
 from bonn_hw.errors import Refused, UserError
@@ -110,4 +111,23 @@ def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
         kinds = {entry: (TensorProto.FLOAT, 1 + order.ndim)}
         proto = execute.assemble(nodes, kinds, [model.output], model.constants, model.opset)
     decoded = replace(host, tail=proto, decode_order=order, scale=chain.scale)
-    return Lowered(last.emission.graph(), decoded, tuple(context.findings))
+    graph = last.emission.graph()
+    if not _looks(graph):
+        raise Refused(
+            "the model answers without a look at the image: all windows that the answer comes from "
+            "lie in the padding; pad less"
+        )
+    return Lowered(graph, decoded, tuple(context.findings))
+
+
+def _looks(graph: DataflowGraph) -> bool:
+    """Whether the last beat of an answer waits for any beat of its image."""
+    awaited = {graph.output: graph.tensors[graph.output].size}  # elements, by tensor
+    for node in reversed(graph.nodes):
+        *_, widest = node.kernel.foldings()  # the fewest steps
+        schedule, (taken, given) = node.kernel.schedule(widest), node.kernel.lanes(widest)
+        beats = -(-max(awaited[name] for name in node.outputs) // given)
+        steps = int(np.flatnonzero(schedule.emit)[beats - 1]) + 1 if beats else 0
+        needed = int(schedule.need[:steps].max(initial=0))
+        awaited |= dict.fromkeys(node.inputs, needed * taken)
+    return awaited[graph.input] > 0

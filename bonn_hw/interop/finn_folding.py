@@ -233,7 +233,8 @@ def from_own(design: FoldedDesign) -> dict[str, dict[str, Any]]:
     """Write the foldings of a design with the names that FINN gives its specialised layers.
 
     A ``Pool`` and its windows are left out: FINN wants the same parallelism of both, and has it
-    where nothing is said of them.
+    where nothing is said of them. Windows that come a row of taps at a time are written as a tap at
+    a time: FINN has nothing between that and whole windows (``parallel_window``).
     """
     foldings = {stage.name: stage.folding for stage in design.stages}
     pooled = set(_windows(design.graph).values())

@@ -55,9 +55,10 @@ class Add(Lanewise):
         return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency=1)
 
     def resources(self, folding: Folding) -> Resources:
-        """The adders and the output register."""
-        data = folding.pe * self.outputs[0].element.bits
-        return Resources(lut=data + 3, ff=data + 1)
+        """The adders, a LUT a bit but for the carry at the end, and the output register."""
+        bits = self.outputs[0].element.bits
+        adder = min(bits, max(self.left.element.bits, self.right.element.bits))
+        return Resources(lut=folding.pe * adder + 2, ff=folding.pe * bits + 1)
 
     def rtl(self, folding: Folding) -> Instance:
         """``add.sv``."""

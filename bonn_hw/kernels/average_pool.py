@@ -11,8 +11,8 @@ import numpy as np
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.rtl import Instance
 from bonn_hw.ir.tensor import Element, Integers, TensorType
-from bonn_hw.kernels.kernel import Resources, lut_memory
-from bonn_hw.kernels.max_pool import Pool
+from bonn_hw.kernels.kernel import Resources
+from bonn_hw.kernels.max_pool import WALK, Pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +42,10 @@ class AveragePool(Pool):
     def resources(self, folding: Folding) -> Resources:
         """The running sums of a row of windows, the adders, counters, the output register."""
         data = folding.pe * self.outputs[0].element.bits
-        sums = lut_memory(self.depth(folding), data)
-        return Resources(lut=sums + data, ff=data + 1) + self.walk
+        output = Resources(lut=2, ff=data + 1)
+        if self.kernel == (1, 1):
+            return output
+        return output + Resources(lut=data) + self.running(folding, data) + self.walk(folding)
 
     def rtl(self, folding: Folding) -> Instance:
         """``average_pool.sv``."""
@@ -54,4 +56,4 @@ class AveragePool(Pool):
             "OUT_BITS": self.outputs[0].element.bits,
             **self.extents(folding),
         }
-        return Instance("average_pool", parameters, sources=("cells/pool_walk.sv",))
+        return Instance("average_pool", parameters, sources=WALK)

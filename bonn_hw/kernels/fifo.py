@@ -101,7 +101,8 @@ class Fifo(Relay):
         pointers = Resources(lut=2 * (bits + 1 + wrap) + compare + 4, ff=2 * (bits + 1))
         if style == Style.LUT:
             return pointers + Resources(lut=lut_memory(depth, width) + _readout(depth, width))
-        bypass = Resources(lut=width + compare + 2, ff=width + 1)
+        # Two bits of the choice a LUT; a second pointer ahead of the one that reads.
+        bypass = Resources(lut=width / 2 + compare + 2, ff=width + 1 + bits + 1)
         return pointers + memory(depth, width, math.inf) + bypass
 
 
@@ -113,4 +114,6 @@ def _part(use: Resources) -> float:
 def _readout(depth: int, width: int) -> int:
     """LUT that enable the banks of 64 words of a LUT memory and choose one for each bit."""
     banks = -(-depth // 64)
-    return 0 if banks == 1 else banks + width * -(-banks // 4)
+    if banks <= 2:
+        return 0 if banks == 1 else 2 + -(-width // 2)
+    return banks + width * -(-banks // 4)

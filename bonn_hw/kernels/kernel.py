@@ -83,18 +83,23 @@ def _period(rows: NDArray[np.int32]) -> NDArray[np.int32]:
 
 @dataclass(frozen=True)
 class Resources:
-    """Predicted use of a device: LUT of all kinds; block memories of 36 kbit, in halves."""
+    """Predicted use of a device: LUT of all kinds; block memories of 36 kbit, in halves.
+
+    ``block_bits`` is what the block memories hold, which costs nothing more.
+    """
 
     lut: float = 0.0
     ff: float = 0.0
     bram36: float = 0.0
     dsp: float = 0.0
+    block_bits: float = 0.0
 
     def __add__(self, other: Resources) -> Resources:
-        return Resources(*(a + b for a, b in zip(self.astuple(), other.astuple(), strict=True)))
+        ours, theirs = ((*one.astuple(), one.block_bits) for one in (self, other))
+        return Resources(*(a + b for a, b in zip(ours, theirs, strict=True)))
 
     def astuple(self) -> tuple[float, float, float, float]:
-        """The four figures in the order of the fields."""
+        """The four figures that a device has so many of, in the order of the fields."""
         return (self.lut, self.ff, self.bram36, self.dsp)
 
 
@@ -216,12 +221,18 @@ def lut_memory(depth: int, width: int) -> float:
 # A Zynq 7020 has 380 LUT for a block memory; of LUT a design can use some 70 % before its wires
 # become too many, of block memories all.
 LUT_PER_BRAM36 = 266
+BRAM36_BITS = 36 * 1024
+RAMB18 = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))  # words, bits (UG473)
 
 
-def blocks(depth: int, width: int) -> float:
-    """Block memories of 36 kbit, in halves, that hold ``depth`` words of ``width`` bits (UG473)."""
-    shapes = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))  # of a RAMB18
-    return min(-(-depth // d) * -(-width // w) for d, w in shapes) / 2
+def blocks(depth: int, width: int) -> tuple[float, int]:
+    """Block memories of 36 kbit, in halves, that hold ``depth`` words of ``width`` bits; banks.
+
+    Words beyond the end of a memory stand beside those before, in the bits that these leave over;
+    of equally many memories those are taken that need the fewest such banks.
+    """
+    halves, banks = min((-(-width * -(-depth // d) // w), -(-depth // d)) for d, w in RAMB18)
+    return halves / 2, banks
 
 
 def memory(depth: int, width: int, in_lut: float) -> Resources:
@@ -232,22 +243,28 @@ def memory(depth: int, width: int, in_lut: float) -> Resources:
     in_lut : float
         LUT that the memory takes outside block memory.
     """
-    in_blocks = blocks(depth, width)
-    if in_lut <= LUT_PER_BRAM36 * in_blocks:
+    in_blocks, banks = blocks(depth, width)
+    choice = 0.35 * width * banks if banks > 1 else 0.0
+    if in_lut <= LUT_PER_BRAM36 * in_blocks + choice:
         return Resources(lut=in_lut)
-    return Resources(bram36=in_blocks)
+    return Resources(lut=choice, bram36=in_blocks, block_bits=depth * width)
 
 
 def rom(depth: int, width: int) -> Resources:
     """A `rom.sv`: constants and the register behind them; a single word is no memory at all.
 
     As logic, a LUT has 64 constants, or twice 32 where both functions see the same address; up to
-    256 the multiplexers of a slice choose between LUTs, beyond it takes further ones.
+    256 the multiplexers of a slice choose between LUTs, beyond it takes further ones. Of up to
+    eight words Yosys makes sets and resets of registers, which pair less (measured).
     """
     if depth <= 1:
         return Resources()
-    functions = min(width, 1 << min(depth, 64))  # of so few addresses there are no more
-    a_bit = max(0.5, power_of_two(depth) / 64) if depth <= 256 else 1.4 * depth / 64
+    functions: float = width
+    if depth <= 16:  # of few addresses: what is random then repeats itself, or is constant
+        possible = 1 << depth
+        functions = (possible - 2) * (1 - (1 - 1 / possible) ** width)
+    least = 0.68 if 4 < depth <= 8 else 0.5
+    a_bit = max(least, power_of_two(depth) / 64) if depth <= 256 else 1.4 * depth / 64
     use = memory(depth, width, functions * a_bit)
     return use if use.bram36 else use + Resources(ff=functions)
 

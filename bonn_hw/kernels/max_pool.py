@@ -11,7 +11,16 @@ import numpy as np
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.rtl import Bits, Instance
 from bonn_hw.ir.tensor import Integers, TensorType
-from bonn_hw.kernels.kernel import Lanewise, Resources, Schedule, check_window, lut_memory
+from bonn_hw.kernels.kernel import (
+    Lanewise,
+    Resources,
+    Schedule,
+    check_window,
+    counter,
+    power_of_two,
+)
+
+WALK = ("cells/counter.sv", "cells/pool_walk.sv")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +68,35 @@ class Pool(Lanewise):
         return Schedule(taken, taken, gives.reshape(-1), latency=1)
 
     def depth(self, folding: Folding) -> int:
-        """Words of the running values of a row of windows."""
-        return self.pooled[1] * self.input.shape[2] // folding.pe
+        """Words of the running values of a row of windows; folds have whole bits of an address."""
+        folds = self.input.shape[2] // folding.pe
+        return (self.pooled[1] - 1) * power_of_two(folds) + folds
 
-    @property
-    def walk(self) -> Resources:
-        """The counters of ``pool_walk.sv``."""
-        counters = sum(extent.bit_length() for extent in (*self.input.shape, *self.kernel))
-        return Resources(lut=1.5 * counters, ff=counters)
+    def running(self, folding: Folding, width: int) -> Resources:
+        """What a row of windows has so far: a LUT memory of one port, or a register.
+
+        A LUT holds 64 bits, four of them 32 words of 8; up to 256 words the multiplexers of a slice
+        choose. The register of a single word is that of the output, unless pixels are over.
+        """
+        depth, (high, wide) = self.depth(folding), self.kernel
+        if depth == 1:
+            over = self.input.shape[0] % high or self.input.shape[1] % wide
+            return Resources(ff=width if over else 0)
+        if depth <= 32:
+            return Resources(lut=4 * -(-width // 8))
+        if depth <= 256:
+            return Resources(lut=width * -(-depth // 64))
+        parts = -(-depth // 256)
+        return Resources(lut=parts + width * (4 * parts + -(-(parts - 1) // 3)))
+
+    def walk(self, folding: Folding) -> Resources:
+        """The counters of ``pool_walk.sv``, when each goes on, and what is first and last."""
+        (height, width, channels), (high, wide) = self.input.shape, self.kernel
+        rows = -(-height // high) if height % high else 1
+        extents = (channels // folding.pe, wide, -(-width // wide), high, rows)
+        moving = [extent for extent in extents if extent > 1]
+        first = int(high * wide > 1)
+        return sum(map(counter, moving), Resources(lut=len(moving) + first, ff=first))
 
     def extents(self, folding: Folding) -> dict[str, int | Bits]:
         """Parameters of ``pool_walk.sv``."""
@@ -98,9 +128,25 @@ class MaxPool(Pool):
     def resources(self, folding: Folding) -> Resources:
         """The running maxima of a row of windows, the comparison, counters, the output register."""
         data = folding.pe * self.input.element.bits
-        maxima = lut_memory(self.depth(folding), data)
-        compare = data if self.input.element.bits == 1 else 1.5 * data
-        return Resources(lut=maxima + compare, ff=data + 1) + self.walk
+        output = Resources(lut=2, ff=data + 1)
+        if self.kernel == (1, 1):
+            return output
+        larger = Resources(lut=folding.pe * self._larger(folding))
+        return output + larger + self.running(folding, data) + self.walk(folding)
+
+    def _larger(self, folding: Folding) -> float:
+        """LUT of the larger of two numbers.
+
+        Of up to two bits it is two functions of the same bits a LUT; up to four, functions of
+        functions (measured). Beyond, three bits of both at a time are two functions for
+        a carry chain. A single register need not choose, it takes the larger ones only.
+        """
+        bits, chosen = self.input.element.bits, self.depth(folding) > 1
+        if bits <= 2:
+            return bits / 2 if chosen else bits
+        if bits <= 4:
+            return bits * (1.58 if chosen else 1)
+        return 2 * (bits // 3) + (bits % 3 > 0) + (bits / 2 if chosen else 0)
 
     def rtl(self, folding: Folding) -> Instance:
         """``max_pool.sv``."""
@@ -110,4 +156,4 @@ class MaxPool(Pool):
             "IS_SIGNED": int(self.input.element.signed),
             **self.extents(folding),
         }
-        return Instance("max_pool", parameters, sources=("cells/pool_walk.sv",))
+        return Instance("max_pool", parameters, sources=WALK)

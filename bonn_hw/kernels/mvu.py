@@ -246,11 +246,17 @@ class Mvu(Kernel):
         largest = ((high + shift) // scale + levels).max()
         return Element(min(int(smallest), -1), max(int(largest), 0)).bits
 
+    @cached_property
+    def _level_bits(self) -> int:
+        """Bits of a level but for those that are the same in all: these are no memory."""
+        levels = self._level[1]
+        return int(np.bitwise_or.reduce(levels ^ levels.flat[0], axis=None)).bit_count()
+
     def _memories(self, folding: Folding) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Words and bits a word of the weights and of the levels."""
+        """Words and bits a word of the weights and of the levels, as a device has them."""
         neuron_folds, synapse_folds = self.folds(folding)
         weights = neuron_folds * synapse_folds, folding.parallelism * self._weight.bits
-        return weights, (self.classes * neuron_folds, folding.pe * self._level[0].bits)
+        return weights, (self.classes * neuron_folds, folding.pe * self._level_bits)
 
     def _sum(self, folding: Folding) -> Resources:
         """The sum of a beat for one neuron, its register apart."""

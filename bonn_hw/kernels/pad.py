@@ -11,7 +11,7 @@ import numpy as np
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.rtl import Bits, Instance
 from bonn_hw.ir.tensor import Integers, TensorType
-from bonn_hw.kernels.kernel import Lanewise, Resources, Schedule
+from bonn_hw.kernels.kernel import Lanewise, Resources, Schedule, counter
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +62,19 @@ class Pad(Lanewise):
         return Schedule(taken, taken, np.ones(taken.size, np.bool_), latency=1)
 
     def resources(self, folding: Folding) -> Resources:
-        """Counters and the output register."""
-        height, width, _ = self.outputs[0].shape
-        counters = height.bit_length() + width.bit_length() + 4
+        """Counters, when each goes on, "inside" of both, the output register.
+
+        The border is set and reset of that register: its data take no LUT.
+        """
+        height, width, channels = self.outputs[0].shape
+        top, left, bottom, right = self.pads
+        extents = [extent for extent in (channels // folding.pe, width, height) if extent > 1]
+        inside = ((left, right, width), (top, bottom, height))
+        flags = [extent for low, high, extent in inside if low or high]
+        ends = sum(2 * -(-extent.bit_length() // 6) for extent in flags)
         data = folding.pe * self.input.element.bits
-        return Resources(lut=2 * counters + data, ff=counters + data + 1)
+        lut = len(extents) + ends + 3
+        return sum(map(counter, extents), Resources(lut=lut, ff=len(flags) + data + 1))
 
     def rtl(self, folding: Folding) -> Instance:
         """``pad.sv``."""
@@ -87,4 +95,5 @@ class Pad(Lanewise):
                 "RIGHT": right,
                 "VALUE": Bits(element.bits, code),
             },
+            sources=("cells/counter.sv",),
         )

@@ -14,7 +14,16 @@ from bonn_hw.ir.design import Folding
 from bonn_hw.ir.rtl import Bits, Instance, MemoryImage
 from bonn_hw.ir.stream import pack_bits
 from bonn_hw.ir.tensor import Element, Integers, TensorType
-from bonn_hw.kernels.kernel import Lanewise, Resources, Schedule, rom
+from bonn_hw.kernels.kernel import (
+    Lanewise,
+    Resources,
+    Schedule,
+    counter,
+    in_block,
+    power_of_two,
+    rom,
+    rom_sequence,
+)
 
 FEW = 3  # ones in the slopes' mask up to which shifted sums are smaller than a multiplier
 WIDEST = 63  # bits of a sum, so that the reference is exact in int64
@@ -124,9 +133,32 @@ class Requantize(Lanewise):
         return self.input.size // folding.pe
 
     def schedule(self, folding: Folding) -> Schedule:
-        """A step per beat, through three registers."""
+        """A step per beat, through a register, one of lines that are read, and one of sums."""
         beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
-        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency=3)
+        latency = 1 + self._reads(folding) + self._sums
+        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency)
+
+    def _reads(self, folding: Folding) -> bool:
+        return self._words(folding) > 1 or self._multiplies
+
+    @property
+    def _sums(self) -> bool:
+        """Whether there is anything below the segment; else lines are a table."""
+        return self.segment_bits < self.input.element.bits
+
+    def _words(self, folding: Folding) -> int:
+        """Of the lines of a lane."""
+        rows = 1 if self.alike else self.input.shape[2] // folding.pe
+        return rows << self.segment_bits
+
+    @property
+    def _multiplies(self) -> bool:
+        return self.mask.bit_count() > FEW
+
+    def _line_width(self, folding: Folding) -> int:
+        """Bits of a word: with segments every lane has a memory, else all lanes that differ."""
+        line = self.slope.bits + self.offset.bits
+        return line if self.segment_bits or self.alike else folding.pe * line
 
     @cached_property
     def slope(self) -> Element:
@@ -171,27 +203,75 @@ class Requantize(Lanewise):
         return max(_signed(np.stack(ends)).bits, self._shortest_sum)
 
     def resources(self, folding: Folding) -> Resources:
-        """Lines, one adder per one of the mask or DSP multipliers, clipping, three registers."""
-        rows = 1 if self.alike else self.input.shape[2] // folding.pe
-        line = self.slope.bits + self.offset.bits
-        if self.segment_bits:
-            own = rom(rows << self.segment_bits, line)
-            lines = Resources(*(folding.pe * part for part in own.astuple()))
-        else:
-            lines = rom(rows, folding.pe * line)
-        low_bits, ones = self._low.bits, self.mask.bit_count()
-        few = ones <= FEW
-        narrow, wide = sorted((self.slope.bits, low_bits))
-        clip = 1.5 * (self.sum_bits - self.shift) + self.element.bits / 2
-        lut = (ones if few else 1) * self.sum_bits + clip + self.ties_even * self.shift / 6
-        ff = low_bits + line * (rows << self.segment_bits > 1) + self.sum_bits + self.element.bits
-        dsp = 0 if few else -(-narrow // 18) * -(-wide // 25)
-        return lines + Resources(
-            lut=folding.pe * lut + 8, ff=folding.pe * ff + 8, dsp=folding.pe * dsp
-        )
+        """Lines and, a lane, a register before the sum, the sum or a DSP slice, and clipping."""
+        lanes, out = folding.pe, self.element.bits
+        reads = self._reads(folding)
+        ff = lanes * out + 1 + reads + self._sums
+        lane = Resources(lut=self._clip)
+        if self._sums and self._multiplies:  # a slice has all registers
+            narrow, wide = sorted((self.slope.bits, self._low.bits))
+            lane += Resources(dsp=-(-narrow // 18) * -(-wide // 25))
+        elif self._sums:
+            kept = self.sum_bits - (0 if self.ties_even else self.shift)
+            before = self._low.bits if reads else 0
+            lane += Resources(lut=self._adders(folding), ff=kept + before)
+        used = Resources(*(lanes * part for part in lane.astuple()))
+        return used + self._lines(folding) + Resources(lut=2, ff=ff)
 
-    def rtl(self, folding: Folding) -> Instance:
-        """``requantize.sv``."""
+    def _lines(self, folding: Folding) -> Resources:
+        """The memories, one for all lanes or one a lane; what is the same in all words is none."""
+        words, lanes = self._words(folding), folding.pe
+        folds = words >> self.segment_bits
+        width = self._line_width(folding)
+        if in_block(words, width):
+            if not self.segment_bits:
+                return rom_sequence(words, width)
+            held = words * width * (1 if self.alike else lanes)
+            return counter(folds) + Resources(bram36=self._lane_blocks(folding), block_bits=held)
+        lines = width // (self.slope.bits + self.offset.bits)
+        if not self._sums or (self.slopes == self.slopes[0, 0]).all():
+            width -= lines * self.slope.bits
+        width -= lines * int(self.offsets.min() >= 0)  # a sign that is constant
+        if not self.segment_bits:
+            return rom_sequence(words, width)
+        own = rom(words, width)
+        return counter(folds) + Resources(*(lanes * part for part in own.astuple()))
+
+    def _lane_blocks(self, folding: Folding) -> float:
+        """Block memories: of those for a word of all lanes, the ones with columns of a lane."""
+        words, line = self._words(folding), self.slope.bits + self.offset.bits
+        lanes = 1 if self.alike else folding.pe
+        places = {size: max(1, int(36 * 1024 * size) // power_of_two(words)) for size in (1.0, 0.5)}
+        size = min(places, key=lambda size: -(-lanes * line // places[size]) * size)
+        wide = places[size]
+        first = 0 if self._sums else self.slope.bits  # a table reads no slope
+        spans = [
+            ((lane + 1) * line - 1) // wide - (lane * line + first) // wide + 1
+            for lane in range(lanes)
+        ]
+        return sum(spans) * size * (folding.pe // lanes)
+
+    @property
+    def _clip(self) -> float:
+        """LUT that see whether the code has all of the value, and choose; ties."""
+        if not self._sums and self.element.holds(self.offsets):
+            return 0
+        above = self.sum_bits - self.shift - self.element.bits
+        return -(-above // 5) + self.element.bits + self.ties_even * -(-self.shift // 6)
+
+    def _adders(self, folding: Folding) -> float:
+        """LUT of a lane: one for each bit of each shifted input that is added."""
+        low = self._low
+        shifts = [i for i in range(self.slope.bits) if self.mask >> i & 1]
+        if not self._reads(folding):  # two numbers at a time and a constant: a LUT a bit
+            return (len(shifts) + 1) / 2 * low.bits
+        # Above an unsigned input there are carries only, but under a slope's sign.
+        negative = self.slope.bits - 1
+        ends = [self.sum_bits - i if low.signed or i == negative else low.bits for i in shifts]
+        return sum(ends)
+
+    def _image(self, folding: Folding) -> NDArray[np.uint8]:
+        """Bits of the memory, ``(words, bits)``."""
         rows = self.slopes.shape[0]
         lanes = 1 if self.alike else folding.pe
         # Word fold * segments + segment; the line of a lane is at bit lane * (slope + offset bits).
@@ -199,14 +279,17 @@ class Requantize(Lanewise):
             pack_bits(values.reshape(rows // lanes, lanes, -1).transpose(0, 2, 1), 1, element)
             for values, element in ((self.slopes, self.slope), (self.offsets, self.offset))
         ]
-        words = np.concatenate(fields, axis=1).reshape(self.slopes.size // lanes, -1)
+        return np.concatenate(fields, axis=1).reshape(self.slopes.size // lanes, -1)
+
+    def rtl(self, folding: Folding) -> Instance:
+        """``requantize.sv``."""
         return Instance(
             "requantize",
             {
                 "LANES": folding.pe,
                 "BITS": self.input.element.bits,
                 "IS_SIGNED": int(self.input.element.signed),
-                "FOLDS": rows // lanes,
+                "FOLDS": self._words(folding) >> self.segment_bits,
                 "ALIKE": int(self.alike),
                 "SEGMENT_BITS": self.segment_bits,
                 "SLOPE_BITS": self.slope.bits,
@@ -218,8 +301,10 @@ class Requantize(Lanewise):
                 "OUT_BITS": self.element.bits,
                 "LOW": self.element.low,
                 "HIGH": self.element.high,
+                "BLOCK": int(in_block(self._words(folding), self._line_width(folding))),
             },
-            {"LINES": MemoryImage(words)},
+            {"LINES": MemoryImage(self._image(folding))},
+            ("cells/counter.sv", "cells/rom.sv", "cells/rom_sequence.sv"),
         )
 
 

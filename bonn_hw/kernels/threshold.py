@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.rtl import Instance, MemoryImage
 from bonn_hw.ir.stream import pack_bits
-from bonn_hw.ir.tensor import BIPOLAR, Element, Integers, TensorType
-from bonn_hw.kernels.kernel import Lanewise, Resources, Schedule, lut_memory
+from bonn_hw.ir.tensor import BIPOLAR, Integers, TensorType
+from bonn_hw.kernels.kernel import Lanewise, Resources, Schedule, in_block, rom_sequence
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,29 +52,40 @@ class Threshold(Lanewise):
         return self.input.size // folding.pe
 
     def schedule(self, folding: Folding) -> Schedule:
-        """A step per beat, through two registers."""
+        """A step per beat, through two registers; through one where levels are constants."""
         beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
-        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency=2)
+        latency = 1 if self._folds(folding) == 1 else 2
+        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency)
+
+    def _folds(self, folding: Folding) -> int:
+        return self.input.shape[2] // folding.pe
 
     @property
-    def level(self) -> Element:
-        """Range of a clipped threshold: from always to never."""
-        return Element(self.input.element.low, self.input.element.high + 1)
+    def _fields(self) -> NDArray[np.uint8]:
+        """``(C, bits + 1)``: a level from low to high and, on top, the inversion.
+
+        A threshold above high is never reached: that is the inverse of the level low.
+        """
+        element = self.input.element
+        never = self.thresholds > element.high
+        levels = np.where(never, element.low, np.maximum(self.thresholds, element.low))
+        inverted = self.inverted != never
+        return np.concatenate(
+            [pack_bits(levels, 1, element), inverted[:, None].astype(np.uint8)], axis=1
+        )
 
     def resources(self, folding: Folding) -> Resources:
-        """Threshold memory, comparators, two registers."""
-        word = folding.pe * (self.level.bits + 1)
-        memory = lut_memory(self.input.shape[2] // folding.pe, word)
-        data = folding.pe * self.input.element.bits
-        return Resources(lut=memory / 2 + folding.pe * self.level.bits / 2 + 8, ff=data + word + 8)
+        """Levels, comparators, the register before them where levels are read, the output."""
+        folds, lanes, bits = self._folds(folding), folding.pe, self.input.element.bits
+        width = lanes * (bits + 1)
+        beat = lanes * bits + 1 if folds > 1 else 0
+        compare = _compare(bits, folds) if folds > 1 else _compare_constant(bits)
+        use = Resources(lut=lanes * compare + 2, ff=beat + lanes + 1)
+        return use + rom_sequence(folds, width)
 
     def rtl(self, folding: Folding) -> Instance:
         """``threshold.sv``."""
-        element, folds = self.input.element, self.input.shape[2] // folding.pe
-        level = self.level
-        clipped = np.clip(self.thresholds, level.low, level.high)
-        inversion = self.inverted[:, None].astype(np.uint8)
-        fields = np.concatenate([pack_bits(clipped, 1, level), inversion], axis=1)
+        element, folds = self.input.element, self._folds(folding)
         return Instance(
             "threshold",
             {
@@ -81,7 +93,42 @@ class Threshold(Lanewise):
                 "BITS": element.bits,
                 "IS_SIGNED": int(element.signed),
                 "FOLDS": folds,
-                "LEVEL_BITS": level.bits,
+                "LEVEL_BITS": element.bits,
+                "BLOCK": int(in_block(folds, folding.pe * (element.bits + 1))),
             },
-            {"LEVELS": MemoryImage(fields.reshape(folds, -1))},
+            {"LEVELS": MemoryImage(self._fields.reshape(folds, -1))},
+            ("cells/counter.sv", "cells/rom.sv", "cells/rom_sequence.sv"),
         )
+
+
+def _compare(bits: int, folds: int) -> float:
+    """LUT of a comparison of two registers and its inversion.
+
+    Few bits are functions of functions. Of more, three of both sides at a time go into a carry
+    chain, two functions of six inputs; what is left over is two functions of the same four at most.
+    So are three of which a level has not three of its own: of so few words, columns are alike.
+    """
+    if bits <= 2:
+        return 1
+    if bits <= 4:
+        return 1 + _own(bits + 1, folds, 2)
+    return (1 + _own(3, folds, 1)) * (bits // 3) + (bits % 3 > 0) + 1
+
+
+def _own(columns: int, words: int, forms: int) -> float:
+    """How likely random columns are neither constant nor each other, in so many forms.
+
+    In logic a column and its inverse are one, on a carry chain they are two.
+    """
+    taken = (2 + forms * place for place in range(columns))
+    return math.prod(max(0.0, 1 - count / 2.0**words) for count in taken)
+
+
+def _compare_constant(bits: int) -> float:
+    """LUT of a comparison with a constant: a function of all bits, or a carry chain.
+
+    Three bits of it are a place of the chain; half of the channels are inverted behind it.
+    """
+    if bits <= 6:
+        return 0.5 if bits <= 2 else 1
+    return -(-bits // 3) + 0.5

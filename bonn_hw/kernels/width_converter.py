@@ -11,7 +11,7 @@ import numpy as np
 
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.rtl import Instance
-from bonn_hw.kernels.kernel import Relay, Resources, Schedule, divisors
+from bonn_hw.kernels.kernel import Relay, Resources, Schedule, counter, divisors
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +41,12 @@ class WidthConverter(Relay):
         return Schedule(taken, taken, np.ones(steps.size, np.bool_), latency=1)
 
     def resources(self, folding: Folding) -> Resources:
-        """The wide register; going down, its load multiplexer too."""
-        wide = max(folding.pe, folding.simd) * self.input.element.bits
-        down = folding.pe < folding.simd
-        return Resources(lut=(wide if down else 0) + 6, ff=wide + 6)
+        """The wide register and a counter; going down, a load multiplexer, two bits a LUT."""
+        few, many = sorted((folding.pe, folding.simd))
+        use = counter(many // few) + Resources(lut=2, ff=many * self.input.element.bits + 1)
+        if folding.pe > folding.simd:
+            return use
+        return use + Resources(lut=(many - few) * self.input.element.bits / 2, ff=1)
 
     def rtl(self, folding: Folding) -> Instance:
         """``width_converter.sv``."""
@@ -55,4 +57,5 @@ class WidthConverter(Relay):
                 "OUT_LANES": folding.pe,
                 "BITS": self.input.element.bits,
             },
+            sources=("cells/counter.sv",),
         )

@@ -37,8 +37,14 @@ def check_pins(graph: DataflowGraph, pins: Mapping[str, Folding]) -> None:
             raise UserError(
                 f"folding: {name} ({nodes[name].origin}) cannot have PE {folding.pe} and SIMD "
                 f"{folding.simd}: PE must be one of {pes} and SIMD one of {simds}"
-                + ("" if len(legal) == len(pes) * len(simds) else ", and both the same")
+                + ("" if len(legal) == len(pes) * len(simds) else f", and {_pairs(legal)}")
             )
+
+
+def _pairs(legal: list[Folding]) -> str:
+    """Which pairs are legal, of a kernel that has few others than equal ones."""
+    unlike = [f"PE {one.pe} with SIMD {one.simd}" for one in legal if one.pe != one.simd]
+    return " or ".join(["both the same", *unlike])
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,8 +37,8 @@ class Use:
     Attributes
     ----------
     lut : int
-        Sites of six inputs: functions, LUT memories, shift registers, and what only leads a net to a
-        carry chain. Two functions count as one where they share inputs and have no more than
+        Sites of six inputs: functions, LUT memories, shift registers, and what only leads a net to
+        a carry chain. Two functions count as one where they share inputs and have no more than
         `SHARED` together, which placers do, unless both lead to a carry chain.
     functions : int
         Functions, each counted alone.
@@ -142,7 +142,7 @@ def pairs(functions: list[frozenset[int]], chained: list[bool]) -> int:
         inputs, best, most = functions[place], None, 0
         for bit in inputs:
             for other in islice(users[bit], MOST_USERS):
-                if other == place or chained[other] and chained[place]:
+                if other == place or (chained[other] and chained[place]):
                     continue
                 shared = len(inputs & functions[other])
                 together = len(inputs) + len(functions[other]) - shared

@@ -9,11 +9,13 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
 from bonn_hw.errors import ToolMissing
+from bonn_hw.synth import netlist
 from bonn_hw.synth.netlist import Use, read
 from bonn_hw.timing.native import cache_folder
 
@@ -62,8 +64,9 @@ class Job:
 
     @property
     def key(self) -> str:
-        """Changes with the commands, with any file that they may read and with Yosys."""
+        """Changes with the commands, any file that they may read, Yosys and how we count."""
         digest = hashlib.sha256("\n".join([version(), *self.script]).encode())
+        digest.update(Path(netlist.__file__).read_bytes())
         for path in sorted(self.folder.rglob("*")):
             if path.is_file():
                 digest.update(str(path.relative_to(self.folder)).encode() + path.read_bytes())
@@ -96,12 +99,12 @@ def synthesise(job: Job) -> dict[str, Use]:
     RuntimeError
         If Yosys fails: a bug of ours, with the end of its log.
     """
-    kept = cache_folder() / "synth" / f"{job.key}.json"
-    if kept.is_file():
-        return {name: Use(**use) for name, use in json.loads(kept.read_text()).items()}
+    known = kept(job.key)
+    if known is not None:
+        return known
     with tempfile.TemporaryDirectory(prefix="bonn_hw-") as scratch:
-        netlist, script = Path(scratch) / "netlist.json", Path(scratch) / "script"
-        script.write_text("\n".join([*job.script, f"write_json {netlist}"]))
+        written, script = Path(scratch) / "netlist.json", Path(scratch) / "script"
+        script.write_text("\n".join([*job.script, f"write_json {written}"]))
         log = Path(scratch) / "log"
         with log.open("w") as stream:
             done = subprocess.run(
@@ -111,12 +114,30 @@ def synthesise(job: Job) -> dict[str, Use]:
                 stderr=subprocess.STDOUT,
                 env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
             )
-        if done.returncode or not netlist.is_file():
+        if done.returncode or not written.is_file():
             tail = "\n".join(log.read_text().splitlines()[-15:])
             raise RuntimeError(f"Yosys failed in {job.folder}:\n{tail}")
-        uses = read(netlist)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    fresh = kept.with_name(f".{kept.name}.{os.getpid()}")
-    fresh.write_text(json.dumps({name: asdict(use) for name, use in uses.items()}))
-    fresh.replace(kept)
+        uses = read(written)
+    keep(job.key, uses)
     return uses
+
+
+def _place(key: str) -> Path:
+    return cache_folder() / "synth" / f"{key}.json"
+
+
+def kept(key: str) -> dict[str, Use] | None:
+    """What was kept under a key."""
+    place = _place(key)
+    if not place.is_file():
+        return None
+    return {name: Use(**use) for name, use in json.loads(place.read_text()).items()}
+
+
+def keep(key: str, uses: dict[str, Use]) -> None:
+    """Keep what was counted."""
+    place = _place(key)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    fresh = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
+    fresh.write_text(json.dumps({name: asdict(use) for name, use in uses.items()}))
+    fresh.replace(place)

@@ -33,10 +33,10 @@ module pool_walk #(
   localparam int KxBits = KW > 1 ? $clog2(KW) : 1;
   localparam int KyBits = KH > 1 ? $clog2(KH) : 1;
 
-  logic [FoldBits-1:0] fold;
+  logic [FoldBits-1:0] fold_q;
   logic [KxBits-1:0] kx;
   logic [KyBits-1:0] ky;
-  logic [WindowBits-1:0] window;
+  logic [WindowBits-1:0] window_q;
   logic [RowBits-1:0] unused_row;
   logic fold_last, kx_last, ky_last, window_last, row_last, x_last, y_last, next_x, next_y;
 
@@ -44,19 +44,38 @@ module pool_walk #(
   assign y_last = row_last && (OverY == 0 ? ky_last : ky == KyBits'(OverY - 1));
   assign next_x = step && fold_last;
   assign next_y = next_x && x_last;
-  assign address = AddressBits'(FOLDS > 1 ? {window, fold} : (WindowBits + FoldBits)'(window));
+  assign address = AddressBits'(FOLDS > 1 ? {window_q, fold_q} : (WindowBits + FoldBits)'(window_q));
   assign covered = (OverX == 0 || !window_last) && (OverY == 0 || !row_last);
-  assign first = kx == '0 && ky == '0;
   // What is over is narrower than a window, so its counters never get here.
   assign last = kx_last && ky_last;
 
-  counter #(.STATES(FOLDS)) folds (.clk, .rst, .step, .value(fold), .last(fold_last));
+  // Counts up, without the carry chain of a +, a bit of which keeps a LUT for itself.
+  function automatic int after(input int count);
+    after[0] = !count[0];
+    for (int i = 1; i < 32; i++) after[i] = count[i] != &(count | ~0 << i);
+  endfunction
+
+  // Not for its value: else Yosys takes the address into the memory, as a register of its read port
+  // alone, and builds a memory of two ports where one would do.
+  initial {window_q, fold_q} = '0;
+
+  assign fold_last = fold_q == FoldBits'(FOLDS - 1);
+  assign window_last = window_q == WindowBits'(Windows - 1);
+  always_ff @(posedge clk) begin
+    if (rst) begin
+      {window_q, fold_q} <= '0;
+      first <= 1'b1;
+    end else begin
+      if (step) fold_q <= fold_last ? '0 : FoldBits'(after(int'(fold_q)));
+      if (next_x && x_last) window_q <= '0;
+      else if (next_x && kx_last) window_q <= WindowBits'(after(int'(window_q)));
+      // A register, because every bit of a pool depends on it: one input of its LUT instead of two.
+      if (next_x) first <= (kx_last || x_last) && (x_last ? ky_last || y_last : ky == '0);
+    end
+  end
+
   counter #(.STATES(KW)) columns (
     .clk, .rst(rst || OverX != 0 && next_y), .step(next_x), .value(kx), .last(kx_last)
-  );
-  counter #(.STATES(Windows)) windows (
-    .clk, .rst(rst || OverX != 0 && next_y), .step(next_x && kx_last), .value(window),
-    .last(window_last)
   );
   counter #(.STATES(KH)) lines (
     .clk, .rst(rst || OverY != 0 && next_y && y_last), .step(next_y), .value(ky), .last(ky_last)

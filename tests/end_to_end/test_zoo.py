@@ -35,5 +35,7 @@ def test_what_is_simulated_stands_in_the_build_folder(tmp_path):
     build = tmp_path / "build"
     assert main(["compile", str(ZOO), "--fps", "100000", "--out", str(build)]) == 0
     source = build / "rtl" / "mvu.sv"
-    source.write_text(source.read_text().replace("!sum_q[SumBits-1]", "sum_q > 0"))
+    text = source.read_text()
+    assert "result = sum[SUM_BITS-1];" in text
+    source.write_text(text.replace("result = sum[SUM_BITS-1];", "result = sum > Half;"))
     assert main(["simulate", str(build), "--inputs", str(tmp_path / "x.npy")]) == 1

@@ -79,3 +79,11 @@ def test_scales_that_round_are_told(tmp_path):
     sketch = Sketch(6).sign(0.3).dense(6, 3, name="last")
     (finding,) = lowered(sketch, tmp_path).findings
     assert finding.startswith("last: ") and "no powers of two" in finding
+
+
+def test_an_answer_from_padding_alone_is_refused(tmp_path):
+    """The RTL would give it before the image comes, once more than there are images."""
+    sketch = images().sign().conv(2, 2, (1, 1), pads=[0, 1, 0, 0], strides=[2, 2])
+    sketch = sketch.add("MaxPool", kernel_shape=[1, 1], strides=[5, 5])
+    with pytest.raises(Refused, match="without a look at the image"):
+        lowered(scores(sketch.sign(), 2), tmp_path)

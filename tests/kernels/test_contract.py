@@ -18,6 +18,7 @@ from bonn_hw.kernels import kernels
 from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.average_pool import AveragePool
 from bonn_hw.kernels.fifo import Fifo
+from bonn_hw.kernels.kernel import BRAM36_BITS
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.pad import Pad
@@ -193,7 +194,10 @@ def test_promises_hold_together(kernel):
         assert beats_in * taken == kernel.inputs[0].size
         assert beats_out * given == kernel.outputs[0].size
         assert kernel.cycles(folding) >= max(beats_in, beats_out)
-        assert min(kernel.resources(folding).astuple()) >= 0
+        use = kernel.resources(folding)
+        assert min(use.astuple()) >= 0
+        assert use.block_bits <= use.bram36 * BRAM36_BITS
+        assert (use.block_bits > 0) == (use.bram36 > 0)
         for value in kernel.rtl(folding).parameters.values():
             assert isinstance(value, int | Bits)
 

@@ -144,7 +144,7 @@ def test_rtl(depth, lanes, style, tmp_path):
         (33, 1, Style.LUT),
         (128, 64, Style.LUT),
         (512, 36, Style.BLOCK),
-        (2048, 1, Style.LUT),
+        (2048, 1, Style.BLOCK),
         (2048, 8, Style.BLOCK),
     ],
 )
@@ -165,9 +165,9 @@ def test_what_a_style_takes():
     assert figures(32, 8) == (8 + 10, 6, 0)
     # 4 LUT hold 64 words of 3 bits.
     assert figures(64, 30) == (40 + 20, 14, 0)
-    assert figures(128, 30) == (80 + 2 + 30 + 23, 16, 0)
-    assert figures(512, 36) == (27 + 5 + 36, 57, 0.5)
-    assert figures(512, 72) == (27 + 5 + 72, 93, 1)
+    assert figures(128, 30) == (80 + 2 + 15 + 23, 16, 0)
+    assert figures(512, 36) == (27 + 5 + 18, 67, 0.5)
+    assert figures(512, 72) == (27 + 5 + 36, 103, 1)
 
 
 def test_one_place_halves_the_rate():

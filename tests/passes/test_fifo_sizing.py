@@ -10,14 +10,14 @@ def depths(design):
     return [getattr(s.node.kernel, "depth", 0) for s in design.stages if "fifo" in s.name]
 
 
-def test_cnv_with_finns_folding_runs_at_its_bound_with_two_fifos():
+def test_cnv_with_finns_folding_runs_at_its_bound_with_three_fifos():
     graph = cnv()
     foldings = choose_foldings(graph, 32768, CNV_FINN_FOLDING, 380)
     folded = insert_width_converters(graph, foldings)
     assert run(folded).interval > 60_000  # two dense layers of PE 1 wait for each other
     design = size_fifos(folded)
     assert run(design).interval == design.bound == 32768
-    assert depths(design) == [64, 64]
+    assert depths(design) == [22, 64, 64]
 
 
 def test_no_depth_can_be_halved():

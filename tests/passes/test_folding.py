@@ -212,8 +212,8 @@ def test_a_target_out_of_reach_names_the_slowest_layer():
     with pytest.raises(UserError) as error:
         choose_foldings(small_cnn(), 100, {}, 380)
     assert str(error.value) == (
-        "folding: sliding_window_0 (layer of sliding_window_0) needs 576 cycles a frame at full "
-        "parallelism, but the target allows 100: ask for at most 0.174 times these frames per "
+        "folding: sliding_window_0 (layer of sliding_window_0) needs 192 cycles a frame at full "
+        "parallelism, but the target allows 100: ask for at most 0.521 times these frames per "
         "second, or a faster clock"
     )
 
@@ -235,6 +235,12 @@ def test_a_target_out_of_reach_names_the_slowest_layer():
             {"max_pool_0": Folding(4, 2)},
             "folding: max_pool_0 (layer of max_pool_0) cannot have PE 4 and SIMD 2: PE must be "
             "one of [1, 2, 4, 8] and SIMD one of [1, 2, 4, 8], and both the same",
+        ),
+        (
+            {"sliding_window_1": Folding(18, 3)},
+            "folding: sliding_window_1 (layer of sliding_window_1) cannot have PE 18 and SIMD 3: "
+            "PE must be one of [1, 2, 3, 6, 18] and SIMD one of [1, 2, 3, 6], and both the same or "
+            "PE 18 with SIMD 6",
         ),
     ],
 )

@@ -76,7 +76,7 @@ def test_the_front_is_that_of_all_designs(seed):
 
 def test_a_budget_that_nothing_meets_is_a_proof():
     space = Space(cnv(), {})
-    large = goals.within(space, 32768, Resources(8000, 1e6, 140, 220))
+    large = goals.within(space, 32768, Resources(3000, 1e6, 140, 220))
     assert isinstance(large, goals.TooLarge) and large.proved and large.scarce == "LUT"
     with pytest.raises(UserError) as error:
         goals.fastest(space, Resources(1000, 1e6, 140, 220), WEIGHTS)
@@ -89,7 +89,7 @@ def test_what_limits_is_told():
     space = Space(graph, {})
     free = goals.fastest(space, Resources(1e9, 1e9, 1e9, 1e9), WEIGHTS)
     assert free.limit == (
-        "sliding_window_0 (layer of sliding_window_0) needs 8,100 cycles a frame at full "
+        "sliding_window_0 (layer of sliding_window_0) needs 2,700 cycles a frame at full "
         "parallelism"
     )
     tight = goals.fastest(space, Resources(20_000, 1e9, 60, 0), WEIGHTS)

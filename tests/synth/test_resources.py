@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What kernels predict of their use against what Yosys makes of them, for some points of each."""
+
+import pytest
+from synthesis import CASES, close, describe, report
+
+from bonn_hw.kernels import kernels
+from bonn_hw.synth.kernel import synthesise_kernel, synthesise_kernels
+
+
+@pytest.fixture(scope="module")
+def uses():
+    """All in one go: Yosys takes seconds to begin with."""
+    return dict(zip(CASES, synthesise_kernels(list(CASES.values())), strict=True))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_prediction(case, uses):
+    kernel, folding = CASES[case]
+    predicted = kernel.resources(folding)
+    assert close(predicted, uses[case]), report(predicted, uses[case])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_logic_is_shallow(case, uses):
+    assert uses[case].depth <= 5
+
+
+def test_names_are_those_of_the_points():
+    assert [describe(*point) for point in CASES.values()] == list(CASES)
+    assert {kernel.stem for kernel, _ in CASES.values()} <= set(kernels())
+
+
+def test_what_was_synthesised_is_kept(uses, monkeypatch):
+    monkeypatch.setattr("bonn_hw.synth.yosys.subprocess.run", None)
+    name = next(iter(CASES))
+    assert synthesise_kernel(*CASES[name]) == uses[name]
