@@ -253,9 +253,9 @@ def memory(depth: int, width: int, in_lut: float) -> Resources:
 def rom(depth: int, width: int) -> Resources:
     """A `rom.sv`: constants and the register behind them; a single word is no memory at all.
 
-    As logic, a LUT has 64 constants, or twice 32 where both functions see the same address; up to
-    256 the multiplexers of a slice choose between LUTs, beyond it takes further ones. Of up to
-    eight words Yosys makes sets and resets of registers, which pair less (measured).
+    As logic, a LUT has 64 constants, or twice 32 where both functions see the same address; two of
+    them and a multiplexer of the slice have 128. Beyond, Yosys makes no use of more multiplexers,
+    and of up to eight words it makes sets and resets of registers, which pair less (measured).
     """
     if depth <= 1:
         return Resources()
@@ -263,8 +263,12 @@ def rom(depth: int, width: int) -> Resources:
     if depth <= 16:  # of few addresses: what is random then repeats itself, or is constant
         possible = 1 << depth
         functions = (possible - 2) * (1 - (1 - 1 / possible) ** width)
-    least = 0.68 if 4 < depth <= 8 else 0.5
-    a_bit = max(least, power_of_two(depth) / 64) if depth <= 256 else 1.4 * depth / 64
+    if depth <= 64:
+        a_bit = max(0.68 if 4 < depth <= 8 else 0.5, power_of_two(depth) / 64)
+    else:
+        full = 4 + min(4.0, width / 32)  # of 256 words; wide ones share less
+        a_bit = float(np.interp(depth, (65, 128, 144, 256), (2, 2, 3.2, full)))
+        a_bit *= max(1.0, depth / 256)
     use = memory(depth, width, functions * a_bit)
     return use if use.bram36 else use + Resources(ff=functions)
 

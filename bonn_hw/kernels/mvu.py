@@ -248,9 +248,11 @@ class Mvu(Kernel):
 
     @cached_property
     def _level_bits(self) -> int:
-        """Bits of a level but for those that are the same in all: these are no memory."""
-        levels = self._level[1]
-        return int(np.bitwise_or.reduce(levels ^ levels.flat[0], axis=None)).bit_count()
+        """Bits of a level; those that are the same in all, or the sign again, are no memory."""
+        element, levels = self._level
+        columns = levels.reshape(-1, 1) >> np.arange(element.bits) & 1
+        moving = columns[:, (columns != columns[0]).any(axis=0)]
+        return int(np.unique(moving, axis=1).shape[1])
 
     def _memories(self, folding: Folding) -> tuple[tuple[int, int], tuple[int, int]]:
         """Words and bits a word of the weights and of the levels, as a device has them."""
@@ -270,13 +272,13 @@ class Mvu(Kernel):
         narrow, wide = sorted((bits, weight_bits))
         dsp = simd if narrow > LARGEST_IN_LUT else 0
         if self.element.bipolar:
-            terms, lut = weight_bits, simd * weight_bits / 2
+            terms, lut = weight_bits, simd * weight_bits / 4
         elif self._weight.bipolar:
             terms = bits + (not self.element.signed)
-            lut = simd * bits / 2
+            lut = simd * bits * min(0.375, bits / 16)
         else:
             terms = bits + weight_bits
-            lut = 0 if dsp else simd * narrow * wide
+            lut = 0 if dsp else 1.2 * simd * narrow * wide
         return Resources(lut=lut, dsp=dsp) + adder_tree(simd, terms, True, cuts)
 
     def resources(self, folding: Folding) -> Resources:
@@ -293,7 +295,7 @@ class Mvu(Kernel):
         if self.classes > 1:
             pixels = counter(self.pixels[0]) + counter(self.pixels[1])
             address = (levels[0] - 1).bit_length()
-            use += pixels + Resources(lut=3 * address + 8, ff=2 * address)
+            use += pixels + Resources(lut=8 * address + 5, ff=2 * address)
         if depth := self.depth(folding):
             pointer = depth.bit_length() - 1
             ring = Resources(lut=lut_memory(depth, bits))

@@ -17,7 +17,7 @@ from bonn_hw.synth.netlist import Use
 from bonn_hw.synth.yosys import Job, keep, kept, synthesise, version
 
 Point = tuple[Kernel, Folding]
-PROCESSES = 2
+PROCESSES, BATCH = 2, 12
 
 
 def synthesise_kernel(kernel: Kernel, folding: Folding, family: str = "xc7") -> Use:
@@ -38,19 +38,21 @@ def synthesise_kernels(
     """Synthesise those that are not known yet; in the order of the points.
 
     Yosys takes four seconds to begin with and then a fraction of a second a kernel: a process takes
-    its share of the points in one run. What is kept is kept by point.
+    a batch of points in one run. What is kept is kept by point, as soon as its batch is done.
     """
     version()  # missing is told before anything is started
     keys = [_key(point, family) for point in points]
     fresh = {key: point for key, point in zip(keys, points, strict=True) if kept(key) is None}
-    shares = [list(fresh.items())[share::processes] for share in range(processes)]
+    size = max(1, min(BATCH, -(-len(fresh) // processes)))
+    batches = [list(fresh.items())[at : at + size] for at in range(0, len(fresh), size)]
+
+    def work(batch: list[tuple[str, Point]]) -> None:
+        uses = _synthesise([point for _, point in batch], family)
+        for (key, _), use in zip(batch, uses, strict=True):
+            keep(key, {"top": use})
+
     with ThreadPoolExecutor(processes) as pool:
-        done = pool.map(
-            lambda share: _synthesise([p for _, p in share], family), filter(None, shares)
-        )
-        for share, uses in zip(filter(None, shares), done, strict=True):
-            for (key, _), use in zip(share, uses, strict=True):
-                keep(key, {"top": use})
+        list(pool.map(work, batches))
     return [(kept(key) or {})["top"] for key in keys]
 
 

@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthesis import close
 from test_contract import lint
 
 from bench import prove
+from benchmarks.kernel_grids import close
 from bonn_hw.ir.design import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.sliding_window import SlidingWindow

@@ -25,29 +25,32 @@ from bonn_hw.kernels.width_converter import WidthConverter
 from bonn_hw.synth.netlist import Use
 
 Point = tuple[Kernel, Folding]
-FEW_LUT = 20  # what a prediction may miss, or 5 %
 
 
 def unsigned(bits: int) -> Element:
+    """From 0, of so many bits."""
     return Element(0, (1 << bits) - 1)
 
 
 def signed(bits: int) -> Element:
+    """Two's complement of so many bits."""
     return Element(-(1 << bits - 1), (1 << bits - 1) - 1)
 
 
 def even(lanes: int) -> Folding:
+    """As many lanes in as out."""
     return Folding(lanes, lanes)
 
 
-def close(predicted: Resources, use: Use) -> bool:
+def close(predicted: Resources, use: Use, part: float = 0.05, few: int = 20) -> bool:
     """LUT and flip-flops to 5 % or 20 of them; block memories and DSP slices exactly."""
     logic = ((predicted.lut, use.lut), (predicted.ff, use.ff))
-    near = all(abs(said - done) <= max(FEW_LUT, 0.05 * done) for said, done in logic)
+    near = all(abs(said - done) <= max(few, part * done) for said, done in logic)
     return near and (predicted.bram36, predicted.dsp) == (use.bram36, use.dsp)
 
 
 def adds() -> Iterator[Point]:
+    """Kinds alike, of other widths, and a constant."""
     for left, right in (
         *((signed(bits), signed(bits)) for bits in (1, 2, 4, 8, 16)),
         *((unsigned(bits), unsigned(bits)) for bits in (1, 3, 8)),
@@ -62,6 +65,7 @@ FRAMES = ((4, 4), (5, 7), (8, 8), (32, 32), (28, 28), (56, 112))
 
 
 def max_pools() -> Iterator[Point]:
+    """Frames with and without a remainder, other windows, rows of one pixel."""
     for (height, width), element in product(FRAMES, (BIPOLAR, unsigned(2), signed(4), unsigned(8))):
         for lanes in (1, 4, 16, 64):
             yield MaxPool(TensorType((height, width, 64), element), (2, 2)), even(lanes)
@@ -75,6 +79,7 @@ def max_pools() -> Iterator[Point]:
 
 
 def average_pools() -> Iterator[Point]:
+    """As they end networks, and smaller ones."""
     for element in (unsigned(1), unsigned(4), signed(8)):
         for kernel, (height, width) in (
             ((2, 2), (8, 8)),
@@ -89,6 +94,7 @@ def average_pools() -> Iterator[Point]:
 
 
 def fifos() -> Iterator[Point]:
+    """All depths at which the style changes."""
     depths = (1, 2, 3, 4, 8, 15, 16, 17, 24, 32, 33, 48, 64, 65, 100, 128, 200, 256, 400, 512)
     for depth, width in product((*depths, 1000, 1024, 2048, 5000), (1, 4, 18, 36, 64, 128)):
         if depth * width <= 40_000:
@@ -96,6 +102,7 @@ def fifos() -> Iterator[Point]:
 
 
 def pads() -> Iterator[Point]:
+    """Borders all round and on some sides."""
     for (height, width), element in product(FRAMES, (BIPOLAR, signed(4), unsigned(8))):
         for lanes in (1, 16, 64):
             kind = TensorType((height, width, 64), element)
@@ -107,12 +114,14 @@ def pads() -> Iterator[Point]:
 
 
 def forks() -> Iterator[Point]:
+    """Up to seven branches."""
     for element, copies in product((BIPOLAR, signed(4), unsigned(8)), (2, 3, 4, 7)):
         for lanes in (1, 16, 64):
             yield StreamFork(TensorType((2, 2, 64), element), copies), even(lanes)
 
 
 def thresholds() -> Iterator[Point]:
+    """Random levels, some of them out of reach."""
     rng = np.random.default_rng(0)
     for channels, element in product(
         (16, 64, 256, 512), (signed(2), unsigned(3), signed(5), unsigned(8), signed(12), signed(16))
@@ -127,6 +136,7 @@ def thresholds() -> Iterator[Point]:
 
 
 def converters() -> Iterator[Point]:
+    """Up and down."""
     for bits in (1, 4, 8):
         kind = TensorType((1, 1, 192), unsigned(bits))
         for narrow, ratio in product((1, 3, 8, 16, 32, 64), (2, 3, 4, 6, 8, 16, 64)):
@@ -165,6 +175,7 @@ def lines(
 
 
 def requantizes() -> Iterator[Point]:
+    """Lines of one, of channels, of segments; tables."""
     for lanes in (1, 4, 16):
         for kernel in (
             lines(signed(8), signed(4), 64, 1, 0, 3, ties=True),
