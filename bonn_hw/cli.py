@@ -8,16 +8,12 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 
 import bonn_hw
+from bonn_hw import commands
 from bonn_hw.errors import Hang, UserError
-
-# Heavy imports (torch, onnx) stand in the commands, so that help and errors are immediate.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,16 +51,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bonn-hw", description=bonn_hw.__doc__)
     parser.add_argument("--version", action="version", version=bonn_hw.__version__)
-    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+    subparsers = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
-    train = commands.add_parser("train", help="train an experiment file")
+    train = subparsers.add_parser("train", help="train an experiment file")
     train.add_argument("experiment", type=Path, help="a .toml of flows/")
     train.add_argument("--out", type=Path, required=True, help="run folder")
     train.add_argument("--resume", action="store_true", help="go on where the run folder ends")
     train.add_argument("--limit", type=_count, help="train with the first so many images only")
-    train.set_defaults(command=_train)
+    train.set_defaults(command=commands.run_train)
 
-    prune = commands.add_parser("prune", help="make a run with fewer filters of a finished one")
+    prune = subparsers.add_parser("prune", help="make a run with fewer filters of a finished one")
     prune.add_argument("run", type=Path, help="run folder")
     prune.add_argument(
         "--rate", type=float, default=0.5, help="share of filters to keep; default: %(default)s"
@@ -76,55 +72,55 @@ def _parser() -> argparse.ArgumentParser:
         "--recover", type=_count, help="epochs of training after that; default: a quarter of RUN's"
     )
     prune.add_argument("--out", type=Path, required=True, help="the new run folder")
-    prune.set_defaults(command=_prune)
+    prune.set_defaults(command=commands.run_prune)
 
-    plot = commands.add_parser("plot", help="draw how a run's kernels and accuracy developed")
+    plot = subparsers.add_parser("plot", help="draw how a run's kernels and accuracy developed")
     plot.add_argument("run", type=Path, help="run folder")
     plot.add_argument("--against", type=Path, metavar="RUN", help="run folder to compare with")
     plot.add_argument(
         "--layers", type=_numbers, help="1-bit layers shown one by one, from 1; default: 2,8,14"
     )
     plot.add_argument("--out", type=Path, help="folder; default: figures in the run folder")
-    plot.set_defaults(command=_plot)
+    plot.set_defaults(command=commands.run_plot)
 
-    export = commands.add_parser("export", help="write a run as QONNX")
+    export = subparsers.add_parser("export", help="write a run as QONNX")
     export.add_argument("run", type=Path, help="run folder")
     export.add_argument("--out", type=Path, required=True, help="the .onnx file")
-    export.set_defaults(command=_export)
+    export.set_defaults(command=commands.run_export)
 
-    release = commands.add_parser("release", help="keep a run in a few hundred kB")
+    release = subparsers.add_parser("release", help="keep a run in a few hundred kB")
     release.add_argument("run", type=Path, help="run folder")
     release.add_argument("--out", type=Path, required=True, help="the new folder")
-    release.set_defaults(command=_release)
+    release.set_defaults(command=commands.run_release)
 
-    check = commands.add_parser("check", help="say whether a QONNX model can be compiled")
+    check = subparsers.add_parser("check", help="say whether a QONNX model can be compiled")
     check.add_argument("model", type=Path, help="the .onnx file")
     check.add_argument("--board", help="say also what fits it")
     check.add_argument("--fps", type=_positive, help="and what so many frames per second need")
     check.add_argument("--clock-mhz", type=_positive, help="default: the board's")
-    check.set_defaults(command=_check)
+    check.set_defaults(command=commands.run_check)
 
-    fold = commands.add_parser("fold", help="find the best foldings and FIFO depths for a board")
+    fold = subparsers.add_parser("fold", help="find the best foldings and FIFO depths for a board")
     fold.add_argument("model", type=Path, help="the .onnx file")
     _add_target(fold)
     fold.add_argument("--pareto", action="store_true", help="all trade-offs instead of one design")
     fold.add_argument("--out", type=Path, required=True, help="folder for design.json and pictures")
-    fold.set_defaults(command=_fold)
+    fold.set_defaults(command=commands.run_fold)
 
-    compile_ = commands.add_parser("compile", help="make an accelerator of a QONNX model")
+    compile_ = subparsers.add_parser("compile", help="make an accelerator of a QONNX model")
     compile_.add_argument("model", type=Path, help="the .onnx file")
     _add_target(compile_)
     compile_.add_argument("--out", type=Path, required=True, help="build folder")
-    compile_.set_defaults(command=_compile)
+    compile_.set_defaults(command=commands.run_compile)
 
-    sweep = commands.add_parser("sweep", help="fold many models for many boards, clocks, rates")
+    sweep = subparsers.add_parser("sweep", help="fold many models for many boards, clocks, rates")
     sweep.add_argument("file", type=Path, help="a .toml with lists of them")
     sweep.add_argument("--out", type=Path, required=True, help="folder for all designs")
     sweep.add_argument("--jobs", type=_count, default=os.cpu_count(), help="processes")
     sweep.add_argument("--cluster", metavar="ADDRESS", help="run on the workers of this scheduler")
-    sweep.set_defaults(command=_sweep)
+    sweep.set_defaults(command=commands.run_sweep)
 
-    simulate = commands.add_parser("simulate", help="simulate a build cycle by cycle and compare")
+    simulate = subparsers.add_parser("simulate", help="simulate a build cycle by cycle and compare")
     simulate.add_argument("build", type=Path, help="build folder")
     source = simulate.add_mutually_exclusive_group(required=True)
     source.add_argument("--inputs", type=Path, help=".npy that the QONNX model would be fed")
@@ -136,19 +132,19 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--stall", type=int, metavar="SEED", help="random stalls on both ends")
     simulate.add_argument("--trace", type=Path, help="wave file, .fst or .vcd")
     simulate.add_argument("--jobs", type=_count, default=os.cpu_count(), help="processes")
-    simulate.set_defaults(command=_simulate)
+    simulate.set_defaults(command=commands.run_simulate)
 
-    synth = commands.add_parser("synth", help="synthesise a build with an open tool")
+    synth = subparsers.add_parser("synth", help="synthesise a build with an open tool")
     synth.add_argument("build", type=Path, help="build folder")
     synth.add_argument("--kernel", metavar="NAME", help="this stage alone")
     synth.add_argument("--tool", choices=("yosys",), default="yosys", help="default: %(default)s")
     synth.add_argument("--jobs", type=_count, default=os.cpu_count(), help="processes")
-    synth.set_defaults(command=_synth)
+    synth.set_defaults(command=commands.run_synth)
 
-    report = commands.add_parser("report", help="show a build's report")
+    report = subparsers.add_parser("report", help="show a build's report")
     report.add_argument("build", type=Path, help="build folder")
     report.add_argument("--json", action="store_true", help="print report.json itself")
-    report.set_defaults(command=_report)
+    report.set_defaults(command=commands.run_report)
     return parser
 
 
@@ -195,217 +191,6 @@ def _numbers(text: str) -> tuple[int, ...]:
         return tuple(int(number) for number in text.split(","))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text} is not a list of numbers like 2,8,14") from error
-
-
-def _train(options: argparse.Namespace, notes: Console) -> int:
-    from bonn_hw.nn.training import train
-
-    train(options.experiment, options.out, resume=options.resume, limit=options.limit)
-    return 0
-
-
-def _prune(options: argparse.Namespace, notes: Console) -> int:
-    from bonn_hw.nn.pruning import prune
-
-    prune(options.run, options.out, options.rate, options.epochs, options.recover)
-    return 0
-
-
-def _plot(options: argparse.Namespace, notes: Console) -> int:
-    from bonn_hw.nn import figures
-
-    layers = options.layers or figures.PAPER_LAYERS
-    for path in figures.plot(options.run, options.out, options.against, layers):
-        print(path)
-    return 0
-
-
-def _export(options: argparse.Namespace, notes: Console) -> int:
-    from bonn_hw.nn.export import export
-
-    export(options.run, options.out)
-    notes.print(f"wrote {options.out}")
-    return 0
-
-
-def _release(options: argparse.Namespace, notes: Console) -> int:
-    from bonn_hw.nn.checkpoint import Checkpoint
-    from bonn_hw.nn.release import release
-
-    weights = release(Checkpoint.load(options.run).network, options.run, options.out)
-    notes.print(f"wrote {weights}: {weights.stat().st_size / 1000:.0f} kB")
-    return 0
-
-
-def _check(options: argparse.Namespace, notes: Console) -> int:
-    from bonn_hw import pipeline, report
-    from bonn_hw.boards import board
-
-    target = None
-    if options.board is not None:
-        chosen = board(options.board)
-        clock = options.clock_mhz or chosen.clock_mhz
-        target = pipeline.Target(chosen, clock, options.fps)
-    elif options.fps or options.clock_mhz:
-        raise UserError("check: --fps and --clock-mhz need a --board")
-    with notes.status("") as status:
-        graph, findings = pipeline.check_model(
-            options.model, target, lambda text: status.update(f"check: {text}")
-        )
-    report.show_kernels(graph, findings, Console(highlight=False))
-    return 0
-
-
-def _fold(options: argparse.Namespace, notes: Console) -> int:
-    from bonn_hw import pipeline
-
-    if options.pareto and (options.fps or options.max_fps or options.latency_ms):
-        raise UserError("fold: --pareto shows all rates: leave --fps, --max-fps, --latency-ms out")
-    make = pipeline.fold_front if options.pareto else pipeline.fold_model
-    return _make_design(options, notes, make, any_rate=options.pareto)
-
-
-def _compile(options: argparse.Namespace, notes: Console) -> int:
-    from bonn_hw import pipeline
-
-    return _make_design(options, notes, pipeline.compile_model)
-
-
-def _make_design(
-    options: argparse.Namespace,
-    notes: Console,
-    make: Callable[..., dict[str, Any]],
-    any_rate: bool = False,
-) -> int:
-    from bonn_hw import pipeline, report
-    from bonn_hw.boards import board
-
-    name = options.name
-    if not (options.fps or options.max_fps or options.folding or any_rate):
-        raise UserError(
-            f"{name}: give --fps or --max-fps, or foldings for the layers with --folding FILE.json"
-        )
-    if options.max_fps and options.latency_ms:
-        raise UserError(f"{name}: --latency-ms goes with --fps, not with --max-fps")
-    chosen = board(options.board)
-    target = pipeline.Target(
-        chosen,
-        options.clock_mhz or chosen.clock_mhz,
-        options.fps,
-        options.max_fps,
-        options.latency_ms,
-        options.lut_fraction,
-    )
-    with notes.status("") as status:
-        facts = make(
-            options.model,
-            target,
-            options.out,
-            options.folding,
-            options.checkpoint,
-            lambda text: status.update(f"{name}: {text}"),
-        )
-    report.show(facts, Console(highlight=False))
-    return 0
-
-
-def _sweep(options: argparse.Namespace, notes: Console) -> int:
-    from bonn_hw import sweep
-
-    rows = sweep.sweep(options.file, options.out, options.jobs, options.cluster, notes)
-    sweep.show(rows, Console(highlight=False))
-    return 1 if any("error" in row for row in rows) else 0
-
-
-def _simulate(options: argparse.Namespace, notes: Console) -> int:
-    from bonn_hw import artifacts, pipeline, report
-
-    if options.trace is not None and options.trace.suffix not in (".fst", ".vcd"):
-        raise UserError(f"--trace {options.trace}: waves are written as .fst or .vcd")
-    build = pipeline.Build.load(options.build)
-    checkpoint = None
-    if options.checkpoint is not None:
-        from bonn_hw.nn.checkpoint import Checkpoint
-
-        checkpoint = Checkpoint.load(options.checkpoint)
-    # Our own exports say how images become inputs; other models are fed images in [0, 1].
-    experiment = checkpoint.experiment if checkpoint else None
-    transform = experiment.transform if experiment else build.facts["model"].get("transform")
-    images, labels = _images(options, build.host.input_shape, transform)
-    with notes.status("") as status:
-        answers = pipeline.simulate(
-            build,
-            images,
-            options.jobs,
-            options.stall,
-            options.trace,
-            lambda text: status.update(f"simulate: {text}"),
-        )
-        status.update("simulate: PyTorch")
-        pytorch = checkpoint.predict(images) if checkpoint else None
-        integers = checkpoint.accumulators(images) if checkpoint else None
-    facts = report.simulated(build.facts, answers, labels, pytorch, integers, options.stall)
-    if options.outputs:
-        with artifacts.fresh_file(options.outputs) as partial, partial.open("wb") as stream:
-            np.save(stream, answers.y)
-    if options.json:
-        report.save(facts, options.json)
-    report.save(facts, options.build / report.NAME)
-    report.show(facts, Console(highlight=False))
-    return 1 if facts["mismatches"] else 0
-
-
-def _synth(options: argparse.Namespace, notes: Console) -> int:
-    from bonn_hw import pipeline, report
-
-    build = pipeline.Build.load(options.build)
-    with notes.status("") as status:
-        facts = pipeline.synthesise(
-            build,
-            options.kernel,
-            options.jobs,
-            lambda text: status.update(f"synth: {text}"),
-        )
-    report.show(facts, Console(highlight=False))
-    return 0
-
-
-def _images(
-    options: argparse.Namespace, shape: tuple[int, ...], transform: str | None
-) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
-    if options.inputs is not None:
-        try:
-            images: Any = np.load(options.inputs, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise UserError(
-                f"--inputs {options.inputs} cannot be read as a NumPy array ({error}): write it "
-                "with numpy.save, float32, batch first"
-            ) from error
-        return (images[: options.count] if images.ndim else images), None
-    from bonn_hw.nn import data
-
-    tests = data.load(options.dataset, "test").first(options.count)
-    if transform is not None:
-        tests = tests.transformed(transform)
-    if tests.images.shape[1:] != shape:
-        raise UserError(
-            f"--dataset {options.dataset}: its images are {tests.images.shape[1:]}, the model "
-            f"takes {shape}: prepare them yourself and give them with --inputs"
-        )
-    return tests.images, tests.labels
-
-
-def _report(options: argparse.Namespace, notes: Console) -> int:
-    from bonn_hw import report
-
-    path = options.build / report.NAME
-    if not path.is_file():
-        raise UserError(f"{options.build} is not a build: it has no {report.NAME}")
-    if options.json:
-        print(path.read_text(), end="")
-    else:
-        report.show(report.load(path), Console(highlight=False))
-    return 0
 
 
 if __name__ == "__main__":

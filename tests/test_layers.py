@@ -20,12 +20,15 @@ RANK = {
     "boards": 4,
     "sim": 5,
     "synth": 5,
+    "board_sim": 5,
     "plan": 5,
+    "build": 6,
     "pictures": 6,
     "report": 6,
     "pipeline": 7,
     "sweep": 8,
-    "cli": 9,
+    "commands": 9,
+    "cli": 10,
 }
 FREE = {"errors", "artifacts", "style"}
 ONLY_IN = {
