@@ -31,7 +31,7 @@ data: setup
 	$(BIN)/python -m bonn_hw.nn.fetch fashion-mnist
 
 test: setup lint data
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
 
 # ResNet-18 at 224x224, from lowering to one simulated frame.
 test-large: setup
