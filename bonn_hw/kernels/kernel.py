@@ -46,19 +46,24 @@ class Schedule:
 
     @cached_property
     def events(self) -> NDArray[np.int32]:
-        """The steps that move a beat, as differences to the one before, frame after frame.
+        """The steps that move or await a beat, as differences to the one before, frame after frame.
 
         ``(events, 4)``: steps, need, release, whether it emits; the first one's are those to the
         frame before. All steps before a step have been done, so what it needs is the most that any
         of them needed. Where a frame repeats itself, only what is repeated stands here.
         """
-        need = np.maximum.accumulate(self.need)
-        rises = [np.diff(column, prepend=0) > 0 for column in (need, self.release)]
-        at = np.flatnonzero(self.emit | rises[0] | rises[1])
+        need, at = np.maximum.accumulate(self.need), self._moving
         total = self.release[-1]
         columns = [(at, self.need.size), (need[at], total), (self.release[at], total)]
         moves = [np.diff(values, prepend=values[-1] - whole) for values, whole in columns]
         return _period(np.stack([*moves, self.emit[at]], axis=1).astype(np.int32))
+
+    @property
+    def _moving(self) -> NDArray[np.intp]:
+        """Places of the events; a frame's first step if it awaits beats that were given back."""
+        need = np.maximum.accumulate(self.need)
+        awaits = np.diff(need, prepend=need[-1] - self.release[-1]) > 0
+        return np.flatnonzero(self.emit | awaits | (np.diff(self.release, prepend=0) > 0))
 
     def held(self, latency: int, capacity: int) -> Schedule:
         """The same steps behind another pipeline or buffer; what is known of them is kept."""
@@ -69,7 +74,7 @@ class Schedule:
     @property
     def first(self) -> tuple[int, int]:
         """Steps up to and with the very first event, and what it needs."""
-        at = int((self.emit | (self.need > 0) | (self.release > 0)).argmax())
+        at = int(self._moving[0])
         return at + 1, int(self.need[at])
 
 
@@ -218,9 +223,9 @@ def lut_memory(depth: int, width: int) -> float:
     return 4 * -(-width // 3) * -(-depth // 64)
 
 
-# A Zynq 7020 has 380 LUT for a block memory; of LUT a design can use some 70 % before its wires
-# become too many, of block memories all.
-LUT_PER_BRAM36 = 266
+# A Zynq 7020 has 380 LUT for a block memory. Fast 1-bit networks run out of LUT and leave half of
+# the block memories, so that one is worth half of this.
+LUT_PER_BRAM36 = 190
 BRAM36_BITS = 36 * 1024
 RAMB18 = ((16384, 1), (8192, 2), (4096, 4), (2048, 9), (1024, 18), (512, 36))  # words, bits (UG473)
 
