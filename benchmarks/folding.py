@@ -213,9 +213,9 @@ def page(cases: list[Case], rows: list[str], speeds: list[str], limits: list[str
             "|---|---|---|---|---|---|---|---|---|---|---|---|",
             *rows,
             "",
-            f"At FINN's frame rate our foldings take {luts[0] / luts[1]:.2f} times fewer LUT than "
-            f"its hand folding, and with block memories counted as {BOARD.lut_per_bram36:.0f} LUT "
-            f"{hand.cost / ours.cost:.2f} times less in all, under the same formulas.",
+            f"At FINN's frame rate its hand folding costs {hand.cost / ours.cost:.2f} times what ours "
+            f"does, with block memories counted as {BOARD.lut_per_bram36:.0f} LUT, and takes "
+            f"{luts[0] / luts[1]:.2f} times its LUT, under the same formulas.",
             "",
             *(f"* {note}" for note in limits),
             "",
