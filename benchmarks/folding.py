@@ -213,8 +213,8 @@ def page(cases: list[Case], rows: list[str], speeds: list[str], limits: list[str
             "|---|---|---|---|---|---|---|---|---|---|---|---|",
             *rows,
             "",
-            f"At FINN's frame rate its hand folding costs {hand.cost / ours.cost:.2f} times what ours "
-            f"does, with block memories counted as {BOARD.lut_per_bram36:.0f} LUT, and takes "
+            f"At FINN's frame rate its hand folding costs {hand.cost / ours.cost:.2f} times what "
+            f"ours does, with block memories counted as {BOARD.lut_per_bram36:.0f} LUT, and takes "
             f"{luts[0] / luts[1]:.2f} times its LUT, under the same formulas.",
             "",
             *(f"* {note}" for note in limits),
