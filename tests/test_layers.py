@@ -20,7 +20,7 @@ RANK = {
     "boards": 4,
     "sim": 5,
     "synth": 5,
-    "board_sim": 5,
+    "board_sim": 6,
     "plan": 5,
     "build": 6,
     "pictures": 6,

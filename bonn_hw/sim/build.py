@@ -103,6 +103,7 @@ def build(
     trace: str | None = None,
     templates: Path | None = None,
     progress: Callable[[str], None] = lambda text: None,
+    harness: Path = HARNESS,
 ) -> Simulator:
     """Make the simulator of a project, or take it from the cache.
 
@@ -110,6 +111,8 @@ def build(
     ----------
     trace : "fst", "vcd" or None
         Waves that the executable can write; they make it slower.
+    harness : Path
+        C++ with the program around the model.
 
     Raises
     ------
@@ -128,9 +131,9 @@ def build(
     with writing(cache_folder()):
         runtime = _runtime(tools, progress)
         # Memory images are read when the simulation starts: they do not make another simulator.
-        sources = [project.files["top.v"].encode()]
+        sources = [project.files[name].encode() for name in _verilog(project)]
         sources += [(templates / name).read_bytes() for name in project.templates]
-        sources += [HARNESS.read_bytes(), project.top.encode(), *map(str.encode, VERILATE)]
+        sources += [harness.read_bytes(), project.top.encode(), *map(str.encode, VERILATE)]
         kept = cache_folder() / "simulators" / _digest([*tools.identity()], sources)
         executable = kept / "simulator"
         if executable.is_file():
@@ -138,12 +141,17 @@ def build(
         else:
             with aside(kept) as folder:
                 write(project, folder, templates)
-                _compile_design(project, tools, runtime, folder, progress)
+                _compile_design(project, tools, runtime, folder, progress, harness)
                 for leftover in folder.iterdir():
                     if leftover.name != "simulator":
                         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
             forget(kept.parent)
     return Simulator(executable, tools.verilator.version)
+
+
+def _verilog(project: RtlProject) -> list[str]:
+    """Generated sources."""
+    return sorted(name for name in project.files if name.endswith(".v"))
 
 
 def _compile_design(
@@ -152,15 +160,16 @@ def _compile_design(
     runtime: Sequence[Path],
     folder: Path,
     progress: Callable[[str], None],
+    harness: Path,
 ) -> None:
     progress("Verilator")
     traced = (
         [f"--trace-{tools.trace}" if tools.trace == "fst" else "--trace"] if tools.trace else []
     )
     command = [*tools.verilator.command, *VERILATE, *traced, "--top-module", project.top]
-    command += ["--Mdir", "cpp", "top.v", *project.templates]
+    command += ["--Mdir", "cpp", *_verilog(project), *project.templates]
     _run(command, folder, tools.verilator.environment)
-    sources = [*sorted((folder / "cpp").glob("*.cpp")), HARNESS]
+    sources = [*sorted((folder / "cpp").glob("*.cpp")), harness]
     if sum(source.stat().st_size for source in sources) < SMALL:
         # Most of the time goes into reading Verilator's headers: read them once.
         whole = folder / "whole.cpp"
