@@ -9,6 +9,7 @@ import bonn_hw
 ROOT = Path(bonn_hw.__file__).parent
 # A package may import those of its own rank and below; nn stands beside the frontend.
 RANK = {
+    "driver": 0,  # it is copied to the board: nothing of ours is there
     "ir": 0,
     "kernels": 1,
     "frontend": 2,

@@ -2,5 +2,6 @@
 """A board without the board: the shell around an accelerator, its bus and its memory, simulated."""
 
 from bonn_hw.board_sim.board import SimulatedBoard
+from bonn_hw.board_sim.machine import SimulatedMachine
 
-__all__ = ["SimulatedBoard"]
+__all__ = ["SimulatedBoard", "SimulatedMachine"]

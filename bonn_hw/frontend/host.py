@@ -78,7 +78,7 @@ class Host:
             raise UserError(
                 f"inputs: frame {bad} holds NaN or infinity: every value must be finite"
             )
-        values = _run(self._head_session, frames)
+        values = self.head_values(frames)
         integers = np.rint(values / np.float32(self.step)).reshape(len(frames), -1)
         if self.head is None and (integers != values.reshape(len(frames), -1)).any():
             raise UserError(
@@ -94,6 +94,10 @@ class Host:
                 f"range [{self.element.low}, {self.element.high}] that the model states"
             )
         return stream
+
+    def head_values(self, frames: NDArray[np.float32]) -> Array:
+        """What the operators before the first integers make of frames."""
+        return _run(self._head_session, frames)
 
     def decode(self, integers: Integers) -> NDArray[np.float32]:
         """Turn integers ``(N, H, W, C)`` that leave the accelerator into the model's answer."""

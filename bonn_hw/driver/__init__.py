@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The driver of an accelerator: a folder that is copied to the board, with NumPy and pynq there."""
+
+from .accelerator import Accelerator
+from .errors import AcceleratorError
+
+__all__ = ["Accelerator", "AcceleratorError"]

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""An accelerator on its board: images in, answers out; never a silent hang."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import registers as reg
+from .errors import AcceleratorError
+from .machine import Buffer, Machine, PynqMachine
+from .metadata import Metadata
+
+PATIENCE = 8  # times as long as predicted, before a run counts as lost
+GRACE_CYCLES = 200_000  # and so much besides
+RESET_CYCLES = 100_000
+
+
+class Accelerator:
+    """A design on a board; a context manager.
+
+    Parameters
+    ----------
+    bitstream : str or Path
+        The .bit file; its .hwh, .json and .npz lie beside it.
+    machine : Machine or None
+        Where it runs; None: on this PYNQ board, with the bitstream loaded.
+    batch : int
+        Frames that are handed over at once; memory is taken for so many.
+    check : bool
+        Whether the golden frames are tried first, see `self_test`.
+
+    Raises
+    ------
+    AcceleratorError
+        If files are missing or damaged, if the bitstream is not the one that they belong to, or if
+        the golden frames are answered wrongly.
+    """
+
+    def __init__(
+        self,
+        bitstream: str | Path,
+        machine: Machine | None = None,
+        batch: int = 256,
+        check: bool = True,
+    ) -> None:
+        if batch < 1:
+            raise AcceleratorError(f"batch {batch} must be at least 1")
+        self.metadata = Metadata.load(Path(bitstream))
+        self._machine = machine or PynqMachine(Path(bitstream), self.metadata.clock_mhz)
+        self._batch = batch
+        self._buffers: tuple[Buffer, Buffer] | None = None
+        try:
+            self._identify()
+            self.reset()
+            if check:
+                self.self_test()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Accelerator:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give memory and board back."""
+        for buffer in self._buffers or ():
+            buffer.free()
+        self._buffers = None
+        self._machine.close()
+
+    def predict(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Answer images as the model does, bit for bit.
+
+        Parameters
+        ----------
+        images : float32 ``(N, *input_shape)``
+            What the model itself is fed.
+
+        Raises
+        ------
+        AcceleratorError
+            If the images are not of the model's shape, type or range; if the bus answers with an
+            error or a run takes too long: it is ended, and the next call starts afresh.
+        """
+        integers = self.metadata.encode(images)
+        parts = [
+            self._run(integers[start : start + self._batch])
+            for start in range(0, len(integers), self._batch)
+        ]
+        return self.metadata.decode(np.concatenate(parts))
+
+    def classify(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
+        """The class of each image: where its answer is largest."""
+        answers = self.predict(images)
+        classes: NDArray[np.int64] = answers.reshape(len(answers), -1).argmax(axis=1)
+        return classes
+
+    def self_test(self) -> None:
+        """Run the golden frames; raises AcceleratorError if any answer differs."""
+        arrays = self.metadata.arrays
+        answers = self.predict(arrays["golden_images"])
+        wrong = (answers != arrays["golden_answers"]).reshape(len(answers), -1).any(axis=1)
+        if wrong.any():
+            raise AcceleratorError(
+                f"self test: {int(wrong.sum())} of {len(wrong)} golden frames are answered "
+                f"wrongly, the first one is {int(wrong.argmax())}: lower the clock, or build the "
+                "bitstream again"
+            )
+
+    def benchmark(self, frames: int = 0) -> dict[str, Any]:
+        """Run golden frames over and over.
+
+        Returns
+        -------
+        dict
+            ``frames``; ``frames_per_second`` by the wall clock, transfers included;
+            ``cycles`` of the run, ``interval_cycles`` between answers, ``latency_cycles`` to the
+            first one, by the counters; ``frames_per_second_at_clock``; ``streams``: for each its
+            name and the parts of the cycles in which a beat waited and in which one was missing.
+        """
+        golden = self.metadata.arrays["golden_images"]
+        frames = min(frames or self._batch, self._batch)
+        images = np.resize(golden, (frames, *golden.shape[1:]))
+        integers = self.metadata.encode(images)
+        begin = time.perf_counter()
+        self.metadata.decode(self._run(integers))
+        seconds = time.perf_counter() - begin
+        read = self._machine.read
+        cycles, first, last = read(reg.CYCLES), read(reg.FIRST), read(reg.LAST)
+        interval = (last - first) / (frames - 1) if frames > 1 else float(cycles)
+        return {
+            "frames": frames,
+            "frames_per_second": frames / seconds,
+            "cycles": cycles,
+            "interval_cycles": interval,
+            "latency_cycles": first,
+            "frames_per_second_at_clock": self.metadata.clock_mhz * 1e6 / interval,
+            "streams": [
+                {
+                    "name": name,
+                    "waiting": read(reg.STREAMS + 8 * place) / cycles,
+                    "empty": read(reg.STREAMS + 8 * place + 4) / cycles,
+                }
+                for place, name in enumerate(self.metadata.streams)
+            ],
+        }
+
+    def reset(self) -> None:
+        """Leave whatever is under way; raises AcceleratorError if the bus does not come to rest."""
+        self._machine.write(reg.CONTROL, reg.RESET)
+        left = RESET_CYCLES / (self.metadata.clock_mhz * 1e6)
+        while self._machine.read(reg.STATUS) & (reg.BUSY | reg.RESETTING):
+            left -= self._machine.wait()
+            if left < 0:
+                raise AcceleratorError(
+                    "reset: memory does not answer what was asked of it before: load the bitstream "
+                    "again, and check that no other design uses the same port"
+                )
+        self._machine.write(reg.ERRORS, reg.EVERYTHING)
+
+    def _identify(self) -> None:
+        read, facts = self._machine.read, self.metadata
+        if read(reg.MAGIC) != reg.MAGIC_VALUE:
+            raise AcceleratorError(
+                f"{self._machine.name} has no accelerator of bonn-hw at its address: load the "
+                "bitstream that lies beside the metadata"
+            )
+        if read(reg.INTERFACE) != reg.INTERFACE_VERSION:
+            raise AcceleratorError(
+                f"the bitstream speaks interface {read(reg.INTERFACE)}, this driver "
+                f"{reg.INTERFACE_VERSION}: copy the driver that was packed with it"
+            )
+        told = "".join(f"{read(reg.HASH + 4 * place):08x}" for place in range(4))
+        if told != facts.hash:
+            raise AcceleratorError(
+                f"the bitstream is of design {told[:12]}, the metadata of {facts.hash[:12]}: copy "
+                "both from the same build"
+            )
+
+    def _run(self, integers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """One run of at most a batch: integers to integers, in stream order."""
+        frames, facts = len(integers), self.metadata
+        taken, given = self._memory()
+        size = frames * facts.taken.frame_bytes
+        taken.array[:size] = facts.taken.pack(integers).reshape(-1)
+        taken.flush()
+        limit = PATIENCE * (frames * facts.interval + facts.latency) + GRACE_CYCLES
+        for offset, value in (
+            (reg.ERRORS, reg.EVERYTHING),
+            (reg.IN_ADDRESS, taken.address),
+            (reg.OUT_ADDRESS, given.address),
+            (reg.FRAMES, frames),
+            (reg.WATCHDOG, GRACE_CYCLES + PATIENCE * facts.latency),
+            (reg.CONTROL, reg.START),
+        ):
+            self._machine.write(offset, value)
+        self._finish(limit, frames)
+        given.invalidate()
+        memory = given.array[: frames * facts.given.frame_bytes].reshape(frames, -1)
+        return facts.given.unpack(memory)
+
+    def _finish(self, limit: int, frames: int) -> None:
+        """Wait for the end of a run; raises AcceleratorError for any that is not a good one."""
+        left = limit / (self.metadata.clock_mhz * 1e6)
+        while True:
+            status = self._machine.read(reg.STATUS)
+            if status & reg.DONE:
+                return
+            if status & reg.ERROR or left < 0 or not status & reg.BUSY:
+                break
+            left -= self._machine.wait()
+        errors, done = self._machine.read(reg.ERRORS), self._machine.read(reg.FRAMES_OUT)
+        stalled = self._machine.read(reg.STALLED)
+        message = self._describe(errors, stalled)
+        self.reset()
+        raise AcceleratorError(f"{message}; {done} of {frames} frames were done")
+
+    def _describe(self, errors: int, stalled: int) -> str:
+        if errors & reg.READ_FAILED:
+            return "the bus answered a read of the images with an error: was their memory freed?"
+        if errors & reg.WRITE_FAILED:
+            return "the bus answered a write of the answers with an error: was their memory freed?"
+        if errors & reg.REFUSED:
+            return "the run was refused: something else uses the accelerator at the same time"
+        if errors & reg.WATCHDOG_BIT and stalled < len(self.metadata.streams):
+            return (
+                f"nothing moved any more: data wait in stream {self.metadata.streams[stalled]}: "
+                "report this, with the build"
+            )
+        if errors & reg.WATCHDOG_BIT:
+            return "nothing moved any more, and no data wait inside: memory does not answer"
+        return "the run takes much longer than predicted: memory is slow, or the clock stands"
+
+    def _memory(self) -> tuple[Buffer, Buffer]:
+        if self._buffers is None:
+            sides = (self.metadata.taken, self.metadata.given)
+            taken, given = (
+                self._machine.allocate(self._batch * side.frame_bytes) for side in sides
+            )
+            self._buffers = (taken, given)
+        return self._buffers
