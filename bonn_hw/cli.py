@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Returns the exit code: 0 good, 1 mismatches found or designs of a sweep refused, 2 user error,
-    3 the RTL hangs (a bug of ours), 130 interrupted.
+    3 the RTL hangs (a bug of ours) or the bitstream's tool is not here, 130 interrupted.
     """
     options = _parser().parse_args(arguments)
     notes = Console(stderr=True, highlight=False)
@@ -140,6 +140,15 @@ def _parser() -> argparse.ArgumentParser:
     synth.add_argument("--tool", choices=("yosys",), default="yosys", help="default: %(default)s")
     synth.add_argument("--jobs", type=_count, default=os.cpu_count(), help="processes")
     synth.set_defaults(command=commands.run_synth)
+
+    bitstream = subparsers.add_parser("bitstream", help="make a build's bitstream and driver")
+    bitstream.add_argument("build", type=Path, help="build folder")
+    bitstream.add_argument(
+        "--tool", choices=("vivado",), default="vivado", help="default: %(default)s"
+    )
+    bitstream.add_argument("--board", help="default: the one that it was compiled for")
+    bitstream.add_argument("--clock-mhz", type=_positive, help="default: as compiled")
+    bitstream.set_defaults(command=commands.run_bitstream)
 
     report = subparsers.add_parser("report", help="show a build's report")
     report.add_argument("build", type=Path, help="build folder")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from bonn_hw.errors import UserError
+from bonn_hw.errors import ToolMissing, UserError
 
 
 def run_train(options: argparse.Namespace, notes: Console) -> int:
@@ -197,6 +197,25 @@ def run_synth(options: argparse.Namespace, notes: Console) -> int:
             options.jobs,
             lambda text: status.update(f"synth: {text}"),
         )
+    report.show(facts, Console(highlight=False))
+    return 0
+
+
+def run_bitstream(options: argparse.Namespace, notes: Console) -> int:
+    """Make a bitstream; 3 where its tool is not here."""
+    from bonn_hw import pipeline, report
+
+    build = pipeline.Build.load(options.build)
+    target = build.facts["target"]
+    board, clock_mhz = options.board or target["board"], options.clock_mhz or target["clock_mhz"]
+    try:
+        with notes.status("") as status:
+            facts = pipeline.make_bitstream(
+                build, board, clock_mhz, lambda text: status.update(f"bitstream: {text}")
+            )
+    except ToolMissing as error:
+        notes.print(f"bonn-hw: {error}", soft_wrap=True)
+        return 3
     report.show(facts, Console(highlight=False))
     return 0
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw import artifacts, frontend, pictures, report
+from bonn_hw.build import bitstream
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
 from bonn_hw.errors import UserError
@@ -216,6 +217,21 @@ def synthesise(
     else:
         whole, stages = synth.synthesise_all(folder, part, names, jobs)
     facts = report.synthesised(build.facts, whole, stages, synth.version())
+    report.save(facts, build.folder / report.NAME)
+    return facts
+
+
+def make_bitstream(
+    build: Build, board: str, clock_mhz: float, progress: Progress = lambda text: None
+) -> dict[str, Any]:
+    """Make the bitstream of a build and the folder that is copied to the board.
+
+    Returns the report, completed and saved; raises what `build.bitstream.make` does.
+    """
+    figures = bitstream.make(
+        build.folder, build.design, build.host, build.facts, board, clock_mhz, progress
+    )
+    facts = bitstream.merged(build.facts, figures)
     report.save(facts, build.folder / report.NAME)
     return facts
 

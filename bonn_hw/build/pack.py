@@ -33,9 +33,14 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
 
 
 def pack(
-    design: FoldedDesign, host: Host, facts: Mapping[str, Any], out: Path, name: str = "accelerator"
+    design: FoldedDesign,
+    host: Host,
+    facts: Mapping[str, Any],
+    out: Path,
+    name: str = "accelerator",
+    bitstream: Path | None = None,
 ) -> None:
-    """Write the folder, with everything but the bitstream.
+    """Write the folder.
 
     Parameters
     ----------
@@ -43,6 +48,8 @@ def pack(
         The build's report.
     name : str
         Of the files: NAME.json and NAME.npz belong to NAME.bit and NAME.hwh.
+    bitstream : Path or None
+        Folder of the latter two; None: they are not there yet.
 
     Raises
     ------
@@ -55,6 +62,9 @@ def pack(
     with fresh_folder(out) as folder:
         (folder / f"{name}.json").write_text(json.dumps(words, indent=1) + "\n")
         (folder / f"{name}.npz").write_bytes(_archive(arrays))
+        if bitstream is not None:
+            for suffix in (".bit", ".hwh"):
+                shutil.copyfile(bitstream / f"{name}{suffix}", folder / f"{name}{suffix}")
         (folder / MARK).write_text(json.dumps(facts, indent=2) + "\n")
         (folder / DRIVER).mkdir()
         for source in sorted(Path(driver.__file__).parent.glob("*.py")):
