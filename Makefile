@@ -6,7 +6,7 @@ TORCH ?= torch==2.13.0
 TORCH_SOURCE ?= --extra-index-url https://download.pytorch.org/whl/cpu --retries 0
 DEMO := build/demo
 
-.PHONY: setup demo test test-large lint bench data clean
+.PHONY: setup demo test test-large lint bench data open-toolchain clean
 
 setup: .venv/ready
 
@@ -45,6 +45,10 @@ lint: setup
 # Timings, side by side in one run; the tables are kept in docs/.
 bench: setup
 	$(BIN)/python -m benchmarks
+
+# Open place and route for the 7 series, in the cache folder; no root.
+open-toolchain:
+	flows/open/toolchain.sh
 
 clean:
 	rm -rf build

@@ -6,6 +6,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -18,6 +19,10 @@ MEMORY_BYTES = 1 << 26
 HANGS = (1 << 64) - 1
 
 
+class BrokenRule(Exception):
+    """The shell did what AXI forbids: a bug of ours. The simulation is over."""
+
+
 class SimulatedBoard:
     """The Verilated `system` with a memory; a context manager.
 
@@ -28,17 +33,24 @@ class SimulatedBoard:
     ----------
     project : RtlProject
         Of `emit.system.emit_system`.
+    templates : Path or None
+        Folder of other RTL sources than ours.
 
     Raises
     ------
     ToolMissing
         If Verilator or a C++ compiler is missing.
+    BrokenRule
+        By any call, when the shell breaks a rule of AXI (``Rules`` in harness.cpp).
     """
 
     def __init__(
-        self, project: RtlProject, progress: Callable[[str], None] = lambda text: None
+        self,
+        project: RtlProject,
+        templates: Path | None = None,
+        progress: Callable[[str], None] = lambda text: None,
     ) -> None:
-        made = build(project, progress=progress, harness=HARNESS)
+        made = build(project, templates=templates, progress=progress, harness=HARNESS)
         self._folder = tempfile.TemporaryDirectory(prefix="bonn_hw-")
         # Memory images are read where the process runs.
         write(project, Path(self._folder.name))
@@ -47,6 +59,7 @@ class SimulatedBoard:
             cwd=self._folder.name,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
 
     def __enter__(self) -> SimulatedBoard:
@@ -62,11 +75,12 @@ class SimulatedBoard:
 
     def close(self) -> None:
         """End the simulation."""
-        assert self._process.stdin and self._process.stdout
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            pipe.close()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
         self._folder.cleanup()
 
     def read(self, offset: int) -> int:
@@ -115,11 +129,15 @@ class SimulatedBoard:
     def _ask(self, letter: str, numbers: tuple[int, ...], data: bytes, count: int) -> bytes:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin and stdout
-        stdin.write(letter.encode() + b"".join(n.to_bytes(8, "little") for n in numbers) + data)
-        stdin.flush()
-        told = stdout.read(count)
+        words = letter.encode() + b"".join(n.to_bytes(8, "little") for n in numbers) + data
+        told = b""
+        with suppress(BrokenPipeError):
+            stdin.write(words)
+            stdin.flush()
+            told = stdout.read(count)
         if len(told) < count:
-            raise RuntimeError(f"the simulated board ended with {self._process.wait()}")
+            _, reason = self._process.communicate()
+            raise BrokenRule(reason.decode().strip() or f"exit code {self._process.returncode}")
         return told
 
     def _in_memory(self, address: int, count: int) -> None:

@@ -56,10 +56,75 @@ struct Memory {
   }
 };
 
+// What AXI asks of each port; the first rule that is broken ends the simulation.
+struct Rules {
+  // A channel that the shell drives: what is offered stays as it is until it is taken.
+  struct Offer {
+    const char* name;
+    bool waits = false;
+    uint64_t payload[2] = {0, 0};
+
+    void look(bool valid, bool ready, uint64_t first, uint64_t second = 0) {
+      if (waits && !valid) broken(name, "was taken back");
+      if (waits && (payload[0] != first || payload[1] != second)) broken(name, "changed");
+      waits = valid && !ready;
+      payload[0] = first;
+      payload[1] = second;
+    }
+  };
+  Offer ar{"a read burst"}, aw{"a write burst"}, w{"a written word"};
+  Offer b{"an answer to a write"}, r{"a register's value"};
+  std::deque<uint64_t> lengths;  // of the write bursts whose words have not all been taken
+  uint64_t register_writes = 0, register_reads = 0;
+
+  [[noreturn]] static void broken(const char* what, const char* rule) {
+    std::fprintf(stderr, "AXI: %s %s\n", what, rule);
+    std::_Exit(5);
+  }
+
+  static void burst(const char* name, uint64_t address, uint64_t words, int size, int kind) {
+    if (words > 16) broken(name, "has more than 16 words");
+    if (size != 3 || kind != 1) broken(name, "is not of words of 8 bytes in a row");
+    if (address % 8) broken(name, "does not begin at a word");
+    if (address / 4096 != (address + 8 * words - 1) / 4096) broken(name, "crosses 4 KiB");
+  }
+
+  void look(const Vtop& t) {
+    if (!t.aresetn) {
+      if (t.m_axi_arvalid || t.m_axi_awvalid || t.m_axi_wvalid || t.s_axi_ctrl_bvalid ||
+          t.s_axi_ctrl_rvalid)
+        broken("a valid", "is high in reset");
+      return;
+    }
+    ar.look(t.m_axi_arvalid, t.m_axi_arready, t.m_axi_araddr, t.m_axi_arlen);
+    aw.look(t.m_axi_awvalid, t.m_axi_awready, t.m_axi_awaddr, t.m_axi_awlen);
+    w.look(t.m_axi_wvalid, t.m_axi_wready, t.m_axi_wdata, t.m_axi_wlast << 8 | t.m_axi_wstrb);
+    b.look(t.s_axi_ctrl_bvalid, t.s_axi_ctrl_bready, t.s_axi_ctrl_bresp);
+    r.look(t.s_axi_ctrl_rvalid, t.s_axi_ctrl_rready, t.s_axi_ctrl_rdata, t.s_axi_ctrl_rresp);
+    if (t.m_axi_arvalid)
+      burst(ar.name, t.m_axi_araddr, t.m_axi_arlen + 1, t.m_axi_arsize, t.m_axi_arburst);
+    if (t.m_axi_awvalid)
+      burst(aw.name, t.m_axi_awaddr, t.m_axi_awlen + 1, t.m_axi_awsize, t.m_axi_awburst);
+    if (t.m_axi_awvalid && t.m_axi_awready) lengths.push_back(t.m_axi_awlen + 1);
+    if (t.m_axi_wvalid && t.m_axi_wready) {
+      if (lengths.empty()) broken(w.name, "comes before its burst");
+      if (t.m_axi_wlast != (lengths.front() == 1)) broken(w.name, "is wrongly called the last");
+      if (--lengths.front() == 0) lengths.pop_front();
+    }
+    if (t.s_axi_ctrl_bvalid && !register_writes) broken(b.name, "answers nothing");
+    if (t.s_axi_ctrl_rvalid && !register_reads) broken(r.name, "answers nothing");
+    register_writes += t.s_axi_ctrl_awvalid && t.s_axi_ctrl_awready;
+    register_writes -= t.s_axi_ctrl_bvalid && t.s_axi_ctrl_bready;
+    register_reads += t.s_axi_ctrl_arvalid && t.s_axi_ctrl_arready;
+    register_reads -= t.s_axi_ctrl_rvalid && t.s_axi_ctrl_rready;
+  }
+};
+
 struct Board {
   VerilatedContext context;
   std::unique_ptr<Vtop> top = std::make_unique<Vtop>(&context);
   Memory memory;
+  Rules rules;
   uint64_t cycle = 0;
 
   void half(bool clock) {
@@ -89,6 +154,7 @@ struct Board {
       top->m_axi_bresp = m.answers.front().answer;
     }
     half(false);
+    rules.look(*top);
     const bool ar = top->m_axi_arvalid && top->m_axi_arready;
     const bool aw = top->m_axi_awvalid && top->m_axi_awready;
     const bool w = top->m_axi_wvalid && top->m_axi_wready;

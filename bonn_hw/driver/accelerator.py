@@ -52,9 +52,12 @@ class Accelerator:
         if batch < 1:
             raise AcceleratorError(f"batch {batch} must be at least 1")
         self.metadata = Metadata.load(Path(bitstream))
-        self._machine = machine or PynqMachine(Path(bitstream), self.metadata.clock_mhz)
+        self._machine = machine or PynqMachine(
+            Path(bitstream), self.metadata.clock_mhz, self.metadata.board
+        )
         self._batch = batch
         self._buffers: tuple[Buffer, Buffer] | None = None
+        self._closed = False
         try:
             self._identify()
             self.reset()
@@ -76,7 +79,10 @@ class Accelerator:
         self.close()
 
     def close(self) -> None:
-        """Give memory and board back."""
+        """Give memory and board back; a second time does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         for buffer in self._buffers or ():
             buffer.free()
         self._buffers = None
@@ -94,7 +100,8 @@ class Accelerator:
         ------
         AcceleratorError
             If the images are not of the model's shape, type or range; if the bus answers with an
-            error or a run takes too long: it is ended, and the next call starts afresh.
+            error or a run takes too long: it is ended, and the next call starts afresh. If the
+            accelerator is closed.
         """
         integers = self.metadata.encode(images)
         parts = [
@@ -124,6 +131,11 @@ class Accelerator:
     def benchmark(self, frames: int = 0) -> dict[str, Any]:
         """Run golden frames over and over.
 
+        Parameters
+        ----------
+        frames : int
+            Of the run; 0, and more than a batch: a batch.
+
         Returns
         -------
         dict
@@ -132,6 +144,8 @@ class Accelerator:
             first one, by the counters; ``frames_per_second_at_clock``; ``streams``: for each its
             name and the parts of the cycles in which a beat waited and in which one was missing.
         """
+        if frames < 0:
+            raise AcceleratorError(f"frames {frames} must be at least 1, or 0 for a batch")
         golden = self.metadata.arrays["golden_images"]
         frames = min(frames or self._batch, self._batch)
         images = np.resize(golden, (frames, *golden.shape[1:]))
@@ -140,7 +154,8 @@ class Accelerator:
         self.metadata.decode(self._run(integers))
         seconds = time.perf_counter() - begin
         read = self._machine.read
-        cycles, first, last = read(reg.CYCLES), read(reg.FIRST), read(reg.LAST)
+        cycles = read(reg.CYCLES) | read(reg.CYCLES + 4) << 32
+        first, last = read(reg.FIRST), read(reg.LAST)
         interval = (last - first) / (frames - 1) if frames > 1 else float(cycles)
         return {
             "frames": frames,
@@ -155,7 +170,7 @@ class Accelerator:
                     "waiting": read(reg.STREAMS + 8 * place) / cycles,
                     "empty": read(reg.STREAMS + 8 * place + 4) / cycles,
                 }
-                for place, name in enumerate(self.metadata.streams)
+                for place, name in enumerate(self.metadata.streams[: read(reg.WATCHED)])
             ],
         }
 
@@ -193,6 +208,8 @@ class Accelerator:
 
     def _run(self, integers: NDArray[np.int64]) -> NDArray[np.int64]:
         """One run of at most a batch: integers to integers, in stream order."""
+        if self._closed:
+            raise AcceleratorError("the accelerator is closed: make another Accelerator")
         frames, facts = len(integers), self.metadata
         taken, given = self._memory()
         size = frames * facts.taken.frame_bytes
@@ -208,7 +225,12 @@ class Accelerator:
             (reg.CONTROL, reg.START),
         ):
             self._machine.write(offset, value)
-        self._finish(limit, frames)
+        try:
+            self._finish(limit, frames)
+        except BaseException as error:
+            # Whatever ends the wait, Ctrl-C too: nothing may write to memory that is given back.
+            self._abandon(error)
+            raise
         given.invalidate()
         memory = given.array[: frames * facts.given.frame_bytes].reshape(frames, -1)
         return facts.given.unpack(memory)
@@ -226,8 +248,14 @@ class Accelerator:
         errors, done = self._machine.read(reg.ERRORS), self._machine.read(reg.FRAMES_OUT)
         stalled = self._machine.read(reg.STALLED)
         message = self._describe(errors, stalled)
-        self.reset()
         raise AcceleratorError(f"{message}; {done} of {frames} frames were done")
+
+    def _abandon(self, error: BaseException) -> None:
+        try:
+            self.reset()
+        except AcceleratorError as worse:
+            what = str(error) or type(error).__name__
+            raise AcceleratorError(f"{what}; {worse}") from error
 
     def _describe(self, errors: int, stalled: int) -> str:
         if errors & reg.READ_FAILED:

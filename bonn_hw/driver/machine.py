@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import AcceleratorError
+
+BOARD_FILE = Path("/proc/device-tree/chosen/pynq_board")  # PYNQ's images name their board here
 
 
 class Buffer(Protocol):
@@ -78,32 +82,42 @@ class PynqMachine:
     ----------
     clock_mhz : float
         Set after loading: the boot image's PLL may run at another rate than the tool assumed.
+    board : str
+        Which one the bitstream is for; it is loaded on no other.
+
+    Raises
+    ------
+    AcceleratorError
+        If pynq or a file is missing, or this is another board.
     """
 
     POLL_S = 0.0002
+    SLOWER = 0.98  # for the next try, where the clock's dividers give more than was asked for
 
-    def __init__(self, bitstream: Path, clock_mhz: float) -> None:
+    def __init__(self, bitstream: Path, clock_mhz: float, board: str) -> None:
         try:
             import pynq
         except ModuleNotFoundError as error:
             raise AcceleratorError(
                 "the package 'pynq' is not installed: run this on a PYNQ board, in its environment"
             ) from error
-        if not bitstream.with_suffix(".hwh").is_file():
-            raise AcceleratorError(
-                f"{bitstream.with_suffix('.hwh')} is missing: copy it beside the bitstream"
-            )
+        for path in (bitstream, bitstream.with_suffix(".hwh")):
+            if not path.is_file():
+                raise AcceleratorError(
+                    f"{path} is missing: copy the .bit and the .hwh of one build"
+                )
+        _check_board(board)
         self._pynq = pynq
-        self._overlay = pynq.Overlay(str(bitstream))
-        pynq.Clocks.fclk0_mhz = clock_mhz
-        block = self._overlay.ip_dict.get("accelerator")
+        overlay = pynq.Overlay(str(bitstream.resolve()))
+        self._set_clock(clock_mhz)
+        block = overlay.ip_dict.get("accelerator")
         if block is None:
-            found = ", ".join(self._overlay.ip_dict) or "none"
+            found = ", ".join(overlay.ip_dict) or "none"
             raise AcceleratorError(
                 f"{bitstream} has no block 'accelerator' ({found}): it is not one of bonn-hw's"
             )
         self._registers = pynq.MMIO(block["phys_addr"], 0x1000)
-        self.name = str(getattr(pynq.Device.active_device, "name", "PYNQ"))
+        self.name = _board_here() or "this board"
 
     def read(self, offset: int) -> int:
         """Read a register."""
@@ -124,5 +138,39 @@ class PynqMachine:
         return time.perf_counter() - begin
 
     def close(self) -> None:
-        """Leave the bitstream as it is."""
-        self._overlay.free()
+        """Leave the bitstream as it is.
+
+        `Overlay.free` would close the device that all of a process share: no other bitstream could
+        be loaded afterwards.
+        """
+
+    def _set_clock(self, clock_mhz: float) -> None:
+        """As near as the board's dividers come; never faster, for timing was closed at this."""
+        clocks, wanted = self._pynq.Clocks, clock_mhz
+        clocks.fclk0_mhz = wanted
+        while clocks.fclk0_mhz > clock_mhz * 1.001 and wanted > clock_mhz / 2:
+            wanted *= self.SLOWER
+            clocks.fclk0_mhz = wanted
+
+
+def _check_board(board: str) -> None:
+    """Raise AcceleratorError where this board has a name and it is another one."""
+    here = _board_here()
+    # Images may call it shorter or longer: Ultra96 for ultra96-v2, AUP-ZU3-8GB for aup-zu3.
+    one, other = (re.sub("[^a-z0-9]", "", name.lower()) for name in (here or board, board))
+    if not one.startswith(other) and not other.startswith(one):
+        raise AcceleratorError(
+            f"the bitstream is for the board {board}, this one is {here}: make one with 'bonn-hw "
+            f"bitstream --board', or set the variable BOARD to {board} if the name is wrong"
+        )
+
+
+def _board_here() -> str | None:
+    """What this board's image calls it; None where it does not say."""
+    name = os.environ.get("BOARD", "")
+    if not name:
+        try:
+            name = BOARD_FILE.read_text().strip("\0\n ")
+        except OSError:
+            return None
+    return None if name in ("", "Unknown") else name

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,15 +55,27 @@ class Metadata:
             facts = json.loads(name.read_text())
             with np.load(bitstream.with_suffix(".npz"), allow_pickle=False) as file:
                 arrays = dict(file)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise AcceleratorError(
                 f"{name} and .npz beside it cannot be read ({error}): copy the whole folder again"
             ) from error
-        if facts.get("version") != VERSION:
+        version = facts.get("version") if isinstance(facts, dict) else None
+        if version != VERSION:
             raise AcceleratorError(
-                f"{name} is of version {facts.get('version')}, this driver reads {VERSION}: copy "
-                "the driver that was packed with it"
+                f"{name} is of version {version}, this driver reads {VERSION}: copy the driver "
+                "that was packed with it"
             )
+        try:
+            return cls._of(facts, arrays)
+        except (KeyError, TypeError) as error:
+            raise AcceleratorError(
+                f"{name} lacks {error} or holds nonsense there: copy the whole folder again"
+            ) from error
+
+    @classmethod
+    def _of(cls, facts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Metadata:
+        for array in ("encode_order", "decode_order", "answers", "golden_images", "golden_answers"):
+            arrays[array]
         return cls(
             facts["hash"],
             facts["board"],

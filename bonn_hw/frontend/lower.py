@@ -19,6 +19,7 @@ from bonn_hw.frontend.load import Model
 from bonn_hw.frontend.path import computed, split, start, takers
 from bonn_hw.frontend.value import Context
 from bonn_hw.ir.graph import DataflowGraph
+from bonn_hw.kernels.pad import Pad
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,9 +114,10 @@ def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
     decoded = replace(host, tail=proto, decode_order=order, scale=chain.scale)
     graph = last.emission.graph()
     if not _looks(graph):
+        padded = next(node.origin for node in graph.nodes if isinstance(node.kernel, Pad))
         raise Refused(
-            "the model answers without a look at the image: all windows that the answer comes from "
-            "lie in the padding; pad less"
+            f"{padded}: all windows that the answer comes from lie in the padding, and none looks "
+            "at the image; pad less"
         )
     return Lowered(graph, decoded, tuple(context.findings))
 

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The shell around small accelerators, on a simulated bus: answers, counters, faults."""
 
+import shutil
+
 import numpy as np
 import pytest
 from sketch import Sketch
 
 from bonn_hw import pipeline
-from bonn_hw.board_sim import SimulatedBoard
+from bonn_hw.board_sim import BrokenRule, SimulatedBoard
 from bonn_hw.boards import board
 from bonn_hw.emit.system import Slots, digest, emit_system
 from bonn_hw.emit.top import emit
+from bonn_hw.emit.write import templates_folder
 from bonn_hw.ir.stream import pack
 
 pytestmark = pytest.mark.rtl
@@ -204,6 +207,30 @@ def test_the_watchdog_bites(bench, machine):
     machine.disturb(0)
     settle(machine)
     bench.run(machine)
+
+
+@pytest.mark.parametrize(
+    ("file", "ours", "wrong", "message"),
+    [
+        ("memory_reader.sv", "4'(words - 5'd1)", "4'd15", "a read burst crosses 4 KiB"),
+        ("memory_writer.sv", "4'(words - 5'd1)", "4'd15", "a write burst crosses 4 KiB"),
+        ("memory_writer.sv", "sent_words_q == 5'd1", "1'b0", "wrongly called the last"),
+        ("memory_reader.sv", "if (!m_axi_arvalid || m_axi_arready) m_axi_arvalid", "m_axi_arvalid",
+         "a read burst was taken back"),
+    ],
+)  # fmt: skip
+def test_rules_of_axi_are_looked_after(bench, tmp_path, file, ours, wrong, message):
+    """Each of these faults in the RTL is caught."""
+    templates = shutil.copytree(templates_folder(), tmp_path / "rtl")
+    source = templates / "shell" / file
+    text = source.read_text()
+    assert ours in text
+    source.write_text(text.replace(ours, wrong))
+    with SimulatedBoard(bench.project, templates) as board:
+        settle(board)
+        board.disturb(0, gaps=400)
+        with pytest.raises(BrokenRule, match=message):
+            bench.run(board)
 
 
 def test_a_start_that_makes_no_sense_is_refused(bench, machine):

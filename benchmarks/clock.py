@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The clock at which CNV closes on a Zynq 7020 by open place and route; writes docs/clock.md.
+
+Needs `nextpnr-himbaechel-xilinx` on PATH or in the folder of `make open-toolchain`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.__main__ import lively, processor
+from benchmarks.folding import BOARD, finns, lowered
+from bonn_hw.emit.top import emit
+from bonn_hw.emit.write import write
+from bonn_hw.ir.rtl import RtlProject
+from bonn_hw.nn.checkpoint import Checkpoint
+from bonn_hw.nn.networks import build
+from bonn_hw.timing.native import cache_folder
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "clock.md"
+PROGRAM = "nextpnr-himbaechel-xilinx"
+# This chain cannot place all LUT memories: rings go into block memory, the rest into registers.
+OPTIONS = "-family xc7 -flatten -abc9 -arch xc7 -nolutram -nodsp -top pads"
+PINS = {"clk": "H16", "d": "M20", "v": "M19", "r": "D19", "q": "R14"}
+# A shift register in front and a parity behind: five pins for a design of any width.
+PADS = """module pads(input clk, input d, input v, input r, output reg q);
+  reg [{into}-1:0] beat;
+  reg valid, ready, rst, out_valid, in_ready;
+  reg [{out}-1:0] answer;
+  wire [{out}-1:0] m;
+  wire mv, sr;
+  always @(posedge clk) begin
+    beat <= {{beat, d}};
+    valid <= v;
+    ready <= r;
+    rst <= v & r;
+    answer <= m;
+    out_valid <= mv;
+    in_ready <= sr;
+    q <= ^answer ^ out_valid ^ in_ready;
+  end
+  top top(.clk(clk), .rst(rst), .s_axis_tdata(beat), .s_axis_tvalid(valid), .s_axis_tready(sr),
+          .m_axis_tdata(m), .m_axis_tvalid(mv), .m_axis_tready(ready));
+endmodule
+"""
+
+
+def main() -> None:
+    """Synthesise, place, route, and write the page."""
+    program = locate()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        cnv = lowered(Checkpoint(lively(build("cnv", in_channels=3)).eval()), folder / "cnv.onnx")
+        project = emit(finns(cnv).design)
+        synthesis_s = timed(lambda: synthesise(project, folder / "rtl", folder / "cnv.json"))
+        report = folder / "report.json"
+        route_s = timed(lambda: route(program, folder, report))
+        found = json.loads(report.read_text())
+    PAGE.write_text("\n".join(page(found, synthesis_s, route_s)))
+    print(PAGE.read_text())
+
+
+def locate() -> str:
+    """The program."""
+    beside = cache_folder() / "open-toolchain" / "bin" / PROGRAM
+    found = shutil.which(PROGRAM) or (str(beside) if beside.is_file() else None)
+    if found is None:
+        sys.exit(f"{PROGRAM} is not on PATH: make open-toolchain")
+    return found
+
+
+def timed(work: Any) -> float:
+    """Seconds of some work."""
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def synthesise(project: RtlProject, folder: Path, netlist: Path) -> None:
+    """RTL to a netlist without LUT memories."""
+    write(project, folder)
+    pads = PADS.format(into=project.source.width, out=project.sink.width)
+    (folder / "pads.v").write_text(pads)
+    sources = [str(path.relative_to(folder)) for path in sorted(folder.rglob("*.sv"))]
+    lines = [
+        f"read_verilog -sv -defer {' '.join(sources)}",
+        "read_verilog top.v pads.v",
+        f"synth_xilinx {OPTIONS} -run begin:map_memory",
+        "setattr -unset ram_style t:$mem_v2",
+        f"synth_xilinx {OPTIONS} -run map_memory:",
+        "delete t:$scopeinfo",
+        f"write_json {netlist}",
+    ]
+    (folder / "script").write_text("\n".join(lines))
+    subprocess.run(
+        [sys.executable, "-m", "bonn_hw.synth.worker", "script"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+
+
+def route(program: str, folder: Path, report: Path) -> None:
+    """Place and route."""
+    (folder / "pins.xdc").write_text(
+        "".join(
+            f"set_property LOC {pin} [get_ports {port}]\n"
+            f"set_property IOSTANDARD LVCMOS33 [get_ports {port}]\n"
+            for port, pin in PINS.items()
+        )
+        + "create_clock -period 10.0 [get_ports clk]\n"
+    )
+    root = Path(program).resolve().parents[1]
+    places = (base / "share/nextpnr/himbaechel/xilinx" for base in (root, root / "usr"))
+    chips = next(place for place in places if place.is_dir())
+    command = [program, "--device", BOARD.part, "--json", str(folder / "cnv.json")]
+    command += ["-o", f"xdc={folder / 'pins.xdc'}", "-o", f"fasm={folder / 'cnv.fasm'}"]
+    command += ["--freq", "100", "--report", str(report), "--timing-allow-fail"]
+    command += ["--chipdb", str(chips / "chipdb-xc7z020.bin")]
+    log = folder / "log"
+    with log.open("w") as stream:
+        done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        sys.exit("\n".join(log.read_text().splitlines()[-20:]))
+
+
+def page(found: dict[str, Any], synthesis_s: float, route_s: float) -> list[str]:
+    """The page."""
+    ((_, clock),) = list(found["fmax"].items())[:1]
+    mhz = clock["achieved"]
+    rows = [
+        ("clock that it closes at", f"{mhz:.1f} MHz"),
+        ("frames/s at this clock (32,768 cycles a frame)", f"{mhz * 1e6 / 32768:,.0f}"),
+        *(
+            (f"{name} of {use['available']:,}", f"{use['used']:,}")
+            for name, use in sorted(found["utilization"].items())
+            if use["used"] and name.startswith(("SLICE", "CARRY", "RAMB"))
+        ),
+        ("synthesis", f"{synthesis_s:.0f} s"),
+        ("place and route", f"{route_s:.0f} s"),
+    ]
+    return [
+        "# The clock, by open place and route",
+        "",
+        f"`python -m benchmarks.clock` wrote this page ({processor()}; `make open-toolchain` "
+        "fetches nextpnr): CNV-W1A1 with FINN's folding and random weights on "
+        f"{BOARD.part}, pyosys and {PROGRAM}. That chain places no LUT memory of the kinds that we "
+        "use, so windows stand in block memory and small queues and maxima in registers here; its "
+        "delays of LUT are guesses. A guide, no more.",
+        "",
+        "| what | |",
+        "|---|---|",
+        *(f"| {what} | {value} |" for what, value in rows),
+        "",
+    ]
+
+
+if __name__ == "__main__":
+    main()
