@@ -144,7 +144,10 @@ def _parser() -> argparse.ArgumentParser:
     bitstream = subparsers.add_parser("bitstream", help="make a build's bitstream and driver")
     bitstream.add_argument("build", type=Path, help="build folder")
     bitstream.add_argument(
-        "--tool", choices=("vivado",), default="vivado", help="default: %(default)s"
+        "--tool",
+        choices=("vivado", "open"),
+        default="vivado",
+        help="open: Yosys and nextpnr, for PYNQ-Z1 and -Z2; default: %(default)s",
     )
     bitstream.add_argument("--board", help="default: the one that it was compiled for")
     bitstream.add_argument("--clock-mhz", type=_positive, help="default: as compiled")

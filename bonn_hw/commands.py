@@ -211,7 +211,11 @@ def run_bitstream(options: argparse.Namespace, notes: Console) -> int:
     try:
         with notes.status("") as status:
             facts = pipeline.make_bitstream(
-                build, board, clock_mhz, lambda text: status.update(f"bitstream: {text}")
+                build,
+                board,
+                clock_mhz,
+                options.tool,
+                lambda text: status.update(f"bitstream: {text}"),
             )
     except ToolMissing as error:
         notes.print(f"bonn-hw: {error}", soft_wrap=True)

@@ -222,14 +222,18 @@ def synthesise(
 
 
 def make_bitstream(
-    build: Build, board: str, clock_mhz: float, progress: Progress = lambda text: None
+    build: Build,
+    board: str,
+    clock_mhz: float,
+    tool: str = "vivado",
+    progress: Progress = lambda text: None,
 ) -> dict[str, Any]:
     """Make the bitstream of a build and the folder that is copied to the board.
 
     Returns the report, completed and saved; raises what `build.bitstream.make` does.
     """
     figures = bitstream.make(
-        build.folder, build.design, build.host, build.facts, board, clock_mhz, progress
+        build.folder, build.design, build.host, build.facts, board, clock_mhz, tool, progress
     )
     facts = bitstream.merged(build.facts, figures)
     report.save(facts, build.folder / report.NAME)

@@ -8,13 +8,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bonn_hw.artifacts import MARK, fresh_folder
-from bonn_hw.build import vivado, vivado_plan
+from bonn_hw.build import open_zynq, vivado, vivado_plan
 from bonn_hw.build.pack import pack
+from bonn_hw.build.work import Progress, Result
 from bonn_hw.emit.system import emit_system
 from bonn_hw.emit.write import write
 from bonn_hw.errors import ToolMissing
@@ -23,6 +24,7 @@ from bonn_hw.ir.design import FoldedDesign
 
 SYSTEM, BOARD = "system", "board"
 NAME = "accelerator"
+TOOLS = ("vivado", "open")
 
 
 def make(
@@ -32,9 +34,10 @@ def make(
     facts: Mapping[str, Any],
     board: str,
     clock_mhz: float,
-    progress: Callable[[str], None] = lambda text: None,
+    tool: str,
+    progress: Progress = lambda text: None,
 ) -> dict[str, Any]:
-    """Make the bitstream of a build with Vivado.
+    """Make the bitstream of a build.
 
     Parameters
     ----------
@@ -42,6 +45,8 @@ def make(
         Of the build.
     facts : mapping
         The build's report.
+    tool : str
+        One of `TOOLS`.
 
     Returns
     -------
@@ -51,26 +56,34 @@ def make(
     Raises
     ------
     ToolMissing
-        If there is no Vivado: the plan is written all the same, and the board's folder unless it
+        If the tool is not here: the plan is written all the same, and the board's folder unless it
         has a bitstream.
     UserError
-        As `vivado.make_bitstream`; the last good bitstream stays.
+        As `vivado.make_bitstream` and `open_zynq.make_bitstream`; the last good bitstream stays.
     """
     system, target = folder / SYSTEM, folder / BOARD
     progress("shell")
     write_system(design, system, clock_mhz)
-    planned = vivado_plan.plan(system, board, clock_mhz, NAME)
-    target_facts = {**facts["target"], "board": board, "clock_mhz": clock_mhz}
-    facts = {**facts, "target": target_facts}
-    progress("Vivado")
+    facts = {**facts, "target": {**facts["target"], "board": board, "clock_mhz": clock_mhz}}
     try:
-        built = vivado.make_bitstream(planned, system, progress)
+        made = _run(tool, system, board, clock_mhz, progress)
     except ToolMissing:
         if not (target / f"{NAME}.bit").is_file():
             pack(design, host, facts, target, NAME)
         raise
-    pack(design, host, merged(facts, built.figures), target, NAME, built.folder)
-    return built.figures
+    pack(design, host, merged(facts, made.figures), target, NAME, made.folder, made.address)
+    return made.figures
+
+
+def _run(tool: str, system: Path, board: str, clock_mhz: float, progress: Progress) -> Result:
+    if tool == "open":
+        planned = open_zynq.plan(system, board, clock_mhz, NAME)
+        return open_zynq.make_bitstream(planned, system, progress)
+    progress("Vivado")
+    built = vivado.make_bitstream(
+        vivado_plan.plan(system, board, clock_mhz, NAME), system, progress
+    )
+    return Result(built.folder, built.figures)
 
 
 def write_system(design: FoldedDesign, system: Path, clock_mhz: float) -> None:
@@ -87,5 +100,5 @@ def merged(facts: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, An
         name: {**amounts, **figures["resources"].get(name, {})}
         for name, amounts in facts["resources"].items()
     }
-    tools = {**facts["tools"], "vivado": figures["tool"]}
+    tools = {**facts["tools"], "bitstream": figures["tool"]}
     return {**facts, "resources": resources, "timing": figures["timing"], "tools": tools}

@@ -39,6 +39,7 @@ def pack(
     out: Path,
     name: str = "accelerator",
     bitstream: Path | None = None,
+    address: int | None = None,
 ) -> None:
     """Write the folder.
 
@@ -50,6 +51,8 @@ def pack(
         Of the files: NAME.json and NAME.npz belong to NAME.bit and NAME.hwh.
     bitstream : Path or None
         Folder of the latter two; None: they are not there yet.
+    address : int or None
+        Of the registers, where no .hwh tells it.
 
     Raises
     ------
@@ -59,11 +62,12 @@ def pack(
         If the folder cannot be written.
     """
     arrays, words = _contents(design, host, facts)
+    words["address"] = address
     with fresh_folder(out) as folder:
         (folder / f"{name}.json").write_text(json.dumps(words, indent=1) + "\n")
         (folder / f"{name}.npz").write_bytes(_archive(arrays))
         if bitstream is not None:
-            for suffix in (".bit", ".hwh"):
+            for suffix in (".bit", ".hwh") if address is None else (".bit",):
                 shutil.copyfile(bitstream / f"{name}{suffix}", folder / f"{name}{suffix}")
         (folder / MARK).write_text(json.dumps(facts, indent=2) + "\n")
         (folder / DRIVER).mkdir()

@@ -7,16 +7,11 @@ all is there and timing is met; a build that fails leaves the last one as it is.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 import re
 import shutil
-import signal
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,15 +19,12 @@ from typing import Any
 from bonn_hw.artifacts import MARK, fresh_folder
 from bonn_hw.build.vivado_plan import NEWEST, OLDEST, PLAN, WORK, VivadoPlan, plan, write
 from bonn_hw.build.vivado_reports import ReportFault, Timing, read_timing, read_utilisation
+from bonn_hw.build.work import TARGET, Progress, alone, left, run
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.kernels.kernel import Resources
 
-TARGET = "bitstream"
 MISSED = 4  # exit code of the scripts: routed, timing missed
 NAMES = ("lut", "ff", "bram36", "dsp")
-PATIENCE_S = 10  # from the request to end until the tool is ended by force
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -129,7 +121,7 @@ def make_bitstream(
         For a version of the tool that is not known, files that are not those of the plan, an error
         of the tool, missed timing. What was in ``bitstream`` stays there.
     """
-    with _alone(build):
+    with alone(build):
         _unchanged(planned, build)
         file = write(planned, build)
         try:
@@ -138,7 +130,8 @@ def make_bitstream(
             raise ToolMissing(f"{error}; the plan is written: {file}") from None
         number = version(program)
         work = build / WORK
-        code = _run([str(program), *planned.command[1:]], work, progress)
+        command = [str(program), *planned.command[1:]]
+        code = run(command, work, work / "console.log", lambda line: _tell(line, progress))
         if code not in (0, MISSED):
             raise UserError(_crash(code, work, build))
         return _finish(planned, build, number, finished=code == 0)
@@ -153,7 +146,7 @@ def take_results(planned: VivadoPlan, build: Path) -> Built:
         As `make_bitstream`, and if ``vivado`` holds another plan.
     """
     work = build / WORK
-    with _alone(build):
+    with alone(build):
         file = work / PLAN
         if not file.is_file() or file.read_text() != planned.json():
             raise UserError(f"{file} is not the plan of this build: plan again and run its command")
@@ -163,32 +156,12 @@ def take_results(planned: VivadoPlan, build: Path) -> Built:
         return _finish(planned, build, found[1] if found else "of unknown version", finished=True)
 
 
-@contextmanager
-def _alone(build: Path) -> Iterator[None]:
-    """Refuse what would be refused at the end, and a second run on the same build."""
-    target = build / TARGET
-    if target.exists() and not (target / MARK).is_file():
-        raise UserError(
-            f"{target} exists and holds no bitstream of ours (it has no {MARK}): move it away"
-        )
-    lock = os.open(build, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise UserError(f"another run makes a bitstream of {build}: wait for its end") from None
-    try:
-        yield
-    finally:
-        os.close(lock)
-
-
 def _finish(planned: VivadoPlan, build: Path, number: str, finished: bool) -> Built:
     """Judge what the tool has left; `finished`: with a bitstream."""
     _unchanged(planned, build)  # while the tool ran
     built = _collect(planned, build / WORK, number, finished)
     if not finished or not built.timing.met:
-        raise UserError(missed(planned, built.timing, build / WORK) + _left(build))
+        raise UserError(missed(planned, built.timing, build / WORK) + left(build))
     return _settle(planned, built, build)
 
 
@@ -202,44 +175,9 @@ def _interrupt(planned: VivadoPlan) -> str:
     return planned.command[planned.command.index("--interrupt") + 1]
 
 
-def _run(command: list[str], work: Path, progress: Progress) -> int:
-    """Run to the end, telling steps; an exception, Ctrl-C too, ends the tool and its children."""
-    with (work / "console.log").open("w") as console, _process(command, work) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            console.write(line)
-            if line.startswith("bonn-hw: "):
-                progress(line.removeprefix("bonn-hw: ").strip())
-        return process.wait()
-
-
-@contextmanager
-def _process(command: list[str], work: Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        command,
-        cwd=work,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,  # one group, so that the tool's own processes end with it
-    )
-    try:
-        yield process
-    finally:
-        _end(process)
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    for request in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            return
-        os.killpg(process.pid, request)
-        try:
-            process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            continue
+def _tell(line: str, progress: Progress) -> None:
+    if line.startswith("bonn-hw: "):
+        progress(line.removeprefix("bonn-hw: ").strip())
 
 
 def _crash(code: int, work: Path, build: Path) -> str:
@@ -251,14 +189,8 @@ def _crash(code: int, work: Path, build: Path) -> str:
     ended = f"signal {-code}" if code < 0 else f"exit code {code}"
     return (
         f"vivado failed in step {steps[-1] if steps else 'start'} ({ended}): {told.strip()}; see "
-        f"{work / 'vivado.log'}{_left(build)}"
+        f"{work / 'vivado.log'}{left(build)}"
     )
-
-
-def _left(build: Path) -> str:
-    if (build / TARGET).exists():
-        return f"; the bitstream of an earlier build is unchanged: {build / TARGET}"
-    return "; there is no bitstream"
 
 
 def _collect(planned: VivadoPlan, work: Path, number: str, finished: bool) -> Built:

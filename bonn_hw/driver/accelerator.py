@@ -27,7 +27,7 @@ class Accelerator:
     Parameters
     ----------
     bitstream : str or Path
-        The .bit file; its .hwh, .json and .npz lie beside it.
+        The .bit file; its .json and .npz, and its .hwh where it has one, lie beside it.
     machine : Machine or None
         Where it runs; None: on this PYNQ board, with the bitstream loaded.
     batch : int
@@ -52,8 +52,9 @@ class Accelerator:
         if batch < 1:
             raise AcceleratorError(f"batch {batch} must be at least 1")
         self.metadata = Metadata.load(Path(bitstream))
+        facts = self.metadata
         self._machine = machine or PynqMachine(
-            Path(bitstream), self.metadata.clock_mhz, self.metadata.board
+            Path(bitstream), facts.clock_mhz, facts.board, facts.address
         )
         self._batch = batch
         self._buffers: tuple[Buffer, Buffer] | None = None

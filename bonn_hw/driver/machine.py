@@ -84,6 +84,9 @@ class PynqMachine:
         Set after loading: the boot image's PLL may run at another rate than the tool assumed.
     board : str
         Which one the bitstream is for; it is loaded on no other.
+    address : int or None
+        Of the registers. None: the .hwh beside the bitstream tells it; bitstreams of the open tools
+        have none, are for the Zynq-7000 and reach memory by its port S_AXI_HP0.
 
     Raises
     ------
@@ -93,31 +96,47 @@ class PynqMachine:
 
     POLL_S = 0.0002
     SLOWER = 0.98  # for the next try, where the clock's dividers give more than was asked for
+    # AFI_RDCHAN_CTRL and AFI_WRCHAN_CTRL of S_AXI_HP0 (UG585, appendix B): bit 0 makes it 32 bits
+    # wide; a boot loader may have set it.
+    HP0, CHANNELS = 0xF8008000, (0x00, 0x14)
 
-    def __init__(self, bitstream: Path, clock_mhz: float, board: str) -> None:
+    def __init__(
+        self, bitstream: Path, clock_mhz: float, board: str, address: int | None = None
+    ) -> None:
         try:
             import pynq
         except ModuleNotFoundError as error:
             raise AcceleratorError(
                 "the package 'pynq' is not installed: run this on a PYNQ board, in its environment"
             ) from error
-        for path in (bitstream, bitstream.with_suffix(".hwh")):
+        needed = [bitstream] if address is not None else [bitstream, bitstream.with_suffix(".hwh")]
+        for path in needed:
             if not path.is_file():
                 raise AcceleratorError(
-                    f"{path} is missing: copy the .bit and the .hwh of one build"
+                    f"{path} is missing: copy all files of one build that begin with its name"
                 )
         _check_board(board)
         self._pynq = pynq
-        overlay = pynq.Overlay(str(bitstream.resolve()))
+        if address is None:
+            address = self._load_overlay(bitstream)
+        else:
+            pynq.Bitstream(str(bitstream.resolve())).download()
+            port = pynq.MMIO(self.HP0, 0x1000)
+            for channel in self.CHANNELS:
+                port.write(channel, int(port.read(channel)) & ~1)
         self._set_clock(clock_mhz)
+        self._registers = pynq.MMIO(address, 0x1000)
+        self.name = _board_here() or "this board"
+
+    def _load_overlay(self, bitstream: Path) -> int:
+        overlay = self._pynq.Overlay(str(bitstream.resolve()))
         block = overlay.ip_dict.get("accelerator")
         if block is None:
             found = ", ".join(overlay.ip_dict) or "none"
             raise AcceleratorError(
                 f"{bitstream} has no block 'accelerator' ({found}): it is not one of bonn-hw's"
             )
-        self._registers = pynq.MMIO(block["phys_addr"], 0x1000)
-        self.name = _board_here() or "this board"
+        return int(block["phys_addr"])
 
     def read(self, offset: int) -> int:
         """Read a register."""

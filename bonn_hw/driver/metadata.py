@@ -27,6 +27,8 @@ class Metadata:
     ----------
     hash : str
         First 128 bits of the design's SHA-256, 32 hexadecimal digits; the bitstream has them too.
+    address : int or None
+        Of the registers; None: the .hwh beside the bitstream tells it.
     interval : int
         Cycles a frame, predicted; ``latency`` from the first beat in to the first answer.
     streams : tuple of str
@@ -37,6 +39,7 @@ class Metadata:
 
     hash: str
     board: str
+    address: int | None
     clock_mhz: float
     interval: int
     latency: int
@@ -79,6 +82,7 @@ class Metadata:
         return cls(
             facts["hash"],
             facts["board"],
+            facts["address"],
             facts["clock_mhz"],
             facts["cycles_per_frame"],
             facts["latency_cycles"],

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -103,23 +104,28 @@ def synthesise(job: Job) -> dict[str, Use]:
     if known is not None:
         return known
     with tempfile.TemporaryDirectory(prefix="bonn_hw-") as scratch:
-        written, script = Path(scratch) / "netlist.json", Path(scratch) / "script"
-        script.write_text("\n".join([*job.script, f"write_json {written}"]))
-        log = Path(scratch) / "log"
-        with log.open("w") as stream:
-            done = subprocess.run(
-                [sys.executable, "-m", "bonn_hw.synth.worker", str(script)],
-                cwd=job.folder,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-            )
-        if done.returncode or not written.is_file():
-            tail = "\n".join(log.read_text().splitlines()[-15:])
-            raise RuntimeError(f"Yosys failed in {job.folder}:\n{tail}")
+        written = Path(scratch) / "netlist.json"
+        run_script([*job.script, f"write_json {written}"], job.folder, Path(scratch) / "log")
         uses = read(written)
     keep(job.key, uses)
     return uses
+
+
+def run_script(commands: Sequence[str], folder: Path, log: Path) -> None:
+    """Run Yosys' commands in a folder; raises RuntimeError with the end of the log if it fails."""
+    script = log.with_suffix(".ys")
+    script.write_text("\n".join(commands))
+    with log.open("w") as stream:
+        done = subprocess.run(
+            [sys.executable, "-m", "bonn_hw.synth.worker", str(script.resolve())],
+            cwd=folder,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        )
+    if done.returncode:
+        tail = "\n".join(log.read_text().splitlines()[-15:])
+        raise RuntimeError(f"Yosys failed in {folder}:\n{tail}")
 
 
 def _place(key: str) -> Path:

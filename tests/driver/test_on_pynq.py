@@ -71,6 +71,20 @@ def test_answers_through_pynq(build, bitstream, fake):
     assert all(buffer.freed for buffer in fake.pynq.buffers)
 
 
+def test_a_bitstream_of_the_open_tools(build, fake, tmp_path):
+    """It has no .hwh: it is loaded alone, and memory's port made 64 bits wide."""
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "cnv.bit").touch()
+    pack(build.design, build.host, build.facts, tmp_path / "board", "cnv", made, 0x40000000)
+    frames = images(20)
+    with Accelerator(tmp_path / "board" / "cnv.bit") as accelerator:
+        np.testing.assert_array_equal(accelerator.predict(frames), expected(build, frames))
+    assert fake.pynq.loaded == [str(tmp_path / "board" / "cnv.bit")]
+    assert fake.pynq.port == {0x00: 0x2, 0x14: 0xF00}
+    assert fake.pynq.Clocks.fclk0_mhz == 100.0
+
+
 @pytest.mark.rtl
 def test_answers_through_pynq_of_the_rtl(build, bitstream, fake, monkeypatch):
     """The code that ships, down to the shell's RTL: only pynq itself is not the real one."""

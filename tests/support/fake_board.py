@@ -19,6 +19,7 @@ from bonn_hw.ir.stream import pack, unpack
 NONE = 0xFFFFFFFF
 PAGE = 4096
 BASE = 0x40000000  # of the registers
+HP0 = 0xF8008000  # settings of a memory port, of a Zynq-7000
 RUN_CYCLES = 1000
 
 
@@ -161,14 +162,24 @@ def fake_pynq(board, blocks=("accelerator",), divided=1500.0) -> ModuleType:
         def free(self) -> None:
             closed.append(True)
 
+    class Bitstream:
+        def __init__(self, name: str) -> None:
+            assert type(name) is str
+            self.name = name
+
+        def download(self) -> None:
+            pynq.loaded.append(self.name)
+
     class MMIO:
         def __init__(self, address: int, length: int) -> None:
-            assert address == BASE
-            self.length = length
+            assert address in (BASE, HP0)
+            self.address, self.length = address, length
 
         def read(self, offset: int) -> int:
             assert 0 <= offset < self.length
             assert offset % 4 == 0
+            if self.address == HP0:
+                return pynq.port[offset]
             board.advance(500)  # time passes
             return board.read(offset)
 
@@ -177,7 +188,10 @@ def fake_pynq(board, blocks=("accelerator",), divided=1500.0) -> ModuleType:
             assert 0 <= value < 1 << 32
             assert 0 <= offset < self.length
             assert offset % 4 == 0
-            board.write(offset, value)
+            if self.address == HP0:
+                pynq.port[offset] = value
+            else:
+                board.write(offset, value)
 
     class Clocks:
         """Whole dividers: it takes the nearest, which may be faster."""
@@ -201,6 +215,7 @@ def fake_pynq(board, blocks=("accelerator",), divided=1500.0) -> ModuleType:
         pynq.buffers.append(buffer)
         return buffer
 
+    pynq.Bitstream, pynq.port = Bitstream, {0x00: 0x3, 0x14: 0xF01}
     pynq.Overlay, pynq.MMIO, pynq.Clocks, pynq.allocate = Overlay, MMIO, Clocks(), allocate
     pynq.Device = SimpleNamespace(active_device=SimpleNamespace(name="edge"))
     return pynq
