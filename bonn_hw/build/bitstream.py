@@ -101,4 +101,5 @@ def merged(facts: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, An
         for name, amounts in facts["resources"].items()
     }
     tools = {**facts["tools"], "bitstream": figures["tool"]}
-    return {**facts, "resources": resources, "timing": figures["timing"], "tools": tools}
+    told = {name: figures[name] for name in ("timing", "seconds") if name in figures}
+    return {**facts, "resources": resources, "tools": tools, **told}

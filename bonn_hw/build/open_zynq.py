@@ -33,7 +33,7 @@ BOARDS = ("pynq-z1", "pynq-z2")
 DEVICE = "xc7z020"
 ADDRESS = 0x40000000  # of the registers: where M_AXI_GP0 begins
 WORK = "open"
-TOP, TEMPLATES = "zynq", ("gp_port.sv", "zynq.v")
+TEMPLATES = ("gp_port.sv", "zynq.v")
 SYNTHESIS = "synth_xilinx -family xc7 -flatten -abc9 -nolutram -nosrl -nodsp -top zynq"
 # What the rest of the chain is known to do right.
 CELLS = re.compile(
@@ -176,10 +176,9 @@ def make_bitstream(
 
 
 def netlist_of(file: Path) -> Mapping[str, Any]:
-    """Cells of the top of a netlist as Yosys or nextpnr writes it."""
-    modules = json.loads(file.read_text())["modules"]
-    cells: Mapping[str, Any] = modules[TOP]["cells"]
-    return cells
+    """Cells of the top, which has the most, of a netlist as Yosys or nextpnr writes it."""
+    modules = json.loads(file.read_text())["modules"].values()
+    return max((module.get("cells", {}) for module in modules), key=len)
 
 
 def refuse(cells: Mapping[str, Any]) -> None:
