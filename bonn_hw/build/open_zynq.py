@@ -290,8 +290,10 @@ def _assemble(planned: OpenPlan, tools: Toolchain, work: Path, system: Path) -> 
     """FASM to bitstream, and back."""
     database = tools.database
     try:
-        features = [*read((work / "routed.fasm").read_text()), *read(database.required)]
-        features += narrow(netlist_of(work / "placed.json"), database)
+        added = narrow(netlist_of(work / "placed.json"), database)
+        whole = [(work / "routed.fasm").read_text(), *map(str, added), database.required]
+        (work / f"{planned.name}.fasm").write_text("\n".join(whole))
+        features = list(read("\n".join(whole)))
         (work / "frames.frm").write_text(xray.frames_text(xray.assemble(features, database)))
     except FasmFault as fault:
         raise UserError(
@@ -341,7 +343,7 @@ def _settle(planned: OpenPlan, figures: dict[str, Any], work: Path, system: Path
     """Move results into a fresh folder that replaces the last one."""
     target = system / TARGET
     with fresh_folder(target) as folder:
-        for name in (f"{planned.name}.bit", "routed.fasm", "routed.json", "plan.json"):
+        for name in (f"{planned.name}.bit", f"{planned.name}.fasm", "routed.json", "plan.json"):
             shutil.copyfile(work / name, folder / name)
         (folder / MARK).write_text(json.dumps(figures, indent=2) + "\n")
     shutil.rmtree(work, ignore_errors=True)
