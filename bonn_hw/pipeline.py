@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw import artifacts, frontend, pictures, report
-from bonn_hw.build import bitstream
+from bonn_hw.build import bitstream, open_ecp5
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
 from bonn_hw.errors import UserError
@@ -219,6 +219,13 @@ def synthesise(
     facts = report.synthesised(build.facts, whole, stages, synth.version())
     report.save(facts, build.folder / report.NAME)
     return facts
+
+
+def bitstream_defaults(board: str, clock_mhz: float) -> tuple[str, float]:
+    """Tool and clock of a board, where none is asked for; ``clock_mhz`` is the build's."""
+    if board == open_ecp5.BOARD:
+        return "open", open_ecp5.CLOCK_MHZ
+    return "vivado", clock_mhz
 
 
 def make_bitstream(

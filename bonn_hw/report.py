@@ -328,11 +328,24 @@ def show(facts: dict[str, Any], console: Console) -> None:
     parts: list[Table | str] = [layers, summary, used]
     if "frames" in facts:
         parts.append(_comparison(facts))
+    if "bitstream" in facts:
+        parts.append(_bitstream(facts))
     if "boards" in facts:
         holding = [name for name, fits in facts["boards"].items() if fits]
         parts.append(f"predicted to fit: {', '.join(holding) or 'none of the boards known'}")
     parts += [f"note: {text}" for text in (*facts.get("notes", ()), *facts["findings"])]
     console.print(Group(*parts))
+
+
+def _bitstream(facts: dict[str, Any]) -> str:
+    made, timing = facts["bitstream"], facts["timing"]
+    used = (f"{facts['resources'][name]['implemented']:,g} {name.upper()}" for name in RESOURCES)
+    reached = f", closes at {timing['fmax_mhz']:g} MHz" if "fmax_mhz" in timing else ""
+    return (
+        f"bitstream for {made['board']} ({made['part']}) by {facts['tools']['bitstream']}: "
+        f"{', '.join(used)}; {timing['clock_mhz']:g} MHz, slack {timing['wns_ns']:g} ns{reached}; "
+        "copy the folder 'board' of the build"
+    )
 
 
 def _show_front(facts: dict[str, Any], console: Console) -> None:

@@ -8,14 +8,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from bonn_hw.artifacts import MARK, fresh_folder
-from bonn_hw.build import open_zynq, vivado, vivado_plan
+from bonn_hw.build import open_ecp5, open_zynq, vivado, vivado_plan
 from bonn_hw.build.pack import pack
 from bonn_hw.build.work import Progress, Result
+from bonn_hw.emit.serial import emit_serial
 from bonn_hw.emit.system import emit_system
 from bonn_hw.emit.write import write
 from bonn_hw.errors import ToolMissing
@@ -62,36 +63,56 @@ def make(
         As `vivado.make_bitstream` and `open_zynq.make_bitstream`; the last good bitstream stays.
     """
     system, target = folder / SYSTEM, folder / BOARD
-    progress("shell")
-    write_system(design, system, clock_mhz)
-    facts = {**facts, "target": {**facts["target"], "board": board, "clock_mhz": clock_mhz}}
+    progress("RTL")
+    write_system(design, system, board, clock_mhz)
+    part, flow = _flow(tool, system, board, clock_mhz)
+    facts = _aimed(facts, board, part, clock_mhz)
     try:
-        made = _run(tool, system, board, clock_mhz, progress)
+        made = flow(progress)
     except ToolMissing:
         if not (target / f"{NAME}.bit").is_file():
             pack(design, host, facts, target, NAME)
         raise
-    pack(design, host, merged(facts, made.figures), target, NAME, made.folder, made.address)
-    return made.figures
+    figures = made.figures | {"bitstream": {"board": board, "part": part}}
+    facts = merged(facts, figures)
+    pack(design, host, facts, target, NAME, made.folder, made.address, made.baud)
+    return figures
 
 
-def _run(tool: str, system: Path, board: str, clock_mhz: float, progress: Progress) -> Result:
+def _flow(
+    tool: str, system: Path, board: str, clock_mhz: float
+) -> tuple[str, Callable[[Progress], Result]]:
+    """The device, and what makes its bitstream."""
     if tool == "open":
-        planned = open_zynq.plan(system, board, clock_mhz, NAME)
-        return open_zynq.make_bitstream(planned, system, progress)
-    progress("Vivado")
-    built = vivado.make_bitstream(
-        vivado_plan.plan(system, board, clock_mhz, NAME), system, progress
-    )
-    return Result(built.folder, built.figures)
+        which = open_ecp5 if board == open_ecp5.BOARD else open_zynq
+        planned = which.plan(system, board, clock_mhz, NAME)
+        return planned.part, lambda progress: which.make_bitstream(planned, system, progress)
+    vendors = vivado_plan.plan(system, board, clock_mhz, NAME)
+
+    def run(progress: Progress) -> Result:
+        progress("Vivado")
+        built = vivado.make_bitstream(vendors, system, progress)
+        return Result(built.folder, built.figures)
+
+    return vendors.part, run
 
 
-def write_system(design: FoldedDesign, system: Path, clock_mhz: float) -> None:
-    """Write the accelerator with its shell to ``rtl`` in a folder; nothing half of it."""
+def write_system(design: FoldedDesign, system: Path, board: str, clock_mhz: float) -> None:
+    """Write the accelerator with its shell, or serial line, to ``rtl`` in a folder; all or none."""
+    serial = board == open_ecp5.BOARD
     with fresh_folder(system / "rtl") as fresh:
-        project = emit_system(design, clock_mhz)
+        clock = open_ecp5.CLOCK_MHZ if serial else clock_mhz
+        project = (emit_serial if serial else emit_system)(design, clock)
         write(project, fresh)
         (fresh / MARK).write_text(json.dumps({"top": project.top}) + "\n")
+
+
+def _aimed(facts: Mapping[str, Any], board: str, part: str, clock_mhz: float) -> dict[str, Any]:
+    """The report for a board and clock that may be others than the build's."""
+    target = {**facts["target"], "board": board, "part": part, "clock_mhz": clock_mhz}
+    rate = round(clock_mhz * 1e6 / facts["cycles_per_frame"]["predicted"], 1)
+    rates = {**facts["frames_per_second"], "predicted": rate}
+    return {**facts, "target": target, "frames_per_second": rates}
 
 
 def merged(facts: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,5 +122,6 @@ def merged(facts: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, An
         for name, amounts in facts["resources"].items()
     }
     tools = {**facts["tools"], "bitstream": figures["tool"]}
-    told = {name: figures[name] for name in ("timing", "seconds") if name in figures}
+    kept = ("bitstream", "timing", "seconds")
+    told = {name: figures[name] for name in kept if name in figures}
     return {**facts, "resources": resources, "tools": tools, **told}

@@ -40,6 +40,7 @@ def pack(
     name: str = "accelerator",
     bitstream: Path | None = None,
     address: int | None = None,
+    baud: int | None = None,
 ) -> None:
     """Write the folder.
 
@@ -53,6 +54,8 @@ def pack(
         Folder of the latter two; None: they are not there yet.
     address : int or None
         Of the registers, where no .hwh tells it.
+    baud : int or None
+        Of a board with a serial line, which has neither.
 
     Raises
     ------
@@ -62,12 +65,12 @@ def pack(
         If the folder cannot be written.
     """
     arrays, words = _contents(design, host, facts)
-    words["address"] = address
+    words |= {"address": address, "baud": baud}
     with fresh_folder(out) as folder:
         (folder / f"{name}.json").write_text(json.dumps(words, indent=1) + "\n")
         (folder / f"{name}.npz").write_bytes(_archive(arrays))
         if bitstream is not None:
-            for suffix in (".bit", ".hwh") if address is None else (".bit",):
+            for suffix in (".bit",) if address or baud else (".bit", ".hwh"):
                 shutil.copyfile(bitstream / f"{name}{suffix}", folder / f"{name}{suffix}")
         (folder / MARK).write_text(json.dumps(facts, indent=2) + "\n")
         (folder / DRIVER).mkdir()

@@ -34,11 +34,14 @@ class Result:
         What goes into the build's report.json: ``tool``, ``resources.*.implemented``, ``timing``.
     address : int or None
         Of the registers; None: the hardware description beside the bitstream tells it.
+    baud : int or None
+        Bits a second of a board's serial line; None: it has a processing system.
     """
 
     folder: Path
     figures: dict[str, Any]
     address: int | None = None
+    baud: int | None = None
 
 
 @contextmanager

@@ -3,5 +3,6 @@
 
 from .accelerator import Accelerator
 from .errors import AcceleratorError
+from .serial_line import SerialAccelerator
 
-__all__ = ["Accelerator", "AcceleratorError"]
+__all__ = ["Accelerator", "AcceleratorError", "SerialAccelerator"]

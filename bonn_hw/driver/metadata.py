@@ -29,6 +29,8 @@ class Metadata:
         First 128 bits of the design's SHA-256, 32 hexadecimal digits; the bitstream has them too.
     address : int or None
         Of the registers; None: the .hwh beside the bitstream tells it.
+    baud : int or None
+        Bits a second of a board's serial line; None: it has a processing system.
     interval : int
         Cycles a frame, predicted; ``latency`` from the first beat in to the first answer.
     streams : tuple of str
@@ -40,6 +42,7 @@ class Metadata:
     hash: str
     board: str
     address: int | None
+    baud: int | None
     clock_mhz: float
     interval: int
     latency: int
@@ -83,6 +86,7 @@ class Metadata:
             facts["hash"],
             facts["board"],
             facts["address"],
+            facts["baud"],
             facts["clock_mhz"],
             facts["cycles_per_frame"],
             facts["latency_cycles"],

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from conftest import absent
 
-from bonn_hw.build import fasm, open_tools, open_zynq
+from bonn_hw.build import fasm, open_flow, open_tools, open_zynq
 from bonn_hw.cli import main
-from bonn_hw.errors import ToolMissing
+from bonn_hw.errors import ToolMissing, UserError
 
 pytestmark = pytest.mark.torch
 
@@ -86,7 +86,10 @@ def test_without_the_tools_there_is_a_plan(build, monkeypatch, tmp_path, capsys)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--board", "kv260"], "board 'kv260' has no open flow; choose one of pynq-z1, pynq-z2"),
+        (
+            ["--board", "kv260"],
+            "board 'kv260' has no open flow; choose one of pynq-z1, pynq-z2, ulx3s-85f",
+        ),
         (["--clock-mhz", "400"], "clock 400 MHz is not possible: choose one from 10 to 250 MHz"),
     ],
 )
@@ -128,14 +131,12 @@ def test_tools_that_fail_leave_the_last_bitstream(build, tools, monkeypatch, cap
 
 
 def test_timing_that_is_missed_names_the_path(tmp_path):
-    (tmp_path / "routed.fasm").write_text("")
     hop = {"type": "routing", "net": "accelerator.mvu_1.sum_q[3]"}
     report = {
-        "utilization": {},
         "fmax": {"clk": {"achieved": 83.3, "constraint": 100}},
         "critical_paths": [{"path": [hop, {**hop, "net": "$abc$1"}, {**hop, "net": "end[0]"}]}],
     }
-    (tmp_path / "routed.json").write_text(json.dumps(report))
-    planned = open_zynq.OpenPlan("pynq-z2", "part", 100.0, "a", (), (), {})
-    with pytest.raises(Exception, match=r"mvu_1.sum_q\[3\] to end\[0\] \(3 nets\).*--clock-mhz 80"):
-        open_zynq.figures_of(planned, tmp_path, tmp_path)
+    planned = open_flow.OpenPlan("pynq-z2", "part", 100.0, "a", (), (), {})
+    told = r"reaches 83.3 MHz.*mvu_1.sum_q\[3\] to end\[0\] \(3 nets\).*--clock-mhz 80"
+    with pytest.raises(UserError, match=told):
+        open_flow.timing_of(planned, report, tmp_path)
