@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from networks import small_cnn
 
 from bonn_hw.build.open_flow import templates_folder
 from bonn_hw.emit.serial import emit_serial
@@ -16,6 +15,7 @@ from bonn_hw.passes.fifo_sizing import size_fifos
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.sim import locate
+from networks import small_cnn
 
 pytestmark = pytest.mark.rtl
 
