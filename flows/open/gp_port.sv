@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A general-purpose port of the Zynq-7000 (AXI3, UG585 chapter 5) to AXI4-Lite: one read and one
 // write at a time, each beat of a burst an access of its own. Wrapping bursts, which processors make
-// for cached memory only, count upwards here. Identifiers come back as they were sent.
+// for cached memory only, count upwards here. Identifiers come back as they were sent. A processor
+// that asks during reset waits for its end.
 module gp_port #(
   parameter int ADDRESS_BITS = 12,
   parameter int ID_BITS = 12
@@ -62,7 +63,7 @@ module gp_port #(
   state_t write_q;
   logic [ADDRESS_BITS-1:0] write_stride_q;
   logic address_gone_q, data_gone_q, address_gone, data_gone, beat_gone, last_q;
-  assign s_axi_awready = write_q == Idle;
+  assign s_axi_awready = write_q == Idle && !rst;
   assign m_axi_awvalid = write_q == Beat && s_axi_wvalid && !address_gone_q;
   assign m_axi_wvalid = write_q == Beat && s_axi_wvalid && !data_gone_q;
   assign m_axi_wdata = s_axi_wdata;
@@ -104,7 +105,7 @@ module gp_port #(
   state_t read_q;
   logic [ADDRESS_BITS-1:0] read_stride_q;
   logic [3:0] left_q;
-  assign s_axi_arready = read_q == Idle;
+  assign s_axi_arready = read_q == Idle && !rst;
   assign m_axi_arvalid = read_q == Beat;
   assign s_axi_rvalid = read_q == Answer && m_axi_rvalid;
   assign m_axi_rready = read_q == Answer && s_axi_rready;
