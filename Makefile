@@ -6,7 +6,7 @@ TORCH ?= torch==2.13.0
 TORCH_SOURCE ?= --extra-index-url https://download.pytorch.org/whl/cpu --retries 0
 DEMO := build/demo
 
-.PHONY: setup demo test test-large lint bench data open-toolchain clean
+.PHONY: setup demo test test-large lint bench data open-toolchain finn-env clean
 
 setup: .venv/ready
 
@@ -49,6 +49,12 @@ bench: setup
 # Open place and route for the 7 series, in the cache folder; no root.
 open-toolchain:
 	flows/open/toolchain.sh
+
+# FINN, in an environment of its own (.venv-finn).
+finn-env: .venv-finn/ready
+
+.venv-finn/ready: flows/finn/requirements.txt
+	flows/finn/environment.sh .venv-finn
 
 clean:
 	rm -rf build
