@@ -43,6 +43,10 @@ OPERATORS: Mapping[str, Callable[..., Array]] = {
     "Identity": lambda values: values,
     "Reshape": _reshape,
     "Flatten": lambda values: values.reshape(len(values), -1),
+    "Unsqueeze": lambda values, axes: np.expand_dims(values, tuple(axes)),
+    "Squeeze": lambda values, axes: np.squeeze(values, tuple(axes)),
+    # Of small integers, as counts of thresholds are: exact in any order.
+    "ReduceSum": lambda values, axes: values.sum(tuple(axes), keepdims=True),
     "Transpose": lambda values, order: np.transpose(values, order),
 }
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from bonn_hw.errors import Refused, UserError
-from bonn_hw.frontend import execute
+from bonn_hw.frontend import execute, finn_reader
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.standard import DOMAINS, Grid, spell
 
@@ -115,6 +115,8 @@ def read(path: Path) -> Model:
                 "the model in one file"
             )
     try:
+        if finn_reader.is_hardware(proto):
+            proto = finn_reader.translate(proto)
         return _standardise(proto, hashlib.sha256(content).hexdigest())
     except UserError:
         raise

@@ -15,6 +15,7 @@ from bonn_hw.frontend.load import Model
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 
 MATRIX = frozenset(("Conv", "MatMul", "Gemm"))
+COUNTING = frozenset(("ReduceSum",))  # taken before the first quantiser, on the host
 HOST_ONLY = frozenset(("Softmax", "LogSoftmax"))  # taken behind the last layer, on the host
 
 
@@ -29,7 +30,7 @@ def split(model: Model) -> tuple[list[NodeProto], list[NodeProto], list[NodeProt
         If the input is not quantised, or there is no layer.
     """
     chain = _chain(model, model.input)
-    light = ELEMENTWISE | SHAPE
+    light = ELEMENTWISE | SHAPE | COUNTING
     first = next((i for i, n in enumerate(chain) if n.op_type not in light), len(chain))
     quantised = [i for i in range(first) if chain[i].output[0] in model.grids]
     if not quantised and model.annotation is None:

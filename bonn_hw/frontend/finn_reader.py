@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""FINN's hardware graph -> QONNX: the same integers, spelled with standard operators.
+
+FINN's tensors hold channels last, bits are 0 and 1, binary sums are popcounts p of MW bits with
+thresholds t on them. Here channels come second, bits are -1 and +1, sums are 2 p - MW, and a
+threshold is a subtraction of 2 t - MW in front of a sign. Names are those of finn-plus 1.6 and of
+upstream FINN 0.10 (``MVAU``, ``MVAU_hls``, ``StreamingMaxPool_hls``, ...). A border that FINN's
+FMPadding writes around bits is made of zeros, which are -1: it stays so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from bonn_hw.errors import Refused
+
+DOMAIN = "finn.custom_op.fpgadataflow"
+QUANTISERS = "qonnx.custom_op.general"
+OPSET = 13
+BITS = ("BINARY", "BIPOLAR")
+LAYERS = ("Conv", "MatMul", "MaxPool", "Pad")
+
+
+def is_hardware(model: ModelProto) -> bool:
+    """Whether a model has nodes of FINN's hardware."""
+    return any(node.domain.startswith(DOMAIN) for node in model.graph.node)
+
+
+def translate(model: ModelProto) -> ModelProto:
+    """Spell a hardware graph as QONNX; nodes keep their names.
+
+    Raises
+    ------
+    Refused
+        For operators and attributes that have no exact counterpart, with the node's name.
+    """
+    return _Translation(model).whole()
+
+
+class _Translation:
+    def __init__(self, model: ModelProto) -> None:
+        self.model = model
+        self.constants = {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}
+        self.nodes: list[NodeProto] = []
+        self.made: list[TensorProto] = []
+        self.names: dict[str, str] = {}  # FINN's tensor: ours
+        self.ranks: dict[str, int] = {}  # ours: 4 for images, 2 for vectors
+        self.windows: dict[str, tuple[str, dict[str, Any]]] = {}  # FINN's tensor: what slides
+
+    def whole(self) -> ModelProto:
+        """The translated model."""
+        graph = self.model.graph
+        (entry,) = (one for one in graph.input if one.name not in self.constants)
+        (exit_,) = graph.output
+        self.ranks[entry.name] = len(entry.type.tensor_type.shape.dim)
+        takers = [node for node in graph.node if entry.name in node.input]
+        if self.ranks[entry.name] == 4 and takers[0].op_type != "Transpose":
+            first = self.emit("Transpose", [entry.name], "channels", perm=[0, 3, 1, 2])
+            self.names[entry.name] = first
+        else:
+            self.names[entry.name] = entry.name
+        for node in graph.node:
+            if node.domain.startswith(DOMAIN):
+                kind = node.op_type.removesuffix("_hls").removesuffix("_rtl")
+                make = OPERATORS.get(kind)
+                if make is None:
+                    raise Refused(
+                        f"{node.name}: FINN's operator {node.op_type} is not supported; supported "
+                        f"are {', '.join(sorted(OPERATORS))}"
+                    )
+                make(self, node, _attributes(node))
+            else:
+                self._standard(node)
+        last = self.names[exit_.name]
+        output = helper.make_tensor_value_info(last, TensorProto.FLOAT, None)
+        made = helper.make_graph(self.nodes, graph.name or "finn", [entry], [output], self.made)
+        imports = [helper.make_opsetid("", OPSET), helper.make_opsetid(QUANTISERS, 1)]
+        whole = helper.make_model(made, opset_imports=imports)
+        whole.metadata_props.extend(self.model.metadata_props)
+        return whole
+
+    def emit(self, kind: str, inputs: list[str], name: str, output: str = "", **words: Any) -> str:
+        """Add a node; returns its output. What a layer is called after keeps FINN's name."""
+        result = output or f"{name}_{len(self.nodes)}"
+        domain = QUANTISERS if kind in ("BipolarQuant", "Quant") else ""
+        called = name if kind in LAYERS else f"{name}_{kind}"
+        node = helper.make_node(kind, inputs, [result], name=called, domain=domain, **words)
+        self.nodes.append(node)
+        self.ranks[result] = self.ranks.get(inputs[0], 2)
+        return result
+
+    def constant(self, value: Any, kind: Any = np.float32) -> str:
+        """Add a constant; returns its name."""
+        name = f"constant_{len(self.made)}"
+        self.made.append(numpy_helper.from_array(np.asarray(value, kind), name))
+        return name
+
+    def channels(self, values: NDArray[Any], tensor: str) -> str:
+        """A constant a channel, shaped for a tensor; one value for all stays one."""
+        flat = np.asarray(values, np.float64).reshape(-1)
+        if flat.size > 1 and self.ranks[tensor] == 4:
+            flat = flat.reshape(1, -1, 1, 1)
+        return self.constant(flat)
+
+    def sign(self, tensor: str, limits: NDArray[Any], name: str, output: str) -> None:
+        """+1 where a tensor is at least its channel's limit, -1 elsewhere."""
+        moved = self.emit("Sub", [tensor, self.channels(limits, tensor)], name)
+        result = self.emit("BipolarQuant", [moved, self.constant(1.0)], name, output)
+        self.names[output] = result
+
+    def _standard(self, node: NodeProto) -> None:
+        """An operator of ONNX: transpositions between layouts vanish, the rest stays."""
+        if node.op_type == "Transpose":
+            order = tuple(_attributes(node)["perm"])
+            if order not in ((0, 2, 3, 1), (0, 3, 1, 2)):
+                raise Refused(f"{node.name}: Transpose by {order} among FINN's hardware nodes")
+            self.names[node.output[0]] = self.names[node.input[0]]
+            return
+        inputs = []
+        for name in node.input:
+            if name in self.constants and name not in self.names:
+                value = self.constants[name]
+                shaped = node.op_type in ("Mul", "Add", "Sub", "Div")
+                rank = max(self.ranks[self.names[n]] for n in node.input if n in self.names)
+                if shaped and rank == 4 and value.ndim == 4:
+                    value = value.transpose(0, 3, 1, 2)
+                inputs.append(self.constant(value, value.dtype))
+            else:
+                inputs.append(self.names[name])
+        copy = NodeProto()
+        copy.CopyFrom(node)
+        del copy.input[:]
+        copy.input.extend(inputs)
+        self.nodes.append(copy)
+        self.names[node.output[0]] = node.output[0]
+        flat = node.op_type in ("Flatten", "Reshape")
+        self.ranks[node.output[0]] = 2 if flat else self.ranks[inputs[0]]
+
+    def flat(self, tensor: str, name: str) -> str:
+        """A vector of an image, in FINN's order: channels fastest."""
+        if self.ranks[tensor] == 2:
+            return tensor
+        last = self.emit("Transpose", [tensor], name, perm=[0, 2, 3, 1])
+        result = self.emit("Flatten", [last], name, axis=1)
+        self.ranks[result] = 2
+        return result
+
+
+def _attributes(node: NodeProto) -> dict[str, Any]:
+    return {
+        one.name: value.decode()
+        if isinstance(value := helper.get_attribute_value(one), bytes)
+        else value
+        for one in node.attribute
+    }
+
+
+def _threshold(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None:
+    source, limits = here.names[node.input[0]], here.constants[node.input[1]]
+    limits = np.asarray(limits, np.float32)
+    offset = int(facts.get("ActVal", 0))
+    if limits.shape[-1] == 1 and facts["outputDataType"] in BITS:
+        here.sign(source, limits, node.name, node.output[0])
+        return
+    # Integers: how many limits are reached. The comparison itself, so that ties are FINN's.
+    if here.ranks[source] == 4:
+        limits = limits.reshape(1, -1, 1, 1, limits.shape[-1])
+    beside = here.emit("Unsqueeze", [source, here.constant([-1], np.int64)], node.name)
+    reached = here.emit("GreaterOrEqual", [beside, here.constant(limits)], node.name)
+    one, zero, axes = here.constant(1.0), here.constant(0.0), here.constant([-1], np.int64)
+    ones = here.emit("Where", [reached, one, zero], node.name)
+    count = here.emit("Squeeze", [here.emit("ReduceSum", [ones, axes], node.name), axes], node.name)
+    here.ranks[count] = here.ranks[source]
+    moved = here.emit("Add", [count, here.constant(float(offset))], node.name)
+    low, high = offset, offset + limits.shape[-1]
+    signed = low < 0
+    bits = max(int(high).bit_length(), int(-low - 1).bit_length() if signed else 0) + signed
+    parameters = [here.constant(1.0), here.constant(0.0), here.constant(float(bits))]
+    words = {"signed": int(signed), "narrow": 0, "rounding_mode": "ROUND"}
+    result = here.emit("Quant", [moved, *parameters], node.name, node.output[0], **words)
+    here.names[node.output[0]] = result
+
+
+def _mvau(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None:
+    weights = np.asarray(here.constants[node.input[1]], np.float32)  # (MW, MH)
+    popcount = bool(facts.get("binaryXnorMode", 0))
+    if popcount or facts["weightDataType"] == "BINARY":
+        if not popcount:
+            raise Refused(f"{node.name}: weights of 0 and 1 without XNOR are not supported")
+        weights = 2 * weights - 1
+    if not np.isin(weights, (-1, 1)).all():
+        raise Refused(
+            f"{node.name}: weights of type {facts['weightDataType']} are not supported in FINN's "
+            "form; compile the QONNX model"
+        )
+    sums = _matrix(here, node, weights)
+    mw = weights.shape[0]
+    # Our sums are factor * FINN's accumulator + shift.
+    if popcount:
+        factor, shift = 2.0, np.full(weights.shape[1], -float(mw))
+    elif facts["inputDataType"] == "BINARY":
+        factor, shift = 2.0, -weights.sum(axis=0)
+    else:
+        factor, shift = 1.0, np.zeros(weights.shape[1])
+    if facts.get("noActivation", 0):
+        if factor == 1.0:
+            here.names[node.output[0]] = sums
+            return
+        moved = here.emit("Sub", [sums, here.channels(shift, sums)], node.name)
+        result = here.emit("Mul", [moved, here.constant(1 / factor)], node.name, node.output[0])
+        here.names[node.output[0]] = result
+        return
+    limits = np.asarray(here.constants[node.input[2]], np.float64)
+    if limits.shape[-1] != 1 or facts["outputDataType"] not in BITS:
+        raise Refused(
+            f"{node.name}: {limits.shape[-1]} thresholds a channel are not supported in FINN's "
+            "form, one is; compile the QONNX model"
+        )
+    # Sums are integers: the first one that reaches a limit.
+    first = np.ceil(np.broadcast_to(limits[:, 0], weights.shape[1:]))
+    here.sign(sums, factor * first + shift, node.name, node.output[0])
+
+
+def _matrix(here: _Translation, node: NodeProto, weights: NDArray[np.float32]) -> str:
+    """The convolution or product of weights ``(MW, MH)``; returns its output."""
+    one = here.constant(1.0)
+    if node.input[0] in here.windows:
+        source, window = here.windows[node.input[0]]
+        height, width = window["ConvKernelDim"]
+        shaped = weights.T.reshape(weights.shape[1], height, width, -1).transpose(0, 3, 1, 2)
+        quantised = here.emit("BipolarQuant", [here.constant(shaped), one], node.name)
+        words = {"kernel_shape": [height, width], "strides": list(window["Stride"])}
+        return here.emit("Conv", [source, quantised], node.name, **words)
+    source = here.names[node.input[0]]
+    images = here.ranks[source] == 4 and len(_attributes(node)["numInputVectors"]) > 1
+    if images:
+        shaped = weights.T.reshape(*weights.T.shape, 1, 1)
+        quantised = here.emit("BipolarQuant", [here.constant(shaped), one], node.name)
+        return here.emit("Conv", [source, quantised], node.name, kernel_shape=[1, 1])
+    vector = here.flat(source, node.name)
+    quantised = here.emit("BipolarQuant", [here.constant(weights), one], node.name)
+    return here.emit("MatMul", [vector, quantised], node.name)
+
+
+def _slide(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None:
+    if list(facts.get("Dilation", [1, 1])) != [1, 1]:
+        raise Refused(f"{node.name}: dilation {facts['Dilation']} is not supported, [1, 1] is")
+    here.windows[node.output[0]] = (here.names[node.input[0]], dict(facts))
+
+
+def _pad(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None:
+    source = here.names[node.input[0]]
+    top, left, bottom, right = facts["Padding"]
+    border = -1.0 if facts["inputDataType"] in BITS else 0.0
+    pads = here.constant([0, 0, top, left, 0, 0, bottom, right], np.int64)
+    result = here.emit(
+        "Pad", [source, pads, here.constant(border)], node.name, node.output[0], mode="constant"
+    )
+    here.names[node.output[0]] = result
+
+
+def _pool(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None:
+    if facts["Function"] != "MaxPool" or node.input[0] not in here.windows:
+        raise Refused(f"{node.name}: Pool of {facts['Function']} is not supported, MaxPool is")
+    source, window = here.windows[node.input[0]]
+    words = {"kernel_shape": list(window["ConvKernelDim"]), "strides": list(window["Stride"])}
+    here.names[node.output[0]] = here.emit("MaxPool", [source], node.name, node.output[0], **words)
+
+
+def _max_pool(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None:
+    source, kernel = here.names[node.input[0]], list(facts["PoolDim"])
+    words = {"kernel_shape": kernel, "strides": kernel}
+    here.names[node.output[0]] = here.emit("MaxPool", [source], node.name, node.output[0], **words)
+
+
+def _same(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None:
+    """Nodes that move data only: every output is the input."""
+    for output in node.output:
+        here.names[output] = here.names[node.input[0]]
+        if node.input[0] in here.windows:
+            here.windows[output] = here.windows[node.input[0]]
+
+
+def _elementwise(kind: str) -> Callable[[_Translation, NodeProto, Mapping[str, Any]], None]:
+    def make(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None:
+        if "BINARY" in (facts.get("lhs_dtype"), facts.get("rhs_dtype"), facts.get("inputDataType")):
+            raise Refused(f"{node.name}: arithmetic on bits of 0 and 1 is not supported")
+        inputs = []
+        rank = max(here.ranks[here.names[name]] for name in node.input if name in here.names)
+        for name in node.input:
+            if name in here.names:
+                inputs.append(here.names[name])
+                continue
+            value = np.asarray(here.constants[name], np.float32)
+            if rank == 4 and value.size > 1:
+                value = value.reshape(1, -1, 1, 1)
+            inputs.append(here.constant(value))
+        here.names[node.output[0]] = here.emit(kind, inputs, node.name, node.output[0])
+
+    return make
+
+
+OPERATORS: dict[str, Callable[[_Translation, NodeProto, Mapping[str, Any]], None]] = {
+    "MVAU": _mvau,
+    "MatrixVectorActivation": _mvau,
+    "Thresholding": _threshold,
+    "ConvolutionInputGenerator": _slide,
+    "FMPadding": _pad,
+    "Pool": _pool,
+    "StreamingMaxPool": _max_pool,
+    "StreamingDataWidthConverter": _same,
+    "StreamingFIFO": _same,
+    "DuplicateStreams": _same,
+    "AddStreams": _elementwise("Add"),
+    "ElementwiseAdd": _elementwise("Add"),
+    "ElementwiseMul": _elementwise("Mul"),
+    "ElementwiseSub": _elementwise("Sub"),
+}

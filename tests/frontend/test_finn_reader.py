@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""FINN's hardware graphs: one that FINN made, with FINN's own answers; and its operators singly."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from bonn_hw import frontend, pipeline
+from bonn_hw.boards import board
+from bonn_hw.errors import Refused
+from bonn_hw.frontend.on_board import head_of
+
+DATA = Path(__file__).parents[1] / "data" / "finn"
+DOMAIN = "finn.custom_op.fpgadataflow"
+
+
+@pytest.fixture(scope="module")
+def known():
+    return np.load(DATA / "small_cnn.npz")
+
+
+def integers_answer(path, images):
+    lowered = frontend.lower(frontend.read(path))
+    return lowered.host.decode(lowered.graph.run(lowered.host.encode(images)))
+
+
+def test_answers_are_those_of_finn(known):
+    images, answers = known["images"], known["answers"]
+    assert len(np.unique(answers, axis=0)) > 10
+    got = integers_answer(DATA / "small_cnn.onnx", images)
+    np.testing.assert_array_equal(got, answers.reshape(got.shape))
+    np.testing.assert_array_equal(frontend.read(DATA / "small_cnn.onnx").run(images), got)
+
+
+@pytest.mark.rtl
+def test_the_rtl_answers_so_too(known, tmp_path):
+    target = pipeline.Target(board("pynq-z2"), 100.0, 100_000)
+    pipeline.compile_model(DATA / "small_cnn.onnx", target, tmp_path / "build")
+    found = pipeline.simulate(pipeline.Build.load(tmp_path / "build"), known["images"])
+    np.testing.assert_array_equal(found.y, known["answers"].reshape(found.y.shape))
+
+
+def test_ties_at_the_input_are_finns(known):
+    """Its thresholds: what is equal to one has reached it; QONNX rounds ties to even."""
+    lowered = frontend.lower(frontend.read(DATA / "small_cnn.onnx"))
+    ties = (np.arange(-8, 8) + 0.5).astype(np.float32) / 128
+    images = np.resize(ties, (1, *lowered.host.input_shape))
+    encoded = lowered.host.encode(images)
+    found = np.sort(np.unique(encoded))
+    np.testing.assert_array_equal(found, np.arange(-7, 9))
+
+
+def test_its_head_runs_on_a_board(known):
+    lowered = frontend.lower(frontend.read(DATA / "small_cnn.onnx"))
+    assert head_of(lowered.host, known["images"]) is not None
+
+
+class Hardware:
+    """A graph of FINN's nodes, channels last, on an input of 8-bit integers."""
+
+    def __init__(self, *shape, seed=0):
+        self.random = np.random.default_rng(seed)
+        self.shape, self.last, self.nodes, self.made = shape, "x", [], []
+
+    def constant(self, value):
+        name = f"c{len(self.made)}"
+        self.made.append(numpy_helper.from_array(np.asarray(value, np.float32), name))
+        return name
+
+    def node(self, kind, *others, domain=DOMAIN, outputs=1, **attributes):
+        names = [one if isinstance(one, str) else self.constant(one) for one in others]
+        made = [f"t{len(self.nodes)}_{place}" for place in range(outputs)]
+        label = f"{kind}_{len(self.nodes)}"
+        inputs = [self.last, *names]
+        self.nodes.append(helper.make_node(kind, inputs, made, label, domain=domain, **attributes))
+        self.last = made[0]
+        return made
+
+    def bits(self):
+        """A threshold a channel, to bits."""
+        limits = self.random.integers(-20, 20, (self.shape[-1], 1))
+        facts = {"outputDataType": "BINARY", "inputDataType": "INT8", "ActVal": 0}
+        self.node("Thresholding_rtl", limits, **facts)
+        return self
+
+    def window(self, kernel, channels):
+        self.node(
+            "ConvolutionInputGenerator_rtl",
+            ConvKernelDim=[kernel] * 2,
+            Stride=[1, 1],
+            Dilation=[1, 1],
+            IFMChannels=channels,
+        )
+        return self
+
+    def matrix(self, mw, mh, vectors, last=False, kind="MVAU_hls"):
+        weights = self.random.integers(0, 2, (mw, mh))
+        facts = {"binaryXnorMode": 1, "weightDataType": "BINARY", "inputDataType": "BINARY"}
+        facts |= {"MW": mw, "MH": mh, "numInputVectors": vectors, "PE": 1, "SIMD": 1}
+        limits = [] if last else [self.random.integers(0, mw + 2, (mh, 1))]
+        out = "UINT32" if last else "BINARY"
+        self.node(kind, weights, *limits, noActivation=int(last), outputDataType=out, **facts)
+        self.weights, self.limits = weights, limits
+        return self
+
+    def write(self, folder):
+        entry = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, *self.shape])
+        exit_ = helper.make_tensor_value_info(self.last, TensorProto.FLOAT, None)
+        graph = helper.make_graph(self.nodes, "finn", [entry], [exit_], self.made)
+        opsets = [helper.make_opsetid("", 13), helper.make_opsetid(DOMAIN, 1)]
+        onnx.save(helper.make_model(graph, opset_imports=opsets), folder / "finn.onnx")
+        return folder / "finn.onnx"
+
+
+def vectors(*shape, count=50):
+    return np.random.default_rng(1).integers(-25, 25, (count, *shape)).astype(np.float32)
+
+
+def test_a_dense_layer_by_hand(tmp_path):
+    """Popcounts of bits and weights alike, as FINN counts them."""
+    made = Hardware(12).bits()
+    first = numpy_helper.to_array(made.made[0])
+    made.matrix(12, 5, [1])
+    inner, limits = made.weights, made.limits[0]
+    made.node("StreamingDataWidthConverter_rtl", shape=[1, 5])
+    made.node("StreamingFIFO_rtl", depth=8)
+    made.matrix(5, 3, [1], last=True, kind="MatrixVectorActivation")
+    images = vectors(12)
+    bits = images >= first[:, 0]
+    popcounts = (bits[:, :, None] == inner[None]).sum(axis=1)
+    bits = popcounts >= limits[:, 0]
+    expected = (bits[:, :, None] == made.weights[None]).sum(axis=1)
+    got = integers_answer(made.write(tmp_path), images)
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_a_border_of_bits_is_minus_one(tmp_path):
+    """FINN's FMPadding writes zeros, and those are -1: the graph says so, and so it is built."""
+    made = Hardware(4, 4, 2).bits()
+    limits = numpy_helper.to_array(made.made[0])[:, 0]
+    made.node("FMPadding_rtl", Padding=[1, 0, 2, 1], inputDataType="BINARY", NumChannels=2)
+    made.window(3, 2).matrix(18, 3, [1, 5, 3], last=True)
+    frames = vectors(2, 4, 4)
+    bits = (frames.transpose(0, 2, 3, 1) >= limits).astype(int)
+    bits = np.pad(bits, ((0, 0), (1, 2), (0, 1), (0, 0)))
+    rows = np.lib.stride_tricks.sliding_window_view(bits, (3, 3), axis=(1, 2))
+    taps = rows.transpose(0, 1, 2, 4, 5, 3).reshape(len(bits), 5, 3, 18)
+    expected = (taps[..., None] == made.weights).sum(axis=3).transpose(0, 3, 1, 2)
+    made.nodes.insert(0, helper.make_node("Transpose", ["y"], ["x"], perm=[0, 2, 3, 1]))
+    path = made.write(tmp_path)
+    model = onnx.load(path)
+    entry = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 2, 4, 4])
+    model.graph.input.pop()
+    model.graph.input.append(entry)
+    onnx.save(model, path)
+    np.testing.assert_array_equal(integers_answer(path, frames), expected)
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_pools(tmp_path, older):
+    """A sliding window and a Pool, as finn-plus has it, or the StreamingMaxPool of FINN 0.10."""
+    made = Hardware(4, 4, 3).bits()
+    if older:
+        made.node("StreamingMaxPool_hls", PoolDim=[2, 2], ImgDim=[4, 4], NumChannels=3)
+    else:
+        facts = {"ConvKernelDim": [2, 2], "Stride": [2, 2], "Dilation": [1, 1]}
+        made.node("ConvolutionInputGenerator", depthwise=1, **facts)
+        made.node("Pool_hls", Function="MaxPool", KernelSize=[2, 2], Channels=3)
+    made.matrix(12, 2, [1], last=True)
+    lowered = frontend.lower(frontend.read(made.write(tmp_path)))
+    assert [node.name for node in lowered.graph.nodes] == ["max_pool_0", "mvu_0"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda h: h.node("Lookup_hls"),
+            "Lookup_hls_1: FINN's operator Lookup_hls is not supported",
+        ),
+        (
+            lambda h: h.matrix(12, 4, [1]).node("Pool", Function="QuantAvgPool"),
+            "Pool_2: Pool of QuantAvgPool is not supported",
+        ),
+        (
+            lambda h: h.node(
+                "MVAU",
+                np.ones((12, 4)),
+                np.zeros((4, 3)),
+                inputDataType="BINARY",
+                weightDataType="BIPOLAR",
+                outputDataType="UINT2",
+                numInputVectors=[1],
+            ),
+            "MVAU_1: 3 thresholds a channel are not supported",
+        ),
+        (
+            lambda h: h.node("AddStreams", "t0_0", inputDataType="BINARY"),
+            "AddStreams_1: arithmetic on bits",
+        ),
+    ],
+)
+def test_what_has_no_counterpart_is_refused(tmp_path, change, message):
+    made = Hardware(12).bits()
+    change(made)
+    with pytest.raises(Refused, match=message):
+        frontend.read(made.write(tmp_path))
