@@ -104,7 +104,8 @@ def table(made: list[tuple[str, dict[str, Any]]]) -> list[str]:
         "",
         "With shell or serial line, by `bonn-hw bitstream --tool open`; LUT have six inputs on the "
         "Zynq, four on the ECP5; block memories count as RAMB36, two of the ECP5's as one. On "
-        "ulx3s-85f the clock is the board's oscillator.",
+        "ulx3s-85f the clock is the board's oscillator. Place and route takes up to twice as long "
+        "where both cores have other work besides.",
         "",
         "| network | board | LUT | FF | RAMB36 | asked | closes at | frames/s at the asked clock "
         "| synthesis | place and route | file |",
