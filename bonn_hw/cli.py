@@ -172,7 +172,15 @@ def _add_target(command: argparse.ArgumentParser) -> None:
         help="part of the board's LUT that --max-fps may use; default: %(default)s",
     )
     command.add_argument("--latency-ms", type=_positive, help="first beat in to first beat out")
-    command.add_argument("--folding", type=Path, help="JSON that fixes layers, ours or FINN's")
+    fixed = command.add_mutually_exclusive_group()
+    fixed.add_argument("--folding", type=Path, help="JSON that fixes layers, ours or FINN's")
+    fixed.add_argument(
+        "--keep-folding",
+        dest="folding",
+        action="store_const",
+        const="model",
+        help="PE and SIMD as a hardware graph of FINN's states them",
+    )
     command.add_argument("--checkpoint", type=Path, help="run folder: PyTorch decides float ties")
 
 

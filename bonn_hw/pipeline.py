@@ -7,7 +7,7 @@ import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,13 @@ from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.kernels import kernels
-from bonn_hw.passes.folding_file import Pins, read_pins, write_pins
+from bonn_hw.passes.folding_file import Pins, pins_of, read_pins, write_pins
 from bonn_hw.plan import Plan, Progress, Target, outlook, plan, trade_offs
 from bonn_hw.sim import run as simulator
 from bonn_hw.synth import run as synth
+
+# What fixes layers: a file, what the model itself states, or nothing.
+Folding = Path | Literal["model"] | None
 
 
 def check_model(
@@ -43,7 +46,7 @@ def fold_model(
     model_file: Path,
     target: Target,
     out: Path,
-    folding_file: Path | None = None,
+    folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = lambda text: None,
 ) -> dict[str, Any]:
@@ -57,7 +60,7 @@ def fold_model(
         For every input that cannot be folded; nothing is written then.
     """
     model, lowered = _lower(model_file, checkpoint, progress)
-    pins = _pins(folding_file, lowered)
+    pins = _pins(folding, model, lowered)
     planned = plan(lowered.graph, target, pins, progress)
     facts = report.compiled(planned, target, _origin(model), lowered.findings)
     with artifacts.fresh_folder(out) as folder:
@@ -72,13 +75,13 @@ def fold_front(
     model_file: Path,
     target: Target,
     out: Path,
-    folding_file: Path | None = None,
+    folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = lambda text: None,
 ) -> dict[str, Any]:
     """QONNX file -> folder with all trade-offs of frames and resources, a report and pictures."""
     model, lowered = _lower(model_file, checkpoint, progress)
-    pins = _pins(folding_file, lowered)
+    pins = _pins(folding, model, lowered)
     progress("folding")
     facts = report.front(list(trade_offs(lowered.graph, target, pins)), target, _origin(model))
     with artifacts.fresh_folder(out) as folder:
@@ -93,7 +96,7 @@ def compile_model(
     model_file: Path,
     target: Target,
     out: Path,
-    folding_file: Path | None = None,
+    folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = lambda text: None,
 ) -> dict[str, Any]:
@@ -105,7 +108,7 @@ def compile_model(
         For every input that cannot be compiled; nothing is written then.
     """
     model, lowered = _lower(model_file, checkpoint, progress)
-    pins = _pins(folding_file, lowered)
+    pins = _pins(folding, model, lowered)
     planned = plan(lowered.graph, target, pins, progress)
     progress("emitting RTL")
     project = emit(planned.design)
@@ -136,8 +139,17 @@ def _lower(
     return model, lowered
 
 
-def _pins(folding_file: Path | None, lowered: frontend.Lowered) -> Pins:
-    return Pins() if folding_file is None else read_pins(folding_file, lowered.graph)
+def _pins(folding: Folding, model: frontend.Model, lowered: frontend.Lowered) -> Pins:
+    if folding is None:
+        return Pins()
+    if folding != "model":
+        return read_pins(folding, lowered.graph)
+    if not model.foldings:
+        raise UserError(
+            "--keep-folding: the model states no PE and SIMD, as a hardware graph of FINN's does: "
+            "give them with --folding FILE.json"
+        )
+    return pins_of(model.foldings, "--keep-folding", lowered.graph)
 
 
 def _origin(model: frontend.Model) -> dict[str, Any]:

@@ -23,6 +23,8 @@ DOMAIN = "finn.custom_op.fpgadataflow"
 QUANTISERS = "qonnx.custom_op.general"
 OPSET = 13
 BITS = ("BINARY", "BIPOLAR")
+FORMER = {"MatrixVectorActivation": "MVAU", "StreamingFCLayer": "MVAU"}
+FOLDED = ("MVAU", "ConvolutionInputGenerator", "FMPadding")
 LAYERS = ("Conv", "MatMul", "MaxPool", "Pad")
 
 
@@ -40,6 +42,26 @@ def translate(model: ModelProto) -> ModelProto:
         For operators and attributes that have no exact counterpart, with the node's name.
     """
     return _Translation(model).whole()
+
+
+def foldings(model: ModelProto) -> dict[str, dict[str, int]]:
+    """PE and SIMD that a graph states, by names that count each kind of layer from 0.
+
+    Those of matrix units, windows before them and borders; the windows of pools are the pools' own
+    here, and everything else has a counterpart in none of our layers or follows from the others.
+    """
+    kept: dict[str, dict[str, int]] = {}
+    counts: dict[str, int] = {}
+    for node in model.graph.node:
+        if not node.domain.startswith(DOMAIN):
+            continue
+        kind, facts = _kind(node), _attributes(node)
+        if kind not in FOLDED or facts.get("depthwise", 0):
+            continue
+        values = {key: int(facts[key]) for key in ("PE", "SIMD") if key in facts}
+        kept[f"{kind}_{counts.get(kind, 0)}"] = values
+        counts[kind] = counts.get(kind, 0) + 1
+    return kept
 
 
 class _Translation:
@@ -66,8 +88,7 @@ class _Translation:
             self.names[entry.name] = entry.name
         for node in graph.node:
             if node.domain.startswith(DOMAIN):
-                kind = node.op_type.removesuffix("_hls").removesuffix("_rtl")
-                make = OPERATORS.get(kind)
+                make = OPERATORS.get(_kind(node))
                 if make is None:
                     raise Refused(
                         f"{node.name}: FINN's operator {node.op_type} is not supported; supported "
@@ -149,6 +170,12 @@ class _Translation:
         result = self.emit("Flatten", [last], name, axis=1)
         self.ranks[result] = 2
         return result
+
+
+def _kind(node: NodeProto) -> str:
+    """The operator, whatever implements it."""
+    kind = node.op_type.removesuffix("_hls").removesuffix("_rtl").removesuffix("_Batch")
+    return FORMER.get(kind, kind)
 
 
 def _attributes(node: NodeProto) -> dict[str, Any]:
@@ -307,7 +334,6 @@ def _elementwise(kind: str) -> Callable[[_Translation, NodeProto, Mapping[str, A
 
 OPERATORS: dict[str, Callable[[_Translation, NodeProto, Mapping[str, Any]], None]] = {
     "MVAU": _mvau,
-    "MatrixVectorActivation": _mvau,
     "Thresholding": _threshold,
     "ConvolutionInputGenerator": _slide,
     "FMPadding": _pad,

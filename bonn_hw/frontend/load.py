@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ class Model:
         An integer type that the file states for its input.
     metadata : mapping
         Properties of the file.
+    foldings : mapping
+        PE and SIMD by layer that the file states, in the form of FINN's folding file.
     """
 
     sha256: str
@@ -59,6 +61,7 @@ class Model:
     opset: int
     annotation: Grid | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    foldings: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @cached_property
     def _session(self) -> execute.onnxruntime.InferenceSession:
@@ -116,7 +119,10 @@ def read(path: Path) -> Model:
             )
     try:
         if finn_reader.is_hardware(proto):
-            proto = finn_reader.translate(proto)
+            kept = finn_reader.foldings(proto)
+            translated = finn_reader.translate(proto)
+            whole = _standardise(translated, hashlib.sha256(content).hexdigest())
+            return replace(whole, foldings=kept)
         return _standardise(proto, hashlib.sha256(content).hexdigest())
     except UserError:
         raise

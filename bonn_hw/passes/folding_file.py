@@ -50,18 +50,23 @@ def read_pins(path: Path, graph: DataflowGraph) -> Pins:
         raise UserError(f"folding file {path} is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise UserError(f"folding file {path} holds no object: {FORM}")
+    return pins_of(document, f"folding file {path}", graph)
+
+
+def pins_of(document: Mapping[str, Any], origin: str, graph: DataflowGraph) -> Pins:
+    """What a document of ours or of FINN's fixes; ``origin`` names it in messages."""
     for name, entry in document.items():
         if not isinstance(entry, dict):
-            raise UserError(f"folding file {path}: {name} has {entry!r}: {FORM}")
+            raise UserError(f"{origin}: {name} has {entry!r}: {FORM}")
     if finn_folding.is_finn(document):
         document = finn_folding.to_own(document, graph)
     foldings, depths = {}, {}
     for name, entry in document.items():
         if not entry or not entry.keys() <= {"PE", "SIMD", "inFIFODepths"}:
-            raise UserError(f"folding file {path}: {name} has {entry!r}: {FORM}")
+            raise UserError(f"{origin}: {name} has {entry!r}: {FORM}")
         if "PE" in entry or "SIMD" in entry:
-            foldings[name] = _folding(path, name, entry)
-        for place, depth in enumerate(_depths(path, name, entry, graph)):
+            foldings[name] = _folding(origin, name, entry)
+        for place, depth in enumerate(_depths(origin, name, entry, graph)):
             depths[name, place] = depth
     check_pins(graph, foldings)
     return Pins(foldings, depths)
@@ -78,18 +83,16 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return entries
 
 
-def _folding(path: Path, name: str, entry: Mapping[str, Any]) -> Folding:
+def _folding(origin: str, name: str, entry: Mapping[str, Any]) -> Folding:
     if "SIMD" not in entry:
-        raise UserError(f"folding file {path}: {name} has {entry!r}, without SIMD: {FORM}")
+        raise UserError(f"{origin}: {name} has {entry!r}, without SIMD: {FORM}")
     values = (entry.get("PE", entry["SIMD"]), entry["SIMD"])
     if not all(type(value) is int and value > 0 for value in values):  # bool is no int here
-        raise UserError(
-            f"folding file {path}: {name} has {entry!r}: PE and SIMD are positive integers"
-        )
+        raise UserError(f"{origin}: {name} has {entry!r}: PE and SIMD are positive integers")
     return Folding(*values)
 
 
-def _depths(path: Path, name: str, entry: Mapping[str, Any], graph: DataflowGraph) -> list[int]:
+def _depths(origin: str, name: str, entry: Mapping[str, Any], graph: DataflowGraph) -> list[int]:
     if "inFIFODepths" not in entry:
         return []
     depths = entry["inFIFODepths"]
@@ -103,7 +106,7 @@ def _depths(path: Path, name: str, entry: Mapping[str, Any], graph: DataflowGrap
         or not all(type(depth) is int and depth >= 0 for depth in depths)
     ):
         raise UserError(
-            f"folding file {path}: {name} has inFIFODepths {depths!r}: one depth of 0 or more for "
+            f"{origin}: {name} has inFIFODepths {depths!r}: one depth of 0 or more for "
             f"each of its {count} inputs"
         )
     return depths

@@ -7,9 +7,11 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from sketch import Sketch
 
 from bonn_hw import frontend, pipeline
 from bonn_hw.boards import board
+from bonn_hw.cli import main
 from bonn_hw.errors import Refused
 from bonn_hw.frontend.on_board import head_of
 
@@ -41,6 +43,40 @@ def test_the_rtl_answers_so_too(known, tmp_path):
     pipeline.compile_model(DATA / "small_cnn.onnx", target, tmp_path / "build")
     found = pipeline.simulate(pipeline.Build.load(tmp_path / "build"), known["images"])
     np.testing.assert_array_equal(found.y, known["answers"].reshape(found.y.shape))
+
+
+def folded(folder):
+    """The graph with other PE and SIMD, names as FINN gives them to implementations."""
+    model = onnx.load(DATA / "small_cnn.onnx")
+    chosen = iter([(2, 6), (4, 8), (8, 2), (1, 4)])
+    for node in model.graph.node:
+        if node.op_type == "MVAU":
+            values = dict(zip(("PE", "SIMD"), next(chosen), strict=True))
+            for one in node.attribute:
+                if one.name in values:
+                    one.i = values[one.name]
+            node.op_type = "MVAU_hls"
+            node.name = node.name.replace("MVAU", "MVAU_hls")
+    onnx.save(model, folder / "folded.onnx")
+    return folder / "folded.onnx"
+
+
+def test_its_folding_is_kept_if_asked(tmp_path, known):
+    out = tmp_path / "build"
+    assert main(["compile", str(folded(tmp_path)), "--keep-folding", "--out", str(out)]) == 0
+    build = pipeline.Build.load(out)
+    stages = {stage.name: stage.folding for stage in build.design.stages}
+    found = [(stages[f"mvu_{i}"].pe, stages[f"mvu_{i}"].simd) for i in range(4)]
+    assert found == [(2, 6), (4, 8), (8, 2), (1, 4)]
+    assert stages["sliding_window_1"].simd == 8  # of FINN's ConvolutionInputGenerator_1
+    got = integers_answer(tmp_path / "folded.onnx", known["images"])
+    np.testing.assert_array_equal(got, known["answers"].reshape(got.shape))
+
+
+def test_a_model_without_folding_keeps_none(tmp_path, capsys):
+    model = Sketch(4, 1, 1).quant(4).flatten().dense(4, 3).write(tmp_path)
+    assert main(["compile", str(model), "--keep-folding", "--out", str(tmp_path / "b")]) == 2
+    assert "--keep-folding: the model states no PE and SIMD" in capsys.readouterr().err
 
 
 def test_ties_at_the_input_are_finns(known):
