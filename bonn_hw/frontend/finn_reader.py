@@ -10,6 +10,7 @@ FMPadding writes around bits is made of zeros, which are -1: it stays so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -79,13 +80,7 @@ class _Translation:
         graph = self.model.graph
         (entry,) = (one for one in graph.input if one.name not in self.constants)
         (exit_,) = graph.output
-        self.ranks[entry.name] = len(entry.type.tensor_type.shape.dim)
-        takers = [node for node in graph.node if entry.name in node.input]
-        if self.ranks[entry.name] == 4 and takers[0].op_type != "Transpose":
-            first = self.emit("Transpose", [entry.name], "channels", perm=[0, 3, 1, 2])
-            self.names[entry.name] = first
-        else:
-            self.names[entry.name] = entry.name
+        self._enter(entry.name, len(entry.type.tensor_type.shape.dim))
         for node in graph.node:
             if node.domain.startswith(DOMAIN):
                 make = OPERATORS.get(_kind(node))
@@ -104,6 +99,27 @@ class _Translation:
         whole = helper.make_model(made, opset_imports=imports)
         whole.metadata_props.extend(self.model.metadata_props)
         return whole
+
+    def _enter(self, entry: str, rank: int) -> None:
+        """The input: channels second, and on the grid that the first hardware node takes."""
+        self.ranks[entry], tensor = rank, entry
+        taker = next(node for node in self.model.graph.node if entry in node.input)
+        if rank == 4 and taker.domain.startswith(DOMAIN):
+            tensor = self.emit("Transpose", [entry], "input", perm=[0, 3, 1, 2])
+        hardware = (node for node in self.model.graph.node if node.domain.startswith(DOMAIN))
+        facts = _attributes(next(hardware))
+        stated = str(facts.get("inputDataType", facts.get("lhs_dtype", "FLOAT32")))
+        found = re.fullmatch(r"(U?)INT(\d+)", stated)
+        if found:
+            parameters = [self.constant(float(one)) for one in (1, 0, int(found[2]))]
+            words = {"signed": int(not found[1]), "narrow": 0, "rounding_mode": "ROUND"}
+            tensor = self.emit("Quant", [tensor, *parameters], "input", **words)
+        elif stated in BITS:
+            if stated == "BINARY":
+                doubled = self.emit("Mul", [tensor, self.constant(2.0)], "input")
+                tensor = self.emit("Sub", [doubled, self.constant(1.0)], "input")
+            tensor = self.emit("BipolarQuant", [tensor, self.constant(1.0)], "input")
+        self.names[entry] = tensor
 
     def emit(self, kind: str, inputs: list[str], name: str, output: str = "", **words: Any) -> str:
         """Add a node; returns its output. What a layer is called after keeps FINN's name."""

@@ -195,6 +195,36 @@ def test_a_border_of_bits_is_minus_one(tmp_path):
     np.testing.assert_array_equal(integers_answer(path, frames), expected)
 
 
+def test_images_of_integers_with_channels_last(tmp_path):
+    """As FINN's partitions begin: no threshold first, weights of one bit on integers."""
+    made = Hardware(4, 4, 3).window(3, 3)
+    weights = made.random.integers(0, 2, (27, 5)) * 2 - 1
+    facts = {"inputDataType": "UINT8", "weightDataType": "BIPOLAR", "outputDataType": "INT16"}
+    made.node("MVAU_rtl", weights, noActivation=1, numInputVectors=[1, 2, 2], **facts)
+    made.nodes[0].attribute.append(helper.make_attribute("inputDataType", "UINT8"))
+    frames = np.random.default_rng(2).integers(0, 256, (20, 4, 4, 3)).astype(np.float32)
+    rows = np.lib.stride_tricks.sliding_window_view(frames, (3, 3), axis=(1, 2))
+    taps = rows.transpose(0, 1, 2, 4, 5, 3).reshape(20, 2, 2, 27)
+    got = integers_answer(made.write(tmp_path), frames)
+    np.testing.assert_array_equal(got, (taps @ weights).transpose(0, 3, 1, 2))
+
+
+def test_images_that_are_flattened_first(tmp_path):
+    """As TFC's begin: the image is ONNX's, channels second, until FINN's first node."""
+    made = Hardware(2, 3, 2)
+    made.made.append(numpy_helper.from_array(np.array([1, 12], np.int64), "flat"))
+    made.nodes.append(helper.make_node("Reshape", ["x", "flat"], ["t0_0"], "Reshape_0"))
+    made.last, made.shape = "t0_0", (12,)
+    made.bits()
+    limits = numpy_helper.to_array(made.made[-1])
+    made.shape = (2, 3, 2)
+    made.matrix(12, 4, [1], last=True)
+    frames = vectors(2, 3, 2)
+    bits = frames.reshape(-1, 12) >= limits[:, 0]
+    expected = (bits[:, :, None] == made.weights).sum(axis=1)
+    np.testing.assert_array_equal(integers_answer(made.write(tmp_path), frames), expected)
+
+
 @pytest.mark.parametrize("older", [False, True])
 def test_pools(tmp_path, older):
     """A sliding window and a Pool, as finn-plus has it, or the StreamingMaxPool of FINN 0.10."""
