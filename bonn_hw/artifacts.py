@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Outputs that are whole or not there: files and folders are made aside and renamed into place."""
+"""Outputs that are whole or not there, made aside and renamed into place; and what we ship."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ UNWRITABLE = frozenset(
     (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 )
 MARK = "report.json"  # what shows that a folder is a build of ours and may be replaced
+
+
+def shipped(*parts: str) -> Path:
+    """A folder that comes with the package: inside of it, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    inside = package.joinpath(*parts)
+    return inside if inside.is_dir() else package.parent.joinpath(*parts)
 
 
 @contextmanager

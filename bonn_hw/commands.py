@@ -64,7 +64,7 @@ def run_release(options: argparse.Namespace, notes: Console) -> int:
 
 def run_check(options: argparse.Namespace, notes: Console) -> int:
     """Say whether a model can be compiled."""
-    from bonn_hw import pipeline, report
+    from bonn_hw import pipeline, tables
     from bonn_hw.boards import board
 
     target = None
@@ -78,7 +78,7 @@ def run_check(options: argparse.Namespace, notes: Console) -> int:
         graph, findings = pipeline.check_model(
             options.model, target, lambda text: status.update(f"check: {text}")
         )
-    report.show_kernels(graph, findings, Console(highlight=False))
+    tables.show_kernels(graph, findings, Console(highlight=False))
     return 0
 
 
@@ -105,7 +105,7 @@ def _make_design(
     make: Callable[..., dict[str, Any]],
     any_rate: bool = False,
 ) -> int:
-    from bonn_hw import pipeline, report
+    from bonn_hw import pipeline, tables
     from bonn_hw.boards import board
 
     name = options.name
@@ -133,7 +133,7 @@ def _make_design(
             options.checkpoint,
             lambda text: status.update(f"{name}: {text}"),
         )
-    report.show(facts, Console(highlight=False))
+    tables.show(facts, Console(highlight=False))
     return 0
 
 
@@ -148,7 +148,7 @@ def run_sweep(options: argparse.Namespace, notes: Console) -> int:
 
 def run_simulate(options: argparse.Namespace, notes: Console) -> int:
     """Run the RTL on images."""
-    from bonn_hw import artifacts, pipeline, report
+    from bonn_hw import artifacts, pipeline, report, tables
 
     if options.trace is not None and options.trace.suffix not in (".fst", ".vcd"):
         raise UserError(f"--trace {options.trace}: waves are written as .fst or .vcd")
@@ -181,13 +181,13 @@ def run_simulate(options: argparse.Namespace, notes: Console) -> int:
     if options.json:
         report.save(facts, options.json)
     report.save(facts, options.build / report.NAME)
-    report.show(facts, Console(highlight=False))
+    tables.show(facts, Console(highlight=False))
     return 1 if facts["mismatches"] else 0
 
 
 def run_synth(options: argparse.Namespace, notes: Console) -> int:
     """Synthesise a build."""
-    from bonn_hw import pipeline, report
+    from bonn_hw import pipeline, tables
 
     build = pipeline.Build.load(options.build)
     with notes.status("") as status:
@@ -197,13 +197,13 @@ def run_synth(options: argparse.Namespace, notes: Console) -> int:
             options.jobs,
             lambda text: status.update(f"synth: {text}"),
         )
-    report.show(facts, Console(highlight=False))
+    tables.show(facts, Console(highlight=False))
     return 0
 
 
 def run_bitstream(options: argparse.Namespace, notes: Console) -> int:
     """Make a bitstream; 3 where its tool is not here."""
-    from bonn_hw import pipeline, report
+    from bonn_hw import pipeline, tables
 
     build = pipeline.Build.load(options.build)
     target = build.facts["target"]
@@ -221,7 +221,7 @@ def run_bitstream(options: argparse.Namespace, notes: Console) -> int:
     except ToolMissing as error:
         notes.print(f"bonn-hw: {error}", soft_wrap=True)
         return 3
-    report.show(facts, Console(highlight=False))
+    tables.show(facts, Console(highlight=False))
     return 0
 
 
@@ -252,7 +252,7 @@ def _images(
 
 def run_report(options: argparse.Namespace, notes: Console) -> int:
     """Print a report."""
-    from bonn_hw import report
+    from bonn_hw import report, tables
 
     path = options.build / report.NAME
     if not path.is_file():
@@ -260,5 +260,5 @@ def run_report(options: argparse.Namespace, notes: Console) -> int:
     if options.json:
         print(path.read_text(), end="")
     else:
-        report.show(report.load(path), Console(highlight=False))
+        tables.show(report.load(path), Console(highlight=False))
     return 0

@@ -12,10 +12,10 @@ RANK = {
     "driver": 0,  # it is copied to the board: nothing of ours is there
     "ir": 0,
     "kernels": 1,
-    "frontend": 2,
-    "timing": 2,
-    "nn": 2,
     "interop": 2,
+    "timing": 2,
+    "frontend": 3,
+    "nn": 3,
     "passes": 3,
     "emit": 4,
     "boards": 4,
@@ -26,6 +26,7 @@ RANK = {
     "build": 6,
     "pictures": 6,
     "report": 6,
+    "tables": 7,
     "pipeline": 7,
     "sweep": 8,
     "commands": 9,
@@ -40,7 +41,7 @@ ONLY_IN = {
     "matplotlib": ("nn", "pictures"),
     "PIL": "nn",
     "pyosys": "synth",
-    "onnx": ("frontend", "nn"),  # nn.export writes the file
+    "onnx": ("frontend", "interop", "nn"),  # nn.export writes the file
     "qonnx": ("frontend", "nn"),
 }
 

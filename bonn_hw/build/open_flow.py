@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bonn_hw.artifacts import MARK, fresh_folder, writing
+from bonn_hw.artifacts import MARK, fresh_folder, shipped, writing
 from bonn_hw.build.work import TARGET, Progress, Result, alone, left, run
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.synth import yosys
@@ -52,18 +52,16 @@ class OpenPlan:
         return json.dumps({"schema": 1} | asdict(self), indent=2, sort_keys=True) + "\n"
 
 
-def templates_folder() -> Path:
-    """The folder of the flows' own files: in the package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "flows" / "open"
-    return inside if inside.is_dir() else package.parent / "flows" / "open"
+def files_folder() -> Path:
+    """The folder of the flows' own files."""
+    return shipped("flows", "open")
 
 
 def sources_of(rtl: Path, templates: Sequence[str]) -> dict[str, str]:
     """Files of a build's ``rtl`` and of a flow: relative name to SHA-256."""
     files = sorted(path for path in rtl.rglob("*") if path.suffix in (".sv", ".v", ".hex"))
     named = [(path.relative_to(rtl).as_posix(), path) for path in files]
-    named += [(f"{WORK}/{one}", templates_folder() / one) for one in templates]
+    named += [(f"{WORK}/{one}", files_folder() / one) for one in templates]
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named}
 
 
@@ -99,7 +97,7 @@ def working(planned: OpenPlan, system: Path, templates: Sequence[str]) -> Iterat
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir(parents=True)
             for name in templates:
-                shutil.copyfile(templates_folder() / name, work / name)
+                shutil.copyfile(files_folder() / name, work / name)
             (work / "plan.json").write_text(planned.json())
         try:
             yield work

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bonn_hw.artifacts import writing
+from bonn_hw.artifacts import shipped, writing
 from bonn_hw.boards import board as find_board
 from bonn_hw.errors import UserError
 
@@ -66,10 +66,8 @@ class VivadoPlan:
 
 
 def scripts_folder() -> Path:
-    """The folder of the scripts: in the package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    inside = package / "flows" / "vivado"
-    return inside if inside.is_dir() else package.parent / "flows" / "vivado"
+    """The folder of the scripts."""
+    return shipped("flows", "vivado")
 
 
 def boards_of(folder: Path) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,14 @@ from numpy.typing import NDArray
 from . import registers as reg
 from .errors import AcceleratorError
 from .machine import Buffer, Machine, PynqMachine
-from .metadata import Metadata
+from .model import Model
 
 PATIENCE = 8  # times as long as predicted, before a run counts as lost
 GRACE_CYCLES = 200_000  # and so much besides
 RESET_CYCLES = 100_000
 
 
-class Accelerator:
+class Accelerator(Model):
     """A design on a board; a context manager.
 
     Parameters
@@ -51,8 +50,13 @@ class Accelerator:
     ) -> None:
         if batch < 1:
             raise AcceleratorError(f"batch {batch} must be at least 1")
-        self.metadata = Metadata.load(Path(bitstream))
+        super().__init__(Path(bitstream))
         facts = self.metadata
+        if machine is None and facts.baud is not None:
+            raise AcceleratorError(
+                f"{bitstream} is for the board {facts.board}, which has a serial line: use "
+                "SerialAccelerator"
+            )
         self._machine = machine or PynqMachine(
             Path(bitstream), facts.clock_mhz, facts.board, facts.address
         )
@@ -67,17 +71,6 @@ class Accelerator:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Accelerator:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give memory and board back; a second time does nothing."""
@@ -110,24 +103,6 @@ class Accelerator:
             for start in range(0, len(integers), self._batch)
         ]
         return self.metadata.decode(np.concatenate(parts))
-
-    def classify(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
-        """The class of each image: where its answer is largest."""
-        answers = self.predict(images)
-        classes: NDArray[np.int64] = answers.reshape(len(answers), -1).argmax(axis=1)
-        return classes
-
-    def self_test(self) -> None:
-        """Run the golden frames; raises AcceleratorError if any answer differs."""
-        arrays = self.metadata.arrays
-        answers = self.predict(arrays["golden_images"])
-        wrong = (answers != arrays["golden_answers"]).reshape(len(answers), -1).any(axis=1)
-        if wrong.any():
-            raise AcceleratorError(
-                f"self test: {int(wrong.sum())} of {len(wrong)} golden frames are answered "
-                f"wrongly, the first one is {int(wrong.argmax())}: lower the clock, or build the "
-                "bitstream again"
-            )
 
     def benchmark(self, frames: int = 0) -> dict[str, Any]:
         """Run golden frames over and over.
@@ -189,7 +164,7 @@ class Accelerator:
         self._machine.write(reg.ERRORS, reg.EVERYTHING)
 
     def _identify(self) -> None:
-        read, facts = self._machine.read, self.metadata
+        read = self._machine.read
         if read(reg.MAGIC) != reg.MAGIC_VALUE:
             raise AcceleratorError(
                 f"{self._machine.name} has no accelerator of bonn-hw at its address: load the "
@@ -201,11 +176,7 @@ class Accelerator:
                 f"{reg.INTERFACE_VERSION}: copy the driver that was packed with it"
             )
         told = "".join(f"{read(reg.HASH + 4 * place):08x}" for place in range(4))
-        if told != facts.hash:
-            raise AcceleratorError(
-                f"the bitstream is of design {told[:12]}, the metadata of {facts.hash[:12]}: copy "
-                "both from the same build"
-            )
+        self._check_hash(told)
 
     def _run(self, integers: NDArray[np.int64]) -> NDArray[np.int64]:
         """One run of at most a batch: integers to integers, in stream order."""

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import AcceleratorError
-from .metadata import Metadata
+from .model import Model
 
 
 class SerialPort(Protocol):
@@ -35,7 +34,7 @@ class SerialPort(Protocol):
         """Close."""
 
 
-class SerialAccelerator:
+class SerialAccelerator(Model):
     """A design on a board with a serial line; a context manager.
 
     Parameters
@@ -54,7 +53,7 @@ class SerialAccelerator:
     """
 
     def __init__(self, bitstream: str | Path, port: str | SerialPort, check: bool = True) -> None:
-        self.metadata = Metadata.load(Path(bitstream))
+        super().__init__(Path(bitstream))
         facts = self.metadata
         if facts.baud is None:
             raise AcceleratorError(f"{bitstream} is for the board {facts.board}: use Accelerator")
@@ -72,17 +71,6 @@ class SerialAccelerator:
             self.close()
             raise
 
-    def __enter__(self) -> SerialAccelerator:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def close(self) -> None:
         """Close the line."""
         self._port.close()
@@ -97,22 +85,6 @@ class SerialAccelerator:
             answers[place] = np.frombuffer(self._receive(facts.given.frame_bytes), np.uint8)
         return facts.decode(facts.given.unpack(answers))
 
-    def classify(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
-        """The class of each image: where its answer is largest."""
-        answers = self.predict(images)
-        classes: NDArray[np.int64] = answers.reshape(len(answers), -1).argmax(axis=1)
-        return classes
-
-    def self_test(self) -> None:
-        """Run the golden frames; raises AcceleratorError if any answer differs."""
-        arrays = self.metadata.arrays
-        answers = self.predict(arrays["golden_images"])
-        wrong = (answers != arrays["golden_answers"]).reshape(len(answers), -1).any(axis=1)
-        if wrong.any():
-            raise AcceleratorError(
-                f"self test: {int(wrong.sum())} of {len(wrong)} golden frames are answered wrongly"
-            )
-
     def reset(self) -> None:
         """Leave whatever is under way."""
         self._port.send_break()
@@ -120,12 +92,7 @@ class SerialAccelerator:
 
     def _identify(self) -> None:
         self._port.write(b"I")
-        told = self._receive(16).hex()
-        if told != self.metadata.hash:
-            raise AcceleratorError(
-                f"the board is loaded with design {told[:12]}, the metadata are of "
-                f"{self.metadata.hash[:12]}: load the bitstream that lies beside them"
-            )
+        self._check_hash(self._receive(16).hex())
 
     def _receive(self, count: int) -> bytes:
         told = self._port.read(count)

@@ -6,14 +6,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from bonn_hw.artifacts import shipped
 from bonn_hw.ir.rtl import RtlProject
 
 
 def templates_folder() -> Path:
-    """The folder of the SystemVerilog sources: in the package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    inside = package / "hw_templates"
-    return inside if inside.is_dir() else package.parent / "hw_templates"
+    """The folder of the SystemVerilog sources."""
+    return shipped("hw_templates")
 
 
 def write(project: RtlProject, folder: Path, templates: Path | None = None) -> None:

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from bonn_hw.errors import Refused, UserError
-from bonn_hw.frontend import execute, finn_reader
+from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.standard import DOMAINS, Grid, spell
+from bonn_hw.interop import finn_reader
 
 LARGEST = 1 << 31  # bytes; protobuf's own limit
 LARGEST_TENSOR = 1 << 28  # elements

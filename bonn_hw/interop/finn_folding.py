@@ -51,7 +51,13 @@ FORMER = {  # names of other versions
 }
 # They have a PE, and no layer of ours is theirs: here they are part of others, or of the host.
 ABSORBED = {"Thresholding", "Requant", "ChannelwiseOp", "ElementwiseMul", "LabelSelect"}
-NAME = re.compile(r"(([A-Z]\w*?)(?:_(?:Batch|hls|rtl))*)_(0|[1-9]\d*)")
+NAME = re.compile(r"([A-Z]\w*?(?:_(?:Batch|hls|rtl))*)_(0|[1-9]\d*)")
+
+
+def operator_of(kind: str) -> str:
+    """FINN's operator, whatever implements it and however another version calls it."""
+    plain = re.sub(r"(_(Batch|hls|rtl))+$", "", kind)
+    return FORMER.get(plain, plain)
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class _Name:
                 f"folding: {text} is no name of FINN's, as the others in this file are: keep "
                 "FINN's names and ours in files of their own"
             )
-        return cls(text, match[1], FORMER.get(match[2], match[2]), int(match[3]))
+        return cls(text, match[1], operator_of(match[1]), int(match[2]))
 
 
 def is_finn(document: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from sketch import Sketch
 from bonn_hw import pipeline
 from bonn_hw.boards import board
 from bonn_hw.build.pack import pack
-from bonn_hw.driver import AcceleratorError, SerialAccelerator
+from bonn_hw.driver import Accelerator, AcceleratorError, SerialAccelerator
 from bonn_hw.emit.serial import emit_serial
 
 pytestmark = pytest.mark.rtl
@@ -110,7 +110,7 @@ class Silent:
     ("answer", "message"),
     [
         (b"", "the board sent 0 of 16 bytes: check that it is loaded"),
-        (b"\x01" * 16, "the board is loaded with design 010101010101, the metadata are of"),
+        (b"\x01" * 16, "the bitstream is of design 010101010101, the metadata of"),
     ],
 )
 def test_another_end_of_the_line(bitstream, answer, message):
@@ -132,6 +132,11 @@ def test_bitstreams_of_other_boards(build, tmp_path):
     pack(build.design, build.host, build.facts, tmp_path / "b", "a", tmp_path / "made", 0x40000000)
     with pytest.raises(AcceleratorError, match="is for the board pynq-z2: use Accelerator"):
         SerialAccelerator(tmp_path / "b" / "a.bit", Silent())
+
+
+def test_the_other_driver_says_so(bitstream):
+    with pytest.raises(AcceleratorError, match="has a serial line: use SerialAccelerator"):
+        Accelerator(bitstream)
 
 
 def test_clocks_that_do_not_divide(build):

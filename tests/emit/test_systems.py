@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bonn_hw.build.open_flow import templates_folder
+from bonn_hw.build.open_flow import files_folder
 from bonn_hw.emit.serial import emit_serial
 from bonn_hw.emit.system import emit_system
 from bonn_hw.emit.write import write
@@ -49,7 +49,7 @@ def test_tops_lint_clean(design, tmp_path, emitted, text, extra):
     project = emitted(design, 100.0)
     write(project, tmp_path)
     for name in extra:
-        shutil.copyfile(templates_folder() / name, tmp_path / name)
+        shutil.copyfile(files_folder() / name, tmp_path / name)
     files = [*project.templates, "top.v", text, *extra]
     # Registers that wake with a value: there is no reset before them.
     waived = ["-Wno-UNUSEDSIGNAL", "-Wno-PROCASSINIT"]

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from bonn_hw.build.open_flow import templates_folder
+from bonn_hw.build.open_flow import files_folder
 from bonn_hw.ir.rtl import Port, RtlProject
 from bonn_hw.ir.tensor import Element
 from bonn_hw.sim.run import simulate
@@ -124,7 +124,7 @@ def bursts(rng, count):
 def test_bursts_answer_as_memory_would(tmp_path, stall):
     sent, answers = bursts(np.random.default_rng(0), 150)
     element = Element(-(1 << 31), (1 << 31) - 1)
-    text = (templates_folder() / "gp_port.sv").read_text()
+    text = (files_folder() / "gp_port.sv").read_text()
     project = RtlProject(
         "top",
         ("shell/registers.sv",),

@@ -14,7 +14,7 @@ from sketch import Sketch
 from bonn_hw import pipeline
 from bonn_hw.board_sim import SimulatedBoard, SimulatedMachine
 from bonn_hw.boards import board
-from bonn_hw.build.open_flow import templates_folder
+from bonn_hw.build.open_flow import files_folder
 from bonn_hw.build.pack import pack
 from bonn_hw.driver import Accelerator, AcceleratorError
 from bonn_hw.emit.system import BUS, emit_system
@@ -146,7 +146,7 @@ def device(build):
     """The simulated board around the device of the open flow."""
     project = emit_system(build.design, 100.0)
     own = {
-        f"{name.partition('.')[0]}.v": (templates_folder() / name).read_text()
+        f"{name.partition('.')[0]}.v": (files_folder() / name).read_text()
         for name in ("zynq.v", "gp_port.sv")
     }
     files = {**project.files, **own, "a_outside.v": OUTSIDE, "ps7.v": ps7()}

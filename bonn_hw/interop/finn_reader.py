@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from bonn_hw.errors import Refused
+from bonn_hw.interop.finn_folding import operator_of
 
 DOMAIN = "finn.custom_op.fpgadataflow"
 QUANTISERS = "qonnx.custom_op.general"
 OPSET = 13
 BITS = ("BINARY", "BIPOLAR")
-FORMER = {"MatrixVectorActivation": "MVAU", "StreamingFCLayer": "MVAU"}
 FOLDED = ("MVAU", "ConvolutionInputGenerator", "FMPadding")
 LAYERS = ("Conv", "MatMul", "MaxPool", "Pad")
 
@@ -56,7 +56,7 @@ def foldings(model: ModelProto) -> dict[str, dict[str, int]]:
     for node in model.graph.node:
         if not node.domain.startswith(DOMAIN):
             continue
-        kind, facts = _kind(node), _attributes(node)
+        kind, facts = operator_of(node.op_type), _attributes(node)
         if kind not in FOLDED or facts.get("depthwise", 0):
             continue
         values = {key: int(facts[key]) for key in ("PE", "SIMD") if key in facts}
@@ -83,7 +83,7 @@ class _Translation:
         self._enter(entry.name, len(entry.type.tensor_type.shape.dim))
         for node in graph.node:
             if node.domain.startswith(DOMAIN):
-                make = OPERATORS.get(_kind(node))
+                make = OPERATORS.get(operator_of(node.op_type))
                 if make is None:
                     raise Refused(
                         f"{node.name}: FINN's operator {node.op_type} is not supported; supported "
@@ -186,12 +186,6 @@ class _Translation:
         result = self.emit("Flatten", [last], name, axis=1)
         self.ranks[result] = 2
         return result
-
-
-def _kind(node: NodeProto) -> str:
-    """The operator, whatever implements it."""
-    kind = node.op_type.removesuffix("_hls").removesuffix("_rtl").removesuffix("_Batch")
-    return FORMER.get(kind, kind)
 
 
 def _attributes(node: NodeProto) -> dict[str, Any]:
@@ -359,7 +353,6 @@ OPERATORS: dict[str, Callable[[_Translation, NodeProto, Mapping[str, Any]], None
     "StreamingFIFO": _same,
     "DuplicateStreams": _same,
     "AddStreams": _elementwise("Add"),
-    "ElementwiseAdd": _elementwise("Add"),
     "ElementwiseMul": _elementwise("Mul"),
     "ElementwiseSub": _elementwise("Sub"),
 }

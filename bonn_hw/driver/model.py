@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What every way to an accelerator has in common: predict, classify, self test, the hash."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import AcceleratorError
+from .metadata import Metadata
+
+if TYPE_CHECKING:
+    from typing import Self  # boards with pynq 3.0 run Python 3.10, which has none
+
+
+class Model(ABC):
+    """A design that answers images; a context manager.
+
+    Parameters
+    ----------
+    bitstream : Path
+        Its .json and .npz lie beside it.
+    """
+
+    def __init__(self, bitstream: Path) -> None:
+        self.metadata = Metadata.load(bitstream)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Leave the board; a second time does nothing."""
+
+    @abstractmethod
+    def predict(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Answer images as the model does, bit for bit.
+
+        Parameters
+        ----------
+        images : float32 ``(N, *input_shape)``
+            What the model itself is fed.
+        """
+
+    def classify(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
+        """The class of each image: where its answer is largest."""
+        answers = self.predict(images)
+        classes: NDArray[np.int64] = answers.reshape(len(answers), -1).argmax(axis=1)
+        return classes
+
+    def self_test(self) -> None:
+        """Run the golden frames; raises AcceleratorError if any answer differs."""
+        arrays = self.metadata.arrays
+        answers = self.predict(arrays["golden_images"])
+        wrong = (answers != arrays["golden_answers"]).reshape(len(answers), -1).any(axis=1)
+        if wrong.any():
+            raise AcceleratorError(
+                f"self test: {int(wrong.sum())} of {len(wrong)} golden frames are answered "
+                f"wrongly, the first one is {int(wrong.argmax())}: lower the clock, or build the "
+                "bitstream again"
+            )
+
+    def _check_hash(self, told: str) -> None:
+        """Raise AcceleratorError if what is loaded, by its hash, is not what the files are of."""
+        if told != self.metadata.hash:
+            raise AcceleratorError(
+                f"the bitstream is of design {told[:12]}, the metadata of "
+                f"{self.metadata.hash[:12]}: copy both from the same build"
+            )
