@@ -19,8 +19,9 @@ from bonn_hw.errors import Hang, UserError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command.
 
-    Returns the exit code: 0 good, 1 mismatches found or designs of a sweep refused, 2 user error,
-    3 the RTL hangs (a bug of ours) or the bitstream's tool is not here, 130 interrupted.
+    Returns the exit code: 0 good, 1 mismatches found (by a witness: others than known defects) or
+    designs of a sweep refused, 2 user error, 3 the RTL hangs (a bug of ours) or the bitstream's
+    tool is not here, 130 interrupted.
     """
     options = _parser().parse_args(arguments)
     notes = Console(stderr=True, highlight=False)
@@ -112,6 +113,26 @@ def _parser() -> argparse.ArgumentParser:
     _add_target(compile_)
     compile_.add_argument("--out", type=Path, required=True, help="build folder")
     compile_.set_defaults(command=commands.run_compile)
+
+    witness = subparsers.add_parser(
+        "witness", help="compare a QONNX model layer by layer with FINN"
+    )
+    witness.add_argument("model", type=Path, help="the .onnx file")
+    source = witness.add_mutually_exclusive_group()
+    source.add_argument("--inputs", type=Path, help=".npy that the QONNX model would be fed")
+    source.add_argument("--dataset", help="test images of a data set")
+    witness.add_argument("--count", type=_count, default=8, help="of them; default: %(default)s")
+    witness.add_argument(
+        "--random", type=_count, default=8, help="random frames besides; default: %(default)s"
+    )
+    witness.add_argument("--board", default="pynq-z2", help="default: %(default)s")
+    witness.add_argument("--clock-mhz", type=_positive, help="default: the board's")
+    witness.add_argument(
+        "--fps", type=_positive, default=1000, help="estimates are of this; default: %(default)s"
+    )
+    witness.add_argument("--folding", type=Path, help="JSON that fixes layers, ours or FINN's")
+    witness.add_argument("--json", type=Path, help="file for the report")
+    witness.set_defaults(command=commands.run_witness)
 
     sweep = subparsers.add_parser("sweep", help="fold many models for many boards, clocks, rates")
     sweep.add_argument("file", type=Path, help="a .toml with lists of them")

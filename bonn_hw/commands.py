@@ -185,6 +185,35 @@ def run_simulate(options: argparse.Namespace, notes: Console) -> int:
     return 1 if facts["mismatches"] else 0
 
 
+def run_witness(options: argparse.Namespace, notes: Console) -> int:
+    """Compare with FINN."""
+    from bonn_hw import frontend, pipeline, report, tables
+    from bonn_hw.boards import board
+    from bonn_hw.witness import witness
+
+    images = None
+    if options.inputs or options.dataset:
+        model = frontend.read(options.model)
+        images, _ = _images(options, model.shapes[model.input], model.metadata.get("transform"))
+    chosen = board(options.board)
+    # Layers that a file fixes say how fast it is.
+    rate = None if options.folding else options.fps
+    target = pipeline.Target(chosen, options.clock_mhz or chosen.clock_mhz, rate)
+    with notes.status("") as status:
+        facts = witness(
+            options.model,
+            images,
+            options.random,
+            target,
+            options.folding,
+            lambda text: status.update(f"witness: {text}"),
+        )
+    if options.json:
+        report.save(facts, options.json)
+    tables.show_witness(facts, Console(highlight=False))
+    return 1 if facts["verdict"] == "differs" else 0
+
+
 def run_synth(options: argparse.Namespace, notes: Console) -> int:
     """Synthesise a build."""
     from bonn_hw import pipeline, tables

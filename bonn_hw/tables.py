@@ -12,6 +12,8 @@ from rich.table import Table
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.report import RESOURCES
 
+ESTIMATED = ("lut", "bram36", "dsp")  # FINN estimates no FF
+
 
 def show(facts: dict[str, Any], console: Console) -> None:
     """Print the tables of a report."""
@@ -109,6 +111,47 @@ def show_kernels(graph: DataflowGraph, findings: Sequence[str], console: Console
         sides = (node.kernel.inputs, node.kernel.outputs)
         table.add_row(node.name, node.origin, *(", ".join(map(str, side)) for side in sides))
     console.print(Group(table, *(f"note: {finding}" for finding in findings)))
+
+
+def show_witness(facts: dict[str, Any], console: Console) -> None:
+    """Print how a model's layers compare with FINN's."""
+    frames, answers = facts["frames"], facts["answers"]
+    layers = Table(
+        title=f"{frames['real']} real and {frames['random']} random frames: values that differ"
+    )
+    for heading in ("layer", "of the model", "FINN's", "values"):
+        layers.add_column(heading, overflow="fold")
+    for heading in ("from FINN", "on FINN's inputs", "from QONNX", ""):
+        layers.add_column(heading, justify="right")
+    for layer in facts["layers"]:
+        counts = (layer[key] for key in ("values", "finn", "alone", "qonnx"))
+        names = (layer["layer"], layer["origin"], layer["node"])
+        layers.add_row(*names, *map(_figure, counts), layer["verdict"])
+    estimates = Table(title="predicted, ours and FINN's")
+    for heading in ("layer", "PE", "SIMD"):
+        estimates.add_column(heading, justify="left" if heading == "layer" else "right")
+    for figure in ("cycles", "LUT", "BRAM36", "DSP"):
+        estimates.add_column(figure, justify="right")
+        estimates.add_column("FINN", justify="right")
+    for row in facts["estimates"]:
+        figures = [row[key][side] for key in ("cycles", *ESTIMATED) for side in ("ours", "finn")]
+        estimates.add_row(row["layer"], *map(str, row["folding"]), *map(_figure, figures))
+    last = [
+        f"{layer['node']} ({layer['layer']}): FINN {defect}"
+        for layer in facts["layers"]
+        for defect in layer["defects"]
+    ]
+    last.append(
+        f"answers: {answers['frames_that_differ_from_qonnx']} frames differ from qonnx's; FINN's "
+        f"are within {answers['largest_difference_from_finn']:.1e} of the largest, and "
+        f"{answers['classes_that_differ_from_finn']} of its classes differ"
+    )
+    told = {
+        "equal": "every layer is equal",
+        "defects": "every difference is a known defect of FINN's, or follows from one",
+        "differs": "there are differences that no known defect of FINN's explains",
+    }
+    console.print(Group(layers, estimates, *last, told[facts["verdict"]]))
 
 
 def _comparison(facts: dict[str, Any]) -> Table:

@@ -28,6 +28,7 @@ RANK = {
     "report": 6,
     "tables": 7,
     "pipeline": 7,
+    "witness": 7,
     "sweep": 8,
     "commands": 9,
     "cli": 10,

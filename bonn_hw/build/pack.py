@@ -83,7 +83,7 @@ def _contents(
     design: FoldedDesign, host: Host, facts: Mapping[str, Any]
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     project = emit(design, watched=True)
-    golden = _golden(host)
+    golden = host.random_frames(GOLDEN)
     head = head_of(host, golden)
     low, table, shape = answers_of(host, design.graph.tensors[design.graph.output])
     arrays: dict[str, NDArray[Any]] = {
@@ -126,15 +126,6 @@ def _side(port: Port) -> Side:
         slots.slot,
         8 * slots.words,
     )
-
-
-def _golden(host: Host) -> NDArray[np.float32]:
-    """Frames of whatever the model takes: random levels of its input's own steps."""
-    rng = np.random.default_rng(0)
-    if host.head is None:
-        span = (host.element.low, host.element.high + 1)
-        return (rng.integers(*span, (GOLDEN, *host.input_shape)) * host.step).astype(np.float32)
-    return rng.random((GOLDEN, *host.input_shape), np.float32)
 
 
 def _archive(arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -115,6 +115,14 @@ class Host:
     def _tail_session(self) -> execute.onnxruntime.InferenceSession | None:
         return None if self.tail is None else execute.session(self.tail)
 
+    def random_frames(self, count: int, seed: int = 0) -> NDArray[np.float32]:
+        """Frames of whatever the model takes: random levels of its input, or values within ±1."""
+        rng, shape = np.random.default_rng(seed), (count, *self.input_shape)
+        if self.head is None:
+            levels = rng.integers(self.element.low, self.element.high + 1, shape)
+            return (levels * self.step).astype(np.float32)
+        return rng.uniform(-1, 1, shape).astype(np.float32)
+
     def save(self, folder: Path) -> None:
         """Write to a folder; `load` reads it back without the model file."""
         for name, model in (("head", self.head), ("tail", self.tail)):

@@ -87,6 +87,13 @@ class Model:
         ]
         return np.concatenate(parts)
 
+    def tensors(self, frames: NDArray[np.float32], names: Sequence[str]) -> dict[str, Array]:
+        """Values ``(N, ...)`` of tensors inside the model."""
+        kind = {self.input: (TensorProto.FLOAT, 1 + len(self.shapes[self.input]))}
+        whole = execute.assemble(self.nodes, kind, names, self.constants, self.opset)
+        found = execute.session(whole, threads=0).run(list(names), {self.input: frames})
+        return dict(zip(names, found, strict=True))
+
 
 def read(path: Path) -> Model:
     """Read a QONNX file.

@@ -98,7 +98,7 @@ def to_own(
     """
     _check_defaults(document.get("Defaults", {}))
     names = [_Name.of(text) for text in document if text != "Defaults"]
-    layers = _layers(graph, {name.operator for name in names})
+    layers = layers_of(graph, {name.operator for name in names})
     places: dict[str, int] = {}
     for operator, ours in layers.items():
         places |= _places([name for name in names if name.operator == operator], len(ours))
@@ -193,9 +193,10 @@ def _attributes(operator: str, node: Node) -> tuple[str, ...]:
     return OPERATORS[operator].attributes
 
 
-def _layers(graph: DataflowGraph, said: Collection[str]) -> dict[str, list[Node | None]]:
+def layers_of(graph: DataflowGraph, said: Collection[str]) -> dict[str, list[Node | None]]:
     """Our layers by FINN's operator, in order; None for those of FINN's that we do without.
 
+    ``said`` are the operators that a file or graph of FINN's names.
     What a file names tells FINN's versions apart. Windows of one pixel are a ``DownSampler`` if it
     has any. A pool is a ``Pool`` behind a ``ConvolutionInputGenerator`` if its windows overlap, or
     if the file has that and not the operator for pools that need none.
@@ -245,7 +246,7 @@ def from_own(design: FoldedDesign) -> dict[str, dict[str, Any]]:
     foldings = {stage.name: stage.folding for stage in design.stages}
     pooled = set(_windows(design.graph).values())
     document: dict[str, dict[str, Any]] = {"Defaults": {}}
-    for name, nodes in _layers(design.graph, OPERATORS.keys()).items():
+    for name, nodes in layers_of(design.graph, OPERATORS.keys()).items():
         for place, node in enumerate(nodes):
             if node is None or name == "Pool" or node.name in pooled:
                 continue
@@ -254,4 +255,27 @@ def from_own(design: FoldedDesign) -> dict[str, dict[str, Any]]:
             if attributes := _attributes(name, node):
                 kept = {key: values[key] for key in attributes}
                 document[f"{name}_{OPERATORS[name].backend}_{place}"] = kept
+    return document
+
+
+def of_abstract(design: FoldedDesign) -> dict[str, dict[str, int]]:
+    """Foldings of a design with the names that FINN's layers have before they are specialised.
+
+    A ``Pool`` and its windows are named, with the same parallelism.
+    """
+    foldings = {stage.name: stage.folding for stage in design.stages}
+    layers = layers_of(design.graph, {"Pool"})
+    makers = _windows(design.graph)
+    pools = {makers.get(node.name): node for node in layers["Pool"] if node is not None}
+    unseen = [node for node in layers["Pool"] if node is not None and node.name not in makers]
+    document: dict[str, dict[str, int]] = {}
+    for name, nodes in layers.items():
+        for place, node in enumerate(nodes):
+            if node is None:
+                node = unseen.pop(0)
+            elif name == "ConvolutionInputGenerator" and node.name in pools:
+                node = pools[node.name]
+            folding = foldings[node.name]
+            values = {"PE": folding.pe, "SIMD": folding.simd}
+            document[f"{name}_{place}"] = {key: values[key] for key in OPERATORS[name].attributes}
     return document

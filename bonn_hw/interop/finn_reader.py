@@ -59,7 +59,7 @@ def foldings(model: ModelProto) -> dict[str, dict[str, int]]:
         kind, facts = operator_of(node.op_type), _attributes(node)
         if kind not in FOLDED or facts.get("depthwise", 0):
             continue
-        values = {key: int(facts[key]) for key in ("PE", "SIMD") if key in facts}
+        values: dict[str, int] = {key: int(facts[key]) for key in ("PE", "SIMD") if key in facts}
         kept[f"{kind}_{counts.get(kind, 0)}"] = values
         counts[kind] = counts.get(kind, 0) + 1
     return kept
@@ -112,7 +112,8 @@ class _Translation:
         found = re.fullmatch(r"(U?)INT(\d+)", stated)
         if found:
             parameters = [self.constant(float(one)) for one in (1, 0, int(found[2]))]
-            words = {"signed": int(not found[1]), "narrow": 0, "rounding_mode": "ROUND"}
+            words: dict[str, Any] = {"signed": int(not found[1])}
+            words |= {"narrow": 0, "rounding_mode": "ROUND"}
             tensor = self.emit("Quant", [tensor, *parameters], "input", **words)
         elif stated in BITS:
             if stated == "BINARY":
@@ -140,9 +141,8 @@ class _Translation:
     def channels(self, values: NDArray[Any], tensor: str) -> str:
         """A constant a channel, shaped for a tensor; one value for all stays one."""
         flat = np.asarray(values, np.float64).reshape(-1)
-        if flat.size > 1 and self.ranks[tensor] == 4:
-            flat = flat.reshape(1, -1, 1, 1)
-        return self.constant(flat)
+        image = flat.size > 1 and self.ranks[tensor] == 4
+        return self.constant(flat.reshape(1, -1, 1, 1) if image else flat)
 
     def sign(self, tensor: str, limits: NDArray[Any], name: str, output: str) -> None:
         """+1 where a tensor is at least its channel's limit, -1 elsewhere."""
@@ -271,8 +271,8 @@ def _matrix(here: _Translation, node: NodeProto, weights: NDArray[np.float32]) -
         height, width = window["ConvKernelDim"]
         shaped = weights.T.reshape(weights.shape[1], height, width, -1).transpose(0, 3, 1, 2)
         quantised = here.emit("BipolarQuant", [here.constant(shaped), one], node.name)
-        words = {"kernel_shape": [height, width], "strides": list(window["Stride"])}
-        return here.emit("Conv", [source, quantised], node.name, **words)
+        sides = {"kernel_shape": [height, width], "strides": list(window["Stride"])}
+        return here.emit("Conv", [source, quantised], node.name, output="", **sides)
     source = here.names[node.input[0]]
     images = here.ranks[source] == 4 and len(_attributes(node)["numInputVectors"]) > 1
     if images:

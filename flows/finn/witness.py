@@ -3,10 +3,11 @@
 
     .venv-finn/bin/python witness.py MODEL.onnx FRAMES.npy FOLDER [FOLDING.json PART]
 
-Writes FOLDER/hardware.onnx, FINN's hardware graph after its bit-width minimisation, with
-witness.npz: for every node what it takes and gives (``NAME.in``, ``NAME.out``), its thresholds
-before that minimisation (``NAME.limits``), FINN's answers and those of qonnx (``answers``,
-``qonnx``). witness.json says what FINN estimates with a folding, or the step it stopped in.
+Writes into FOLDER: hardware.onnx, FINN's hardware graph after its bit-width minimisation; its
+tensors for all frames (tensors.npz, by their names); the thresholds of its matrix units before
+that minimisation (limits.npz, by nodes); what qonnx answers (qonnx.npy); and facts.json: the matrix
+units that FINN's code generation refuses, FINN's estimates with a folding, and what FINN said if
+it stopped.
 """
 
 from __future__ import annotations
@@ -36,22 +37,20 @@ def main() -> None:
     """Convert, execute, estimate."""
     source, frames, folder, *folding = sys.argv[1:]
     target, images = Path(folder), np.load(frames)
+    np.save(target / "qonnx.npy", answers(cleanup_model(ModelWrapper(source)), images))
     facts: dict = {}
-    tensors = {"qonnx": answers(cleanup_model(ModelWrapper(source)), images)}
     try:
         model = hardware(ModelWrapper(source))
-        limits = thresholds(model)
+        np.savez(target / "limits.npz", **thresholds(model))
         model = minimised(model)
         model.save(str(target / "hardware.onnx"))
-        tensors |= executed(model, images) | limits
+        np.savez(target / "tensors.npz", **executed(model, images))
         facts["refused"] = refused(model)
-    except Exception as error:  # whatever FINN says to a model: the caller tells what it means
-        facts["stopped"] = f"{type(error).__name__}: {error}"
-    else:
         if folding:
             facts["estimates"] = estimates(model, *folding)
-    np.savez(target / "witness.npz", **tensors)
-    (target / "witness.json").write_text(json.dumps(facts, indent=1))
+    except Exception as error:  # whatever FINN says to a model: the caller tells what it means
+        facts["stopped"] = f"{type(error).__name__}: {error}"
+    (target / "facts.json").write_text(json.dumps(facts, indent=1))
 
 
 def minimised(model: ModelWrapper) -> ModelWrapper:
@@ -79,7 +78,7 @@ def thresholds(model: ModelWrapper) -> dict[str, np.ndarray]:
     found = {}
     for node in model.graph.node:
         if node.op_type == "MVAU" and len(node.input) > 2:
-            found[f"{node.name}.limits"] = model.get_initializer(node.input[2])
+            found[node.name] = model.get_initializer(node.input[2])
     return found
 
 
@@ -90,17 +89,15 @@ def answers(model: ModelWrapper, images: np.ndarray) -> np.ndarray:
 
 
 def executed(model: ModelWrapper, images: np.ndarray) -> dict[str, np.ndarray]:
-    """What each node of FINN's takes and gives, and the answers, image by image."""
-    entry, exit_ = model.graph.input[0].name, model.graph.output[0].name
-    parts: dict[str, list] = {}
+    """What passes between the nodes, image by image."""
+    entry = model.graph.input[0].name
+    names = [name for node in model.graph.node for name in node.output]
+    parts: dict[str, list] = {name: [] for name in (entry, *names)}
     for place, image in enumerate(images):
         context = execute_onnx(model, {entry: image[None]}, return_full_exec_context=True)
-        parts.setdefault("answers", []).append(context[exit_])
-        for node in model.graph.node:
-            if node.domain.startswith("finn"):
-                parts.setdefault(f"{node.name}.in", []).append(integers(context[node.input[0]]))
-                parts.setdefault(f"{node.name}.out", []).append(integers(context[node.output[0]]))
-        print(f"{place + 1} of {len(images)} frames", flush=True)
+        for name, values in parts.items():
+            values.append(integers(context[name]))
+        print(f"FINN: {place + 1} of {len(images)} frames", flush=True)
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
@@ -115,15 +112,16 @@ def integers(values: np.ndarray) -> np.ndarray:
 
 
 def estimates(model: ModelWrapper, folding: str, part: str) -> dict:
-    """FINN's cycles and resources of each layer, specialised and folded."""
-    model = model.transform(SpecializeLayers(part)).transform(GiveUniqueNodeNames())
+    """FINN's cycles and resources of each layer, folded and specialised."""
     model = model.transform(ApplyConfig(folding))
-    cycles = model.analysis(exp_cycles_per_layer)
-    resources = res_estimation(model, part)
+    names = {node.output[0]: node.name for node in model.graph.node}
+    model = model.transform(SpecializeLayers(part)).transform(GiveUniqueNodeNames())
+    cycles, resources = model.analysis(exp_cycles_per_layer), res_estimation(model, part)
     return {
-        name: {"cycles": int(cycles[name])}
-        | {key: float(value) for key, value in resources[name].items() if np.isscalar(value)}
-        for name in cycles
+        names[node.output[0]]: {"cycles": int(cycles[node.name])}
+        | {key: float(value) for key, value in resources[node.name].items() if np.isscalar(value)}
+        for node in model.graph.node
+        if node.name in cycles
     }
 
 
