@@ -220,7 +220,7 @@ def _finding(
     pair: Pair, ours: Mapping[str, Integers], told: Testimony, qonnx: NDArray[Any] | None
 ) -> Finding:
     mine, kernel = ours[pair.ours.outputs[0]], pair.ours.kernel
-    theirs = told.integers(pair.theirs.output).reshape(mine.shape)
+    theirs = told.integers(pair.theirs.output).reshape(mine.shape) * _signs(kernel, pair.theirs)
     finn = int((mine != theirs).sum())
     alone, explained, defects = None, finn == 0, _visible(kernel, pair.theirs)
     if pair.inputs:
@@ -250,6 +250,16 @@ def _finding(
         defects=tuple(sorted(defects)),
         verdict=known if explained and not differs else "differs",
     )
+
+
+def _signs(kernel: Kernel, node: FinnNode) -> Integers:
+    """-1 for the sums that FINN has with the other sign, moved into the scale behind them."""
+    one = np.ones(kernel.outputs[0].shape[2], np.int64)
+    if not isinstance(kernel, Mvu) or node.weights is None or node.limits is not None:
+        return one
+    if node.weights.shape != kernel.weights.shape:
+        return one
+    return np.where((node.weights == -kernel.weights).all(axis=1), -one, one)
 
 
 def _visible(kernel: Kernel, node: FinnNode) -> set[str]:

@@ -30,9 +30,9 @@ Values = NDArray[Any]
 class FinnNode:
     """A node of FINN's hardware graph.
 
-    ``inputs`` are the tensors that it is streamed, without weights and thresholds. ``limits`` are a
-    matrix unit's thresholds ``(MH,)`` as FINN would build them, ``meant`` those before FINN clipped
-    them; None without.
+    ``inputs`` are the tensors that it is streamed, without weights and thresholds. Of a matrix
+    unit, ``weights`` are ``(MH, MW)``, bits as -1 and +1; ``limits`` are its thresholds ``(MH,)``
+    as FINN would build them, ``meant`` those before FINN clipped them. None without.
     """
 
     name: str
@@ -40,6 +40,7 @@ class FinnNode:
     facts: Mapping[str, Any]
     inputs: tuple[str, ...]
     output: str
+    weights: Values | None
     limits: Values | None
     meant: Values | None
 
@@ -139,15 +140,21 @@ def _nodes(
     for node in proto.graph.node:
         if not node.domain.startswith(DOMAIN):
             continue
-        limits = None
+        facts = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+        weights, limits = None, None
+        if operator_of(node.op_type) == "MVAU":
+            weights = numpy_helper.to_array(constants[node.input[1]]).T
+            if facts["weightDataType"] == b"BINARY":
+                weights = 2 * weights - 1
         if node.name in meant:
             limits = numpy_helper.to_array(constants[node.input[2]]).reshape(-1)
         yield FinnNode(
             name=node.name,
             operator=operator_of(node.op_type),
-            facts={one.name: helper.get_attribute_value(one) for one in node.attribute},
+            facts=facts,
             inputs=tuple(name for name in node.input if name in tensors),
             output=node.output[0],
+            weights=weights,
             limits=limits,
             meant=meant[node.name].reshape(-1) if node.name in meant else None,
         )

@@ -15,6 +15,8 @@ from bonn_hw.nn.quantizers import BipolarActivation, BipolarWeight, SignedByteIn
 
 WEIGHTS = {"bnn": BipolarWeight, "bonn": METHODS["bonn"].weight_power_of_two}
 """Behind each product a batch norm rescales, so that of the scales only the gradient is left."""
+INPUTS = {"1-bit": BipolarActivation, "8-bit": SignedByteInput}
+"""Quantisers of the image, as an experiment file names them."""
 
 
 class Block(nn.Module):
@@ -115,6 +117,7 @@ def _fully_connected(neurons: int) -> Callable[..., Chain]:
         hidden: int = neurons,
         depth: int = 3,
         method: str = "bnn",
+        input: str = "1-bit",
     ) -> Chain:
         pixels = in_channels * height * width
         sizes = [pixels] + [hidden] * depth
@@ -122,7 +125,7 @@ def _fully_connected(neurons: int) -> Callable[..., Chain]:
         for i, (inputs, outputs) in enumerate(pairwise(sizes)):
             layers[f"fc{i}"] = dense_block(method, inputs, outputs)
         shape = (in_channels, height, width)
-        return Chain(method, shape, BipolarActivation, layers, hidden, classes)
+        return Chain(method, shape, INPUTS[input], layers, hidden, classes)
 
     return network
 
@@ -135,6 +138,7 @@ def _convolutional(
     hidden: tuple[int, ...],
     classes: int,
     padding: int,
+    input: str = "8-bit",
 ) -> Chain:
     """Chain 3x3 convolutions (`pools` names those followed by a pool) and hidden dense layers."""
     channels, height, width = shape
@@ -155,7 +159,7 @@ def _convolutional(
     for i, outputs in enumerate(hidden):
         layers[f"fc{i}"] = dense_block(method, features, outputs)
         features = outputs
-    return Chain(method, shape, SignedByteInput, layers, features, classes)
+    return Chain(method, shape, INPUTS[input], layers, features, classes)
 
 
 def cnv(
@@ -165,10 +169,11 @@ def cnv(
     hidden: tuple[int, ...] = (512, 512),
     size: int = 32,
     method: str = "bnn",
+    input: str = "8-bit",
 ) -> Chain:
     """CNV of FINN and BNN-PYNQ: valid 3x3 convolutions, pools behind the second and the fourth."""
     return _convolutional(
-        method, (in_channels, size, size), convs, (1, 3), hidden, classes, padding=0
+        method, (in_channels, size, size), convs, (1, 3), hidden, classes, 0, input
     )
 
 
@@ -179,6 +184,7 @@ def cnv_padded(
     hidden: tuple[int, ...] = (512, 512),
     size: int = 32,
     method: str = "bnn",
+    input: str = "8-bit",
 ) -> Chain:
     """CNV with zero-padded convolutions, and a third pool behind the sixth.
 
@@ -188,7 +194,7 @@ def cnv_padded(
     """
     pools = (1, 3, 5)
     return _convolutional(
-        method, (in_channels, size, size), convs, pools, hidden, classes, padding=1
+        method, (in_channels, size, size), convs, pools, hidden, classes, 1, input
     )
 
 

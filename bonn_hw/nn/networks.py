@@ -25,7 +25,7 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "wrn40": residual.wrn40,
     "resnet18": residual.resnet18,
 }
-_CHOICES = {"form": tuple(FORMS), "slopes": ("fixed", "learnt")}
+_CHOICES = {"input": tuple(chains.INPUTS), "form": tuple(FORMS), "slopes": ("fixed", "learnt")}
 
 
 def build(name: str, **options: object) -> Network:
