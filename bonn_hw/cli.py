@@ -114,6 +114,11 @@ def _parser() -> argparse.ArgumentParser:
     compile_.add_argument("--out", type=Path, required=True, help="build folder")
     compile_.set_defaults(command=commands.run_compile)
 
+    export_finn = subparsers.add_parser("export-finn", help="write a build as FINN's graph")
+    export_finn.add_argument("build", type=Path, help="build folder")
+    export_finn.add_argument("--out", type=Path, help="folder; default: finn in the build")
+    export_finn.set_defaults(command=commands.run_export_finn)
+
     witness = subparsers.add_parser(
         "witness", help="compare a QONNX model layer by layer with FINN"
     )

@@ -185,6 +185,16 @@ def run_simulate(options: argparse.Namespace, notes: Console) -> int:
     return 1 if facts["mismatches"] else 0
 
 
+def run_export_finn(options: argparse.Namespace, notes: Console) -> int:
+    """Write a build in FINN's form."""
+    from bonn_hw import pipeline
+
+    build = pipeline.Build.load(options.build)
+    for path in pipeline.export_finn(build, options.out or options.build / "finn"):
+        notes.print(f"wrote {path}", soft_wrap=True)
+    return 0
+
+
 def run_witness(options: argparse.Namespace, notes: Console) -> int:
     """Compare with FINN."""
     from bonn_hw import frontend, pipeline, report, tables

@@ -17,7 +17,7 @@ from bonn_hw.build import bitstream, open_ecp5
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
 from bonn_hw.errors import UserError
-from bonn_hw.interop import finn_folding
+from bonn_hw.interop import finn_folding, finn_writer
 from bonn_hw.ir import store
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.graph import DataflowGraph
@@ -149,7 +149,7 @@ def _pins(folding: Folding, model: frontend.Model, lowered: frontend.Lowered) ->
             "--keep-folding: the model states no PE and SIMD, as a hardware graph of FINN's does: "
             "give them with --folding FILE.json"
         )
-    return pins_of(model.foldings, "--keep-folding", lowered.graph)
+    return pins_of(model.foldings, "--keep-folding", lowered.graph, fifos=True)
 
 
 def _origin(model: frontend.Model) -> dict[str, Any]:
@@ -257,6 +257,26 @@ def make_bitstream(
     facts = bitstream.merged(build.facts, figures)
     report.save(facts, build.folder / report.NAME)
     return facts
+
+
+def export_finn(build: Build, out: Path) -> list[Path]:
+    """Write a build as FINN's hardware graph and the folding that it has.
+
+    Raises
+    ------
+    Refused
+        For a layer that FINN's nodes do not express; nothing is written then.
+    """
+    graph = finn_writer.dataflow_graph(build.design, build.host)
+    folding = {"Defaults": {}, **finn_folding.of_abstract(build.design)}
+    contents = {
+        "hardware.onnx": graph.SerializeToString(deterministic=True),
+        "folding.json": (json.dumps(folding, indent=1) + "\n").encode(),
+    }
+    for name, content in contents.items():
+        with artifacts.fresh_file(out / name) as partial:
+            partial.write_bytes(content)
+    return [out / name for name in contents]
 
 
 def simulate(

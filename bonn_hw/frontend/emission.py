@@ -57,6 +57,9 @@ class Matrix:
     def unit(self, thresholds: NDArray[np.int64] | None) -> Mvu:
         """Make the kernel: with thresholds on the sum, or giving the sum itself."""
         levels = None if thresholds is None else thresholds - self.corrections
+        if levels is not None and self.element.bipolar and (np.abs(self.weights) == 1).all():
+            # Sums of so many ones are all odd or all even: the next one that there is.
+            levels = levels + (levels - self.weights.shape[1]) % 2
         offsets = self.corrections if thresholds is None else None
         return Mvu(
             self.pixels, self.element, self.weights, levels, offsets, self.rows, self.columns

@@ -49,7 +49,7 @@ class Model:
     metadata : mapping
         Properties of the file.
     foldings : mapping
-        PE and SIMD by layer that the file states, in the form of FINN's folding file.
+        PE, SIMD and FIFO depths by layer that the file states, in the form of FINN's folding file.
     """
 
     sha256: str
@@ -62,7 +62,7 @@ class Model:
     opset: int
     annotation: Grid | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
-    foldings: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    foldings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def _session(self) -> execute.onnxruntime.InferenceSession:

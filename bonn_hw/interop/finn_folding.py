@@ -51,6 +51,8 @@ FORMER = {  # names of other versions
 }
 # They have a PE, and no layer of ours is theirs: here they are part of others, or of the host.
 ABSORBED = {"Thresholding", "Requant", "ChannelwiseOp", "ElementwiseMul", "LabelSelect"}
+FIFOS = "inFIFODepths"
+TAPS = "taps_per_beat"  # of windows, in graphs that we wrote; in FINN's it is one
 NAME = re.compile(r"([A-Z]\w*?(?:_(?:Batch|hls|rtl))*)_(0|[1-9]\d*)")
 
 
@@ -86,9 +88,14 @@ def is_finn(document: Mapping[str, Any]) -> bool:
 
 
 def to_own(
-    document: Mapping[str, Mapping[str, Any]], graph: DataflowGraph
+    document: Mapping[str, Mapping[str, Any]], graph: DataflowGraph, fifos: bool = False
 ) -> dict[str, dict[str, Any]]:
     """Name our layers in the place of FINN's, ``{"mvu_0": {"PE": 16, "SIMD": 3}, ...}``.
+
+    Parameters
+    ----------
+    fifos : bool
+        Depths of FIFOs are kept as well: they are in beats of our layers.
 
     Raises
     ------
@@ -102,7 +109,7 @@ def to_own(
     places: dict[str, int] = {}
     for operator, ours in layers.items():
         places |= _places([name for name in names if name.operator == operator], len(ours))
-    own = {}
+    own: dict[str, dict[str, Any]] = {}
     for name in names:
         entry = document[name.text]
         if name.operator not in OPERATORS:
@@ -120,10 +127,14 @@ def to_own(
                 "another model"
             )
         node = ours[places[name.text]]
-        values = _values(name, entry, node) if node is not None else {}
-        if node is not None and values:
+        if node is None:
+            continue
+        if values := _values(name, entry, node):
             alone = next(iter(values.values()))  # where there is one, it is that of both sides
             own[node.name] = {key: values.get(key, alone) for key in ("PE", "SIMD")}
+            own[node.name]["PE"] *= entry.get(TAPS, 1)
+        if fifos and FIFOS in entry:
+            own.setdefault(node.name, {})[FIFOS] = entry[FIFOS]
     return own
 
 

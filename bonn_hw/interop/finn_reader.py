@@ -19,14 +19,22 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from bonn_hw.errors import Refused
-from bonn_hw.interop.finn_folding import operator_of
+from bonn_hw.interop.finn_folding import FIFOS, TAPS, operator_of
 
 DOMAIN = "finn.custom_op.fpgadataflow"
 QUANTISERS = "qonnx.custom_op.general"
-OPSET = 13
+OPSET = 13  # of the operators that are written here
 BITS = ("BINARY", "BIPOLAR")
-FOLDED = ("MVAU", "ConvolutionInputGenerator", "FMPadding")
-LAYERS = ("Conv", "MatMul", "MaxPool", "Pad")
+FOLDED = (
+    "MVAU",
+    "ConvolutionInputGenerator",
+    "FMPadding",
+    "Pool",
+    "AddStreams",
+    "DuplicateStreams",
+)
+QUEUES = ("StreamingFIFO", "StreamingDataWidthConverter")
+LAYERS = ("Conv", "MatMul", "MaxPool")
 
 
 def is_hardware(model: ModelProto) -> bool:
@@ -45,24 +53,48 @@ def translate(model: ModelProto) -> ModelProto:
     return _Translation(model).whole()
 
 
-def foldings(model: ModelProto) -> dict[str, dict[str, int]]:
+def foldings(model: ModelProto) -> dict[str, dict[str, Any]]:
     """PE and SIMD that a graph states, by names that count each kind of layer from 0.
 
-    Those of matrix units, windows before them and borders; the windows of pools are the pools' own
-    here, and everything else has a counterpart in none of our layers or follows from the others.
+    If it has FIFOs, it says how deep each is: ``inFIFODepths`` are those before a layer, in its own
+    beats, 0 for none. What has a counterpart in none of our layers is left out.
     """
-    kept: dict[str, dict[str, int]] = {}
+    graph = model.graph
+    makers = {name: node for node in graph.node for name in node.output}
+    sized = any(operator_of(node.op_type) == "StreamingFIFO" for node in graph.node)
+    constants = {one.name for one in graph.initializer}
+    kept: dict[str, dict[str, Any]] = {}
     counts: dict[str, int] = {}
-    for node in model.graph.node:
-        if not node.domain.startswith(DOMAIN):
-            continue
+    for node in graph.node:
         kind, facts = operator_of(node.op_type), _attributes(node)
-        if kind not in FOLDED or facts.get("depthwise", 0):
+        if not node.domain.startswith(DOMAIN) or kind not in FOLDED:
             continue
-        values: dict[str, int] = {key: int(facts[key]) for key in ("PE", "SIMD") if key in facts}
+        streamed = [name for name in node.input if name not in constants]
+        if kind == "AddStreams" and len(streamed) < 2:
+            continue
+        values: dict[str, Any] = {key: int(facts[key]) for key in ("PE", "SIMD") if key in facts}
+        if TAPS in facts:
+            values[TAPS] = int(facts[TAPS])
+        if sized:
+            # A pool's windows are the pool's own here: what waits, waits before them.
+            before = makers.get(streamed[0]) if kind == "Pool" else None
+            ends = streamed if before is None else [before.input[0]]
+            lanes = values.get("SIMD", values.get("PE", 1))
+            values[FIFOS] = [_waiting(end, makers, lanes) for end in ends]
         kept[f"{kind}_{counts.get(kind, 0)}"] = values
         counts[kind] = counts.get(kind, 0) + 1
     return kept
+
+
+def _waiting(tensor: str, makers: Mapping[str, NodeProto], lanes: int) -> int:
+    """How many beats of so many lanes the FIFOs before a tensor hold."""
+    elements = 0
+    while tensor in makers and operator_of(makers[tensor].op_type) in QUEUES:
+        facts = _attributes(makers[tensor])
+        if "depth" in facts:
+            elements += int(facts["depth"]) * int(facts["folded_shape"][-1])
+        tensor = makers[tensor].input[0]
+    return -(-elements // lanes)
 
 
 class _Translation:
@@ -74,40 +106,52 @@ class _Translation:
         self.names: dict[str, str] = {}  # FINN's tensor: ours
         self.ranks: dict[str, int] = {}  # ours: 4 for images, 2 for vectors
         self.windows: dict[str, tuple[str, dict[str, Any]]] = {}  # FINN's tensor: what slides
+        self.borders: dict[str, tuple[str, list[int]]] = {}  # ours: before a border of zeros, pads
+        self.label = ""  # of the node in work: the layer that it stems from, or its name
+        self.outside: set[str] = set()  # FINN's tensors before all hardware
+        self.last: set[str] = set()  # FINN's tensors whose channels come last, and second here
 
     def whole(self) -> ModelProto:
         """The translated model."""
         graph = self.model.graph
         (entry,) = (one for one in graph.input if one.name not in self.constants)
         (exit_,) = graph.output
-        self._enter(entry.name, len(entry.type.tensor_type.shape.dim))
+        self.names[entry.name] = entry.name
+        self.ranks[entry.name] = len(entry.type.tensor_type.shape.dim)
+        self.outside.add(entry.name)
         for node in graph.node:
             if node.domain.startswith(DOMAIN):
                 make = OPERATORS.get(operator_of(node.op_type))
+                self.label = node.doc_string or node.name
                 if make is None:
                     raise Refused(
                         f"{node.name}: FINN's operator {node.op_type} is not supported; supported "
                         f"are {', '.join(sorted(OPERATORS))}"
                     )
-                make(self, node, _attributes(node))
+                facts = _attributes(node)
+                self._arrive(node, facts)
+                make(self, node, facts)
+                self.last.update(node.output)
             else:
                 self._standard(node)
         last = self.names[exit_.name]
         output = helper.make_tensor_value_info(last, TensorProto.FLOAT, None)
         made = helper.make_graph(self.nodes, graph.name or "finn", [entry], [output], self.made)
-        imports = [helper.make_opsetid("", OPSET), helper.make_opsetid(QUANTISERS, 1)]
+        stated = [one.version for one in self.model.opset_import if one.domain in ("", "ai.onnx")]
+        opset = max(OPSET, *stated)
+        imports = [helper.make_opsetid("", opset), helper.make_opsetid(QUANTISERS, 1)]
         whole = helper.make_model(made, opset_imports=imports)
         whole.metadata_props.extend(self.model.metadata_props)
         return whole
 
-    def _enter(self, entry: str, rank: int) -> None:
-        """The input: channels second, and on the grid that the first hardware node takes."""
-        self.ranks[entry], tensor = rank, entry
-        taker = next(node for node in self.model.graph.node if entry in node.input)
-        if rank == 4 and taker.domain.startswith(DOMAIN):
-            tensor = self.emit("Transpose", [entry], "input", perm=[0, 3, 1, 2])
-        hardware = (node for node in self.model.graph.node if node.domain.startswith(DOMAIN))
-        facts = _attributes(next(hardware))
+    def _arrive(self, node: NodeProto, facts: Mapping[str, Any]) -> None:
+        """What the first hardware takes: channels second, and on the grid that it states."""
+        source = node.input[0]
+        if source not in self.outside:
+            return
+        tensor = self.names[source]
+        if source not in self.last and self.ranks[tensor] == 4:
+            tensor = self.emit("Transpose", [tensor], "input", perm=[0, 3, 1, 2])
         stated = str(facts.get("inputDataType", facts.get("lhs_dtype", "FLOAT32")))
         found = re.fullmatch(r"(U?)INT(\d+)", stated)
         if found:
@@ -120,13 +164,14 @@ class _Translation:
                 doubled = self.emit("Mul", [tensor, self.constant(2.0)], "input")
                 tensor = self.emit("Sub", [doubled, self.constant(1.0)], "input")
             tensor = self.emit("BipolarQuant", [tensor, self.constant(1.0)], "input")
-        self.names[entry] = tensor
+        self.names[source] = tensor
+        self.outside.discard(source)
 
     def emit(self, kind: str, inputs: list[str], name: str, output: str = "", **words: Any) -> str:
-        """Add a node; returns its output. What a layer is called after keeps FINN's name."""
+        """Add a node; returns its output. What a layer is called after keeps its label."""
         result = output or f"{name}_{len(self.nodes)}"
         domain = QUANTISERS if kind in ("BipolarQuant", "Quant") else ""
-        called = name if kind in LAYERS else f"{name}_{kind}"
+        called = self.label if kind in LAYERS else f"{name}_{kind}"
         node = helper.make_node(kind, inputs, [result], name=called, domain=domain, **words)
         self.nodes.append(node)
         self.ranks[result] = self.ranks.get(inputs[0], 2)
@@ -152,31 +197,43 @@ class _Translation:
 
     def _standard(self, node: NodeProto) -> None:
         """An operator of ONNX: transpositions between layouts vanish, the rest stays."""
+        source, output = node.input[0], node.output[0]
+        streamed = [name for name in node.input if name in self.names]
+        if self.outside & set(streamed):
+            self.outside.add(output)
         if node.op_type == "Transpose":
             order = tuple(_attributes(node)["perm"])
             if order not in ((0, 2, 3, 1), (0, 3, 1, 2)):
                 raise Refused(f"{node.name}: Transpose by {order} among FINN's hardware nodes")
-            self.names[node.output[0]] = self.names[node.input[0]]
+            self.names[output] = self.names[source]
+            if order == (0, 2, 3, 1):
+                self.last.add(output)
             return
+        last = bool(self.last & set(streamed))
+        image = last and self.ranks[self.names[streamed[0]]] == 4
+        if image and node.op_type in ("Flatten", "Reshape"):
+            self.names[source] = self.flat(self.names[source], node.name)
+        elif image:
+            self.last.add(output)
         inputs = []
         for name in node.input:
-            if name in self.constants and name not in self.names:
-                value = self.constants[name]
-                shaped = node.op_type in ("Mul", "Add", "Sub", "Div")
-                rank = max(self.ranks[self.names[n]] for n in node.input if n in self.names)
-                if shaped and rank == 4 and value.ndim == 4:
-                    value = value.transpose(0, 3, 1, 2)
-                inputs.append(self.constant(value, value.dtype))
-            else:
+            if name in self.names:
                 inputs.append(self.names[name])
+                continue
+            value = self.constants[name]
+            if image and value.ndim == 4:
+                value = value.transpose(0, 3, 1, 2)
+            inputs.append(self.constant(value, value.dtype))
         copy = NodeProto()
         copy.CopyFrom(node)
-        del copy.input[:]
-        copy.input.extend(inputs)
+        copy.input[:] = inputs
         self.nodes.append(copy)
-        self.names[node.output[0]] = node.output[0]
-        flat = node.op_type in ("Flatten", "Reshape")
-        self.ranks[node.output[0]] = 2 if flat else self.ranks[inputs[0]]
+        self.names[output] = output
+        self.ranks[output] = self.ranks[self.names[streamed[0]]]
+        if node.op_type == "Flatten":
+            self.ranks[output] = 2
+        elif node.op_type == "Reshape":
+            self.ranks[output] = self.constants[node.input[1]].size
 
     def flat(self, tensor: str, name: str) -> str:
         """A vector of an image, in FINN's order: channels fastest."""
@@ -201,8 +258,8 @@ def _threshold(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) ->
     source, limits = here.names[node.input[0]], here.constants[node.input[1]]
     limits = np.asarray(limits, np.float32)
     offset = int(facts.get("ActVal", 0))
-    if limits.shape[-1] == 1 and facts["outputDataType"] in BITS:
-        here.sign(source, limits, node.name, node.output[0])
+    if (limit := _sign(limits, facts)) is not None:
+        here.sign(source, limit, node.name, node.output[0])
         return
     # Integers: how many limits are reached. The comparison itself, so that ties are FINN's.
     if here.ranks[source] == 4:
@@ -221,6 +278,19 @@ def _threshold(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) ->
     words = {"signed": int(signed), "narrow": 0, "rounding_mode": "ROUND"}
     result = here.emit("Quant", [moved, *parameters], node.name, node.output[0], **words)
     here.names[node.output[0]] = result
+
+
+def _sign(limits: NDArray[Any], facts: Mapping[str, Any]) -> NDArray[Any] | None:
+    """The limits of a sign ``(channels,)``; None for thresholds that make more than two values.
+
+    Two that are equal make -1 and +1 of integers that FINN can pad with a true zero.
+    """
+    if facts["outputDataType"] in BITS and limits.shape[-1] == 1:
+        return limits[:, 0]
+    three = limits.shape[-1] == 2 and facts["outputDataType"] == "INT2"
+    if three and facts.get("ActVal", 0) == -1 and (limits[:, 0] == limits[:, 1]).all():
+        return limits[:, 0]
+    return None
 
 
 def _mvau(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None:
@@ -253,13 +323,14 @@ def _mvau(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None
         here.names[node.output[0]] = result
         return
     limits = np.asarray(here.constants[node.input[2]], np.float64)
-    if limits.shape[-1] != 1 or facts["outputDataType"] not in BITS:
+    limit = _sign(limits, facts)
+    if limit is None:
         raise Refused(
             f"{node.name}: {limits.shape[-1]} thresholds a channel are not supported in FINN's "
             "form, one is; compile the QONNX model"
         )
     # Sums are integers: the first one that reaches a limit.
-    first = np.ceil(np.broadcast_to(limits[:, 0], weights.shape[1:]))
+    first = np.ceil(np.broadcast_to(limit, weights.shape[1:]))
     here.sign(sums, factor * first + shift, node.name, node.output[0])
 
 
@@ -271,7 +342,9 @@ def _matrix(here: _Translation, node: NodeProto, weights: NDArray[np.float32]) -
         height, width = window["ConvKernelDim"]
         shaped = weights.T.reshape(weights.shape[1], height, width, -1).transpose(0, 3, 1, 2)
         quantised = here.emit("BipolarQuant", [here.constant(shaped), one], node.name)
-        sides = {"kernel_shape": [height, width], "strides": list(window["Stride"])}
+        # A convolution pads with zeros by itself.
+        source, pads = here.borders.get(source, (source, [0, 0, 0, 0]))
+        sides = {"pads": pads, "kernel_shape": [height, width], "strides": list(window["Stride"])}
         return here.emit("Conv", [source, quantised], node.name, output="", **sides)
     source = here.names[node.input[0]]
     images = here.ranks[source] == 4 and len(_attributes(node)["numInputVectors"]) > 1
@@ -299,6 +372,8 @@ def _pad(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None:
         "Pad", [source, pads, here.constant(border)], node.name, node.output[0], mode="constant"
     )
     here.names[node.output[0]] = result
+    if border == 0:
+        here.borders[result] = (source, [top, left, bottom, right])
 
 
 def _pool(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None:
@@ -317,10 +392,12 @@ def _max_pool(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> 
 
 def _same(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None:
     """Nodes that move data only: every output is the input."""
+    source = node.input[0]
     for output in node.output:
-        here.names[output] = here.names[node.input[0]]
-        if node.input[0] in here.windows:
-            here.windows[output] = here.windows[node.input[0]]
+        if source in here.windows:
+            here.windows[output] = here.windows[source]
+        else:
+            here.names[output] = here.names[source]
 
 
 def _elementwise(kind: str) -> Callable[[_Translation, NodeProto, Mapping[str, Any]], None]:

@@ -53,13 +53,18 @@ def read_pins(path: Path, graph: DataflowGraph) -> Pins:
     return pins_of(document, f"folding file {path}", graph)
 
 
-def pins_of(document: Mapping[str, Any], origin: str, graph: DataflowGraph) -> Pins:
-    """What a document of ours or of FINN's fixes; ``origin`` names it in messages."""
+def pins_of(
+    document: Mapping[str, Any], origin: str, graph: DataflowGraph, fifos: bool = False
+) -> Pins:
+    """What a document of ours or of FINN's fixes; ``origin`` names it in messages.
+
+    FIFO depths of FINN's count only with ``fifos``: a file's were found for FINN's timing.
+    """
     for name, entry in document.items():
         if not isinstance(entry, dict):
             raise UserError(f"{origin}: {name} has {entry!r}: {FORM}")
     if finn_folding.is_finn(document):
-        document = finn_folding.to_own(document, graph)
+        document = finn_folding.to_own(document, graph, fifos)
     foldings, depths = {}, {}
     for name, entry in document.items():
         if not entry or not entry.keys() <= {"PE", "SIMD", "inFIFODepths"}:

@@ -162,7 +162,7 @@ def test_a_dense_layer_by_hand(tmp_path):
     made.matrix(12, 5, [1])
     inner, limits = made.weights, made.limits[0]
     made.node("StreamingDataWidthConverter_rtl", shape=[1, 5])
-    made.node("StreamingFIFO_rtl", depth=8)
+    made.node("StreamingFIFO_rtl", depth=8, folded_shape=[1, 5, 1])
     made.matrix(5, 3, [1], last=True, kind="MatrixVectorActivation")
     images = vectors(12)
     bits = images >= first[:, 0]

@@ -1,0 +1,457 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A folded design -> FINN's hardware graph: nodes of ``finn.custom_op.fpgadataflow``, as finn-plus
+1.6 has them before they are specialised, each with its PE and SIMD, width converters and FIFOs.
+
+Bits are FINN's 0 and 1, sums of bits by bits its popcounts. Only where a convolution is padded with
+true zeros, FINN computes -1 for bits; its stream is therefore written with three values (INT2), as
+two equal thresholds make them, and answers as the model does. What the host does stands before and
+behind as operators of ONNX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import (
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    helper,
+    numpy_helper,
+    shape_inference,
+)
+
+from bonn_hw.errors import Refused
+from bonn_hw.interop.finn_folding import TAPS
+from bonn_hw.interop.finn_reader import DOMAIN
+from bonn_hw.ir.design import FoldedDesign, Stage
+from bonn_hw.ir.graph import DataflowGraph
+from bonn_hw.ir.tensor import Element
+from bonn_hw.kernels.fifo import Fifo
+from bonn_hw.kernels.kernel import Kernel, Relay
+from bonn_hw.kernels.max_pool import MaxPool
+from bonn_hw.kernels.mvu import Mvu
+from bonn_hw.kernels.pad import Pad
+from bonn_hw.kernels.sliding_window import SlidingWindow
+from bonn_hw.kernels.width_converter import WidthConverter
+
+if TYPE_CHECKING:
+    from bonn_hw.frontend.host import Host
+
+BITS, TERNARY = "BINARY", "INT2"
+
+
+def dataflow_graph(design: FoldedDesign, host: Host) -> ModelProto:
+    """Write a design and its host's part as one FINN model, batch 1.
+
+    Raises
+    ------
+    Refused
+        For a layer that FINN's nodes do not express, with its name.
+    """
+    return _Writer(design, host).whole()
+
+
+class _Writer:
+    def __init__(self, design: FoldedDesign, host: Host) -> None:
+        self.design, self.host = design, host
+        self.nodes: list[NodeProto] = []
+        self.made: list[TensorProto] = []
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.kinds = dict(_kinds(design.graph))
+        self.counts: dict[str, int] = {}
+        self.opset = 13
+
+    def whole(self) -> ModelProto:
+        """The model."""
+        graph = self.design.graph
+        entry = self._head(graph.input)
+        for stage in self.design.stages:
+            WRITERS.get(type(stage.node.kernel), _refuse)(self, stage)
+        exit_ = self._tail(graph.output)
+        value = helper.make_tensor_value_info
+        shape = (1, *self.host.input_shape)
+        inner = [value(name, TensorProto.FLOAT, self.shapes[name]) for name in self.shapes]
+        made = helper.make_graph(
+            self.nodes,
+            "bonn_hw",
+            [value(entry, TensorProto.FLOAT, shape)],
+            [value(exit_, TensorProto.FLOAT, None)],
+            self.made,
+            value_info=inner,
+        )
+        for name, kind in self.kinds.items():
+            note = made.quantization_annotation.add(tensor_name=name)
+            note.quant_parameter_tensor_names.add(key="finn_datatype", value=kind)
+        imports = [helper.make_opsetid("", self.opset), helper.make_opsetid(DOMAIN, 1)]
+        whole = helper.make_model(made, opset_imports=imports, ir_version=8)
+        # FINN executes a graph if it knows all shapes: those of the host's operators as well.
+        return shape_inference.infer_shapes(whole, data_prop=True)
+
+    def node(
+        self, stage: Stage | None, kind: str, inputs: list[str], output: str, **facts: Any
+    ) -> None:
+        """Add a node of FINN's."""
+        name = f"{kind}_{self.counts.get(kind, 0)}"
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        facts |= {"backend": "fpgadataflow"}
+        origin = stage.node.origin if stage else ""
+        self.nodes.append(helper.make_node(kind, inputs, [output], name, origin, DOMAIN, **facts))
+
+    def standard(self, kind: str, inputs: list[str], **facts: Any) -> str:
+        """Add an operator of ONNX; returns its output."""
+        output = f"host_{len(self.nodes)}"
+        name = f"host_{kind}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, inputs, [output], name, **facts))
+        return output
+
+    def constant(self, value: Any, kind: str = "", dtype: Any = np.float32) -> str:
+        """Add a constant of one of FINN's types; returns its name."""
+        name = f"constant_{len(self.made)}"
+        self.made.append(numpy_helper.from_array(np.asarray(value, dtype), name))
+        if kind:
+            self.kinds[name] = kind
+        return name
+
+    def tensor(self, stage: Stage) -> tuple[str, str]:
+        """Names of what a stage takes and gives; the output's shape is noted."""
+        (output,), (kind,) = stage.node.outputs, stage.node.kernel.outputs
+        self.shapes[output] = (1, *kind.shape)
+        return stage.node.inputs[0], output
+
+    def _head(self, tensor: str) -> str:
+        """What the host computes before the first integers; returns the model's input."""
+        host, kind = self.host, self.design.graph.tensors[tensor]
+        last = entry = "global_in"
+        if host.head is not None:
+            entry, last = self._copy(host.head, entry)
+        if host.step != 1 and not kind.element.bipolar:
+            last = self.standard("Div", [last, self.constant(host.step)])
+            last = self.standard("Round", [last])
+        shape = self._shape(kind.shape)
+        order = host.encode_order
+        image = np.arange(kind.size).reshape(kind.shape)
+        if order.shape == image.transpose(2, 0, 1).shape and len(shape) == 4:
+            if (order != image.transpose(2, 0, 1)).any():
+                raise Refused("the input's pixels are in an order that FINN's graphs do not have")
+            last = self.standard("Transpose", [last], perm=[0, 2, 3, 1])
+        elif (order.reshape(-1) != image.reshape(-1)).any():
+            raise Refused("the input's pixels are in an order that FINN's graphs do not have")
+        elif order.ndim > 1:
+            last = self.standard("Flatten", [last], axis=1)
+        self.shapes[tensor] = shape
+        if not kind.element.bipolar:
+            if last == entry:  # integers, channels last, as the accelerator takes them
+                last = self.standard("Identity", [last])
+            self.nodes[-1].output[0] = tensor
+            return entry
+        # FINN makes bits with a threshold, of floats.
+        steps = 1 + (self.kinds[tensor] == TERNARY)
+        limits = self.constant(np.zeros((kind.shape[2], steps)))
+        facts: dict[str, Any] = {
+            "ActVal": 1 - steps,
+            "NumChannels": kind.shape[2],
+            "PE": 1,
+            "numSteps": steps,
+        }
+        facts |= {"inputDataType": "FLOAT32", "weightDataType": "FLOAT32"}
+        facts |= {"outputDataType": self.kinds[tensor], "numInputVectors": list(shape[:-1])}
+        self.shapes[last] = shape
+        self.node(None, "Thresholding", [last, limits], tensor, **facts)
+        return entry
+
+    def _tail(self, tensor: str) -> str:
+        """What the host computes of the last integers; returns the model's output."""
+        host, shape = self.host, self.design.graph.tensors[tensor].shape
+        last = self.standard("Mul", [tensor, self.constant(self.factor)])
+        last = self.standard("Add", [last, self.constant(self.shift)])
+        last = self.standard("Mul", [last, self.constant(host.scale)])
+        order = host.decode_order
+        image = np.arange(order.size).reshape(shape)
+        if order.ndim == 3 and (order == image.transpose(2, 0, 1)).all():
+            last = self.standard("Transpose", [last], perm=[0, 3, 1, 2])
+        elif order.ndim != 1 or (order != image.reshape(-1)).any():
+            places = self.constant(order.reshape(-1), dtype=np.int64)
+            last = self.standard("Gather", [self.standard("Flatten", [last]), places], axis=1)
+            shaped = self.constant([1, *order.shape], dtype=np.int64)
+            last = self.standard("Reshape", [last, shaped])
+        if host.tail is not None:
+            _, last = self._copy(host.tail, last)
+        return last
+
+    def _shape(self, shape: tuple[int, int, int]) -> tuple[int, ...]:
+        """FINN's shape of a frame: vectors have no pixels."""
+        return (1, shape[2]) if shape[:2] == (1, 1) else (1, *shape)
+
+    def _copy(self, part: ModelProto, entry: str) -> tuple[str, str]:
+        """Append a part of the host's; returns its input and its output."""
+        graph = part.graph
+        self.opset = max(one.version for one in part.opset_import if not one.domain)
+        prefix = f"part_{len(self.nodes)}_"
+        names = {graph.input[0].name: entry}
+        for one in graph.initializer:
+            names[one.name] = prefix + one.name
+            copy = TensorProto()
+            copy.CopyFrom(one)
+            copy.name = names[one.name]
+            self.made.append(copy)
+        for node in graph.node:
+            names |= {name: prefix + name for name in node.output}
+            clone = NodeProto()
+            clone.CopyFrom(node)
+            clone.name = prefix + node.name
+            clone.input[:] = [names.get(name, name) for name in node.input]
+            clone.output[:] = [names[name] for name in node.output]
+            self.nodes.append(clone)
+        return entry, names[graph.output[0].name]
+
+    factor: float = 1.0
+    shift: NDArray[np.float32] = np.zeros(1, np.float32)
+
+    def maker(self, tensor: str) -> Stage | None:
+        """The stage that gives a tensor, width converters and FIFOs skipped."""
+        for stage in self.design.stages:
+            if tensor in stage.node.outputs:
+                if isinstance(stage.node.kernel, Relay):
+                    return self.maker(stage.node.inputs[0])
+                return stage
+        return None
+
+
+def _kinds(graph: DataflowGraph) -> Iterator[tuple[str, str]]:
+    """FINN's type of each tensor; streams that a true zero is padded to have three values."""
+    groups: dict[str, set[str]] = {graph.input: {graph.input}}
+    for node in graph.nodes:
+        for name in node.outputs:
+            groups[name] = {name}
+            if isinstance(node.kernel, Relay | MaxPool | Pad | SlidingWindow):
+                groups[name] = groups[node.inputs[0]]
+                groups[name].add(name)
+    three = set()
+    for node in graph.nodes:
+        if isinstance(node.kernel, Mvu) and node.kernel.classes > 1:
+            three |= groups[node.inputs[0]]
+    for name in groups:
+        element = graph.tensors[name].element
+        if element.bipolar:
+            yield name, TERNARY if name in three else BITS
+        else:
+            yield name, _integers(element)
+
+
+def _integers(element: Element) -> str:
+    return f"{'INT' if element.signed else 'UINT'}{element.bits}"
+
+
+def _refuse(here: _Writer, stage: Stage) -> None:
+    raise Refused(
+        f"{stage.name} ({stage.node.origin}): FINN's graphs have no counterpart of a "
+        f"{stage.node.kernel.stem} yet: export the QONNX model instead"
+    )
+
+
+def _relay(here: _Writer, stage: Stage) -> None:
+    source, output = here.tensor(stage)
+    kernel: Kernel = stage.node.kernel
+    shape, kind = here.shapes[source], here.kinds[output]
+    here.shapes[output] = shape
+    bits = 2 if kind == TERNARY else kernel.outputs[0].element.bits
+    taken, given = kernel.lanes(stage.folding)
+    if isinstance(kernel, Fifo):
+        folded = (*shape[:-1], shape[-1] // taken, taken)
+        facts: dict[str, Any] = {"depth": kernel.depth, "folded_shape": folded}
+        facts |= {"normal_shape": shape, "dataType": kind}
+        here.node(stage, "StreamingFIFO", [source], output, **facts)
+        return
+    facts = {"inShape": shape, "outShape": shape, "dataType": kind}
+    facts |= {"inWidth": taken * bits, "outWidth": given * bits}
+    here.node(stage, "StreamingDataWidthConverter", [source], output, **facts)
+
+
+def _pad(here: _Writer, stage: Stage) -> None:
+    source, output = here.tensor(stage)
+    kernel = stage.node.kernel
+    assert isinstance(kernel, Pad)
+    height, width, channels = kernel.input.shape
+    zero = -1 if kernel.input.element.bipolar else 0
+    if kernel.value != zero:
+        raise Refused(
+            f"{stage.name} ({stage.node.origin}): pads with {kernel.value}, and FINN's FMPadding "
+            f"with {zero}"
+        )
+    here.node(
+        stage,
+        "FMPadding",
+        [source],
+        output,
+        ImgDim=[height, width],
+        Padding=list(kernel.pads),
+        NumChannels=channels,
+        SIMD=stage.folding.simd,
+        inputDataType=here.kinds[source],
+    )
+
+
+def _windows(
+    here: _Writer,
+    stage: Stage,
+    tensors: tuple[str, str],
+    sides: tuple[tuple[int, int], tuple[int, int]],
+    **facts: Any,
+) -> None:
+    height, width, channels = stage.node.kernel.inputs[0].shape
+    kernel, stride = sides
+    outputs = [(x - k) // s + 1 for x, k, s in zip((height, width), kernel, stride, strict=True)]
+    here.shapes[tensors[1]] = (1, *outputs, kernel[0] * kernel[1] * channels)
+    kind = here.kinds[tensors[0]]
+    here.kinds[tensors[1]] = kind
+    facts |= {"ConvKernelDim": list(kernel), "Stride": list(stride), "Dilation": [1, 1]}
+    facts |= {"IFMChannels": channels, "IFMDim": [height, width], "OFMDim": outputs}
+    facts |= {"SIMD": stage.folding.simd, "inputDataType": kind, "outputDataType": kind}
+    here.node(stage, "ConvolutionInputGenerator", [tensors[0]], tensors[1], **facts)
+
+
+def _slide(here: _Writer, stage: Stage) -> None:
+    kernel = stage.node.kernel
+    assert isinstance(kernel, SlidingWindow)
+    # FINN gives a tap at a time; more of them a beat are noted for our reader.
+    taps = stage.folding.pe // stage.folding.simd
+    more = {TAPS: taps} if taps > 1 else {}
+    tensors = here.tensor(stage)
+    _windows(here, stage, tensors, (kernel.kernel, kernel.stride), depthwise=0, **more)
+
+
+def _pool(here: _Writer, stage: Stage) -> None:
+    source, output = here.tensor(stage)
+    kernel = stage.node.kernel
+    assert isinstance(kernel, MaxPool)
+    before = here.maker(source)
+    if before is not None and isinstance(before.node.kernel, SlidingWindow):
+        raise Refused(
+            f"{stage.name} ({stage.node.origin}): windows of a pool that overlap are not written "
+            "in FINN's form"
+        )
+    windows, sides = f"{output}_windows", (kernel.kernel, kernel.kernel)
+    _windows(here, stage, (source, windows), sides, depthwise=1)
+    (rows, columns, channels), kind = kernel.outputs[0].shape, here.kinds[source]
+    facts: dict[str, Any] = {"Function": "MaxPool", "KernelSize": list(kernel.kernel)}
+    facts |= {"Channels": channels, "PE": stage.folding.pe, "OutImgDims": [rows, columns]}
+    facts |= {"InputDataType": kind, "OutputDataType": kind}
+    here.node(stage, "Pool", [windows], output, **facts)
+
+
+def _mvu(here: _Writer, stage: Stage) -> None:
+    source, output = here.tensor(stage)
+    kernel = stage.node.kernel
+    assert isinstance(kernel, Mvu)
+    if not np.isin(kernel.weights, (-1, 1)).all():
+        raise Refused(
+            f"{stage.name} ({stage.node.origin}): weights of more than a bit are not written in "
+            "FINN's form: export the QONNX model instead"
+        )
+    (high, wide), kind = kernel.weights.shape, here.kinds[source]
+    popcount = kind == BITS
+    weights = kernel.weights.T
+    coded = ((weights + 1) // 2, BITS) if popcount else (weights, "BIPOLAR")
+    held = here.constant(*coded)
+    levels = _levels(kernel, _outside(here, stage))
+    if levels is None:
+        raise Refused(
+            f"{stage.name} ({stage.node.origin}): its border is not padded with zeros, which "
+            "FINN's thresholds cannot express"
+        )
+    facts: dict[str, Any] = {"MW": wide, "MH": high, "PE": stage.folding.pe}
+    facts |= {"SIMD": stage.folding.simd, "ActVal": 0, "inputDataType": kind}
+    facts |= {"weightDataType": coded[1]}
+    facts |= {"binaryXnorMode": int(popcount), "noActivation": int(kernel.thresholds is None)}
+    single = kernel.pixels == (1, 1)
+    facts["numInputVectors"] = [1] if single else [1, *kernel.pixels]
+    here.shapes[output] = (1, high) if single else (1, *kernel.pixels, high)
+    inputs = [source, held]
+    if kernel.thresholds is None:
+        if output != here.design.graph.output:
+            raise Refused(
+                f"{stage.name} ({stage.node.origin}): sums that another layer takes are not "
+                "written in FINN's form"
+            )
+        here.factor = 2.0 if popcount else 1.0
+        here.shift = (levels - (wide if popcount else 0)).astype(np.float32)
+        sums = Element(0, wide) if popcount else kernel.outputs[0].element
+        here.kinds[output] = facts["outputDataType"] = _integers(sums)
+    else:
+        limits = -(-(levels + wide) // 2) if popcount else levels
+        limits = np.clip(limits, 0, wide + 1) if popcount else limits
+        three = here.kinds[output] == TERNARY
+        facts |= {"outputDataType": here.kinds[output], "ActVal": -1 if three else 0}
+        element = Element(int(limits.min()), int(limits.max()))
+        held = here.constant(np.repeat(limits[:, None], 1 + three, axis=1), _integers(element))
+        inputs.append(held)
+    facts["accDataType"] = _integers(Element(0, wide) if popcount else _sums(kernel))
+    here.node(stage, "MVAU", inputs, output, **facts)
+
+
+def _sums(kernel: Mvu) -> Element:
+    """What sums of a unit with few-bit inputs may be."""
+    largest = max(-kernel.element.low, kernel.element.high) * kernel.weights.shape[1]
+    return Element(-largest, largest)
+
+
+def _outside(here: _Writer, stage: Stage) -> NDArray[np.bool_] | None:
+    """Which inputs of a unit are padded, ``(OH, OW, MW)``; None if none are."""
+    slide = here.maker(stage.node.inputs[0])
+    if slide is None or not isinstance(slide.node.kernel, SlidingWindow):
+        return None
+    pad = here.maker(slide.node.inputs[0])
+    if pad is None or not isinstance(pad.node.kernel, Pad):
+        return None
+    frame = np.zeros((1, *pad.node.kernel.input.shape), np.int8)
+    top, left, bottom, right = pad.node.kernel.pads
+    border = ((0, 0), (top, bottom), (left, right), (0, 0))
+    (windows,) = slide.node.kernel.reference(np.pad(frame, border, constant_values=1))
+    outside: NDArray[np.bool_] = windows[0].astype(np.bool_)
+    return outside
+
+
+def _levels(kernel: Mvu, outside: NDArray[np.bool_] | None) -> NDArray[np.int64] | None:
+    """A unit's levels ``(MH,)`` on true zeros; None if no such levels give its classes'.
+
+    A padded input is streamed as -1, so that a sum is too small by that input's weight.
+    """
+    if kernel.classes == 1:
+        own: NDArray[np.int64] = kernel.levels[0]
+        return own
+    if outside is None:
+        return None
+    columns = kernel.columns[-1] + 1
+    classes = np.add.outer(np.array(kernel.rows) * columns, np.array(kernel.columns))
+    found: dict[int, tuple[NDArray[np.bool_], NDArray[np.int64]]] = {}
+    for place in np.ndindex(*kernel.pixels):
+        missing = (kernel.weights * outside[place]).sum(axis=1, dtype=np.int64)
+        found.setdefault(int(classes[place]), (outside[place], missing))
+    fewest = min(found, key=lambda number: int(found[number][0].sum()))
+    sign = 1 if kernel.offsets is None else -1
+    levels: NDArray[np.int64] = kernel.levels[fewest] + sign * found[fewest][1]
+    for number, (mask, missing) in found.items():
+        mine = kernel.levels[number]
+        if kernel.offsets is not None:
+            if (levels + missing != mine).any():
+                return None
+            continue
+        reach = kernel.weights.shape[1] - int(mask.sum())
+        sums = np.arange(-reach, reach + 1, 2)[:, None] - missing
+        if ((sums >= mine) != (sums >= levels - missing)).any():
+            return None
+    return levels
+
+
+WRITERS: Mapping[type[Kernel], Any] = {
+    Fifo: _relay,
+    WidthConverter: _relay,
+    Pad: _pad,
+    SlidingWindow: _slide,
+    MaxPool: _pool,
+    Mvu: _mvu,
+}
