@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import numpy as np
+import pytest
+
+from bench import prove
+from bonn_hw.ir.design import Folding
+from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
+from bonn_hw.kernels.label_select import LabelSelect
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize(
+    ("shape", "element", "lanes"),
+    [
+        ((1, 1, 10), Element(-512, 512), 1),
+        ((1, 1, 10), Element(0, 3), 10),  # many ties, and lanes that are not there
+        ((2, 3, 12), Element(-4, 3), 3),
+        ((1, 1, 7), Element(-1, 0), 7),
+        ((3, 1, 8), Element(0, 200), 2),
+        ((4, 1, 1), Element(-5, 5), 1),
+    ],
+)
+def test_rtl(shape, element, lanes, tmp_path):
+    prove(LabelSelect(TensorType(shape, element)), Folding(1, lanes), tmp_path)
+
+
+def test_the_first_of_equals():
+    kernel = LabelSelect(TensorType((1, 1, 4), Element(-9, 9)))
+    frames = np.array([[-3, 5, 5, 1], [-2, -2, -2, -2]]).reshape(2, 1, 1, 4)
+    assert kernel.reference(frames)[0].ravel().tolist() == [1, 0]
+
+
+def test_bits_are_refused():
+    with pytest.raises(ValueError, match="labels are selected among integers"):
+        LabelSelect(TensorType((1, 1, 4), BIPOLAR))
