@@ -53,12 +53,12 @@ FORMER = {  # names of other versions
 ABSORBED = {"Thresholding", "Requant", "ChannelwiseOp", "ElementwiseMul", "LabelSelect"}
 FIFOS = "inFIFODepths"
 TAPS = "taps_per_beat"  # of windows, in graphs that we wrote; in FINN's it is one
-NAME = re.compile(r"([A-Z]\w*?(?:_(?:Batch|hls|rtl))*)_(0|[1-9]\d*)")
+NAME = re.compile(r"([A-Z]\w*?(?:_(?:Batch|hls|rtl|bonn))*)_(0|[1-9]\d*)")
 
 
 def operator_of(kind: str) -> str:
     """FINN's operator, whatever implements it and however another version calls it."""
-    plain = re.sub(r"(_(Batch|hls|rtl))+$", "", kind)
+    plain = re.sub(r"(_(Batch|hls|rtl|bonn))+$", "", kind)
     return FORMER.get(plain, plain)
 
 

@@ -35,6 +35,7 @@ from qonnx.transformation.general import (
 from qonnx.transformation.infer_data_layouts import InferDataLayouts
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
+from qonnx.transformation.insert_topk import InsertTopK
 from qonnx.transformation.lower_convs_to_matmul import LowerConvsToMatMul
 from qonnx.util.cleanup import cleanup_model
 
@@ -61,9 +62,11 @@ def main() -> None:
         np.savez_compressed(Path(answers), **executed(model, int(frames)))
 
 
-def hardware(model: ModelWrapper) -> ModelWrapper:
-    """FINN's hardware graph of a QONNX model."""
+def hardware(model: ModelWrapper, labels: bool = False) -> ModelWrapper:
+    """FINN's hardware graph of a QONNX model; with ``labels`` it answers the largest output's."""
     model = cleanup_model(model).transform(ConvertQONNXtoFINN())
+    if labels:
+        model = applied(model, [InsertTopK(k=1), InferShapes()])
     tidy = [InferShapes(), FoldConstants(), GiveUniqueNodeNames(), GiveReadableTensorNames()]
     tidy += [InferDataTypes(), RemoveStaticGraphInputs()]
     model = applied(model, [*tidy, absorb.AbsorbScalarBiasIntoMultiThreshold(), Streamline()])

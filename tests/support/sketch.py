@@ -67,6 +67,21 @@ class Sketch:
     def dense(self, inputs, outputs, name="", scale=1.0) -> Sketch:
         return self.add("MatMul", self.signs(inputs, outputs) * np.float32(scale), name=name)
 
+    def bit_conv(self, outputs, inputs, kernel=(3, 3), name="", pads=(0, 0, 0, 0)) -> Sketch:
+        """A convolution by bits behind their quantiser, with all that qonnx wants to be told."""
+        given = {"kernel_shape": kernel, "strides": (1, 1), "dilations": (1, 1), "group": 1}
+        weights = self._bits(outputs, inputs, *kernel)
+        return self._behind("Conv", [self.last, weights], name, pads=pads, **given)
+
+    def bit_dense(self, inputs, outputs, name="") -> Sketch:
+        return self._behind("MatMul", [self.last, self._bits(inputs, outputs)], name)
+
+    def _bits(self, *shape: int) -> str:
+        names = [self.constant(self.signs(*shape)), self.constant(np.float32(1))]
+        output = f"w{len(self.nodes)}"
+        self.nodes.append(helper.make_node("BipolarQuant", names, [output], domain=self.domain))
+        return output
+
     def norm(self, channels, spread=4.0, gamma=None, name="") -> Sketch:
         """A batch norm with gammas of both signs, or those given."""
         gamma = self.random.normal(0, 1, channels) if gamma is None else np.asarray(gamma)

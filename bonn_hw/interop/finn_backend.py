@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# mypy: disable-error-code="misc"
+"""Our RTL inside FINN: binary layers, max-pools and label selects without Vitis HLS.
+
+    from bonn_hw.interop.finn_backend import SelectBonn
+    model = model.transform(SelectBonn())
+
+on FINN's hardware graph, before its bit widths are minimised and its layers specialised, or on the
+specialised graph. Importing this module registers the operators with FINN and qonnx; it needs both,
+and of ours only what NumPy and onnx are enough for. An operator's attributes are those of the FINN
+layer that it replaces, so that folding files apply, and it still executes in Python.
+
+Two of FINN's faults with popcounts are not in these operators: their accumulators hold all of
+them, and neurons that are always on are built.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from finn.custom_op.fpgadataflow.labelselect import LabelSelect
+from finn.custom_op.fpgadataflow.matrixvectoractivation import MVAU
+from finn.custom_op.fpgadataflow.pool import Pool
+from finn.custom_op.fpgadataflow.rtl import register_custom_op
+from finn.custom_op.fpgadataflow.rtlbackend import RTLBackend
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import add_op_to_domain, getCustomOp
+from qonnx.transformation.base import Transformation
+
+from bonn_hw.errors import Refused
+from bonn_hw.interop.finn_folding import operator_of
+from bonn_hw.interop.finn_ip import FinnIp
+from bonn_hw.ir.design import Folding
+from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
+from bonn_hw.kernels.label_select import LabelSelect as LabelSelectKernel
+from bonn_hw.kernels.max_pool import MaxPool
+from bonn_hw.kernels.mvu import Mvu
+
+DOMAIN = "finn.custom_op.fpgadataflow.rtl"
+BITS = ("BINARY", "BIPOLAR")
+SAME_NAMES = ("MVAU_rtl", "VVAU_rtl")  # FINN's RTL for these has a module "mvu" too
+
+
+class _Bonn(RTLBackend):
+    """What our operators have in common; their other base is FINN's layer."""
+
+    def ip(self, model: ModelWrapper) -> FinnIp:
+        """The kernel of this layer; raises Refused if there is none."""
+        raise NotImplementedError
+
+    def get_nodeattr_types(self) -> dict[str, Any]:
+        """The layer's; files of ours; predictions, which FINN asks for without the model."""
+        words: dict[str, Any] = dict.fromkeys(("lut", "bram36", "dsp"), ("f", False, 0.0))
+        words["sources"] = ("strings", False, [""])
+        return {**super().get_nodeattr_types(), **words}
+
+    def execute_node(self, context: Any, graph: Any) -> None:
+        """FINN's own execution of the layer in Python, or its simulation if asked for."""
+        if self.get_nodeattr("exec_mode") == "rtlsim":
+            super().execute_node(context, graph)
+        else:
+            super(RTLBackend, self).execute_node(context, graph)
+
+    def generate_hdl(self, model: ModelWrapper, fpgapart: str, clk: float) -> None:
+        """Write the module and its memory images into ``code_gen_dir_ipgen``."""
+        others = [node.name for node in model.graph.node if node.op_type in SAME_NAMES]
+        if others:
+            raise Refused(
+                f"{self.onnx_node.name}: {', '.join(others)} would have a module of the same name, "
+                "mvu: set their preferred_impl_style to hls, or select them for bonn_hw as well"
+            )
+        name, ip = self.get_verilog_top_module_name(), self.ip(model)
+        folder = Path(self.get_nodeattr("code_gen_dir_ipgen")).resolve()
+        for file, text in ip.files(name, folder).items():
+            (folder / file).write_text(text)
+        self.set_nodeattr("gen_top_module", name)
+        self.set_nodeattr("ipgen_path", str(folder))
+        self.set_nodeattr("ip_path", str(folder))
+        self.set_nodeattr("sources", [str(path) for path in ip.sources])
+        self.predict(model)
+
+    def predict(self, model: ModelWrapper) -> None:
+        """Note the resources of the layer as it is folded."""
+        ip = self.ip(model)
+        use = ip.kernel.resources(ip.folding)
+        for key, value in (("lut", use.lut), ("bram36", use.bram36), ("dsp", use.dsp)):
+            self.set_nodeattr(key, float(value))
+
+    def get_rtl_file_list(self, abspath: bool = False) -> list[str]:
+        """The generated module and the files that it instantiates."""
+        folder = Path(self.get_nodeattr("code_gen_dir_ipgen"))
+        files = [folder / f"{self.get_nodeattr('gen_top_module')}.v"]
+        files += [Path(source) for source in self.get_nodeattr("sources")]
+        return [str(path.resolve() if abspath else path.name) for path in files]
+
+    def code_generation_ipi(self) -> list[str]:
+        """Tcl that adds the files and places the module."""
+        name = self.get_nodeattr("gen_top_module")
+        files = self.get_rtl_file_list(abspath=True)
+        return [
+            *(f"add_files -norecurse {file}" for file in files),
+            f"create_bd_cell -type module -reference {name} {self.onnx_node.name}",
+        ]
+
+    def get_verilog_top_module_intf_names(self) -> dict[str, Any]:
+        """One stream in, one out."""
+        return {
+            "clk": ["ap_clk"],
+            "rst": ["ap_rst_n"],
+            "s_axis": [("in0_V", self.get_instream_width_padded(0))],
+            "m_axis": [("out0_V", self.get_outstream_width_padded(0))],
+            "aximm": [],
+            "axilite": [],
+            "ap_none": [],
+        }
+
+    def lut_estimation(self, fpgapart: str) -> int:
+        """LUT as noted by `predict`."""
+        return round(float(self.get_nodeattr("lut")))
+
+    def bram_estimation(self, fpgapart: str) -> int:
+        """Block memories of 18 kbit."""
+        return round(2 * float(self.get_nodeattr("bram36")))
+
+    def uram_estimation(self, fpgapart: str) -> int:
+        """None."""
+        return 0
+
+    def dsp_estimation(self, fpgapart: str) -> int:
+        """DSP slices."""
+        return round(float(self.get_nodeattr("dsp")))
+
+    def bram_efficiency_estimation(self, fpgapart: str) -> float:
+        """FINN's figure for layers without a statement."""
+        return 1.0
+
+
+@register_custom_op
+class MVAU_bonn(_Bonn, MVAU):  # noqa: N801 - FINN's names of implementations
+    """FINN's MVAU with at most one threshold a neuron, by ``mvu.sv``."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it adds up popcounts: bits by bits."""
+        kinds = (self.get_nodeattr("inputDataType"), self.get_nodeattr("weightDataType"))
+        return bool(self.get_nodeattr("binaryXnorMode")) or kinds == ("BIPOLAR", "BIPOLAR")
+
+    def minimize_accumulator_width(self, model: ModelWrapper, datatype_only: bool = False) -> Any:
+        """As FINN does it, but for popcounts, which reach from 0 to MW."""
+        if not self.counts:
+            return MVAU.minimize_accumulator_width(self, model, datatype_only)
+        kind = DataType.get_smallest_possible(self.get_nodeattr("MW"))
+        self.set_nodeattr("accDataType", kind.name)
+        if self.get_nodeattr("noActivation"):
+            self.set_nodeattr("outputDataType", kind.name)
+        return kind
+
+    def ip(self, model: ModelWrapper) -> FinnIp:
+        """``mvu``: sums of popcounts leave as 2 p, whose lowest bit is cut."""
+        weights = model.get_initializer(self.onnx_node.input[1])
+        fact = self.get_nodeattr
+        if weights is None or fact("runtime_writeable_weights") or fact("mlo_max_iter"):
+            raise Refused(f"{self.onnx_node.name}: weights that change at run time")
+        weights = np.rint(weights.T).astype(np.int64)
+        if fact("weightDataType") == "BINARY":
+            if not fact("binaryXnorMode"):
+                raise Refused(f"{self.onnx_node.name}: weights of 0 and 1 without XNOR")
+            weights = 2 * weights - 1
+        kind = np.int8 if np.abs(weights).max() < 128 else np.int16
+        pixels = (int(np.prod(fact("numInputVectors"))), 1)
+        element = BIPOLAR if self.counts else _element(fact("inputDataType"))
+        wide = weights.shape[1]
+        thresholds = offsets = None
+        out_bits = DataType[fact("outputDataType")].bitwidth()
+        if fact("noActivation"):
+            offsets = np.full((1, len(weights)), wide if self.counts else 0, np.int64)
+        else:
+            limits = model.get_initializer(self.onnx_node.input[2])
+            if limits.shape[1] != 1 or fact("outputDataType") not in BITS or fact("ActVal"):
+                raise Refused(
+                    f"{self.onnx_node.name}: {limits.shape[1]} thresholds a neuron to "
+                    f"{fact('outputDataType')}; one to bits is supported"
+                )
+            limits = np.broadcast_to(np.ceil(limits[:, 0]).astype(np.int64), len(weights))
+            thresholds = (2 * limits - wide if self.counts else limits)[None]
+        kernel = Mvu(
+            pixels, element, weights.astype(kind), thresholds, offsets, (0,) * pixels[0], (0,)
+        )
+        folding = Folding(fact("PE"), fact("SIMD"))
+        return FinnIp(kernel, folding, out_bits, shift=int(self.counts and offsets is not None))
+
+
+@register_custom_op
+class Pool_bonn(_Bonn, Pool):  # noqa: N801
+    """FINN's Pool of maxima behind a sliding window, by ``max_pool.sv``."""
+
+    def ip(self, model: ModelWrapper) -> FinnIp:
+        """``max_pool``: the taps of PE channels come one after the other, then the next PE's."""
+        fact = self.get_nodeattr
+        if fact("Function") != "MaxPool":
+            raise Refused(f"{self.onnx_node.name}: a pool of {fact('Function')}")
+        lanes, taps = fact("PE"), int(np.prod(fact("KernelSize")))
+        windows = int(np.prod(fact("OutImgDims"))) * fact("BatchSize") * fact("Channels") // lanes
+        element = _element(fact("InputDataType"))
+        if element.bipolar:
+            element = Element(0, 1)  # of codes, the larger is the OR
+        kernel = MaxPool(TensorType((windows * taps, 1, lanes), element), (taps, 1))
+        return FinnIp(kernel, Folding(lanes, lanes), element.bits)
+
+
+@register_custom_op
+class LabelSelect_bonn(_Bonn, LabelSelect):  # noqa: N801
+    """FINN's LabelSelect of the first label, by ``label_select.sv``."""
+
+    def ip(self, model: ModelWrapper) -> FinnIp:
+        """``label_select``."""
+        fact = self.get_nodeattr
+        if fact("K") != 1:
+            raise Refused(f"{self.onnx_node.name}: the first {fact('K')} labels; 1 is supported")
+        kind = DataType[fact("inputDataType")]
+        if not kind.is_integer() or fact("inputDataType") in BITS:
+            raise Refused(f"{self.onnx_node.name}: labels of {kind.name}; integers are supported")
+        pixels = int(np.prod(fact("numInputVectors")))
+        shape = (pixels, 1, fact("Labels"))
+        kernel = LabelSelectKernel(TensorType(shape, _element(fact("inputDataType"))))
+        bits = DataType[fact("outputDataType")].bitwidth()
+        return FinnIp(kernel, Folding(1, fact("PE")), bits)
+
+
+OPERATORS = {"MVAU": MVAU_bonn, "Pool": Pool_bonn, "LabelSelect": LabelSelect_bonn}
+for _class in OPERATORS.values():
+    add_op_to_domain(DOMAIN, _class)
+
+
+class SelectBonn(Transformation):
+    """Put our operators in the place of FINN's layers wherever they do the same.
+
+    On a graph that has been folded anew, it predicts their resources anew. ``left`` says by node
+    why it was left as it is.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left: dict[str, str] = {}
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        """Select, in place."""
+        for node in model.graph.node:
+            chosen = OPERATORS.get(operator_of(node.op_type))
+            if chosen is None or not node.domain.startswith("finn.custom_op.fpgadataflow"):
+                continue
+            before = (node.op_type, node.domain)
+            node.op_type, node.domain = chosen.__name__, DOMAIN
+            try:
+                getCustomOp(node).predict(model)
+            except Refused as reason:
+                node.op_type, node.domain = before
+                self.left[node.name] = str(reason)
+        return model, False
+
+
+def _element(name: str) -> Element:
+    """The values of one of FINN's types."""
+    if name == "BIPOLAR":
+        return BIPOLAR
+    kind = DataType[name]
+    if not kind.is_integer():
+        raise Refused(f"elements of {name}; integers are supported")
+    return Element(int(kind.min()), int(kind.max()))
