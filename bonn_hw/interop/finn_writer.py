@@ -431,9 +431,10 @@ def _levels(kernel: Mvu, outside: NDArray[np.bool_] | None) -> NDArray[np.int64]
     for place in np.ndindex(*kernel.pixels):
         missing = (kernel.weights * outside[place]).sum(axis=1, dtype=np.int64)
         found.setdefault(int(classes[place]), (outside[place], missing))
-    fewest = min(found, key=lambda number: int(found[number][0].sum()))
     sign = 1 if kernel.offsets is None else -1
-    levels: NDArray[np.int64] = kernel.levels[fewest] + sign * found[fewest][1]
+    # A class knows its threshold up to the parity of its sums: the lowest one is all classes'.
+    moved = [kernel.levels[number] + sign * missing for number, (_, missing) in found.items()]
+    levels: NDArray[np.int64] = np.min(moved, axis=0)
     for number, (mask, missing) in found.items():
         mine = kernel.levels[number]
         if kernel.offsets is not None:

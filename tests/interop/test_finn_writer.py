@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A build in FINN's form: FINN executes it as the model answers, and reading it back gives it again."""
+"""A build in FINN's form: FINN executes it exactly, and reading it back gives the same design."""
 
 import json
 from pathlib import Path

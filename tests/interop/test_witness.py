@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""FINN as a witness: equal where it is right, its three known defects by name, anything else fails."""
+"""FINN as a witness: equal where it is right; three known defects by name; all else fails."""
 
 import json
 from dataclasses import replace
