@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,14 @@ from numpy.typing import NDArray
 
 from bonn_hw import frontend
 from bonn_hw.errors import UserError
-from bonn_hw.interop import finn_folding, finn_testimony
+from bonn_hw.interop import finn_defects, finn_folding, finn_testimony
 from bonn_hw.interop.finn_testimony import FinnNode, Testimony
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.tensor import Integers
-from bonn_hw.kernels.kernel import Kernel
-from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.passes.folding_file import Pins, read_pins
 from bonn_hw.plan import Progress, Target, plan
 
-PADDING = "pads bits with -1 where the model pads with 0"
-ALWAYS_ON = "refuses the threshold of a neuron that is always on, in code generation"
-CLIPPED = "clips thresholds to an accumulator that does not hold all popcounts"
 COMPARED = (
     "MVAU",
     "ConvolutionInputGenerator",
@@ -220,9 +215,11 @@ def _finding(
     pair: Pair, ours: Mapping[str, Integers], told: Testimony, qonnx: NDArray[Any] | None
 ) -> Finding:
     mine, kernel = ours[pair.ours.outputs[0]], pair.ours.kernel
-    theirs = told.integers(pair.theirs.output).reshape(mine.shape) * _signs(kernel, pair.theirs)
+    theirs = told.integers(pair.theirs.output).reshape(mine.shape) * finn_defects.signs(
+        kernel, pair.theirs
+    )
     finn = int((mine != theirs).sum())
-    alone, explained, defects = None, finn == 0, _visible(kernel, pair.theirs)
+    alone, explained, defects = None, finn == 0, finn_defects.visible(kernel, pair.theirs)
     if pair.inputs:
         taken = [
             told.integers(name).reshape(-1, *kind.shape)
@@ -231,12 +228,12 @@ def _finding(
         made = kernel.reference(*taken)[0].reshape(mine.shape)
         alone = int((made != theirs).sum())
         explained = alone == 0
-        if alone and isinstance(kernel, Mvu):
-            defects |= (found := _explain(kernel, taken[0], theirs, pair.theirs))
+        if alone:
+            defects |= (found := finn_defects.explain(kernel, taken[0], theirs, pair.theirs))
             explained = bool(found)
     if pair.theirs.name in told.refused:
-        explained &= _always_on(kernel)
-        defects |= {ALWAYS_ON}
+        explained &= finn_defects.always_on(kernel)
+        defects |= {finn_defects.ALWAYS_ON}
     differs = 0 if qonnx is None else _against(mine, qonnx)
     known = "defect" if defects else "follows" if finn else "equal"
     return Finding(
@@ -250,72 +247,6 @@ def _finding(
         defects=tuple(sorted(defects)),
         verdict=known if explained and not differs else "differs",
     )
-
-
-def _signs(kernel: Kernel, node: FinnNode) -> Integers:
-    """-1 for the sums that FINN has with the other sign, moved into the scale behind them."""
-    one = np.ones(kernel.outputs[0].shape[2], np.int64)
-    if not isinstance(kernel, Mvu) or node.weights is None or node.limits is not None:
-        return one
-    if node.weights.shape != kernel.weights.shape:
-        return one
-    return np.where((node.weights == -kernel.weights).all(axis=1), -one, one)
-
-
-def _visible(kernel: Kernel, node: FinnNode) -> set[str]:
-    """Defects that show in FINN's thresholds, whether or not a frame meets them."""
-    if not isinstance(kernel, Mvu) or node.limits is None or node.meant is None:
-        return set()
-    wide = kernel.weights.shape[1]
-    if not node.facts.get("binaryXnorMode", 0):
-        return set()
-    kept, meant = (np.clip(np.ceil(x), 0, wide + 1) for x in (node.limits, node.meant))
-    return {CLIPPED} if (kept != meant).any() else set()
-
-
-def _explain(kernel: Mvu, taken: Integers, theirs: Integers, node: FinnNode) -> set[str]:
-    """The defects that make FINN's values of ours; none if they do not."""
-    clipped = _clipped(kernel, node)
-    candidates = [({PADDING}, other) for other in _unpadded(kernel)]
-    if clipped is not None:
-        candidates.append(({CLIPPED}, clipped))
-        candidates += [({PADDING, CLIPPED}, other) for other in _unpadded(clipped)]
-    for defects, other in candidates:
-        (made,) = other.reference(taken)
-        if (made.reshape(theirs.shape) == theirs).all():
-            return defects
-    return set()
-
-
-def _unpadded(kernel: Mvu) -> Iterator[Mvu]:
-    """The unit with one class's levels everywhere: padding that is -1 is made up for nowhere."""
-    if kernel.classes == 1:
-        return
-    height, width = kernel.pixels
-    for levels in kernel.levels:
-        chosen = "thresholds" if kernel.offsets is None else "offsets"
-        given: dict[str, Any] = {chosen: levels[None]}
-        yield replace(kernel, rows=(0,) * height, columns=(0,) * width, **given)
-
-
-def _clipped(kernel: Mvu, node: FinnNode) -> Mvu | None:
-    """The unit with FINN's thresholds where FINN has clipped them; None if it has not."""
-    if kernel.thresholds is None or node.limits is None or node.meant is None:
-        return None
-    changed = np.ceil(node.meant) != node.limits
-    if not changed.any():
-        return None
-    clipped = node.limits.astype(np.int64)
-    if node.facts.get("binaryXnorMode", 0):
-        clipped = 2 * clipped - kernel.weights.shape[1]
-    return replace(kernel, thresholds=np.where(changed, clipped, kernel.thresholds))
-
-
-def _always_on(kernel: Kernel) -> bool:
-    """Whether a neuron gives +1 whatever it takes."""
-    if not isinstance(kernel, Mvu) or kernel.thresholds is None:
-        return False
-    return bool((kernel.thresholds <= -kernel.weights.shape[1]).any())
 
 
 def _model_tensors(model: frontend.Model, graph: DataflowGraph) -> dict[str, str]:

@@ -39,7 +39,7 @@ def test_the_readme_shows_every_command():
     shown = {shlex.split(line)[1] for line in commands(ROOT / "README.md")}
     assert shown == {
         *("train", "plot", "export", "check", "compile", "simulate", "report", "prune", "release"),
-        *("fold", "sweep", "synth", "bitstream"),
+        *("fold", "sweep", "synth", "bitstream", "witness", "export-finn"),
     }
 
 

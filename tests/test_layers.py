@@ -43,7 +43,8 @@ ONLY_IN = {
     "PIL": "nn",
     "pyosys": "synth",
     "onnx": ("frontend", "interop", "nn"),  # nn.export writes the file
-    "qonnx": ("frontend", "nn"),
+    "qonnx": ("frontend", "interop", "nn"),
+    "finn": "interop",
 }
 
 

@@ -20,6 +20,10 @@ rm -rf "$folder"
 install $source "$torch"
 install --requirement "$here/requirements.txt"
 install --no-deps finn-plus==1.6.1
+# Our operators for FINN's flow, of this checkout if it is one.
+if [ -f "$here/../../pyproject.toml" ]; then
+  install --no-deps --editable "$here/../.."
+fi
 if "$folder/bin/pip" list 2>/dev/null | grep -qi '^nvidia-'; then
   echo "environment.sh: a CUDA build of torch came in: set TORCH to a build for CPU" >&2
   exit 2

@@ -14,7 +14,7 @@ from onnx import numpy_helper
 from bonn_hw import frontend, witness
 from bonn_hw.boards import board
 from bonn_hw.cli import main
-from bonn_hw.interop import finn_environment
+from bonn_hw.interop import finn_defects, finn_environment
 from bonn_hw.interop.finn_testimony import hear
 from bonn_hw.plan import Target
 
@@ -87,13 +87,15 @@ def test_padding_with_true_zeros(tmp_path):
     assert verdicts["mvu_0"] == "equal"  # integers are padded with 0 in FINN too
     assert verdicts["mvu_1"] == "defect"
     (padded,) = (layer for layer in facts["layers"] if layer["layer"] == "mvu_1")
-    assert padded["defects"] == (witness.PADDING,)
+    assert padded["defects"] == (finn_defects.PADDING,)
     assert padded["finn"] == padded["alone"] > 0 == padded["qonnx"]
     assert {layer["alone"] for layer in facts["layers"][6:]} == {0}
 
 
 @pytest.mark.finn
-@pytest.mark.parametrize(("limit", "defect"), [(-900, witness.ALWAYS_ON), (415, witness.CLIPPED)])
+@pytest.mark.parametrize(
+    ("limit", "defect"), [(-900, finn_defects.ALWAYS_ON), (415, finn_defects.CLIPPED)]
+)
 def test_thresholds_that_finn_gets_wrong(limit, defect, tmp_path):
     facts = shown(threshold_at(tmp_path, limit))
     assert facts["verdict"] == "defects"
@@ -115,7 +117,7 @@ def test_a_clipped_threshold_that_frames_meet(tmp_path):
         flat[:wrong] = 1 - flat[:wrong]
     assert proto.graph.input
     first = shown(model, frames)["layers"][0]
-    assert first["defects"] == (witness.CLIPPED,)
+    assert first["defects"] == (finn_defects.CLIPPED,)
     assert first["finn"] == first["alone"] == 2
     assert first["verdict"] == "defect"
 

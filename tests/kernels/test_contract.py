@@ -19,6 +19,7 @@ from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.average_pool import AveragePool
 from bonn_hw.kernels.fifo import Fifo
 from bonn_hw.kernels.kernel import BRAM36_BITS
+from bonn_hw.kernels.label_select import LabelSelect
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.pad import Pad
@@ -44,6 +45,7 @@ EXAMPLES = [
     MaxPool(INTEGERS, (2, 2)),
     AveragePool(INTEGERS, (2, 3)),
     AveragePool(INTEGERS, (4, 4)),
+    LabelSelect(INTEGERS),
     StreamFork(BITS, 3),
     Add(INTEGERS, TensorType((4, 4, 6), Element(0, 9))),
     Add(INTEGERS, TensorType((4, 4, 6), Element(100, 100))),  # the sum has fewer bits than the left
@@ -64,6 +66,7 @@ ILLEGAL = {
     "threshold": [{"FOLDS": 0}, {"LEVEL_BITS": 3}],
     "max_pool": [{"KH": 5}, {"KW": 0}],
     "average_pool": [{"KH": 5}, {"KW": 0}, {"FOLDS": 0}, {"OUT_BITS": 7}],
+    "label_select": [{"LANES": 0}, {"BITS": 0}, {"INDEX_BITS": 2}],
     "stream_fork": [{"COPIES": 1}, {"WIDTH": 0}],
     "add": [{"LANES": 0}, {"LEFT_BITS": 0}, {"RIGHT_BITS": 0}, {"OUT_BITS": 0}],
     "width_converter": [{"IN_LANES": 4, "OUT_LANES": 6}, {"IN_LANES": 3, "OUT_LANES": 3}],

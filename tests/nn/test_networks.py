@@ -221,7 +221,7 @@ def test_hardware_form_holds_integers_only():
             "cnv",
             {"depth": 3},
             "network cnv: option 'depth' is not known; choose from in_channels, classes, convs, "
-            "hidden, size, method",
+            "hidden, size, method, input",
         ),
         ("tfc", {"hidden": 0}, "network tfc: option hidden must be a positive integer, not 0"),
         (

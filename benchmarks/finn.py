@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""FINN beside us: the witness on a matrix of networks, estimates, its flow with our operators.
+
+Needs `make finn-env` and the Fashion-MNIST images; writes docs/finn_measured.md. About 20 minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bonn_hw import frontend, pipeline
+from bonn_hw.boards import board
+from bonn_hw.interop import finn_environment
+from bonn_hw.nn import data
+from bonn_hw.nn.checkpoint import Checkpoint
+from bonn_hw.nn.export import export
+from bonn_hw.nn.network import Network
+from bonn_hw.nn.networks import build
+from bonn_hw.nn.training import train
+from bonn_hw.witness import witness
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "finn_measured.md"
+TARGET = pipeline.Target(board("pynq-z2"), 100.0, 1000)
+FRAMES = 8  # of each kind
+FOLDING = ROOT / "flows" / "cnv_finn_folding.json"
+
+
+def main() -> None:
+    """Measure and write the page."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        models = dict(networks(folder))
+        lines = [*matrix(models), *reading(models, folder)]
+        lines += [*estimates(models["CNV, 8-bit, trained"], folder), *flows(models, folder)]
+    PAGE.write_text("\n".join([*head(), *lines, ""]))
+
+
+def head() -> list[str]:
+    """What the page is."""
+    return [
+        "# Beside FINN, measured",
+        "",
+        "`python -m benchmarks.finn` wrote this page (finn-plus 1.6.1, qonnx 1.0.0, "
+        "`make finn-env`).",
+        "",
+    ]
+
+
+def networks(folder: Path) -> Iterator[tuple[str, Path]]:
+    """QONNX files by name: widths of TFC, SFC and CNV, both inputs, random and trained weights."""
+    torch.manual_seed(0)
+    for name in ("tfc", "sfc", "cnv"):
+        for bits in ("1-bit", "8-bit"):
+            label = f"{name.upper()}, {bits}"
+            options = {"in_channels": 3} if name == "cnv" else {}
+            path = folder / f"{name}-{bits}.onnx"
+            export(Checkpoint(calibrated(build(name, input=bits, **options)).eval()), path)
+            yield f"{label}, random", path
+            if label == "TFC, 1-bit":
+                yield f"{label}, trained", ROOT / "tests" / "data" / "TFC_1W1A.onnx"
+                continue
+            run = ROOT / "zoo" / "fashion_cnv"
+            if label != "CNV, 8-bit":
+                run = trained(name, bits, folder / f"{name}-{bits}")
+            path = folder / f"{name}-{bits}-trained.onnx"
+            export(run, path)
+            yield f"{label}, trained", path
+    path = folder / "padded.onnx"
+    export(Checkpoint(calibrated(build("cnv_padded", in_channels=3)).eval()), path)
+    yield "CNV padded, 8-bit, random", path
+
+
+def calibrated(network: Network) -> Network:
+    """Batch norms with the statistics of random images and scales of both signs."""
+    network.train()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            module.momentum = None  # the mean over all batches
+            torch.nn.init.normal_(module.weight)
+            torch.nn.init.normal_(module.bias, std=0.3)
+    with torch.no_grad():
+        for _ in range(2):
+            network(torch.rand(64, *network.input_shape) * 2 - 1)
+    return network
+
+
+def trained(name: str, bits: str, folder: Path) -> Path:
+    """A short training on Fashion-MNIST: the weights are those of a network that learnt."""
+    lines = ["[network]", f'name = "{name}"', f'input = "{bits}"']
+    lines += ["in_channels = 1"] if name == "cnv" else []
+    lines += ["[data]", 'name = "fashion-mnist"']
+    lines += ['transform = "pad32"'] if name == "cnv" else []
+    lines += ["[training]", "epochs = 2", "batch = 50", "lr = 0.01", 'optimiser = "adam"']
+    lines += ['schedule = "cosine"', "seed = 1"]
+    experiment = folder.with_suffix(".toml")
+    experiment.write_text("\n".join(lines) + "\n")
+    train(experiment, folder, limit=2000)
+    return folder
+
+
+def images_of(model: frontend.Model) -> np.ndarray | None:
+    """Test images of Fashion-MNIST that a model takes; none for those of three channels."""
+    shape = model.shapes[model.input]
+    tests = data.load("fashion-mnist", "test").first(FRAMES)
+    if shape[1:] == (32, 32):
+        tests = tests.transformed("pad32")
+    return tests.images if tests.images.shape[1:] == shape else None
+
+
+def matrix(models: dict[str, Path]) -> Iterator[str]:
+    """The witness on every network."""
+    yield "## Layer by layer"
+    yield ""
+    yield (
+        f"`bonn-hw witness` with {FRAMES} random frames each, and as many test images of "
+        "Fashion-MNIST where the network takes one channel. Values that differ: of all layers, "
+        "between FINN's Python execution and ours, between the model's own tensors (ONNX Runtime) "
+        "and ours; and frames whose answer differs from qonnx's execution. FINN's last floats are "
+        "rounded otherwise; the column says how far, of the largest."
+    )
+    yield ""
+    yield (
+        "| network | layers | values | differ from FINN | from QONNX | answers from qonnx | "
+        "FINN's floats | verdict |"
+    )
+    yield "|---|---|---|---|---|---|---|---|"
+    for name, path in models.items():
+        facts = witness(path, images_of(frontend.read(path)), FRAMES, TARGET)
+        layers, answers = facts["layers"], facts["answers"]
+        told = facts["verdict"]
+        if told == "defects":
+            told = "; ".join(
+                f"{one['node']} {defect}" for one in layers for defect in one["defects"]
+            )
+        yield (
+            f"| {name} | {len(layers)} | {sum(one['values'] for one in layers):,} | "
+            f"{sum(one['finn'] for one in layers):,} | {sum(one['qonnx'] or 0 for one in layers)} "
+            f"| {answers['frames_that_differ_from_qonnx']} | "
+            f"{answers['largest_difference_from_finn']:.0e} | {told} |"
+        )
+    yield ""
+
+
+def reading(models: dict[str, Path], folder: Path) -> Iterator[str]:
+    """FINN's own hardware graphs through the reader and the RTL."""
+    yield "## FINN's hardware graphs, compiled"
+    yield ""
+    yield (
+        "FINN makes the graph (`flows/finn/hardware_graph.py`) and answers for random frames; "
+        "`bonn-hw compile` reads it, and Verilator runs the RTL on the same frames."
+    )
+    yield ""
+    yield "| graph | frames | FINN's answers = our integer graph | = our RTL | cycles a frame |"
+    yield "|---|---|---|---|---|"
+    for name in ("TFC, 1-bit, trained", "CNV, 8-bit, trained"):
+        graph, known_at = folder / "graph.onnx", folder / "answers.npz"
+        arguments = (models[name], graph, known_at, "4")
+        finn_environment.run("hardware_graph.py", *arguments, progress=quiet)
+        with np.load(known_at) as known:
+            images, answers = known["images"], known["answers"]
+        pipeline.compile_model(graph, TARGET, folder / "read")
+        found = pipeline.simulate(pipeline.Build.load(folder / "read"), images)
+        equal = [(one == answers.reshape(one.shape)).all() for one in (found.y_integer, found.y)]
+        words = ["equal" if one else "DIFFERS" for one in equal]
+        told = f"{found.run.interval:,}" if found.run.interval else "–"
+        yield f"| {name} | {len(images)} | {words[0]} | {words[1]} | {told} |"
+    yield ""
+
+
+def estimates(model: Path, folder: Path) -> Iterator[str]:
+    """CNV: what both predict, what Verilator counts and what Yosys takes."""
+    target = pipeline.Target(TARGET.board, TARGET.clock_mhz)
+    facts = witness(model, None, 1, target, FOLDING)
+    pipeline.compile_model(model, target, folder / "cnv", FOLDING)
+    made = pipeline.Build.load(folder / "cnv")
+    frames = made.host.random_frames(4)
+    simulated = stage_cycles(made, frames)
+    synthesised = {
+        one["name"]: one["synthesised"]
+        for one in pipeline.synthesise(made, jobs=2)["layers"]
+        if "synthesised" in one
+    }
+    yield "## Estimates for CNV, FINN's folding"
+    yield ""
+    yield (
+        "Per frame and layer: what FINN estimates (E), what we predict, what Verilator counts (S: "
+        "steps of the stage) and what Yosys takes for xc7z020 (Y, of our RTL). In brackets the "
+        "error beside S or Y. FINN's LUT are those of its own HLS or RTL, of which there is no "
+        "synthesis here: their distance from Y is that of the two implementations as well."
+    )
+    yield ""
+    yield (
+        "| layer | cycles: FINN's E | ours | S | LUT: FINN's E | ours | Y | "
+        "RAMB36: FINN's E | ours | Y |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    sums = np.zeros(6)
+    for row in facts["estimates"]:
+        layer = row["layer"]
+        steps, use = simulated[layer], synthesised[layer]
+        cycles, lut, ram = row["cycles"], row["lut"], row["bram36"]
+        yield (
+            f"| {layer} | {beside(cycles['finn'], steps)} | {beside(cycles['ours'], steps)} | "
+            f"{steps:,} | {beside(lut['finn'], use['lut'])} | {beside(lut['ours'], use['lut'])} | "
+            f"{use['lut']:,.0f} | {ram['finn']:g} | {ram['ours']:g} | {use['bram36']:g} |"
+        )
+        sums += [lut["finn"], lut["ours"], use["lut"], ram["finn"], ram["ours"], use["bram36"]]
+    yield (
+        f"| all of these | | | | {beside(sums[0], sums[2])} | {beside(sums[1], sums[2])} | "
+        f"{sums[2]:,.0f} | {sums[3]:g} | {sums[4]:g} | {sums[5]:g} |"
+    )
+    yield ""
+
+
+def stage_cycles(made: pipeline.Build, frames: np.ndarray) -> dict[str, int]:
+    """Steps a frame of each stage in the RTL."""
+    facts = pipeline.report.simulated(
+        made.facts, pipeline.simulate(made, frames, jobs=2), None, None, None, None
+    )
+    return {one["name"]: one["cycles"]["simulated"] for one in facts["layers"]}
+
+
+def beside(estimate: float, measured: float) -> str:
+    """An estimate, and how far it is off."""
+    if not measured:
+        return f"{estimate:,.0f}"
+    return f"{estimate:,.0f} ({100 * (estimate / measured - 1):+.1f} %)"
+
+
+def flows(models: dict[str, Path], folder: Path) -> Iterator[str]:
+    """FINN's flow with our operators, up to what needs Vivado."""
+    yield "## FINN's flow with our operators"
+    yield ""
+    yield (
+        "`flows/finn/backend_flow.py`: which steps ran, and what implements the layers. What comes "
+        "next in FINN's builder, HLSSynthIP where HLS layers are left and CreateStitchedIP, starts "
+        "Vivado."
+    )
+    yield ""
+    for number, name in enumerate(("TFC, 1-bit, trained", "CNV, 8-bit, trained")):
+        out = folder / f"flow{number}"
+        out.mkdir()
+        model = frontend.read(models[name])
+        frames = frontend.lower(model).host.random_frames(2)
+        np.save(folder / "frames.npy", frames)
+        arguments = (models[name], folder / "frames.npy", out)
+        finn_environment.run("backend_flow.py", *arguments, progress=quiet)
+        facts = json.loads((out / "facts.json").read_text())
+        counts: dict[str, int] = {}
+        for layer in facts["layers"]:
+            counts[layer["operator"]] = counts.get(layer["operator"], 0) + 1
+        left = [one for one in counts if one.endswith("_hls")]
+        yield f"* {name}: {', '.join(facts['steps'])}."
+        told = ", ".join(f"{count} {operator}" for operator, count in sorted(counts.items()))
+        yield f"  Layers: {told}. Left for HLS: {', '.join(left) or 'none'}."
+    yield ""
+    yield (
+        "ElementwiseMul and ElementwiseAdd are the scale and bias of each class in floats, behind "
+        "the last integers: bonn-hw leaves them to the host. Where they are the same for all "
+        "classes, as in the zoo's TFC, FINN absorbs them into the label select."
+    )
+
+
+def quiet(text: str) -> Any:
+    """No progress."""
+
+
+if __name__ == "__main__":
+    main()
