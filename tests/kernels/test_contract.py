@@ -66,7 +66,7 @@ ILLEGAL = {
     "threshold": [{"FOLDS": 0}, {"LEVEL_BITS": 3}],
     "max_pool": [{"KH": 5}, {"KW": 0}],
     "average_pool": [{"KH": 5}, {"KW": 0}, {"FOLDS": 0}, {"OUT_BITS": 7}],
-    "label_select": [{"LANES": 0}, {"BITS": 0}, {"INDEX_BITS": 2}],
+    "label_select": [{"LANES": 0}, {"INDEX_BITS": 2}],
     "stream_fork": [{"COPIES": 1}, {"WIDTH": 0}],
     "add": [{"LANES": 0}, {"LEFT_BITS": 0}, {"RIGHT_BITS": 0}, {"OUT_BITS": 0}],
     "width_converter": [{"IN_LANES": 4, "OUT_LANES": 6}, {"IN_LANES": 3, "OUT_LANES": 3}],
