@@ -201,10 +201,10 @@ def _compared(told: Testimony) -> dict[str, list[FinnNode]]:
 
     Those are a threshold in front of everything, and sums with constants.
     """
-    first = next(p for p, node in enumerate(told.nodes) if node.operator != "Thresholding")
     found: dict[str, list[FinnNode]] = {}
     for place, node in enumerate(told.nodes):
-        hosts = node.operator == "Thresholding" and place < first
+        before = {one.operator for one in told.nodes[:place]}
+        hosts = node.operator == "Thresholding" and before <= {"Thresholding"}
         hosts |= node.operator == "AddStreams" and len(node.inputs) != 2
         if node.operator in COMPARED and not hosts:
             found.setdefault(node.operator, []).append(node)

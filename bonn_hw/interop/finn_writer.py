@@ -64,6 +64,9 @@ class _Writer:
         self.kinds = dict(_kinds(design.graph))
         self.counts: dict[str, int] = {}
         self.opset = 13
+        # The last sums are factor * FINN's + shift.
+        self.factor: float = 1.0
+        self.shift: NDArray[np.float32] = np.zeros(1, np.float32)
 
     def whole(self) -> ModelProto:
         """The model."""
@@ -207,9 +210,6 @@ class _Writer:
             clone.output[:] = [names[name] for name in node.output]
             self.nodes.append(clone)
         return entry, names[graph.output[0].name]
-
-    factor: float = 1.0
-    shift: NDArray[np.float32] = np.zeros(1, np.float32)
 
     def maker(self, tensor: str) -> Stage | None:
         """The stage that gives a tensor, width converters and FIFOs skipped."""
