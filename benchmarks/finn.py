@@ -137,9 +137,11 @@ def matrix(models: dict[str, Path]) -> Iterator[str]:
         layers, answers = facts["layers"], facts["answers"]
         told = facts["verdict"]
         if told == "defects":
-            told = "; ".join(
-                f"{one['node']} {defect}" for one in layers for defect in one["defects"]
-            )
+            found: dict[str, list[str]] = {}
+            for layer in layers:
+                for defect in layer["defects"]:
+                    found.setdefault(defect, []).append(layer["node"])
+            told = "; ".join(f"FINN {defect}: {', '.join(found[defect])}" for defect in found)
         yield (
             f"| {name} | {len(layers)} | {sum(one['values'] for one in layers):,} | "
             f"{sum(one['finn'] for one in layers):,} | {sum(one['qonnx'] or 0 for one in layers)} "
