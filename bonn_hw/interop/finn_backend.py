@@ -16,6 +16,7 @@ them, and neurons that are always on are built.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,9 @@ SAME_NAMES = ("MVAU_rtl", "VVAU_rtl")  # FINN's RTL for these has a module "mvu"
 class _Bonn(RTLBackend):
     """What our operators have in common; their other base is FINN's layer."""
 
+    @abstractmethod
     def ip(self, model: ModelWrapper) -> FinnIp:
         """The kernel of this layer; raises Refused if there is none."""
-        raise NotImplementedError
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         """The layer's; files of ours; predictions, which FINN asks for without the model."""
@@ -194,7 +195,7 @@ class MVAU_bonn(_Bonn, MVAU):  # noqa: N801 - FINN's names of implementations
 
 
 @register_custom_op
-class Pool_bonn(_Bonn, Pool):  # noqa: N801
+class Pool_bonn(_Bonn, Pool):  # noqa: N801 - likewise
     """FINN's Pool of maxima behind a sliding window, by ``max_pool.sv``."""
 
     def ip(self, model: ModelWrapper) -> FinnIp:
@@ -212,7 +213,7 @@ class Pool_bonn(_Bonn, Pool):  # noqa: N801
 
 
 @register_custom_op
-class LabelSelect_bonn(_Bonn, LabelSelect):  # noqa: N801
+class LabelSelect_bonn(_Bonn, LabelSelect):  # noqa: N801 - likewise
     """FINN's LabelSelect of the first label, by ``label_select.sv``."""
 
     def ip(self, model: ModelWrapper) -> FinnIp:

@@ -27,6 +27,7 @@ from onnx import (
 from bonn_hw.errors import Refused
 from bonn_hw.interop.finn_folding import TAPS
 from bonn_hw.interop.finn_reader import DOMAIN
+from bonn_hw.interop.true_zeros import levels_on_zeros
 from bonn_hw.ir.design import FoldedDesign, Stage
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.tensor import Element
@@ -357,7 +358,7 @@ def _mvu(here: _Writer, stage: Stage) -> None:
     weights = kernel.weights.T
     coded = ((weights + 1) // 2, BITS) if popcount else (weights, "BIPOLAR")
     held = here.constant(*coded)
-    levels = _levels(kernel, _outside(here, stage))
+    levels = levels_on_zeros(kernel, _outside(here, stage))
     if levels is None:
         raise Refused(
             f"{stage.name} ({stage.node.origin}): its border is not padded with zeros, which "
@@ -413,39 +414,6 @@ def _outside(here: _Writer, stage: Stage) -> NDArray[np.bool_] | None:
     (windows,) = slide.node.kernel.reference(np.pad(frame, border, constant_values=1))
     outside: NDArray[np.bool_] = windows[0].astype(np.bool_)
     return outside
-
-
-def _levels(kernel: Mvu, outside: NDArray[np.bool_] | None) -> NDArray[np.int64] | None:
-    """A unit's levels ``(MH,)`` on true zeros; None if no such levels give its classes'.
-
-    A padded input is streamed as -1, so that a sum is too small by that input's weight.
-    """
-    if kernel.classes == 1:
-        own: NDArray[np.int64] = kernel.levels[0]
-        return own
-    if outside is None:
-        return None
-    columns = kernel.columns[-1] + 1
-    classes = np.add.outer(np.array(kernel.rows) * columns, np.array(kernel.columns))
-    found: dict[int, tuple[NDArray[np.bool_], NDArray[np.int64]]] = {}
-    for place in np.ndindex(*kernel.pixels):
-        missing = (kernel.weights * outside[place]).sum(axis=1, dtype=np.int64)
-        found.setdefault(int(classes[place]), (outside[place], missing))
-    sign = 1 if kernel.offsets is None else -1
-    # A class knows its threshold up to the parity of its sums: the lowest one is all classes'.
-    moved = [kernel.levels[number] + sign * missing for number, (_, missing) in found.items()]
-    levels: NDArray[np.int64] = np.min(moved, axis=0)
-    for number, (mask, missing) in found.items():
-        mine = kernel.levels[number]
-        if kernel.offsets is not None:
-            if (levels + missing != mine).any():
-                return None
-            continue
-        reach = kernel.weights.shape[1] - int(mask.sum())
-        sums = np.arange(-reach, reach + 1, 2)[:, None] - missing
-        if ((sums >= mine) != (sums >= levels - missing)).any():
-            return None
-    return levels
 
 
 WRITERS: Mapping[type[Kernel], Any] = {
