@@ -24,7 +24,7 @@ from bonn_hw.errors import Refused, UserError
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.standard import DOMAINS, Grid, spell
-from bonn_hw.interop import finn_reader
+from bonn_hw.interop import finn_reader, finn_stated
 
 LARGEST = 1 << 31  # bytes; protobuf's own limit
 LARGEST_TENSOR = 1 << 28  # elements
@@ -127,7 +127,7 @@ def read(path: Path) -> Model:
             )
     try:
         if finn_reader.is_hardware(proto):
-            kept = finn_reader.foldings(proto)
+            kept = finn_stated.foldings(proto)
             translated = finn_reader.translate(proto)
             whole = _standardise(translated, hashlib.sha256(content).hexdigest())
             return replace(whole, foldings=kept)

@@ -19,21 +19,12 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from bonn_hw.errors import Refused
-from bonn_hw.interop.finn_folding import FIFOS, TAPS, operator_of
+from bonn_hw.interop.finn_folding import operator_of
+from bonn_hw.interop.finn_stated import DOMAIN, attributes
 
-DOMAIN = "finn.custom_op.fpgadataflow"
 QUANTISERS = "qonnx.custom_op.general"
 OPSET = 13  # of the operators that are written here
 BITS = ("BINARY", "BIPOLAR")
-FOLDED = (
-    "MVAU",
-    "ConvolutionInputGenerator",
-    "FMPadding",
-    "Pool",
-    "AddStreams",
-    "DuplicateStreams",
-)
-QUEUES = ("StreamingFIFO", "StreamingDataWidthConverter")
 LAYERS = ("Conv", "MatMul", "MaxPool")
 
 
@@ -51,50 +42,6 @@ def translate(model: ModelProto) -> ModelProto:
         For operators and attributes that have no exact counterpart, with the node's name.
     """
     return _Translation(model).whole()
-
-
-def foldings(model: ModelProto) -> dict[str, dict[str, Any]]:
-    """PE and SIMD that a graph states, by names that count each kind of layer from 0.
-
-    If it has FIFOs, it says how deep each is: ``inFIFODepths`` are those before a layer, in its own
-    beats, 0 for none. What has a counterpart in none of our layers is left out.
-    """
-    graph = model.graph
-    makers = {name: node for node in graph.node for name in node.output}
-    sized = any(operator_of(node.op_type) == "StreamingFIFO" for node in graph.node)
-    constants = {one.name for one in graph.initializer}
-    kept: dict[str, dict[str, Any]] = {}
-    counts: dict[str, int] = {}
-    for node in graph.node:
-        kind, facts = operator_of(node.op_type), _attributes(node)
-        if not node.domain.startswith(DOMAIN) or kind not in FOLDED:
-            continue
-        streamed = [name for name in node.input if name not in constants]
-        if kind == "AddStreams" and len(streamed) < 2:
-            continue
-        values: dict[str, Any] = {key: int(facts[key]) for key in ("PE", "SIMD") if key in facts}
-        if TAPS in facts:
-            values[TAPS] = int(facts[TAPS])
-        if sized:
-            # A pool's windows are the pool's own here: what waits, waits before them.
-            before = makers.get(streamed[0]) if kind == "Pool" else None
-            ends = streamed if before is None else [before.input[0]]
-            lanes = values.get("SIMD", values.get("PE", 1))
-            values[FIFOS] = [_waiting(end, makers, lanes) for end in ends]
-        kept[f"{kind}_{counts.get(kind, 0)}"] = values
-        counts[kind] = counts.get(kind, 0) + 1
-    return kept
-
-
-def _waiting(tensor: str, makers: Mapping[str, NodeProto], lanes: int) -> int:
-    """How many beats of so many lanes the FIFOs before a tensor hold."""
-    elements = 0
-    while tensor in makers and operator_of(makers[tensor].op_type) in QUEUES:
-        facts = _attributes(makers[tensor])
-        if "depth" in facts:
-            elements += int(facts["depth"]) * int(facts["folded_shape"][-1])
-        tensor = makers[tensor].input[0]
-    return -(-elements // lanes)
 
 
 class _Translation:
@@ -128,7 +75,7 @@ class _Translation:
                         f"{node.name}: FINN's operator {node.op_type} is not supported; supported "
                         f"are {', '.join(sorted(OPERATORS))}"
                     )
-                facts = _attributes(node)
+                facts = attributes(node)
                 self._arrive(node, facts)
                 make(self, node, facts)
                 self.last.update(node.output)
@@ -202,7 +149,7 @@ class _Translation:
         if self.outside & set(streamed):
             self.outside.add(output)
         if node.op_type == "Transpose":
-            order = tuple(_attributes(node)["perm"])
+            order = tuple(attributes(node)["perm"])
             if order not in ((0, 2, 3, 1), (0, 3, 1, 2)):
                 raise Refused(f"{node.name}: Transpose by {order} among FINN's hardware nodes")
             self.names[output] = self.names[source]
@@ -243,15 +190,6 @@ class _Translation:
         result = self.emit("Flatten", [last], name, axis=1)
         self.ranks[result] = 2
         return result
-
-
-def _attributes(node: NodeProto) -> dict[str, Any]:
-    return {
-        one.name: value.decode()
-        if isinstance(value := helper.get_attribute_value(one), bytes)
-        else value
-        for one in node.attribute
-    }
 
 
 def _threshold(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None:
@@ -347,7 +285,7 @@ def _matrix(here: _Translation, node: NodeProto, weights: NDArray[np.float32]) -
         sides = {"pads": pads, "kernel_shape": [height, width], "strides": list(window["Stride"])}
         return here.emit("Conv", [source, quantised], node.name, output="", **sides)
     source = here.names[node.input[0]]
-    images = here.ranks[source] == 4 and len(_attributes(node)["numInputVectors"]) > 1
+    images = here.ranks[source] == 4 and len(attributes(node)["numInputVectors"]) > 1
     if images:
         shaped = weights.T.reshape(*weights.T.shape, 1, 1)
         quantised = here.emit("BipolarQuant", [here.constant(shaped), one], node.name)

@@ -20,7 +20,7 @@ from onnx import helper, numpy_helper
 
 from bonn_hw.interop import finn_environment
 from bonn_hw.interop.finn_folding import operator_of
-from bonn_hw.interop.finn_reader import DOMAIN
+from bonn_hw.interop.finn_stated import DOMAIN
 from bonn_hw.ir.tensor import Integers
 
 Values = NDArray[Any]

@@ -26,7 +26,7 @@ from onnx import (
 
 from bonn_hw.errors import Refused
 from bonn_hw.interop.finn_folding import TAPS
-from bonn_hw.interop.finn_reader import DOMAIN
+from bonn_hw.interop.finn_stated import DOMAIN
 from bonn_hw.interop.true_zeros import levels_on_zeros
 from bonn_hw.ir.design import FoldedDesign, Stage
 from bonn_hw.ir.graph import DataflowGraph
