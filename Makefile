@@ -21,14 +21,14 @@ setup: .venv/ready
 # scikit-learn.
 demo: setup
 	rm -rf $(DEMO)
-	$(BIN)/bonn-hw train flows/digits.toml --out $(DEMO)/run
+	$(BIN)/bonn-hw train flows/experiments/digits.toml --out $(DEMO)/run
 	$(BIN)/bonn-hw export $(DEMO)/run --out $(DEMO)/digits.onnx
 	$(BIN)/bonn-hw compile $(DEMO)/digits.onnx --board pynq-z2 --fps 50000 --checkpoint $(DEMO)/run --out $(DEMO)/accelerator
 	$(BIN)/bonn-hw simulate $(DEMO)/accelerator --dataset digits --checkpoint $(DEMO)/run --json $(DEMO)/sim.json
 
 # Fashion-MNIST, where it is not there yet.
 data: setup
-	$(BIN)/python -m bonn_hw.nn.fetch fashion-mnist
+	$(BIN)/python -m bonn_hw.nn.data.fetch fashion-mnist
 
 test: setup lint data
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
@@ -48,13 +48,13 @@ bench: setup
 
 # Open place and route for the 7 series, in the cache folder; no root.
 open-toolchain:
-	flows/open/toolchain.sh
+	flows/scripts/open/toolchain.sh
 
 # FINN, in an environment of its own (.venv-finn).
 finn-env: .venv-finn/ready
 
-.venv-finn/ready: flows/finn/requirements.txt
-	flows/finn/environment.sh .venv-finn
+.venv-finn/ready: flows/scripts/finn/requirements.txt
+	flows/scripts/finn/environment.sh .venv-finn
 
 clean:
 	rm -rf build

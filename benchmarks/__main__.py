@@ -22,10 +22,10 @@ from bonn_hw import frontend, pipeline
 from bonn_hw.boards import board
 from bonn_hw.emit.top import emit
 from bonn_hw.ir.stream import pack
-from bonn_hw.nn.checkpoint import Checkpoint
 from bonn_hw.nn.export import export
-from bonn_hw.nn.network import Network
-from bonn_hw.nn.networks import build
+from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.models.networks import build
+from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.sim import run as simulator
 from bonn_hw.sim.build import build as build_simulator
 from bonn_hw.timing import model as timing
@@ -48,7 +48,7 @@ def main() -> None:
         "",
         f"`make bench` wrote this page: {processor()}, {cores} cores, Python "
         f"{platform.python_version()}. CNV-W1A1 (32x32x3, random weights), FINN's folding "
-        "(`flows/cnv_finn_folding.json`), PYNQ-Z2 at 100 MHz.",
+        "(`flows/experiments/cnv_finn_folding.json`), PYNQ-Z2 at 100 MHz.",
         "",
         "| what | measured | asked for or to compare |",
         "|---|---|---|",
@@ -66,7 +66,7 @@ def measure(folder: Path, cores: int) -> list[tuple[str, str, str]]:
     export(checkpoint, model_file)
     target = pipeline.Target(board("pynq-z2"), 100.0, None)
     out = folder / "build"
-    foldings = ROOT / "flows" / "cnv_finn_folding.json"
+    foldings = ROOT / "flows" / "experiments" / "cnv_finn_folding.json"
     compile_s, facts = timed(lambda: pipeline.compile_model(model_file, target, out, foldings))
     design = pipeline.Build.load(out)
     project = emit(design.design)

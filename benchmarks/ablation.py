@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Which loss helps, and by how much: ``python -m benchmarks.ablation``.
 
-Trains WRN-22 by flows/fashion_wrn22_ablation.toml: first to choose lambda and theta, on images held
-out of the training set, then every method with several seeds, each for the same epochs. Runs that
-are there are not repeated, so it can be interrupted; the table in docs/ablation.md is then written.
+Trains WRN-22 by flows/experiments/fashion_wrn22_ablation.toml: first to choose lambda and theta,
+on images held out of the training set, then every method with several seeds, each for the same
+epochs. Runs that are there are not repeated, so it can be interrupted; the table in
+docs/ablation.md is then written.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ import numpy as np
 import torch
 from scipy import stats
 
-from bonn_hw.nn.checkpoint import Checkpoint
-from bonn_hw.nn.experiment import Experiment
-from bonn_hw.nn.files import METRICS, write_atomically
-from bonn_hw.nn.kernel_statistics import KERNELS
+from bonn_hw.nn.training.checkpoint import Checkpoint
+from bonn_hw.nn.training.experiment import Experiment
+from bonn_hw.nn.training.kernel_statistics import KERNELS
+from bonn_hw.nn.training.run_files import METRICS, write_atomically
 
 ROOT = Path(__file__).parent.parent
-FLOW = ROOT / "flows" / "fashion_wrn22_ablation.toml"
+FLOW = ROOT / "flows" / "experiments" / "fashion_wrn22_ablation.toml"
 PAGE = ROOT / "docs" / "ablation.md"
 MARK = "<!-- written by python -m benchmarks.ablation -->"
 SEEDS = (1, 2, 3)

@@ -10,8 +10,8 @@ def calibrated(name: str, batches: int = 4, batch: int = 32, **options: Any):
     """A checkpoint in the form for hardware whose norms have the statistics of smooth noise."""
     import torch
 
-    from bonn_hw.nn.checkpoint import Checkpoint
-    from bonn_hw.nn.networks import build
+    from bonn_hw.nn.models.networks import build
+    from bonn_hw.nn.training.checkpoint import Checkpoint
 
     generator = torch.Generator().manual_seed(1)
     with torch.random.fork_rng(), torch.no_grad():

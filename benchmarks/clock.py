@@ -21,12 +21,12 @@ from typing import Any
 
 from benchmarks.__main__ import lively, processor
 from benchmarks.folding import BOARD, finns, lowered
-from bonn_hw.cli import main as command_line
+from bonn_hw.cli.main import main as command_line
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
 from bonn_hw.ir.rtl import RtlProject
-from bonn_hw.nn.checkpoint import Checkpoint
-from bonn_hw.nn.networks import build
+from bonn_hw.nn.models.networks import build
+from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.timing.native import cache_folder
 
 ROOT = Path(__file__).parent.parent
@@ -83,7 +83,7 @@ def bitstreams(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         cli(["compile", str(digits), *options])
         cli(["bitstream", str(build), "--tool", "open", "--board", board])
         yield "digits demo", json.loads((build / "report.json").read_text())
-    fixed = ["--folding", str(ROOT / "flows" / "cnv_finn_folding.json")]
+    fixed = ["--folding", str(ROOT / "flows" / "experiments" / "cnv_finn_folding.json")]
     cli(["compile", str(folder / "cnv.onnx"), *fixed, "--out", str(build)])
     cli(["bitstream", str(build), "--board", "ulx3s-85f"])
     yield "CNV-W1A1, FINN's folding", json.loads((build / "report.json").read_text())

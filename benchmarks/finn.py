@@ -18,19 +18,19 @@ import torch
 from bonn_hw import frontend, pipeline
 from bonn_hw.boards import board
 from bonn_hw.interop import finn_environment
-from bonn_hw.nn import data
-from bonn_hw.nn.checkpoint import Checkpoint
+from bonn_hw.interop.crosscheck import witness
+from bonn_hw.nn.data import datasets
 from bonn_hw.nn.export import export
-from bonn_hw.nn.network import Network
-from bonn_hw.nn.networks import build
-from bonn_hw.nn.training import train
-from bonn_hw.witness import witness
+from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.models.networks import build
+from bonn_hw.nn.training.checkpoint import Checkpoint
+from bonn_hw.nn.training.train import train
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "finn_measured.md"
 TARGET = pipeline.Target(board("pynq-z2"), 100.0, 1000)
 FRAMES = 8  # of each kind
-FOLDING = ROOT / "flows" / "cnv_finn_folding.json"
+FOLDING = ROOT / "flows" / "experiments" / "cnv_finn_folding.json"
 
 
 def main() -> None:
@@ -109,7 +109,7 @@ def trained(name: str, bits: str, folder: Path) -> Path:
 def images_of(model: frontend.Model) -> np.ndarray | None:
     """Test images of Fashion-MNIST that a model takes; none for those of three channels."""
     shape = model.shapes[model.input]
-    tests = data.load("fashion-mnist", "test").first(FRAMES)
+    tests = datasets.load("fashion-mnist", "test").first(FRAMES)
     if shape[1:] == (32, 32):
         tests = tests.transformed("pad32")
     return tests.images if tests.images.shape[1:] == shape else None
@@ -133,7 +133,7 @@ def matrix(models: dict[str, Path]) -> Iterator[str]:
     )
     yield "|---|---|---|---|---|---|---|---|"
     for name, path in models.items():
-        facts = witness(path, images_of(frontend.read(path)), FRAMES, TARGET)
+        facts = witness(path, images_of(pipeline.read_model(path)), FRAMES, TARGET)
         layers, answers = facts["layers"], facts["answers"]
         told = facts["verdict"]
         if told == "defects":
@@ -156,8 +156,8 @@ def reading(models: dict[str, Path], folder: Path) -> Iterator[str]:
     yield "## FINN's hardware graphs, compiled"
     yield ""
     yield (
-        "FINN makes the graph (`flows/finn/hardware_graph.py`) and answers for random frames; "
-        "`bonn-hw compile` reads it, and Verilator runs the RTL on the same frames."
+        "FINN makes the graph (`flows/scripts/finn/hardware_graph.py`) and answers for random "
+        "frames; `bonn-hw compile` reads it, and Verilator runs the RTL on the same frames."
     )
     yield ""
     yield "| graph | frames | FINN's answers = our integer graph | = our RTL | cycles a frame |"
@@ -242,15 +242,15 @@ def flows(models: dict[str, Path], folder: Path) -> Iterator[str]:
     yield "## FINN's flow with our operators"
     yield ""
     yield (
-        "`flows/finn/backend_flow.py`: which steps ran, and what implements the layers. What comes "
-        "next in FINN's builder, HLSSynthIP where HLS layers are left and CreateStitchedIP, starts "
-        "Vivado."
+        "`flows/scripts/finn/backend_flow.py`: which steps ran, and what implements the layers. "
+        "What comes next in FINN's builder, HLSSynthIP where HLS layers are left and "
+        "CreateStitchedIP, starts Vivado."
     )
     yield ""
     for number, name in enumerate(("TFC, 1-bit, trained", "CNV, 8-bit, trained")):
         out = folder / f"flow{number}"
         out.mkdir()
-        model = frontend.read(models[name])
+        model = pipeline.read_model(models[name])
         frames = frontend.lower(model).host.random_frames(2)
         np.save(folder / "frames.npy", frames)
         arguments = (models[name], folder / "frames.npy", out)

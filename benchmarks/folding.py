@@ -23,17 +23,18 @@ from bonn_hw import frontend, pipeline
 from bonn_hw.boards import board
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
+from bonn_hw.interop.dialect import FOLDINGS
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.stream import pack
-from bonn_hw.nn.checkpoint import Checkpoint
 from bonn_hw.nn.export import export
-from bonn_hw.nn.networks import build
+from bonn_hw.nn.models.networks import build
+from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.passes.fifo_sizing import depths_of, size_fifos
 from bonn_hw.passes.folding import Space, usual_weights
-from bonn_hw.passes.folding_file import Pins, read_pins
+from bonn_hw.passes.folding_file import FoldingConstraints, read_constraints
+from bonn_hw.passes.plan import outlook, plan, total
 from bonn_hw.passes.width_conversion import insert_width_converters
-from bonn_hw.plan import outlook, plan, total
 from bonn_hw.sim import run as simulator
 from bonn_hw.timing import engines
 from bonn_hw.timing.model import Network, certify, run, run_network
@@ -116,9 +117,11 @@ class Case:
 
 def finns(graph: DataflowGraph) -> Case:
     """CNV with the folding that FINN's authors chose by hand; the rest is ours."""
-    pins = read_pins(ROOT / "flows" / "cnv_finn_folding.json", graph)
+    constraints = read_constraints(
+        ROOT / "flows" / "experiments" / "cnv_finn_folding.json", graph, FOLDINGS
+    )
     weights = usual_weights(BOARD.lut_per_bram36)
-    folding_s, choice = timed(lambda: Space(graph, pins.foldings).cheapest(32768, weights))
+    folding_s, choice = timed(lambda: Space(graph, constraints.foldings).cheapest(32768, weights))
     folded = insert_width_converters(graph, choice.foldings)
     sizing_s, design = timed(lambda: size_fifos(folded))
     return Case("CNV, FINN's folding", design, folding_s, sizing_s)
@@ -126,7 +129,7 @@ def finns(graph: DataflowGraph) -> Case:
 
 def best(graph: DataflowGraph, name: str, target: pipeline.Target) -> Case:
     """A design of ours, its folding and sizing timed apart."""
-    whole_s, planned = timed(lambda: plan(graph, target, Pins(), lambda text: None))
+    whole_s, planned = timed(lambda: plan(graph, target, FoldingConstraints(), lambda text: None))
     names = {stage.name: stage.folding for stage in planned.design.stages}
     folded = insert_width_converters(graph, {node.name: names[node.name] for node in graph.nodes})
     sizing_s, again = timed(lambda: size_fifos(folded))

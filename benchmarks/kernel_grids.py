@@ -8,12 +8,13 @@ from itertools import product
 
 import numpy as np
 
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.kernel import Kernel
+from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.average_pool import AveragePool
 from bonn_hw.kernels.fifo import Fifo
-from bonn_hw.kernels.kernel import Kernel, Resources
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.pad import Pad

@@ -9,8 +9,8 @@ from statistics import median
 import torch
 from torch.nn import functional
 
-from bonn_hw.nn.bayesian import BayesianLosses
-from bonn_hw.nn.networks import build
+from bonn_hw.nn.models.bayesian import BayesianLosses
+from bonn_hw.nn.models.networks import build
 
 BATCH, PAIRS = 128, 8
 

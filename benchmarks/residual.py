@@ -15,10 +15,10 @@ from benchmarks.__main__ import ROOT, lively
 from benchmarks.calibration import calibrated
 from bonn_hw import frontend, pipeline
 from bonn_hw.boards import board
-from bonn_hw.nn.checkpoint import Checkpoint
 from bonn_hw.nn.export import export
-from bonn_hw.nn.networks import build
-from bonn_hw.plan import outlook
+from bonn_hw.nn.models.networks import build
+from bonn_hw.nn.training.checkpoint import Checkpoint
+from bonn_hw.passes.plan import outlook
 
 PAGE = ROOT / "docs" / "residual.md"
 BOARD, CLOCK_MHZ = board("pynq-z2"), 100.0

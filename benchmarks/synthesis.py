@@ -22,12 +22,12 @@ from benchmarks.kernel_grids import GRIDS, close
 from benchmarks.popcounts import table
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR
 from bonn_hw.kernels.mvu import Mvu
-from bonn_hw.nn.checkpoint import Checkpoint
-from bonn_hw.nn.networks import build
-from bonn_hw.plan import total
+from bonn_hw.nn.models.networks import build
+from bonn_hw.nn.training.checkpoint import Checkpoint
+from bonn_hw.passes.plan import total
 from bonn_hw.synth.kernel import synthesise_kernels
 from bonn_hw.synth.netlist import Use
 from bonn_hw.synth.run import synthesise_all

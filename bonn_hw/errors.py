@@ -22,7 +22,7 @@ class Hang(Exception):
     """The RTL stopped: the message gives the cycle, the streams and their counts. A bug of ours."""
 
 
-class Refused(UserError):
+class UnsupportedModel(UserError):
     """A model is outside the supported set; the message names the layer and the remedy."""
 
 

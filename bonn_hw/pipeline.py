@@ -12,24 +12,38 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw import artifacts, frontend, pictures, report
-from bonn_hw.build import bitstream, open_ecp5
+from bonn_hw import files, frontend
+from bonn_hw.bitstream import make
+from bonn_hw.bitstream.open import ecp5
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
 from bonn_hw.errors import UserError
-from bonn_hw.interop import finn_folding, finn_writer
+from bonn_hw.interop import dialect, finn_folding, finn_writer
 from bonn_hw.ir import store
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.stream import pack, unpack
+from bonn_hw.ir.target import Target
 from bonn_hw.kernels import kernels
-from bonn_hw.passes.folding_file import Pins, pins_of, read_pins, write_pins
-from bonn_hw.plan import Plan, Progress, Target, outlook, plan, trade_offs
+from bonn_hw.passes.folding_file import (
+    FoldingConstraints,
+    constraints_from,
+    constraints_of,
+    read_constraints,
+)
+from bonn_hw.passes.plan import Plan, Progress, outlook, plan, trade_offs
+from bonn_hw.report import pictures, values
+from bonn_hw.report.answers import Answers
 from bonn_hw.sim import run as simulator
 from bonn_hw.synth import run as synth
 
 # What fixes layers: a file, what the model itself states, or nothing.
 Folding = Path | Literal["model"] | None
+
+
+def read_model(path: Path) -> frontend.Model:
+    """Read a QONNX file or a hardware graph of FINN's; raises UserError."""
+    return frontend.read(path, dialect.GRAPHS)
 
 
 def check_model(
@@ -60,10 +74,10 @@ def fold_model(
         For every input that cannot be folded; nothing is written then.
     """
     model, lowered = _lower(model_file, checkpoint, progress)
-    pins = _pins(folding, model, lowered)
-    planned = plan(lowered.graph, target, pins, progress)
-    facts = report.compiled(planned, target, _origin(model), lowered.findings)
-    with artifacts.fresh_folder(out) as folder:
+    constraints = _constraints(folding, model, lowered)
+    planned = plan(lowered.graph, target, constraints, progress)
+    facts = values.compiled(planned, target, _origin(model), lowered.findings)
+    with files.fresh_folder(out) as folder:
         _save(planned, facts, folder)
         progress("drawing")
         (folder / "pictures").mkdir()
@@ -81,11 +95,13 @@ def fold_front(
 ) -> dict[str, Any]:
     """QONNX file -> folder with all trade-offs of frames and resources, a report and pictures."""
     model, lowered = _lower(model_file, checkpoint, progress)
-    pins = _pins(folding, model, lowered)
+    constraints = _constraints(folding, model, lowered)
     progress("folding")
-    facts = report.front(list(trade_offs(lowered.graph, target, pins)), target, _origin(model))
-    with artifacts.fresh_folder(out) as folder:
-        report.save(facts, folder / report.NAME)
+    facts = values.front(
+        list(trade_offs(lowered.graph, target, constraints)), target, _origin(model)
+    )
+    with files.fresh_folder(out) as folder:
+        values.save(facts, folder / values.NAME)
         progress("drawing")
         (folder / "pictures").mkdir()
         pictures.draw_front(facts["front"], facts["target"], folder / "pictures")
@@ -108,12 +124,12 @@ def compile_model(
         For every input that cannot be compiled; nothing is written then.
     """
     model, lowered = _lower(model_file, checkpoint, progress)
-    pins = _pins(folding, model, lowered)
-    planned = plan(lowered.graph, target, pins, progress)
+    constraints = _constraints(folding, model, lowered)
+    planned = plan(lowered.graph, target, constraints, progress)
     progress("emitting RTL")
     project = emit(planned.design)
-    facts = report.compiled(planned, target, _origin(model), lowered.findings)
-    with artifacts.fresh_folder(out) as folder:
+    facts = values.compiled(planned, target, _origin(model), lowered.findings)
+    with files.fresh_folder(out) as folder:
         shutil.copyfile(model_file, folder / "model.onnx")
         (folder / "host").mkdir()
         lowered.host.save(folder / "host")
@@ -127,10 +143,10 @@ def _lower(
     model_file: Path, checkpoint: Path | None, progress: Progress
 ) -> tuple[frontend.Model, frontend.Lowered]:
     progress("reading the model")
-    model = frontend.read(model_file)
+    model = read_model(model_file)
     activations = None
     if checkpoint is not None:
-        from bonn_hw.nn.checkpoint import Checkpoint  # torch is needed for this alone
+        from bonn_hw.nn.training.checkpoint import Checkpoint  # torch is needed for this alone
 
         activations = Checkpoint.load(checkpoint).activations()
     progress("lowering to integers")
@@ -139,17 +155,21 @@ def _lower(
     return model, lowered
 
 
-def _pins(folding: Folding, model: frontend.Model, lowered: frontend.Lowered) -> Pins:
+def _constraints(
+    folding: Folding, model: frontend.Model, lowered: frontend.Lowered
+) -> FoldingConstraints:
     if folding is None:
-        return Pins()
+        return FoldingConstraints()
     if folding != "model":
-        return read_pins(folding, lowered.graph)
+        return read_constraints(folding, lowered.graph, dialect.FOLDINGS)
     if not model.foldings:
         raise UserError(
             "--keep-folding: the model states no PE and SIMD, as a hardware graph of FINN's does: "
             "give them with --folding FILE.json"
         )
-    return pins_of(model.foldings, "--keep-folding", lowered.graph, fifos=True)
+    return constraints_of(
+        model.foldings, "--keep-folding", lowered.graph, dialect.FOLDINGS, fifos=True
+    )
 
 
 def _origin(model: frontend.Model) -> dict[str, Any]:
@@ -160,13 +180,13 @@ def _origin(model: frontend.Model) -> dict[str, Any]:
 def _save(planned: Plan, facts: dict[str, Any], folder: Path) -> None:
     """Write the folded design, what fixes it in another run, and the report."""
     store.save(planned.design, folder, "design")
-    own, finns = write_pins(planned.design), finn_folding.from_own(planned.design)
+    own, finns = constraints_from(planned.design), finn_folding.from_own(planned.design)
     for name, document in (("folding.json", own), ("finn_folding.json", finns)):
         entries = ",\n".join(
             f"  {json.dumps(key)}: {json.dumps(document[key])}" for key in document
         )
         (folder / name).write_text(f"{{\n{entries}\n}}\n")
-    report.save(facts, folder / report.NAME)
+    values.save(facts, folder / values.NAME)
 
 
 @dataclass(frozen=True)
@@ -181,7 +201,7 @@ class Build:
     @classmethod
     def load(cls, folder: Path) -> Build:
         """Read what `compile_model` wrote, or raise UserError."""
-        if not (folder / report.NAME).is_file():
+        if not (folder / values.NAME).is_file():
             raise UserError(f"{folder} is not a build: make one with 'bonn-hw compile MODEL --out'")
         if not (folder / "rtl").is_dir():
             raise UserError(
@@ -190,23 +210,7 @@ class Build:
             )
         design = store.load(FoldedDesign, folder, "design", kernels()).check()
         host = frontend.Host.load(folder / "host")
-        return cls(folder, design, host, report.load(folder / report.NAME))
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """What every stage of the flow answers for the same images.
-
-    ``rtl`` and ``integer`` are the integers that leave the accelerator, ``(N, H, W, C)``;
-    ``y`` and ``y_integer`` are the same after the host's part, ``qonnx`` is the model's own answer.
-    """
-
-    rtl: NDArray[np.int64]
-    integer: NDArray[np.integer[Any]]
-    y: NDArray[np.float32]
-    y_integer: NDArray[np.float32]
-    qonnx: NDArray[np.float32]
-    run: simulator.SimulationRun
+        return cls(folder, design, host, values.load(folder / values.NAME))
 
 
 def synthesise(
@@ -228,15 +232,15 @@ def synthesise(
         whole, stages = None, {kernel: synth.synthesise_stage(folder, part, kernel)}
     else:
         whole, stages = synth.synthesise_all(folder, part, names, jobs)
-    facts = report.synthesised(build.facts, whole, stages, synth.version())
-    report.save(facts, build.folder / report.NAME)
+    facts = values.synthesised(build.facts, whole, stages, synth.version())
+    values.save(facts, build.folder / values.NAME)
     return facts
 
 
 def bitstream_defaults(board: str, clock_mhz: float) -> tuple[str, float]:
     """Tool and clock of a board, where none is asked for; ``clock_mhz`` is the build's."""
-    if board == open_ecp5.BOARD:
-        return "open", open_ecp5.CLOCK_MHZ
+    if board == ecp5.BOARD:
+        return "open", ecp5.CLOCK_MHZ
     return "vivado", clock_mhz
 
 
@@ -251,11 +255,11 @@ def make_bitstream(
 
     Returns the report, completed and saved; raises what `build.bitstream.make` does.
     """
-    figures = bitstream.make(
+    figures = make.make(
         build.folder, build.design, build.host, build.facts, board, clock_mhz, tool, progress
     )
-    facts = bitstream.merged(build.facts, figures)
-    report.save(facts, build.folder / report.NAME)
+    facts = make.merged(build.facts, figures)
+    values.save(facts, build.folder / values.NAME)
     return facts
 
 
@@ -264,7 +268,7 @@ def export_finn(build: Build, out: Path) -> list[Path]:
 
     Raises
     ------
-    Refused
+    UnsupportedModel
         For a layer that FINN's nodes do not express; nothing is written then.
     """
     graph = finn_writer.dataflow_graph(build.design, build.host)
@@ -274,7 +278,7 @@ def export_finn(build: Build, out: Path) -> list[Path]:
         "folding.json": (json.dumps(folding, indent=1) + "\n").encode(),
     }
     for name, content in contents.items():
-        with artifacts.fresh_file(out / name) as partial:
+        with files.fresh_file(out / name) as partial:
             partial.write_bytes(content)
     return [out / name for name in contents]
 
@@ -300,7 +304,7 @@ def simulate(
     progress("integer graph")
     integer = build.design.graph.run(inputs)
     progress("QONNX model")
-    qonnx = frontend.read(build.folder / "model.onnx").run(images)
+    qonnx = read_model(build.folder / "model.onnx").run(images)
     # What is simulated is what stands in the folder: its top, its sources, its memory images.
     rtl_folder = (build.folder / "rtl").resolve()
     emitted = emit(build.design)

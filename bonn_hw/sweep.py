@@ -2,7 +2,7 @@
 """Fold many models for many boards, clocks and rates: on all cores, or on a Dask cluster.
 
 Every combination is a job with a folder of its own. What is finished is not done again when a sweep
-is run again, unless its model, pins or target changed; a lost Dask worker's job goes to another.
+is run again, unless its model, folding or target changed; a lost Dask worker's job goes to another.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColum
 from rich.table import Table
 
 import bonn_hw
-from bonn_hw import artifacts, report
+from bonn_hw import files
 from bonn_hw.boards import board
 from bonn_hw.errors import UserError
-from bonn_hw.report import RESOURCES
+from bonn_hw.report import values
+from bonn_hw.report.values import RESOURCES
 
 SECONDS = 5  # in which a scheduler answers
 COLUMNS = (
@@ -166,10 +167,10 @@ def run_job(job: Job, out: str) -> dict[str, Any]:
                 fastest=job.fps is None,
                 lut_fraction=job.lut_fraction,
             )
-            pins = Path(job.folding) if job.folding else None
-            pipeline.fold_model(Path(job.model), target, folder, pins)
-            report.save({"key": key}, done)
-        facts = report.load(folder / report.NAME)
+            folding = Path(job.folding) if job.folding else None
+            pipeline.fold_model(Path(job.model), target, folder, folding)
+            values.save({"key": key}, done)
+        facts = values.load(folder / values.NAME)
     except UserError as error:
         return row | {"error": str(error)}
     except Exception as error:  # one job's bug must not cost the others
@@ -204,7 +205,7 @@ def sweep(
 
     jobs = read_sweep(path)
     out = out.resolve()
-    with artifacts.writing(out):
+    with files.writing(out):
         out.mkdir(parents=True, exist_ok=True)
     rows: dict[str, dict[str, Any]] = {}
     columns = (
@@ -220,13 +221,13 @@ def sweep(
             rows[row["folder"]] = row
             progress.update(task, advance=1, description=f"sweep: {Path(row['folder']).name}")
     ordered = [rows[str(out / job.name)] for job in jobs]
-    with artifacts.fresh_file(out / "sweep.json") as partial:
+    with files.fresh_file(out / "sweep.json") as partial:
         partial.write_text(json.dumps(ordered, indent=2) + "\n")
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(ordered)
-    with artifacts.fresh_file(out / "sweep.csv") as partial:
+    with files.fresh_file(out / "sweep.csv") as partial:
         partial.write_text(text.getvalue())
     return ordered
 

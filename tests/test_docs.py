@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bonn_hw.cli import _parser
+from bonn_hw.cli.main import _parser
 
 ROOT = Path(__file__).parent.parent
 PAGES = [

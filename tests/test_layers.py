@@ -1,96 +1,139 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Imports go downwards only, and heavy packages stay where they belong."""
+"""Imports go downwards only, in no circle, and heavy packages stay where they belong.
+
+Imports under TYPE_CHECKING and inside functions count like any other.
+"""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 import bonn_hw
 
 ROOT = Path(bonn_hw.__file__).parent
-# A package may import those of its own rank and below; nn stands beside the frontend.
-RANK = {
-    "driver": 0,  # it is copied to the board: nothing of ours is there
-    "ir": 0,
-    "kernels": 1,
-    "interop": 2,
-    "timing": 2,
-    "frontend": 3,
-    "nn": 3,
-    "passes": 3,
-    "emit": 4,
-    "boards": 4,
-    "sim": 5,
-    "synth": 5,
-    "board_sim": 6,
-    "plan": 5,
-    "build": 6,
-    "pictures": 6,
-    "report": 6,
-    "tables": 7,
-    "pipeline": 7,
-    "witness": 7,
-    "sweep": 8,
-    "commands": 9,
-    "cli": 10,
-}
-FREE = {"errors", "artifacts", "style"}
+
+# From the bottom up. A package imports only from the lines above its own.
+ORDER = (
+    ("__init__", "errors", "driver"),  # the driver is copied to the board: nothing of ours is there
+    ("files", "ir"),
+    ("boards", "kernels"),
+    ("timing", "frontend", "emit"),
+    ("passes", "sim"),
+    ("synth", "interop", "board_sim"),
+    ("bitstream", "report"),
+    ("nn",),
+    ("pipeline",),
+    ("sweep",),
+    ("cli",),
+)
+RANK = {package: rank for rank, packages in enumerate(ORDER) for package in packages}
+# Packages that only some of ours may import, as module prefixes.
 ONLY_IN = {
-    "torch": "nn",
-    "brevitas": "nn",
-    "lightning": "nn",
-    "sklearn": "nn",
-    "matplotlib": ("nn", "pictures"),
-    "PIL": "nn",
-    "pyosys": "synth",
-    "onnx": ("frontend", "interop", "nn"),  # nn.export writes the file
-    "qonnx": ("frontend", "interop", "nn"),
-    "finn": "interop",
+    "torch": ("nn",),
+    "brevitas": ("nn",),
+    "lightning": ("nn",),
+    "sklearn": ("nn",),
+    "matplotlib": ("nn.figures", "report.pictures"),
+    "PIL": ("nn.data",),
+    "pyosys": ("synth",),
+    "onnx": ("frontend", "interop", "nn.export"),
+    "qonnx": ("frontend", "interop", "nn"),  # Brevitas' quantisers become qonnx's nodes
+    "finn": ("interop",),
+}
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in ROOT.rglob("*.py")
 }
 
 
-def imports(path):
-    """Every imported module of a file, and whether the import runs when the file is loaded."""
-    tree = ast.parse(path.read_text())
-    typing_only = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if id(node) in typing_only:
-            continue
+def imported(text: str, modules: dict[str, Path]) -> set[str]:
+    """Every module that a file imports; ours without the ``bonn_hw.`` in front."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            within = {f"{node.module}.{alias.name}" for alias in node.names}
+            inner = {name for name in within if name.removeprefix("bonn_hw.") in modules}
+            found |= inner or {node.module}
+    return found
 
 
-def package(path):
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+def ours(text: str, modules: dict[str, Path]) -> set[str]:
+    names = imported(text, modules)
+    return {n.removeprefix("bonn_hw.") for n in names if n.startswith("bonn_hw.")} | (
+        {"__init__"} & {n.replace("bonn_hw", "__init__") for n in names}
+    )
+
+
+def breaches(texts: dict[str, str]) -> list[str]:
+    """Imports that do not go downwards, one sentence each."""
+    found = []
+    for module, text in sorted(texts.items()):
+        here = module.split(".")[0]
+        if here not in RANK:
+            found.append(f"{module}: the package {here!r} has no place in ORDER: give it one")
+            continue
+        for name in sorted(ours(text, dict.fromkeys(texts, ROOT))):
+            there = name.split(".")[0]
+            if there != here and RANK.get(there, len(ORDER)) >= RANK[here]:
+                found.append(f"{module} imports {name}: {there!r} is not below {here!r} in ORDER")
+    return found
+
+
+TEXTS = {module: path.read_text() for module, path in MODULES.items()}
 
 
 def test_imports_go_downwards():
-    for path in ROOT.rglob("*.py"):
-        here = package(path)
-        for module in imports(path):
-            parts = module.split(".")
-            if parts[0] != "bonn_hw" or len(parts) < 2 or parts[1] == here:
-                continue
-            there = parts[1]
-            if here in FREE or here == "__init__":
-                assert there in FREE, (path, module)
-            elif there in RANK:
-                above = RANK[there] >= RANK[here]
-                lazily = (here, there) in {("pipeline", "nn"), ("cli", "nn")}
-                assert not above or lazily, (path, module)
+    assert breaches(TEXTS) == []
+
+
+def circle(texts: dict[str, str]) -> list[str]:
+    graph = {m: ours(text, dict.fromkeys(texts, ROOT)) - {m} for m, text in texts.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_circle_of_files():
+    assert circle(TEXTS) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "text", "told"),
+    [
+        ("foo", "import numpy", ["foo: the package 'foo' has no place in ORDER: give it one"]),
+        (
+            "kernels.foo",
+            "from bonn_hw.passes import plan",
+            ["kernels.foo imports passes.plan: 'passes' is not below 'kernels' in ORDER"],
+        ),
+        (
+            "kernels.foo",
+            "if TYPE_CHECKING:\n    from bonn_hw.pipeline import Build",
+            ["kernels.foo imports pipeline: 'pipeline' is not below 'kernels' in ORDER"],
+        ),
+    ],
+)
+def test_a_breach_is_named(module, text, told):
+    assert breaches(TEXTS | {module: text}) == told
+
+
+def test_a_circle_is_named():
+    back = {"ir.tensor": "from typing import TYPE_CHECKING\nimport bonn_hw.ir.graph"}
+    assert {"ir.tensor", "ir.graph"} <= set(circle(TEXTS | back))
 
 
 def test_heavy_packages_stay_where_they_belong():
-    for path in ROOT.rglob("*.py"):
-        for module in imports(path):
-            homes = ONLY_IN.get(module.split(".")[0], package(path))
-            assert package(path) in (homes if isinstance(homes, tuple) else (homes,)), (
-                path,
-                module,
-            )
+    found = [
+        f"{module} imports {name}"
+        for module, text in TEXTS.items()
+        for name in imported(text, MODULES)
+        if (homes := ONLY_IN.get(name.split(".")[0]))
+        and not any(module == home or module.startswith(f"{home}.") for home in homes)
+    ]
+    assert found == []

@@ -6,7 +6,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from bonn_hw.artifacts import shipped
+from bonn_hw.files import shipped
 from bonn_hw.ir.rtl import RtlProject
 
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from bonn_hw.errors import Refused, UserError
-from bonn_hw.frontend.chain import Chain
+from bonn_hw.errors import UnsupportedModel, UserError
 from bonn_hw.frontend.load import Model
+from bonn_hw.frontend.pending_ops import Chain
 
 Table = NDArray[np.float32]
 OTHER_MODEL = "compile the model that was exported from it"
@@ -52,7 +52,7 @@ def bipolar_size(chain: Chain, table: Table) -> np.float32 | None:
     return size if size > 0 and bool((np.abs(values) == size).all()) else None
 
 
-def not_an_activation(node: NodeProto, source: str, chain: Chain, table: Table) -> Refused:
+def not_an_activation(node: NodeProto, source: str, chain: Chain, table: Table) -> UnsupportedModel:
     """Describe values that are neither integers of a quantiser nor 1-bit activations."""
     inside = chain.inside()
     counts = [len(np.unique(table[inside[:, c], c])) for c in range(chain.channels)]
@@ -61,7 +61,7 @@ def not_an_activation(node: NodeProto, source: str, chain: Chain, table: Table) 
         if node.op_type == "Add"
         else "use a quantiser before this layer, bipolar or of several bits"
     )
-    return Refused(
+    return UnsupportedModel(
         f"{node.name}: its input, the activation after {source}, takes {max(counts)} values in "
         f"channel {int(np.argmax(counts))} (from {table[inside].min():g} to "
         f"{table[inside].max():g}) that no quantiser gives: {remedy}"
@@ -73,7 +73,7 @@ def falling_channels(taker: str, chain: Chain, table: Table) -> NDArray[np.bool_
 
     Raises
     ------
-    Refused
+    UnsupportedModel
         If a channel neither rises nor falls throughout: a maximum does not commute with it.
     """
     inside = chain.inside()
@@ -82,7 +82,7 @@ def falling_channels(taker: str, chain: Chain, table: Table) -> NDArray[np.bool_
     falls: NDArray[np.bool_] = ((steps < 0) & both).any(axis=0)
     mixed = falls & ((steps > 0) & both).any(axis=0)
     if mixed.any():
-        raise Refused(
+        raise UnsupportedModel(
             f"{taker}: pools channel {int(np.argmax(mixed))} before its activation, whose "
             "operators neither rise nor fall throughout; pool after the activation"
         )
@@ -104,7 +104,7 @@ def thresholds(
 
     Raises
     ------
-    Refused
+    UnsupportedModel
         If a channel changes more than once.
     """
     grid, inside = chain.grid(), chain.inside()
@@ -112,7 +112,7 @@ def thresholds(
     changes = ((bits[1:] != bits[:-1]) & both).sum(axis=0)
     if (changes > 1).any():
         channel = int(np.argmax(changes > 1))
-        raise Refused(
+        raise UnsupportedModel(
             f"{source}: the activation of channel {channel} is not monotone in the sum (it changes "
             f"{changes[channel]} times); only operators that rise or fall throughout are supported "
             "between this layer and its quantiser"

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
-from bonn_hw.errors import Refused
+from bonn_hw.errors import UnsupportedModel
 from bonn_hw.frontend import activation as activations
-from bonn_hw.frontend import chain as chains
 from bonn_hw.frontend import execute, layers
-from bonn_hw.frontend.chain import ELEMENTWISE, SHAPE, Chain
-from bonn_hw.frontend.emission import Matrix
+from bonn_hw.frontend import pending_ops as chains
+from bonn_hw.frontend.graph_builder import Matrix
 from bonn_hw.frontend.padding import Geometry
+from bonn_hw.frontend.pending_ops import ELEMENTWISE, SHAPE, Chain
 from bonn_hw.frontend.value import NO_PADS, EarlyPad, Value
 
 LARGEST_SUM = 1 << 24  # up to here float32 adds integers exactly, in any order
@@ -47,7 +47,7 @@ class Branch(Value):
         elif node.op_type == "Gather":
             self._copies(node)
         else:
-            raise Refused(
+            raise UnsupportedModel(
                 f"{node.name}: operator {node.op_type} is not supported here; the supported layers "
                 f"are {SUPPORTED}"
             )
@@ -58,7 +58,7 @@ class Branch(Value):
         What is quantised is settled once; other operators are applied by each branch for itself.
         """
         if self.early is not None or any(self.zeros):
-            raise Refused(
+            raise UnsupportedModel(
                 f"{takers[0].name}: takes padded values that other layers take too; pad each branch"
             )
         if self.quantised():
@@ -76,18 +76,18 @@ class Branch(Value):
         for branch in (self, other):
             branch.settle(node)
             if branch.chain.bipolar:
-                raise Refused(
+                raise UnsupportedModel(
                     f"{node.name}: adds the bits of {branch.source}; quantise both branches to "
                     "several bits with one scale"
                 )
         left, right = self.chain, other.chain
         if left.order.shape != right.order.shape or (left.order != right.order).any():
-            raise Refused(
+            raise UnsupportedModel(
                 f"{node.name}: adds {self.source} of shape {left.order.shape} and {other.source} "
                 f"of shape {right.order.shape}; only tensors of one shape and layout are added"
             )
         if left.scale[0] != right.scale[0]:
-            raise Refused(
+            raise UnsupportedModel(
                 f"{node.name}: its branches lie on different grids: {self.source} gives multiples "
                 f"of {left.scale[0]:g}, {other.source} of {right.scale[0]:g}; quantise both with "
                 "one constant power-of-two scale, for example the same QuantIdentity before the "
@@ -110,7 +110,7 @@ class Branch(Value):
         element, (high, *_) = self.emission.kind.element, weights.values.shape
         zero = -1 if element.bipolar else 0
         if any(geometry.pads) and not element.holds(np.array([zero])):
-            raise Refused(
+            raise UnsupportedModel(
                 f"{node.name}: pads with zero, which is outside of its input's range "
                 f"[{element.low}, {element.high}]; widen the quantiser"
             )
@@ -132,7 +132,7 @@ class Branch(Value):
         weights = layers.dense(node, self.model)
         self.settle(node)
         if self.chain.order.ndim != 1:
-            raise Refused(
+            raise UnsupportedModel(
                 f"{node.name}: multiplies a tensor of {self.chain.order.ndim + 1} axes; flatten it "
                 "before"
             )
@@ -170,7 +170,7 @@ class Branch(Value):
         index = layers.copies(node, self.model)
         matrix, chain = self.matrix, self.chain
         if matrix is None or matrix.pools or chain.nodes:
-            raise Refused(
+            raise UnsupportedModel(
                 f"{node.name}: picks channels of {self.source}; this is supported right behind a "
                 "convolution only"
             )
@@ -216,14 +216,14 @@ class Branch(Value):
     def _rise(self, node: NodeProto, table: NDArray[np.float32]) -> None:
         """Turn falling channels round: a maximum commutes with rising operators only."""
         if self.early or any(self.zeros):
-            raise Refused(
+            raise UnsupportedModel(
                 f"{node.name}: pools values that were padded before; pad the pool instead"
             )
         falls = activations.falling_channels(node.name, self.chain, table)
         if not falls.any():
             return
         if self.matrix is None or self.matrix.pools:
-            raise Refused(
+            raise UnsupportedModel(
                 f"{node.name}: pools channel {int(np.argmax(falls))}, which falls with the "
                 "integers before; use positive scales there"
             )
@@ -241,7 +241,7 @@ class Branch(Value):
         geometry = layers.averaging(node, self.chain, self.model)
         self.settle(node)
         if self.chain.bipolar:
-            raise Refused(f"{node.name}: averages bits; quantise to several bits before")
+            raise UnsupportedModel(f"{node.name}: averages bits; quantise to several bits before")
         step, (height, width) = self.chain.scale[0], geometry.kernel
         self.emission.average(geometry, node.name)
         element = self.emission.kind.element
@@ -273,7 +273,9 @@ class Branch(Value):
         pads, value = layers.explicit_padding(node, self.model)
         pending = self.matrix is not None and self.matrix.pools
         if self.chain.order.ndim != 3 or self.early or pending or any(self.zeros):
-            raise Refused(f"{node.name}: only one Pad of an image before a layer is supported")
+            raise UnsupportedModel(
+                f"{node.name}: only one Pad of an image before a layer is supported"
+            )
         _, height, width = self.chain.order.shape
         padded = Geometry((height, width), (1, 1), (1, 1), pads).padded
         if self.quantised() or self.integer_step() is not None:

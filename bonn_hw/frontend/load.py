@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
@@ -20,16 +20,28 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from bonn_hw.errors import Refused, UserError
+from bonn_hw.errors import UnsupportedModel, UserError
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
-from bonn_hw.frontend.standard import DOMAINS, Grid, spell
-from bonn_hw.interop import finn_reader, finn_stated
+from bonn_hw.frontend.standard_onnx import DOMAINS, Grid, spell
 
 LARGEST = 1 << 31  # bytes; protobuf's own limit
 LARGEST_TENSOR = 1 << 28  # elements
 MOVES = frozenset(("Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"))
 BATCH = 256  # frames that the reference is run with at a time
+
+
+class Dialect(Protocol):
+    """Another project's graphs, which are translated to QONNX when they are read."""
+
+    def recognises(self, model: ModelProto) -> bool:
+        """Whether a file is written in this dialect."""
+
+    def translate(self, model: ModelProto) -> ModelProto:
+        """Write it as QONNX; raises UnsupportedModel."""
+
+    def foldings(self, model: ModelProto) -> Mapping[str, Mapping[str, Any]]:
+        """PE, SIMD and FIFO depths by layer that the file states."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,14 +107,14 @@ class Model:
         return dict(zip(names, found, strict=True))
 
 
-def read(path: Path) -> Model:
-    """Read a QONNX file.
+def read(path: Path, dialects: Sequence[Dialect] = ()) -> Model:
+    """Read a QONNX file, or one in another dialect.
 
     Raises
     ------
     UserError
         If the file cannot be read, is damaged, or keeps weights in other files.
-    Refused
+    UnsupportedModel
         If its form is outside the supported set (several inputs, unknown operators).
     """
     try:
@@ -126,12 +138,12 @@ def read(path: Path) -> Model:
                 "the model in one file"
             )
     try:
-        if finn_reader.is_hardware(proto):
-            kept = finn_stated.foldings(proto)
-            translated = finn_reader.translate(proto)
-            whole = _standardise(translated, hashlib.sha256(content).hexdigest())
-            return replace(whole, foldings=kept)
-        return _standardise(proto, hashlib.sha256(content).hexdigest())
+        digest = hashlib.sha256(content).hexdigest()
+        for dialect in dialects:
+            if dialect.recognises(proto):
+                stated = dialect.foldings(proto)
+                return replace(_standardise(dialect.translate(proto), digest), foldings=stated)
+        return _standardise(proto, digest)
     except UserError:
         raise
     except Exception as error:  # whatever the libraries say to a graph that makes no sense
@@ -145,23 +157,27 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
         (item.version for item in proto.opset_import if item.domain in ("", "ai.onnx")), default=0
     )
     if not 7 <= opset <= 24:
-        raise Refused(f"the model uses operator set {opset}; 7 to 24 are supported: export again")
+        raise UnsupportedModel(
+            f"the model uses operator set {opset}; 7 to 24 are supported: export again"
+        )
     constants: dict[str, Array] = {
         item.name: numpy_helper.to_array(item) for item in graph.initializer
     }
     inputs = [item for item in graph.input if item.name not in constants]
     for items, kind in ((inputs, "inputs"), (graph.output, "outputs")):
         if len(items) != 1:
-            raise Refused(
+            raise UnsupportedModel(
                 f"the model has {len(items)} {kind} ({', '.join(i.name for i in items)}); one is "
                 "supported: split the model"
             )
     (entry,), (exit_,) = inputs, graph.output
     extents = [axis.dim_value for axis in entry.type.tensor_type.shape.dim]
     if entry.type.tensor_type.elem_type != TensorProto.FLOAT or len(extents) < 2:
-        raise Refused(f"the input {entry.name!r} must be float32 with a batch axis: export again")
+        raise UnsupportedModel(
+            f"the input {entry.name!r} must be float32 with a batch axis: export again"
+        )
     if min(extents[1:]) < 1:
-        raise Refused(
+        raise UnsupportedModel(
             f"the input {entry.name!r} has the shape {extents}: all extents but the batch must be "
             "known; export with a fixed size"
         )
@@ -176,7 +192,7 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
             constants |= standard.constants
             grids[node.output[0]] = standard.grid
         elif node.domain not in ("", "ai.onnx"):
-            raise Refused(
+            raise UnsupportedModel(
                 f"{node.name}: operators of {node.domain!r} are not supported; use standard ONNX "
                 "and QONNX's quantisers"
             )
@@ -255,7 +271,7 @@ def _check_bounds(
 ) -> None:
     """Refuse what a few bytes of a file could make run for ever or fill the memory."""
     if any(item.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for item in node.attribute):
-        raise Refused(
+        raise UnsupportedModel(
             f"{node.name}: operator {node.op_type} is not supported; export without control flow"
         )
     proto = execute.assemble(todo, {}, list(node.output), constants, opset)
@@ -266,7 +282,7 @@ def _check_bounds(
 
 def _check_size(name: str, shape: Sequence[int]) -> None:
     if math.prod(shape) > LARGEST_TENSOR:
-        raise Refused(
+        raise UnsupportedModel(
             f"{name}: a tensor of the shape {tuple(shape)} has more than {LARGEST_TENSOR} "
             "elements; use a smaller network"
         )
@@ -314,7 +330,7 @@ def _free_batch(
     """Let a Reshape keep whatever batch it is given instead of the exported one."""
     shape = shapes.get(node.output[0])
     if node.input[1] not in constants or shape is None or shape[:1] != (batch,):
-        raise Refused(
+        raise UnsupportedModel(
             f"{node.name}: this Reshape does not keep the batch axis; reshape each frame by itself"
         )
     target = f"{node.output[0]}/shape"

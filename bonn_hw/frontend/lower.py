@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from onnx import NodeProto, TensorProto
 
-from bonn_hw.errors import Refused, UserError
+from bonn_hw.errors import UnsupportedModel, UserError
 from bonn_hw.frontend import execute, layers
 from bonn_hw.frontend.activation import OTHER_MODEL, Activation
 from bonn_hw.frontend.branch import SUPPORTED, Branch
-from bonn_hw.frontend.emission import Emission
+from bonn_hw.frontend.graph_builder import GraphBuilder
 from bonn_hw.frontend.host import Host
 from bonn_hw.frontend.load import Model
-from bonn_hw.frontend.path import computed, split, start, takers
+from bonn_hw.frontend.partition import computed, split, start, takers
 from bonn_hw.frontend.value import Context
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.kernels.pad import Pad
@@ -43,7 +43,7 @@ def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
 
     Raises
     ------
-    Refused
+    UnsupportedModel
         If a layer is outside the supported set; the message names it and the remedy.
     """
     head, body, tail = split(model)
@@ -55,13 +55,13 @@ def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
     def offer(tensor: str, branch: Branch) -> None:
         following = takers(model, tensor)
         if tensor == model.output and following:
-            raise Refused(
+            raise UnsupportedModel(
                 f"{tensor}: is the output and feeds {following[0].name} too; end the model with "
                 "one layer"
             )
         ends[tensor] = branch.fork(following) if len(following) > 1 else [branch]
 
-    offer(head[-1].output[0] if head else model.input, Branch(context, chain, Emission(kind)))
+    offer(head[-1].output[0] if head else model.input, Branch(context, chain, GraphBuilder(kind)))
     for node in body:
         branch, *others = (ends[name].pop(0) for name in computed(node, model))
         try:
@@ -70,7 +70,7 @@ def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
             elif node.op_type == "Add":
                 branch.join(node, *others)
             else:
-                raise Refused(
+                raise UnsupportedModel(
                     f"{node.name}: operator {node.op_type} joins several computed tensors; the "
                     f"supported layers are {SUPPORTED}"
                 )
@@ -79,7 +79,7 @@ def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
             raise
         except Exception as error:  # what the libraries say to attributes that make no sense
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise Refused(
+            raise UnsupportedModel(
                 f"{node.name}: this {node.op_type} cannot be understood ({reason}): export the "
                 "model again"
             ) from error
@@ -91,7 +91,7 @@ def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
     """What still waits is computed on the host, from the integers that leave."""
     context, chain, model = last.context, last.chain, last.context.model
     if last.early or any(last.zeros):
-        raise Refused("the model ends with padding; end it with a layer")
+        raise UnsupportedModel("the model ends with padding; end it with a layer")
     source = last.source
     last.emit_sums()
     if context.pytorch:
@@ -115,7 +115,7 @@ def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
     graph = last.emission.graph()
     if not _looks(graph):
         padded = next(node.origin for node in graph.nodes if isinstance(node.kernel, Pad))
-        raise Refused(
+        raise UnsupportedModel(
             f"{padded}: all windows that the answer comes from lie in the padding, and none looks "
             "at the image; pad less"
         )

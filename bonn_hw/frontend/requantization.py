@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.errors import Refused
-from bonn_hw.ir.design import Folding
+from bonn_hw.errors import UnsupportedModel
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import Element, TensorType
 from bonn_hw.kernels.requantize import FEW, Requantize
 
@@ -110,7 +110,7 @@ def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> R
 
     Raises
     ------
-    Refused
+    UnsupportedModel
         If even a table would not fit into a device.
     """
     best: tuple[float, Requantize] | None = None
@@ -133,7 +133,7 @@ def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> R
         if best:
             break
     if best is None or best[1].storage > LARGEST_TABLE:
-        raise Refused(
+        raise UnsupportedModel(
             f"{source}: its values need more than {LARGEST_TABLE} bits of tables to be quantised "
             "exactly; use power-of-two scales, or fewer channels"
         )

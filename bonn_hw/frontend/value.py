@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from bonn_hw.errors import Refused, UserError
+from bonn_hw.errors import UnsupportedModel, UserError
 from bonn_hw.frontend import activation as activations
 from bonn_hw.frontend import requantization
 from bonn_hw.frontend.activation import OTHER_MODEL, Activation
-from bonn_hw.frontend.chain import Chain
-from bonn_hw.frontend.emission import Emission, Matrix
+from bonn_hw.frontend.graph_builder import GraphBuilder, Matrix
 from bonn_hw.frontend.load import Model
 from bonn_hw.frontend.padding import Pads
+from bonn_hw.frontend.pending_ops import Chain
 from bonn_hw.frontend.requantization import Staircase
 from bonn_hw.ir.tensor import BIPOLAR, Element
 from bonn_hw.kernels.threshold import Threshold
@@ -60,7 +60,7 @@ class Value:
     ----------
     chain : Chain
         The integers' range and the operators that wait.
-    emission : Emission
+    emission : GraphBuilder
         Where the integers are in the graph; with `matrix`, what that layer takes.
     matrix : Matrix or None
         A matrix layer that waits for its activation.
@@ -69,7 +69,7 @@ class Value:
     early : EarlyPad or None
     """
 
-    def __init__(self, context: Context, chain: Chain, emission: Emission) -> None:
+    def __init__(self, context: Context, chain: Chain, emission: GraphBuilder) -> None:
         self.context, self.chain, self.emission = context, chain, emission
         self.matrix: Matrix | None = None
         self.zeros, self.zeros_frame = NO_PADS, (0, 0)
@@ -94,13 +94,13 @@ class Value:
 
         Raises
         ------
-        Refused
+        UnsupportedModel
             If the values are neither integers nor bits.
         """
         self._requantise()
         self._make_integers(node)
         if any(self.zeros) and node.op_type != "Conv":
-            raise Refused(
+            raise UnsupportedModel(
                 f"{node.name}: takes bits that were padded with zero; only a convolution can: pad "
                 "with the value of -1 or +1"
             )
@@ -143,7 +143,7 @@ class Value:
         quantiser = chain.nodes[place]
         scale = self.model.grids[quantiser.output[0]].scale
         if scale.size != 1:
-            raise Refused(
+            raise UnsupportedModel(
                 f"{quantiser.name}: quantises with a scale for each channel; use one for all"
             )
         step = np.float32(scale.reshape(-1)[0])
@@ -158,7 +158,7 @@ class Value:
             fresh = replace(chain, scale=np.full(chain.channels, step), values=None)
         else:
             if chain.bipolar:
-                raise Refused(
+                raise UnsupportedModel(
                     f"{quantiser.name}: quantises the bits of {source} to several bits; leave one "
                     "of the two quantisers out"
                 )
@@ -248,7 +248,7 @@ class Value:
         if element.bipolar and value == 0:
             self.zeros, self.zeros_frame = pads, frame
         elif integer % 1 or not element.holds(np.array([int(integer)])):
-            raise Refused(
+            raise UnsupportedModel(
                 f"{name}: pads with {value:g}, which is none of the supported meanings: of bits "
                 "the true zero, the value of -1 or that of +1; of integers one of their values"
             )
@@ -279,7 +279,7 @@ class Value:
         values = np.full((1, chain.channels), value, np.float32)
         mapped = np.unique(chain.apply(values, *operators, self.model))
         if mapped.size != 1:
-            raise Refused(
+            raise UnsupportedModel(
                 f"{name}: its padding means {mapped.size} values in different channels after the "
                 "activation; pad after the activation"
             )

@@ -31,10 +31,10 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import add_op_to_domain, getCustomOp
 from qonnx.transformation.base import Transformation
 
-from bonn_hw.errors import Refused
+from bonn_hw.errors import UnsupportedModel
 from bonn_hw.interop.finn_folding import operator_of
 from bonn_hw.interop.finn_ip import FinnIp
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.label_select import LabelSelect as LabelSelectKernel
 from bonn_hw.kernels.max_pool import MaxPool
@@ -50,7 +50,7 @@ class _Bonn(RTLBackend):
 
     @abstractmethod
     def ip(self, model: ModelWrapper) -> FinnIp:
-        """The kernel of this layer; raises Refused if there is none."""
+        """The kernel of this layer; raises UnsupportedModel if there is none."""
 
     def get_nodeattr_types(self) -> dict[str, Any]:
         """The layer's; files of ours; predictions, which FINN asks for without the model."""
@@ -69,7 +69,7 @@ class _Bonn(RTLBackend):
         """Write the module and its memory images into ``code_gen_dir_ipgen``."""
         others = [node.name for node in model.graph.node if node.op_type in SAME_NAMES]
         if others:
-            raise Refused(
+            raise UnsupportedModel(
                 f"{self.onnx_node.name}: {', '.join(others)} would have a module of the same name, "
                 "mvu: set their preferred_impl_style to hls, or select them for bonn_hw as well"
             )
@@ -164,11 +164,11 @@ class MVAU_bonn(_Bonn, MVAU):  # noqa: N801 - FINN's names of implementations
         weights = model.get_initializer(self.onnx_node.input[1])
         fact = self.get_nodeattr
         if weights is None or fact("runtime_writeable_weights") or fact("mlo_max_iter"):
-            raise Refused(f"{self.onnx_node.name}: weights that change at run time")
+            raise UnsupportedModel(f"{self.onnx_node.name}: weights that change at run time")
         weights = np.rint(weights.T).astype(np.int64)
         if fact("weightDataType") == "BINARY":
             if not fact("binaryXnorMode"):
-                raise Refused(f"{self.onnx_node.name}: weights of 0 and 1 without XNOR")
+                raise UnsupportedModel(f"{self.onnx_node.name}: weights of 0 and 1 without XNOR")
             weights = 2 * weights - 1
         kind = np.int8 if np.abs(weights).max() < 128 else np.int16
         pixels = (int(np.prod(fact("numInputVectors"))), 1)
@@ -181,7 +181,7 @@ class MVAU_bonn(_Bonn, MVAU):  # noqa: N801 - FINN's names of implementations
         else:
             limits = model.get_initializer(self.onnx_node.input[2])
             if limits.shape[1] != 1 or fact("outputDataType") not in BITS or fact("ActVal"):
-                raise Refused(
+                raise UnsupportedModel(
                     f"{self.onnx_node.name}: {limits.shape[1]} thresholds a neuron to "
                     f"{fact('outputDataType')}; one to bits is supported"
                 )
@@ -202,7 +202,7 @@ class Pool_bonn(_Bonn, Pool):  # noqa: N801 - likewise
         """``max_pool``: the taps of PE channels come one after the other, then the next PE's."""
         fact = self.get_nodeattr
         if fact("Function") != "MaxPool":
-            raise Refused(f"{self.onnx_node.name}: a pool of {fact('Function')}")
+            raise UnsupportedModel(f"{self.onnx_node.name}: a pool of {fact('Function')}")
         lanes, taps = fact("PE"), int(np.prod(fact("KernelSize")))
         windows = int(np.prod(fact("OutImgDims"))) * fact("BatchSize") * fact("Channels") // lanes
         element = _element(fact("InputDataType"))
@@ -220,10 +220,14 @@ class LabelSelect_bonn(_Bonn, LabelSelect):  # noqa: N801 - likewise
         """``label_select``."""
         fact = self.get_nodeattr
         if fact("K") != 1:
-            raise Refused(f"{self.onnx_node.name}: the first {fact('K')} labels; 1 is supported")
+            raise UnsupportedModel(
+                f"{self.onnx_node.name}: the first {fact('K')} labels; 1 is supported"
+            )
         kind = DataType[fact("inputDataType")]
         if not kind.is_integer() or fact("inputDataType") in BITS:
-            raise Refused(f"{self.onnx_node.name}: labels of {kind.name}; integers are supported")
+            raise UnsupportedModel(
+                f"{self.onnx_node.name}: labels of {kind.name}; integers are supported"
+            )
         pixels = int(np.prod(fact("numInputVectors")))
         shape = (pixels, 1, fact("Labels"))
         kernel = LabelSelectKernel(TensorType(shape, _element(fact("inputDataType"))))
@@ -257,7 +261,7 @@ class SelectBonn(Transformation):
             node.op_type, node.domain = chosen.__name__, DOMAIN
             try:
                 getCustomOp(node).predict(model)
-            except Refused as reason:
+            except UnsupportedModel as reason:
                 node.op_type, node.domain = before
                 self.left[node.name] = str(reason)
         return model, False
@@ -269,5 +273,5 @@ def _element(name: str) -> Element:
         return BIPOLAR
     kind = DataType[name]
     if not kind.is_integer():
-        raise Refused(f"elements of {name}; integers are supported")
+        raise UnsupportedModel(f"elements of {name}; integers are supported")
     return Element(int(kind.min()), int(kind.max()))

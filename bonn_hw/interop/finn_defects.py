@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from bonn_hw.interop.finn_testimony import FinnNode
+from bonn_hw.interop.finn_result import FinnNode
+from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.tensor import Integers
-from bonn_hw.kernels.kernel import Kernel
 from bonn_hw.kernels.mvu import Mvu
 
 PADDING = "pads bits with -1 where the model pads with 0"

@@ -8,8 +8,8 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from bonn_hw.artifacts import shipped
 from bonn_hw.errors import ToolMissing, UserError
+from bonn_hw.files import shipped
 
 VARIABLE, FOLDER = "BONN_HW_FINN", ".venv-finn"
 LAST = 15  # lines of what a script said before it failed
@@ -24,8 +24,8 @@ def python() -> Path:
         If there is none in the folder that BONN_HW_FINN names, the current one or the checkout.
     """
     named = os.environ.get(VARIABLE)
-    scripts = shipped("flows", "finn")
-    folders = [Path(named)] if named else [Path(FOLDER), scripts.parents[1] / FOLDER]
+    scripts = shipped("flows", "scripts", "finn")
+    folders = [Path(named)] if named else [Path(FOLDER), scripts.parents[2] / FOLDER]
     for folder in folders:
         if (folder / "ready").is_file():
             return (folder / "bin" / "python").absolute()
@@ -36,7 +36,7 @@ def python() -> Path:
 
 
 def run(script: str, *arguments: str | Path, progress: Callable[[str], None]) -> None:
-    """Run a script of ``flows/finn`` there; lines that it prints tell how far it is.
+    """Run a script of ``flows/scripts/finn`` there; lines that it prints tell how far it is.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def run(script: str, *arguments: str | Path, progress: Callable[[str], None]) ->
     UserError
         If the script fails, with the last that it said.
     """
-    command = [python(), shipped("flows", "finn") / script, *arguments]
+    command = [python(), shipped("flows", "scripts", "finn") / script, *arguments]
     said: list[str] = []
     with subprocess.Popen(
         list(map(str, command)),

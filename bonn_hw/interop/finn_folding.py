@@ -17,8 +17,8 @@ from typing import Any
 from bonn_hw.errors import UserError
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.graph import DataflowGraph, Node
+from bonn_hw.ir.kernel import Passthrough
 from bonn_hw.kernels.average_pool import AveragePool
-from bonn_hw.kernels.kernel import Relay
 from bonn_hw.kernels.max_pool import MaxPool, Pool
 from bonn_hw.kernels.sliding_window import SlidingWindow
 
@@ -240,7 +240,7 @@ def _windows(graph: DataflowGraph) -> dict[str, str]:
         if isinstance(node.kernel, SlidingWindow):
             makers[node.outputs[0]] = node.name
         elif node.inputs[0] in makers:
-            if isinstance(node.kernel, Relay):
+            if isinstance(node.kernel, Passthrough):
                 makers[node.outputs[0]] = makers[node.inputs[0]]
             elif isinstance(node.kernel, Pool):
                 windows[node.name] = makers[node.inputs[0]]

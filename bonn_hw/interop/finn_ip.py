@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bonn_hw.artifacts import shipped
-from bonn_hw.ir.design import Folding
+from bonn_hw.files import shipped
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.tensor import Element
-from bonn_hw.kernels.kernel import Kernel
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from bonn_hw.errors import Refused
+from bonn_hw.errors import UnsupportedModel
+from bonn_hw.interop.finn_attributes import DOMAIN, attributes
 from bonn_hw.interop.finn_folding import operator_of
-from bonn_hw.interop.finn_stated import DOMAIN, attributes
 
 QUANTISERS = "qonnx.custom_op.general"
 OPSET = 13  # of the operators that are written here
@@ -38,7 +38,7 @@ def translate(model: ModelProto) -> ModelProto:
 
     Raises
     ------
-    Refused
+    UnsupportedModel
         For operators and attributes that have no exact counterpart, with the node's name.
     """
     return _Translation(model).whole()
@@ -71,7 +71,7 @@ class _Translation:
                 make = OPERATORS.get(operator_of(node.op_type))
                 self.label = node.doc_string or node.name
                 if make is None:
-                    raise Refused(
+                    raise UnsupportedModel(
                         f"{node.name}: FINN's operator {node.op_type} is not supported; supported "
                         f"are {', '.join(sorted(OPERATORS))}"
                     )
@@ -151,7 +151,9 @@ class _Translation:
         if node.op_type == "Transpose":
             order = tuple(attributes(node)["perm"])
             if order not in ((0, 2, 3, 1), (0, 3, 1, 2)):
-                raise Refused(f"{node.name}: Transpose by {order} among FINN's hardware nodes")
+                raise UnsupportedModel(
+                    f"{node.name}: Transpose by {order} among FINN's hardware nodes"
+                )
             self.names[output] = self.names[source]
             if order == (0, 2, 3, 1):
                 self.last.add(output)
@@ -236,10 +238,12 @@ def _mvau(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None
     popcount = bool(facts.get("binaryXnorMode", 0))
     if popcount or facts["weightDataType"] == "BINARY":
         if not popcount:
-            raise Refused(f"{node.name}: weights of 0 and 1 without XNOR are not supported")
+            raise UnsupportedModel(
+                f"{node.name}: weights of 0 and 1 without XNOR are not supported"
+            )
         weights = 2 * weights - 1
     if not np.isin(weights, (-1, 1)).all():
-        raise Refused(
+        raise UnsupportedModel(
             f"{node.name}: weights of type {facts['weightDataType']} are not supported in FINN's "
             "form; compile the QONNX model"
         )
@@ -263,7 +267,7 @@ def _mvau(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None
     limits = np.asarray(here.constants[node.input[2]], np.float64)
     limit = _sign(limits, facts)
     if limit is None:
-        raise Refused(
+        raise UnsupportedModel(
             f"{node.name}: {limits.shape[-1]} thresholds a channel are not supported in FINN's "
             "form, one is; compile the QONNX model"
         )
@@ -297,7 +301,9 @@ def _matrix(here: _Translation, node: NodeProto, weights: NDArray[np.float32]) -
 
 def _slide(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None:
     if list(facts.get("Dilation", [1, 1])) != [1, 1]:
-        raise Refused(f"{node.name}: dilation {facts['Dilation']} is not supported, [1, 1] is")
+        raise UnsupportedModel(
+            f"{node.name}: dilation {facts['Dilation']} is not supported, [1, 1] is"
+        )
     here.windows[node.output[0]] = (here.names[node.input[0]], dict(facts))
 
 
@@ -316,7 +322,9 @@ def _pad(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None:
 
 def _pool(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None:
     if facts["Function"] != "MaxPool" or node.input[0] not in here.windows:
-        raise Refused(f"{node.name}: Pool of {facts['Function']} is not supported, MaxPool is")
+        raise UnsupportedModel(
+            f"{node.name}: Pool of {facts['Function']} is not supported, MaxPool is"
+        )
     source, window = here.windows[node.input[0]]
     words = {"kernel_shape": list(window["ConvKernelDim"]), "strides": list(window["Stride"])}
     here.names[node.output[0]] = here.emit("MaxPool", [source], node.name, node.output[0], **words)
@@ -341,7 +349,7 @@ def _same(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None
 def _elementwise(kind: str) -> Callable[[_Translation, NodeProto, Mapping[str, Any]], None]:
     def make(here: _Translation, node: NodeProto, facts: Mapping[str, Any]) -> None:
         if "BINARY" in (facts.get("lhs_dtype"), facts.get("rhs_dtype"), facts.get("inputDataType")):
-            raise Refused(f"{node.name}: arithmetic on bits of 0 and 1 is not supported")
+            raise UnsupportedModel(f"{node.name}: arithmetic on bits of 0 and 1 is not supported")
         inputs = []
         rank = max(here.ranks[here.names[name]] for name in node.input if name in here.names)
         for name in node.input:

@@ -24,15 +24,15 @@ from onnx import (
     shape_inference,
 )
 
-from bonn_hw.errors import Refused
+from bonn_hw.errors import UnsupportedModel
+from bonn_hw.interop.finn_attributes import DOMAIN
 from bonn_hw.interop.finn_folding import TAPS
-from bonn_hw.interop.finn_stated import DOMAIN
 from bonn_hw.interop.true_zeros import levels_on_zeros
 from bonn_hw.ir.design import FoldedDesign, Stage
 from bonn_hw.ir.graph import DataflowGraph
+from bonn_hw.ir.kernel import Kernel, Passthrough
 from bonn_hw.ir.tensor import Element
 from bonn_hw.kernels.fifo import Fifo
-from bonn_hw.kernels.kernel import Kernel, Relay
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.pad import Pad
@@ -50,7 +50,7 @@ def dataflow_graph(design: FoldedDesign, host: Host) -> ModelProto:
 
     Raises
     ------
-    Refused
+    UnsupportedModel
         For a layer that FINN's nodes do not express, with its name.
     """
     return _Writer(design, host).whole()
@@ -140,10 +140,14 @@ class _Writer:
         image = np.arange(kind.size).reshape(kind.shape)
         if order.shape == image.transpose(2, 0, 1).shape and len(shape) == 4:
             if (order != image.transpose(2, 0, 1)).any():
-                raise Refused("the input's pixels are in an order that FINN's graphs do not have")
+                raise UnsupportedModel(
+                    "the input's pixels are in an order that FINN's graphs do not have"
+                )
             last = self.standard("Transpose", [last], perm=[0, 2, 3, 1])
         elif (order.reshape(-1) != image.reshape(-1)).any():
-            raise Refused("the input's pixels are in an order that FINN's graphs do not have")
+            raise UnsupportedModel(
+                "the input's pixels are in an order that FINN's graphs do not have"
+            )
         elif order.ndim > 1:
             last = self.standard("Flatten", [last], axis=1)
         self.shapes[tensor] = shape
@@ -216,7 +220,7 @@ class _Writer:
         """The stage that gives a tensor, width converters and FIFOs skipped."""
         for stage in self.design.stages:
             if tensor in stage.node.outputs:
-                if isinstance(stage.node.kernel, Relay):
+                if isinstance(stage.node.kernel, Passthrough):
                     return self.maker(stage.node.inputs[0])
                 return stage
         return None
@@ -228,7 +232,7 @@ def _kinds(graph: DataflowGraph) -> Iterator[tuple[str, str]]:
     for node in graph.nodes:
         for name in node.outputs:
             groups[name] = {name}
-            if isinstance(node.kernel, Relay | MaxPool | Pad | SlidingWindow):
+            if isinstance(node.kernel, Passthrough | MaxPool | Pad | SlidingWindow):
                 groups[name] = groups[node.inputs[0]]
                 groups[name].add(name)
     three = set()
@@ -248,7 +252,7 @@ def _integers(element: Element) -> str:
 
 
 def _refuse(here: _Writer, stage: Stage) -> None:
-    raise Refused(
+    raise UnsupportedModel(
         f"{stage.name} ({stage.node.origin}): FINN's graphs have no counterpart of a "
         f"{stage.node.kernel.stem} yet: export the QONNX model instead"
     )
@@ -279,7 +283,7 @@ def _pad(here: _Writer, stage: Stage) -> None:
     height, width, channels = kernel.input.shape
     zero = -1 if kernel.input.element.bipolar else 0
     if kernel.value != zero:
-        raise Refused(
+        raise UnsupportedModel(
             f"{stage.name} ({stage.node.origin}): pads with {kernel.value}, and FINN's FMPadding "
             f"with {zero}"
         )
@@ -331,7 +335,7 @@ def _pool(here: _Writer, stage: Stage) -> None:
     assert isinstance(kernel, MaxPool)
     before = here.maker(source)
     if before is not None and isinstance(before.node.kernel, SlidingWindow):
-        raise Refused(
+        raise UnsupportedModel(
             f"{stage.name} ({stage.node.origin}): windows of a pool that overlap are not written "
             "in FINN's form"
         )
@@ -349,7 +353,7 @@ def _mvu(here: _Writer, stage: Stage) -> None:
     kernel = stage.node.kernel
     assert isinstance(kernel, Mvu)
     if not np.isin(kernel.weights, (-1, 1)).all():
-        raise Refused(
+        raise UnsupportedModel(
             f"{stage.name} ({stage.node.origin}): weights of more than a bit are not written in "
             "FINN's form: export the QONNX model instead"
         )
@@ -360,7 +364,7 @@ def _mvu(here: _Writer, stage: Stage) -> None:
     held = here.constant(*coded)
     levels = levels_on_zeros(kernel, _outside(here, stage))
     if levels is None:
-        raise Refused(
+        raise UnsupportedModel(
             f"{stage.name} ({stage.node.origin}): its border is not padded with zeros, which "
             "FINN's thresholds cannot express"
         )
@@ -374,7 +378,7 @@ def _mvu(here: _Writer, stage: Stage) -> None:
     inputs = [source, held]
     if kernel.thresholds is None:
         if output != here.design.graph.output:
-            raise Refused(
+            raise UnsupportedModel(
                 f"{stage.name} ({stage.node.origin}): sums that another layer takes are not "
                 "written in FINN's form"
             )

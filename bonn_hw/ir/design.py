@@ -5,21 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.tensor import TensorType
-
-
-@dataclass(frozen=True, order=True)
-class Folding:
-    """Parallelism of one stage: ``pe`` output lanes and ``simd`` input lanes."""
-
-    pe: int
-    simd: int
-
-    @property
-    def parallelism(self) -> int:
-        """Operations a cycle of a matrix unit, and a measure of size for any other."""
-        return self.pe * self.simd
 
 
 @dataclass(frozen=True)

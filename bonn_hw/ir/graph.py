@@ -5,14 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.tensor import Integers, TensorType
-
-if TYPE_CHECKING:
-    from bonn_hw.kernels.kernel import Kernel
 
 
 @dataclass(frozen=True)

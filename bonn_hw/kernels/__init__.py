@@ -4,7 +4,7 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from bonn_hw.kernels.kernel import Kernel
+from bonn_hw.ir.kernel import Kernel
 
 
 def kernels() -> dict[str, type[Kernel]]:

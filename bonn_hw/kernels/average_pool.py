@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Instance
 from bonn_hw.ir.tensor import Element, Integers, TensorType
-from bonn_hw.kernels.kernel import Resources
 from bonn_hw.kernels.max_pool import WALK, Pool
 
 

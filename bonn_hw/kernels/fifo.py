@@ -11,17 +11,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.integers import divisors
+from bonn_hw.ir.kernel import Passthrough
+from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Instance
-from bonn_hw.kernels.kernel import (
-    LUT_PER_BRAM36,
-    Relay,
-    Resources,
-    Schedule,
-    divisors,
-    lut_memory,
-    memory,
-)
+from bonn_hw.ir.schedule import Schedule
+from bonn_hw.kernels.cost import LUT_PER_BRAM36, lut_memory, memory
 
 
 class Style(IntEnum):
@@ -37,7 +33,7 @@ LONGEST_SHIFT = 32  # places that a LUT shifts
 
 
 @dataclass(frozen=True, eq=False)
-class Fifo(Relay):
+class Fifo(Passthrough):
     """At most ``depth`` beats wait; any lanes. It also cuts the ready path between its ends.
 
     A full one takes no beat: a depth of 1 moves a beat every other cycle at most.

@@ -9,10 +9,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.integers import divisors
+from bonn_hw.ir.kernel import Kernel
+from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Instance
+from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.tensor import Element, Integers, TensorType
-from bonn_hw.kernels.kernel import Kernel, Resources, Schedule, counter, divisors
+from bonn_hw.kernels.cost import counter
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,23 +8,20 @@ from typing import ClassVar
 
 import numpy as np
 
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.integers import power_of_two
+from bonn_hw.ir.kernel import Elementwise, check_window
+from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Bits, Instance
+from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.tensor import Integers, TensorType
-from bonn_hw.kernels.kernel import (
-    Lanewise,
-    Resources,
-    Schedule,
-    check_window,
-    counter,
-    power_of_two,
-)
+from bonn_hw.kernels.cost import counter
 
 WALK = ("cells/counter.sv", "cells/pool_walk.sv")
 
 
 @dataclass(frozen=True, eq=False)
-class Pool(Lanewise):
+class Pool(Elementwise):
     """One value of each ``kernel`` (KH, KW) of pixels; rows and columns that are over are dropped.
 
     Windows that overlap come as sliding windows, seen as a frame of ``OH*OW*KH*KW`` rows of one

@@ -11,17 +11,17 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.integers import divisors
+from bonn_hw.ir.kernel import Kernel
+from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Bits, Instance, MemoryImage
+from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.stream import pack_bits
 from bonn_hw.ir.tensor import BIPOLAR, Element, Integers, TensorType
-from bonn_hw.kernels.kernel import (
-    Kernel,
-    Resources,
-    Schedule,
+from bonn_hw.kernels.cost import (
     adder_tree,
     counter,
-    divisors,
     in_block,
     lut_memory,
     rom,

@@ -8,14 +8,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.kernel import Elementwise
+from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Bits, Instance
+from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.tensor import Integers, TensorType
-from bonn_hw.kernels.kernel import Lanewise, Resources, Schedule, counter
+from bonn_hw.kernels.cost import counter
 
 
 @dataclass(frozen=True, eq=False)
-class Pad(Lanewise):
+class Pad(Elementwise):
     """Frames ``(H, W, C)`` and ``pads`` (top, left, bottom, right) of ``value`` round them."""
 
     stem: ClassVar[str] = "pad"

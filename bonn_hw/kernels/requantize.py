@@ -10,27 +10,22 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.integers import power_of_two
+from bonn_hw.ir.kernel import Elementwise
+from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Bits, Instance, MemoryImage
+from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.stream import pack_bits
 from bonn_hw.ir.tensor import Element, Integers, TensorType
-from bonn_hw.kernels.kernel import (
-    Lanewise,
-    Resources,
-    Schedule,
-    counter,
-    in_block,
-    power_of_two,
-    rom,
-    rom_sequence,
-)
+from bonn_hw.kernels.cost import counter, in_block, rom, rom_sequence
 
 FEW = 3  # ones in the slopes' mask up to which shifted sums are smaller than a multiplier
 WIDEST = 63  # bits of a sum, so that the reference is exact in int64
 
 
 @dataclass(frozen=True, eq=False)
-class Requantize(Lanewise):
+class Requantize(Elementwise):
     """``clip((slopes[c, s] * low + offsets[c, s]) >> shift, element.low, element.high)``.
 
     Parameters

@@ -11,20 +11,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.integers import divisors, power_of_two
+from bonn_hw.ir.kernel import Kernel, check_window
+from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Instance
+from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.tensor import Integers, TensorType
-from bonn_hw.kernels.kernel import (
-    Kernel,
-    Resources,
-    Schedule,
-    check_window,
-    counter,
-    divisors,
-    lut_memory,
-    memory,
-    power_of_two,
-)
+from bonn_hw.kernels.cost import counter, lut_memory, memory
 
 
 @dataclass(frozen=True, eq=False)

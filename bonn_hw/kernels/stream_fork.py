@@ -8,14 +8,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.kernel import Elementwise
+from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Instance
+from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.tensor import Integers, TensorType
-from bonn_hw.kernels.kernel import Lanewise, Resources, Schedule
 
 
 @dataclass(frozen=True, eq=False)
-class StreamFork(Lanewise):
+class StreamFork(Elementwise):
     """Each of ``copies`` outputs gets every beat, and takes it when it is ready.
 
     The beat stays until the last output has it. Where branches that meet again differ in latency, a

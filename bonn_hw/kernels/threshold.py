@@ -10,15 +10,18 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.kernel import Elementwise
+from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Instance, MemoryImage
+from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.stream import pack_bits
 from bonn_hw.ir.tensor import BIPOLAR, Integers, TensorType
-from bonn_hw.kernels.kernel import Lanewise, Resources, Schedule, in_block, rom_sequence
+from bonn_hw.kernels.cost import in_block, rom_sequence
 
 
 @dataclass(frozen=True, eq=False)
-class Threshold(Lanewise):
+class Threshold(Elementwise):
     """+1 where ``(x >= thresholds[c]) != inverted[c]``, else −1."""
 
     stem: ClassVar[str] = "threshold"

@@ -9,13 +9,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.integers import divisors
+from bonn_hw.ir.kernel import Passthrough
+from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Instance
-from bonn_hw.kernels.kernel import Relay, Resources, Schedule, counter, divisors
+from bonn_hw.ir.schedule import Schedule
+from bonn_hw.kernels.cost import counter
 
 
 @dataclass(frozen=True, eq=False)
-class WidthConverter(Relay):
+class WidthConverter(Passthrough):
     """Beats of ``simd`` lanes to beats of ``pe`` lanes, one a multiple of the other."""
 
     stem: ClassVar[str] = "width_converter"

@@ -12,7 +12,7 @@ from typing import Any
 # Brevitas says at every import that an optional package, of no use to 1-bit networks, is missing.
 warnings.filterwarnings("ignore", message="fast_hadamard_transform")
 
-_HOME = {"BayesianLosses": "bayesian", "BayesianWeight": "quantizers"}
+_HOME = {"BayesianLosses": "models.bayesian", "BayesianWeight": "models.quantizers"}
 __all__ = list(_HOME)
 
 

@@ -39,10 +39,10 @@ from torch import nn
 
 import bonn_hw
 from bonn_hw.errors import UserError
-from bonn_hw.nn.checkpoint import Checkpoint
-from bonn_hw.nn.files import write_atomically
-from bonn_hw.nn.forms import ExactNorm
-from bonn_hw.nn.network import Network
+from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.models.variants import ExactNorm
+from bonn_hw.nn.training.checkpoint import Checkpoint
+from bonn_hw.nn.training.run_files import write_atomically
 
 QUANTISERS = ["Quant", "BipolarQuant"]
 CHECKED_IMAGES = 8

@@ -8,9 +8,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from bonn_hw.ir.design import FoldedDesign, Folding, Stream
+from bonn_hw.ir.design import FoldedDesign, Stream
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.schedule import Schedule
+from bonn_hw.kernels.cost import LUT_PER_BRAM36
 from bonn_hw.kernels.fifo import Fifo
-from bonn_hw.kernels.kernel import LUT_PER_BRAM36, Schedule
 from bonn_hw.timing.model import OUTSIDE, Network, Timing
 
 UNLIMITED = 1 << 40  # beats

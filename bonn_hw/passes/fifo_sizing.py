@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from bonn_hw.ir.design import FoldedDesign, Folding, Stage
+from bonn_hw.ir.design import FoldedDesign, Stage
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.kernels.fifo import Fifo
 from bonn_hw.passes.fifo_queues import UNLIMITED, Depths, Queues

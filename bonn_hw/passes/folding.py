@@ -12,20 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw.errors import UserError
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph, Node
+from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.tensor import TensorType
-from bonn_hw.kernels.kernel import Resources
 from bonn_hw.passes.elimination import Factor, minimise
 from bonn_hw.passes.width_conversion import conversion_resources
 
 Uses = NDArray[np.float64]  # resources as the last axis, in the order of `Resources`
 
 
-def check_pins(graph: DataflowGraph, pins: Mapping[str, Folding]) -> None:
-    """Raise UserError where a pinned folding names no layer or is not legal for it."""
+def check_constraints(graph: DataflowGraph, fixed: Mapping[str, Folding]) -> None:
+    """Raise UserError where a fixed folding names no layer or is not legal for it."""
     nodes = {node.name: node for node in graph.nodes}
-    for name, folding in pins.items():
+    for name, folding in fixed.items():
         if name not in nodes:
             raise UserError(
                 f"folding: there is no layer {name!r}; the layers are {', '.join(nodes)}"
@@ -76,14 +76,14 @@ class Space:
 
     Parameters
     ----------
-    pins : mapping
-        Foldings that are fixed, by node name (`check_pins` has passed): they are taken as they
-        are, whatever cycles they need.
+    fixed : mapping
+        Foldings that are fixed, by node name (`check_constraints` has passed): they are taken
+        as they are, whatever cycles they need.
     """
 
-    def __init__(self, graph: DataflowGraph, pins: Mapping[str, Folding]) -> None:
-        self._graph, self._pins = graph, pins
-        self._options = {node.name: _Options.of(node, pins.get(node.name)) for node in graph.nodes}
+    def __init__(self, graph: DataflowGraph, fixed: Mapping[str, Folding]) -> None:
+        self._graph, self._fixed = graph, fixed
+        self._options = {node.name: _Options.of(node, fixed.get(node.name)) for node in graph.nodes}
         self._feeds: dict[str, list[tuple[str, Uses]]] = {}  # by node: who feeds it, at what price
         producers: dict[str, str] = {}
         for node in graph.nodes:
@@ -103,8 +103,8 @@ class Space:
 
     @property
     def pinned_cycles(self) -> int:
-        """Cycles a frame that the slowest pinned node needs; 0 if none is."""
-        return max((self._options[name].fastest for name in self._pins), default=0)
+        """Cycles a frame that the slowest fixed node needs; 0 if none is."""
+        return max((self._options[name].fastest for name in self._fixed), default=0)
 
     @property
     def bounds(self) -> list[int]:
@@ -119,7 +119,7 @@ class Space:
         Parameters
         ----------
         cycles : int
-            Cycles a frame that no node may exceed that is not pinned.
+            Cycles a frame that no node may exceed that is not fixed.
         weights : float ``(4,)``
             What a unit of each resource costs, in the order of `Resources`.
         per_cycle : float
@@ -130,9 +130,9 @@ class Space:
         ------
         UserError
             If a node has no folding that is fast enough; it names the slowest one. If no
-            converters lead from pinned foldings to a node; it names the first that cannot be fed.
+            converters lead from fixed foldings to a node; it names the first that cannot be fed.
         """
-        free = [node for node in self._graph.nodes if node.name not in self._pins]
+        free = [node for node in self._graph.nodes if node.name not in self._fixed]
         node = max(free, key=lambda node: self._options[node.name].fastest, default=None)
         if node is not None and (most := self._options[node.name].fastest) > cycles:
             raise UserError(
@@ -142,7 +142,7 @@ class Space:
             )
         sides = {}
         for name, options in self._options.items():
-            sides[name] = options.best(cycles, weights, per_cycle, pinned=name in self._pins)
+            sides[name] = options.best(cycles, weights, per_cycle, fixed=name in self._fixed)
         parts: list[list[Factor]] = []  # by node: what it costs, and what feeding it does
         for name, side in sides.items():
             parts.append([Factor((("in", name), ("out", name)), side.costs)])
@@ -154,7 +154,7 @@ class Space:
             unfed = self._graph.nodes[_first_impossible(parts)]
             raise UserError(
                 f"folding: {unfed.name} ({unfed.origin}) cannot be fed: no width converter leads "
-                "from the pinned foldings before it; choose PE and SIMD of which one divides the "
+                "from the fixed foldings before it; choose PE and SIMD of which one divides the "
                 "other"
             )
         chosen = {
@@ -180,7 +180,7 @@ def usual_weights(lut_per_bram36: float) -> NDArray[np.float64]:
 
 
 def choose_foldings(
-    graph: DataflowGraph, cycles: int, pins: Mapping[str, Folding], lut_per_bram36: float
+    graph: DataflowGraph, cycles: int, fixed: Mapping[str, Folding], lut_per_bram36: float
 ) -> Mapping[str, Folding]:
     """Choose the foldings with least LUT and block memories, as `Space.cheapest` does.
 
@@ -189,7 +189,7 @@ def choose_foldings(
     lut_per_bram36 : float
         Exchange rate of the two scarce resources.
     """
-    return Space(graph, pins).cheapest(cycles, usual_weights(lut_per_bram36)).foldings
+    return Space(graph, fixed).cheapest(cycles, usual_weights(lut_per_bram36)).foldings
 
 
 def _first_impossible(parts: list[list[Factor]]) -> int:
@@ -259,9 +259,9 @@ class _Options:
     gives: NDArray[np.intp]
 
     @classmethod
-    def of(cls, node: Node, pinned: Folding | None) -> _Options:
+    def of(cls, node: Node, fixed: Folding | None) -> _Options:
         kernel = node.kernel
-        foldings = list(kernel.foldings()) if pinned is None else [pinned]
+        foldings = list(kernel.foldings()) if fixed is None else [fixed]
         lanes = np.array([kernel.lanes(folding) for folding in foldings])
         taken, takes = np.unique(lanes[:, 0], return_inverse=True)
         given, gives = np.unique(lanes[:, 1], return_inverse=True)
@@ -280,9 +280,9 @@ class _Options:
         return int(self.cycles.min())
 
     def best(
-        self, cycles: int, weights: NDArray[np.float64], per_cycle: float, *, pinned: bool
+        self, cycles: int, weights: NDArray[np.float64], per_cycle: float, *, fixed: bool
     ) -> _Sides:
-        (allowed,) = np.nonzero((self.cycles <= cycles) | pinned)
+        (allowed,) = np.nonzero((self.cycles <= cycles) | fixed)
         costs = self.uses[allowed] @ weights + per_cycle * self.cycles[allowed]
         order = np.argsort(-costs, kind="stable")  # the cheapest is written last
         taken, takes = np.unique(self.takes[allowed], return_inverse=True)

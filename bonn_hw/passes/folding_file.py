@@ -4,32 +4,46 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bonn_hw.errors import UserError
-from bonn_hw.interop import finn_folding
-from bonn_hw.ir.design import FoldedDesign, Folding
+from bonn_hw.ir.design import FoldedDesign
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph
-from bonn_hw.kernels.kernel import Relay
+from bonn_hw.ir.kernel import Passthrough
 from bonn_hw.passes.fifo_sizing import depths_of
-from bonn_hw.passes.folding import check_pins
+from bonn_hw.passes.folding import check_constraints
 
 FORM = 'write {"mvu_0": {"PE": 16, "SIMD": 3, "inFIFODepths": [32]}, ...}'
 
 
+class FoldingDialect(Protocol):
+    """Another project's folding files."""
+
+    def recognises(self, document: Mapping[str, Any]) -> bool:
+        """Whether a document is written in this dialect."""
+
+    def to_own(
+        self, document: Mapping[str, Any], graph: DataflowGraph, fifos: bool
+    ) -> dict[str, dict[str, Any]]:
+        """The same by our layers' names; FIFO depths only with ``fifos``. Raises UserError."""
+
+
 @dataclass(frozen=True)
-class Pins:
+class FoldingConstraints:
     """Foldings of layers, and depths in beats of the FIFOs before a layer's inputs."""
 
     foldings: Mapping[str, Folding] = field(default_factory=dict)
     depths: Mapping[tuple[str, int], int] = field(default_factory=dict)
 
 
-def read_pins(path: Path, graph: DataflowGraph) -> Pins:
-    """Read a folding file of ours or of FINN.
+def read_constraints(
+    path: Path, graph: DataflowGraph, dialects: Sequence[FoldingDialect] = ()
+) -> FoldingConstraints:
+    """Read a folding file of ours, or of another dialect.
 
     ``SIMD`` alone will do for a layer that has the same lanes on both sides. ``inFIFODepths`` has a
     depth for each input, 0 for no FIFO; layers that it is not given for get what they need.
@@ -50,21 +64,26 @@ def read_pins(path: Path, graph: DataflowGraph) -> Pins:
         raise UserError(f"folding file {path} is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise UserError(f"folding file {path} holds no object: {FORM}")
-    return pins_of(document, f"folding file {path}", graph)
+    return constraints_of(document, f"folding file {path}", graph, dialects)
 
 
-def pins_of(
-    document: Mapping[str, Any], origin: str, graph: DataflowGraph, fifos: bool = False
-) -> Pins:
-    """What a document of ours or of FINN's fixes; ``origin`` names it in messages.
+def constraints_of(
+    document: Mapping[str, Any],
+    origin: str,
+    graph: DataflowGraph,
+    dialects: Sequence[FoldingDialect] = (),
+    fifos: bool = False,
+) -> FoldingConstraints:
+    """What a document fixes; ``origin`` names it in messages.
 
-    FIFO depths of FINN's count only with ``fifos``: a file's were found for FINN's timing.
+    FIFO depths of another dialect count only with ``fifos``: a file's were found for other timing.
     """
     for name, entry in document.items():
         if not isinstance(entry, dict):
             raise UserError(f"{origin}: {name} has {entry!r}: {FORM}")
-    if finn_folding.is_finn(document):
-        document = finn_folding.to_own(document, graph, fifos)
+    for dialect in dialects:
+        if dialect.recognises(document):
+            document = dialect.to_own(document, graph, fifos)
     foldings, depths = {}, {}
     for name, entry in document.items():
         if not entry or not entry.keys() <= {"PE", "SIMD", "inFIFODepths"}:
@@ -73,8 +92,8 @@ def pins_of(
             foldings[name] = _folding(origin, name, entry)
         for place, depth in enumerate(_depths(origin, name, entry, graph)):
             depths[name, place] = depth
-    check_pins(graph, foldings)
-    return Pins(foldings, depths)
+    check_constraints(graph, foldings)
+    return FoldingConstraints(foldings, depths)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -117,7 +136,7 @@ def _depths(origin: str, name: str, entry: Mapping[str, Any], graph: DataflowGra
     return depths
 
 
-def write_pins(design: FoldedDesign) -> dict[str, dict[str, Any]]:
+def constraints_from(design: FoldedDesign) -> dict[str, dict[str, Any]]:
     """Make the document that fixes a design as it is, FIFOs included."""
     depths = depths_of(design)
     return {
@@ -127,5 +146,5 @@ def write_pins(design: FoldedDesign) -> dict[str, dict[str, Any]]:
             "inFIFODepths": [depths.get(name, 0) for name in stage.node.inputs],
         }
         for stage in design.stages
-        if not isinstance(stage.node.kernel, Relay)  # they follow from the others
+        if not isinstance(stage.node.kernel, Passthrough)  # they follow from the others
     }

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw.errors import UserError
-from bonn_hw.kernels.kernel import Resources
+from bonn_hw.ir.resources import Resources
 from bonn_hw.passes.folding import Choice, Space
 
 NAMES = ("LUT", "FF", "BRAM36", "DSP")

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from math import lcm
 
-from bonn_hw.ir.design import FoldedDesign, Folding, Stage
+from bonn_hw.ir.design import FoldedDesign, Stage
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph, Node
+from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.tensor import TensorType
-from bonn_hw.kernels.kernel import Resources
 from bonn_hw.kernels.width_converter import WidthConverter
 
 

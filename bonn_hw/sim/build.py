@@ -20,9 +20,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bonn_hw.artifacts import writing
 from bonn_hw.emit.write import templates_folder, write
 from bonn_hw.errors import ToolMissing
+from bonn_hw.files import writing
 from bonn_hw.ir.rtl import RtlProject
 from bonn_hw.sim.cache import aside, forget
 from bonn_hw.sim.locate import Verilator, verilator

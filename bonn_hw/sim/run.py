@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.artifacts import writing
 from bonn_hw.errors import UserError
+from bonn_hw.files import writing
 from bonn_hw.ir.rtl import RtlProject
 from bonn_hw.ir.stream import words_a_beat
 from bonn_hw.sim.build import build

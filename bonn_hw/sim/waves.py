@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bonn_hw.artifacts import writing
 from bonn_hw.errors import Hang
+from bonn_hw.files import writing
 from bonn_hw.sim.shard import full
 
 

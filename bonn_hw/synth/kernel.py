@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bonn_hw.emit.write import write
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.rtl import Port, RtlProject
 from bonn_hw.ir.tensor import TensorType
-from bonn_hw.kernels.kernel import Kernel
 from bonn_hw.synth.netlist import Use
 from bonn_hw.synth.yosys import Job, keep, kept, synthesise, version
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.kernels.kernel import Schedule
+from bonn_hw.ir.schedule import Schedule
 from bonn_hw.timing.native import library
 from bonn_hw.timing.stalls import Stalls
 

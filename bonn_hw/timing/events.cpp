@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The cycle model: a graph of stages, counters and handshakes only, from event to event.
-// What a stage does is data (see `Schedule` in bonn_hw/kernels/kernel.py); nothing here knows layers.
+// What a stage does is data (see `Schedule` in bonn_hw/ir/schedule.py); nothing here knows layers.
 // `stepping.cpp` says the same cycle by cycle.
 //
 // A stage is run ahead on its own until it misses something: the cycle in which an input beat is

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw.ir.design import FoldedDesign
-from bonn_hw.kernels.kernel import Schedule
+from bonn_hw.ir.schedule import Schedule
 from bonn_hw.timing import engines
 from bonn_hw.timing.engines import Engine, Limits
 from bonn_hw.timing.stalls import Stalls

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The cycle model of events.cpp told cycle by cycle: simple enough to be believed, and its oracle.
-// What a stage does is data (see `Schedule` in bonn_hw/kernels/kernel.py); nothing here knows layers.
+// What a stage does is data (see `Schedule` in bonn_hw/ir/schedule.py); nothing here knows layers.
 //
 // Stages stand in topological order. `ready` runs against the data and `valid` comes from registers
 // alone, so one sweep from the last stage to the first decides and advances a cycle: a stage reads

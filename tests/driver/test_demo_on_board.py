@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from bonn_hw import pipeline
+from bonn_hw.bitstream.pack import pack
 from bonn_hw.board_sim import SimulatedBoard, SimulatedMachine
-from bonn_hw.build.pack import pack
-from bonn_hw.cli import main
+from bonn_hw.cli.main import main
 from bonn_hw.driver import Accelerator
 from bonn_hw.driver.measure import measure
 from bonn_hw.emit.system import emit_system
-from bonn_hw.nn import data
+from bonn_hw.nn.data import datasets
 from bonn_hw.timing.model import run
 
 pytestmark = [pytest.mark.rtl, pytest.mark.torch]
@@ -45,7 +45,7 @@ def accelerator(build, tmp_path_factory):
 @pytest.fixture(scope="module")
 def known(build):
     """The test set as the network is fed, its labels, and what `bonn-hw simulate` answers."""
-    tests = data.load("digits", "test").transformed(build.facts["model"]["transform"])
+    tests = datasets.load("digits", "test").transformed(build.facts["model"]["transform"])
     images = np.asarray(tests.images, np.float32).reshape(-1, *build.host.input_shape)
     return images, np.asarray(tests.labels), pipeline.simulate(build, images)
 

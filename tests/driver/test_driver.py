@@ -7,17 +7,17 @@ import sys
 
 import numpy as np
 import pytest
-from sketch import Sketch
 
 import bonn_hw.driver.measure
 from bonn_hw import pipeline
+from bonn_hw.bitstream.pack import DRIVER, pack
 from bonn_hw.board_sim import SimulatedBoard, SimulatedMachine
 from bonn_hw.boards import board
-from bonn_hw.build.pack import DRIVER, pack
 from bonn_hw.driver import Accelerator, AcceleratorError
 from bonn_hw.driver import registers as reg
 from bonn_hw.driver.measure import complete, measure
 from bonn_hw.emit.system import emit_system
+from tests.support.sketch import Sketch
 
 pytestmark = pytest.mark.rtl
 

@@ -6,16 +6,16 @@ import sys
 
 import numpy as np
 import pytest
-from fake_board import FakeBoard, fake_pynq
-from sketch import Sketch
 
 from bonn_hw import pipeline
+from bonn_hw.bitstream.pack import pack
 from bonn_hw.board_sim import SimulatedBoard, SimulatedMachine
 from bonn_hw.boards import BOARDS, board
-from bonn_hw.build.pack import pack
 from bonn_hw.driver import Accelerator, AcceleratorError, machine
 from bonn_hw.driver import registers as reg
 from bonn_hw.emit.system import emit_system
+from tests.support.fake_board import FakeBoard, fake_pynq
+from tests.support.sketch import Sketch
 
 
 def small(channels, bits=6, signs=True):

@@ -3,14 +3,14 @@
 
 import numpy as np
 import pytest
-from serial_line import SimulatedPort, bits_of
-from sketch import Sketch
 
 from bonn_hw import pipeline
+from bonn_hw.bitstream.pack import pack
 from bonn_hw.boards import board
-from bonn_hw.build.pack import pack
 from bonn_hw.driver import Accelerator, AcceleratorError, SerialAccelerator
 from bonn_hw.emit.serial import emit_serial
+from tests.support.serial_line import SimulatedPort, bits_of
+from tests.support.sketch import Sketch
 
 pytestmark = pytest.mark.rtl
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bonn_hw.build.open_flow import files_folder
+from bonn_hw.bitstream.open.flow import files_folder
 from bonn_hw.emit.serial import emit_serial
 from bonn_hw.emit.system import emit_system
 from bonn_hw.emit.write import write
@@ -15,7 +15,7 @@ from bonn_hw.passes.fifo_sizing import size_fifos
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.sim import locate
-from networks import small_cnn
+from tests.support.networks import small_cnn
 
 pytestmark = pytest.mark.rtl
 

@@ -10,7 +10,7 @@ from bonn_hw.passes.fifo_sizing import size_fifos
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.sim import locate
-from networks import small_cnn
+from tests.support.networks import small_cnn
 
 
 @pytest.fixture(scope="module")

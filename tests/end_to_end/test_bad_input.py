@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bonn_hw import artifacts
-from bonn_hw.cli import main
+from bonn_hw import files
+from bonn_hw.cli.main import main
 from bonn_hw.errors import UserError
 
 
@@ -214,7 +214,7 @@ def test_a_rerun_after_a_kill_starts_clean(build, moment, tmp_path):
     (tmp_path / ".build.partial" / "rubbish").write_text("")
     if moment == "replacing":
         build.rename(tmp_path / ".build.replaced")
-    with pytest.raises(UserError, match="stop"), artifacts.fresh_folder(build) as folder:
+    with pytest.raises(UserError, match="stop"), files.fresh_folder(build) as folder:
         assert list(folder.iterdir()) == []
         raise UserError("stop")
     assert contents(build) == before

@@ -6,21 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bonn_hw import pipeline, report
+from bonn_hw import pipeline
 from bonn_hw.boards import board
+from bonn_hw.report import values
 from bonn_hw.sim.run import cores
 
 pytestmark = [pytest.mark.rtl, pytest.mark.torch, pytest.mark.slow]
 DATA = Path(__file__).parent.parent / "data"
-FLOWS = Path(__file__).parent.parent.parent / "flows"
+FLOWS = Path(__file__).parent.parent.parent / "flows" / "experiments"
 
 
 def trained():
     """The checkpoint of tests/data: signs are all that a 1-bit layer uses of its weights."""
     import torch
 
-    from bonn_hw.nn.checkpoint import Checkpoint
-    from bonn_hw.nn.networks import build
+    from bonn_hw.nn.models.networks import build
+    from bonn_hw.nn.training.checkpoint import Checkpoint
 
     network = build("cnv_padded", in_channels=1)
     with np.load(DATA / "fashion_cnv_padded.npz") as arrays:
@@ -37,18 +38,18 @@ def trained():
 @pytest.mark.data
 def test_padded_cnv_answers_as_pytorch_on_real_images(tmp_path):
     """500 of the 10,000 test images; docs/equality.md names the command for all of them."""
-    from bonn_hw.nn import data
+    from bonn_hw.nn.data import datasets
     from bonn_hw.nn.export import export
 
     checkpoint = trained()
     export(checkpoint, tmp_path / "cnv.onnx")
     target = pipeline.Target(board("pynq-z2"), 100.0, 3000.0)
     facts = pipeline.compile_model(tmp_path / "cnv.onnx", target, tmp_path / "build")
-    tests = data.load("fashion-mnist", "test").first(500).transformed("pad32")
+    tests = datasets.load("fashion-mnist", "test").first(500).transformed("pad32")
     build = pipeline.Build.load(tmp_path / "build")
     answers = pipeline.simulate(build, tests.images, jobs=cores())
     pytorch, integers = checkpoint.predict(tests.images), checkpoint.accumulators(tests.images)
-    facts = report.simulated(facts, answers, tests.labels, pytorch, integers, None)
+    facts = values.simulated(facts, answers, tests.labels, pytorch, integers, None)
     assert facts["mismatches_between"] == {"rtl_integer": 0, "rtl_qonnx": 0, "rtl_pytorch": 0}
     accuracy = facts["accuracy"]
     assert accuracy["pytorch"] == accuracy["integer"] == accuracy["rtl"] > 0.8
@@ -59,9 +60,9 @@ def test_padded_cnv_answers_as_pytorch_on_real_images(tmp_path):
 
 def test_cnv_with_finns_folding_needs_32768_cycles(tmp_path):
     from benchmarks.__main__ import lively
-    from bonn_hw.nn.checkpoint import Checkpoint
     from bonn_hw.nn.export import export
-    from bonn_hw.nn.networks import build as network
+    from bonn_hw.nn.models.networks import build as network
+    from bonn_hw.nn.training.checkpoint import Checkpoint
 
     checkpoint = Checkpoint(lively(network("cnv", in_channels=3)).eval())
     export(checkpoint, tmp_path / "cnv.onnx")

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from bonn_hw.cli import main
+from bonn_hw.cli.main import main
 
 pytestmark = [pytest.mark.rtl, pytest.mark.torch]
 
@@ -16,7 +16,7 @@ def demo(tmp_path_factory):
     """Train, export, compile; the training is the demo's own."""
     folder = tmp_path_factory.mktemp("demo")
     run, model, build = folder / "run", folder / "digits.onnx", folder / "accelerator"
-    assert main(["train", "flows/digits.toml", "--out", str(run)]) == 0
+    assert main(["train", "flows/experiments/digits.toml", "--out", str(run)]) == 0
     assert main(["export", str(run), "--out", str(model)]) == 0
     arguments = ["--board", "pynq-z2", "--fps", "50000", "--checkpoint", str(run)]
     assert main(["compile", str(model), *arguments, "--out", str(build)]) == 0

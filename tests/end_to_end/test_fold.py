@@ -4,12 +4,12 @@
 import json
 
 import pytest
-from sketch import Sketch
 
-from bonn_hw.cli import main
+from bonn_hw.cli.main import main
 from bonn_hw.ir import store
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.kernels import kernels
+from tests.support.sketch import Sketch
 
 
 @pytest.fixture(scope="module")

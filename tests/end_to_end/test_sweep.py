@@ -10,10 +10,10 @@ import time
 
 import pytest
 from distributed import LocalCluster
-from sketch import Sketch
 
-from bonn_hw.cli import main
+from bonn_hw.cli.main import main
 from bonn_hw.sweep import read_sweep
+from tests.support.sketch import Sketch
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from benchmarks.calibration import calibrated
-from bonn_hw import frontend, pipeline, report
+from bonn_hw import frontend, pipeline
 from bonn_hw.boards import board
+from bonn_hw.report import values
 from bonn_hw.sim.run import cores
 
 pytestmark = [pytest.mark.rtl, pytest.mark.torch, pytest.mark.data, pytest.mark.slow]
@@ -25,7 +26,7 @@ def colour(images):
 @pytest.fixture(scope="module")
 def images():
     """The 10,000 test images of Fashion-MNIST, and their labels."""
-    from bonn_hw.nn.checkpoint import Checkpoint
+    from bonn_hw.nn.training.checkpoint import Checkpoint
 
     tests = Checkpoint.load(ZOO / "fashion_wrn22").test_set()
     return tests.images, tests.labels
@@ -33,8 +34,8 @@ def images():
 
 @pytest.mark.parametrize("network", ["trained, 28x28x1", "32x32x3"])
 def test_wrn22(network, images, tmp_path):
-    from bonn_hw.nn.checkpoint import Checkpoint
     from bonn_hw.nn.export import export
+    from bonn_hw.nn.training.checkpoint import Checkpoint
 
     frames, labels = images
     if network == "32x32x3":
@@ -56,7 +57,7 @@ def test_wrn22(network, images, tmp_path):
         part = frames[:count]
         simulated = pipeline.simulate(build, part, jobs=cores(), stall=stall)
         truth = checkpoint.predict(part), checkpoint.accumulators(part)
-        told = report.simulated(facts, simulated, labels[:count], *truth, stall)
+        told = values.simulated(facts, simulated, labels[:count], *truth, stall)
         assert told["mismatches_between"] == {"rtl_integer": 0, "rtl_qonnx": 0, "rtl_pytorch": 0}
         if stall is None:
             for key in ("cycles_per_frame", "latency_cycles"):

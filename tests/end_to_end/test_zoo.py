@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models import by_qonnx
 
-from bonn_hw.cli import main
+from bonn_hw.cli.main import main
+from tests.support.models import by_qonnx
 
 ZOO = Path(__file__).parent.parent / "data" / "TFC_1W1A.onnx"
 

@@ -7,9 +7,9 @@ from itertools import chain
 import numpy as np
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from sketch import Sketch, agree
 
-from bonn_hw.errors import Refused
+from bonn_hw.errors import UnsupportedModel
+from tests.support.sketch import Sketch, agree
 
 CHANNELS = st.integers(1, 5)
 VALUES = st.sampled_from([-1.0, 1.0, 0.0, 0.5, -2.0])
@@ -131,6 +131,6 @@ def test_equal_or_refused(tmp_path, seed, shape, bits, blocks, dense):
     try:
         agree(sketch, tmp_path, sketch.images(3, -9, 9, 0.25))
         event("lowered")
-    except Refused as refusal:
+    except UnsupportedModel as refusal:
         assert "cannot be understood" not in str(refusal), str(refusal)
         assert any(re.search(rf"\b{name}\b", str(refusal)) for name in names), str(refusal)

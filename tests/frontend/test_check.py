@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """`bonn-hw check`: what a model becomes, or why it cannot be compiled."""
 
-from sketch import Sketch
-
-from bonn_hw.cli import main
+from bonn_hw.cli.main import main
+from tests.support.sketch import Sketch
 
 
 def block(scale):

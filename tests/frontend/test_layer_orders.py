@@ -3,9 +3,9 @@
 
 import numpy as np
 import pytest
-from sketch import Sketch, agree, kernels, lowered
 
-from bonn_hw.errors import Refused
+from bonn_hw.errors import UnsupportedModel
+from tests.support.sketch import Sketch, agree, kernels, lowered
 
 
 def images(**options):
@@ -28,13 +28,13 @@ def test_a_pool_of_negated_sums_at_the_end(tmp_path):
 
 def test_a_pool_of_negated_input_is_refused(tmp_path):
     sketch = scores(images().add("Neg").pool(name="odd").conv(4, 2).sign(), 16)
-    with pytest.raises(Refused, match=r"^odd: pools channel 0, which falls"):
+    with pytest.raises(UnsupportedModel, match=r"^odd: pools channel 0, which falls"):
         lowered(sketch, tmp_path)
 
 
 def test_two_pools_with_a_negation_between_are_refused(tmp_path):
     sketch = images().conv(4, 2).pool().add("Neg").pool(name="odd").sign()
-    with pytest.raises(Refused, match=r"^odd: pools channel"):
+    with pytest.raises(UnsupportedModel, match=r"^odd: pools channel"):
         lowered(scores(sketch, 4), tmp_path)
 
 
@@ -66,7 +66,7 @@ def test_a_zero_between_bits_stays_behind_a_negation(tmp_path):
 
 def test_a_zero_between_bits_has_no_maximum(tmp_path):
     sketch = images().conv(4, 2).sign().pad((1, 1, 1, 1), 0.0).pool(name="odd").conv(2, 4).sign()
-    with pytest.raises(Refused, match=r"^odd: takes bits that were padded with zero"):
+    with pytest.raises(UnsupportedModel, match=r"^odd: takes bits that were padded with zero"):
         lowered(scores(sketch, 8), tmp_path)
 
 
@@ -86,6 +86,7 @@ def test_an_answer_from_padding_alone_is_refused(tmp_path):
     sketch = images().sign().conv(2, 2, (1, 1), pads=[0, 1, 0, 0], strides=[2, 2])
     sketch = sketch.add("MaxPool", kernel_shape=[1, 1], strides=[5, 5])
     with pytest.raises(
-        Refused, match=r"^Conv_\d+: all windows that the answer comes from lie in the padding"
+        UnsupportedModel,
+        match=r"^Conv_\d+: all windows that the answer comes from lie in the padding",
     ):
         lowered(scores(sketch.sign(), 2), tmp_path)

@@ -4,10 +4,10 @@
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from sketch import Sketch
 
 from bonn_hw import frontend
 from bonn_hw.errors import UserError
+from tests.support.sketch import Sketch
 
 
 @pytest.fixture

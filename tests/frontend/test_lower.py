@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from models import Builder, by_qonnx
 
 from bonn_hw import frontend
-from bonn_hw.errors import Refused, UserError
+from bonn_hw.errors import UnsupportedModel, UserError
+from tests.support.models import Builder, by_qonnx
 
 ZOO = Path(__file__).parent.parent / "data" / "TFC_1W1A.onnx"
 
@@ -289,7 +289,7 @@ def test_a_checkpoint_of_another_model_is_told(count, tmp_path):
 
 
 def refusal(builder, tmp_path):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UnsupportedModel) as error:
         frontend.lower(frontend.read(builder.path(tmp_path)))
     return str(error.value)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from hypothesis import HealthCheck, event, given, settings
-from models import by_qonnx, networks
 
 from bonn_hw import frontend
-from bonn_hw.errors import Refused
+from bonn_hw.errors import UnsupportedModel
+from tests.support.models import by_qonnx, networks
 
 
 @given(networks())
@@ -21,7 +21,7 @@ def test_exact_or_refused(builder):
         model = frontend.read(path)
         try:
             lowered = frontend.lower(model)
-        except Refused as error:
+        except UnsupportedModel as error:
             event("refused")
             layers = {node.name for node in builder.nodes}
             assert set(re.findall(r"\w+", str(error))) & layers, str(error)

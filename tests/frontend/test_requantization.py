@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bonn_hw.errors import Refused
+from bonn_hw.errors import UnsupportedModel
 from bonn_hw.frontend.requantization import fit, gather
 from bonn_hw.ir.tensor import Element, TensorType
 
@@ -104,7 +104,7 @@ def test_a_table_that_no_device_holds_is_refused():
     random = np.random.default_rng(0)
     table = random.integers(-128, 128, (1 << 12, 256))
     kind = TensorType((1, 1, 256), Element(0, (1 << 12) - 1))
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UnsupportedModel) as error:
         fit(staircase(table, 0, (1 << 12) - 1), kind, BYTE, "layer")
     assert str(error.value) == (
         "layer: its values need more than 4194304 bits of tables to be quantised exactly; use "

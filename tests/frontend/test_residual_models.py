@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sketch import Sketch, agree, kernels, lowered
 
-from bonn_hw.errors import Refused
+from bonn_hw.errors import UnsupportedModel
+from tests.support.sketch import Sketch, agree, kernels, lowered
 
 GRID = {"bits": 6, "scale": 0.25}
 
@@ -170,7 +170,7 @@ def test_random_residual_networks(tmp_path, seed, channels, blocks):
 
 
 def refused(sketch, folder):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UnsupportedModel) as error:
         lowered(sketch, folder)
     return str(error.value)
 

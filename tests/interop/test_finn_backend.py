@@ -4,7 +4,6 @@
 import json
 from pathlib import Path
 
-import finn
 import numpy as np
 import pytest
 
@@ -12,6 +11,7 @@ from bonn_hw.ir.rtl import Port, RtlProject
 from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.ir.tensor import Element
 from bonn_hw.sim.run import simulate
+from tests.support import finn
 
 pytestmark = [pytest.mark.finn, pytest.mark.rtl]
 

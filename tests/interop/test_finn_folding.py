@@ -6,16 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bonn_hw.errors import UserError
-from bonn_hw.frontend.emission import Emission
+from bonn_hw.frontend.graph_builder import GraphBuilder
 from bonn_hw.frontend.padding import Geometry
 from bonn_hw.interop.finn_folding import OPERATORS, from_own, is_finn, to_own
-from bonn_hw.ir.design import FoldedDesign, Folding, Stage
+from bonn_hw.ir.design import FoldedDesign, Stage
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import Element, TensorType
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
-from networks import CNV_FINN_FOLDING, Chain, cnv, small_cnn
-from residual import residual_graphs, unequal_block
+from tests.support.networks import CNV_FINN_FOLDING, Chain, cnv, small_cnn
+from tests.support.residual import residual_graphs, unequal_block
 
 CNV = cnv()
 
@@ -39,7 +40,7 @@ def lanes(number):
 
 def pools(*kinds):
     """A graph of pools on a 12x12 frame: of each its emission's method, kernel and stride."""
-    emission, frame = Emission(TensorType((12, 12, 4), Element(0, 7))), (12, 12)
+    emission, frame = GraphBuilder(TensorType((12, 12, 4), Element(0, 7))), (12, 12)
     for kind, kernel, stride in kinds:
         geometry = Geometry(frame, (kernel, kernel), (stride, stride), (0, 0, 0, 0))
         getattr(emission, kind)(geometry, kind)

@@ -7,13 +7,14 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from sketch import Sketch
 
 from bonn_hw import frontend, pipeline
 from bonn_hw.boards import board
-from bonn_hw.cli import main
-from bonn_hw.errors import Refused
-from bonn_hw.frontend.on_board import head_of
+from bonn_hw.cli.main import main
+from bonn_hw.errors import UnsupportedModel
+from bonn_hw.frontend.numpy_host import head_of
+from bonn_hw.pipeline import read_model
+from tests.support.sketch import Sketch
 
 DATA = Path(__file__).parents[1] / "data" / "finn"
 DOMAIN = "finn.custom_op.fpgadataflow"
@@ -25,7 +26,7 @@ def known():
 
 
 def integers_answer(path, images):
-    lowered = frontend.lower(frontend.read(path))
+    lowered = frontend.lower(read_model(path))
     return lowered.host.decode(lowered.graph.run(lowered.host.encode(images)))
 
 
@@ -34,7 +35,7 @@ def test_answers_are_those_of_finn(known):
     assert len(np.unique(answers, axis=0)) > 10
     got = integers_answer(DATA / "small_cnn.onnx", images)
     np.testing.assert_array_equal(got, answers.reshape(got.shape))
-    np.testing.assert_array_equal(frontend.read(DATA / "small_cnn.onnx").run(images), got)
+    np.testing.assert_array_equal(read_model(DATA / "small_cnn.onnx").run(images), got)
 
 
 @pytest.mark.rtl
@@ -81,7 +82,7 @@ def test_a_model_without_folding_keeps_none(tmp_path, capsys):
 
 def test_ties_at_the_input_are_finns(known):
     """Its thresholds: what is equal to one has reached it; QONNX rounds ties to even."""
-    lowered = frontend.lower(frontend.read(DATA / "small_cnn.onnx"))
+    lowered = frontend.lower(read_model(DATA / "small_cnn.onnx"))
     ties = (np.arange(-8, 8) + 0.5).astype(np.float32) / 128
     images = np.resize(ties, (1, *lowered.host.input_shape))
     encoded = lowered.host.encode(images)
@@ -90,7 +91,7 @@ def test_ties_at_the_input_are_finns(known):
 
 
 def test_its_head_runs_on_a_board(known):
-    lowered = frontend.lower(frontend.read(DATA / "small_cnn.onnx"))
+    lowered = frontend.lower(read_model(DATA / "small_cnn.onnx"))
     assert head_of(lowered.host, known["images"]) is not None
 
 
@@ -236,7 +237,7 @@ def test_pools(tmp_path, older):
         made.node("ConvolutionInputGenerator", depthwise=1, **facts)
         made.node("Pool_hls", Function="MaxPool", KernelSize=[2, 2], Channels=3)
     made.matrix(12, 2, [1], last=True)
-    lowered = frontend.lower(frontend.read(made.write(tmp_path)))
+    lowered = frontend.lower(read_model(made.write(tmp_path)))
     assert [node.name for node in lowered.graph.nodes] == ["max_pool_0", "mvu_0"]
 
 
@@ -272,5 +273,5 @@ def test_pools(tmp_path, older):
 def test_what_has_no_counterpart_is_refused(tmp_path, change, message):
     made = Hardware(12).bits()
     change(made)
-    with pytest.raises(Refused, match=message):
-        frontend.read(made.write(tmp_path))
+    with pytest.raises(UnsupportedModel, match=message):
+        read_model(made.write(tmp_path))

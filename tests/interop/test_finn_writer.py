@@ -4,16 +4,17 @@
 import json
 from pathlib import Path
 
-import finn
 import numpy as np
 import onnx
 import pytest
-from sketch import Sketch
 
-from bonn_hw import frontend, pipeline
-from bonn_hw.cli import main
-from bonn_hw.errors import Refused
+from bonn_hw import pipeline
+from bonn_hw.cli.main import main
+from bonn_hw.errors import UnsupportedModel
 from bonn_hw.interop.finn_writer import dataflow_graph
+from bonn_hw.pipeline import read_model
+from tests.support import finn
+from tests.support.sketch import Sketch
 
 ZOO = Path(__file__).parents[1] / "data" / "TFC_1W1A.onnx"
 MODELS = ("tfc", "cnn", "padded cnn", "1-bit cnn")
@@ -51,7 +52,7 @@ def test_reading_it_back_gives_the_same_design(case, tmp_path):
             assert other.read_bytes() == file.read_bytes(), file.name
     frames = first.host.random_frames(20)
     np.testing.assert_array_equal(first.host.encode(frames), second.host.encode(frames))
-    answers = [frontend.read(path).run(frames) for path in (model, written)]
+    answers = [read_model(path).run(frames) for path in (model, written)]
     np.testing.assert_array_equal(*(one.reshape(20, -1) for one in answers))
 
 
@@ -64,7 +65,7 @@ def test_finn_executes_folds_and_estimates_it(case, tmp_path):
     finn.run("estimates.py", written / "hardware.onnx", tmp_path / "frames.npy", tmp_path,
              written / "folding.json", "xc7z020clg400-1")  # fmt: skip
     answers = np.load(tmp_path / "answers.npy")
-    expected = frontend.read(model).run(frames)
+    expected = read_model(model).run(frames)
     np.testing.assert_array_equal(answers.reshape(expected.shape), expected)
     estimates = json.loads((tmp_path / "estimates.json").read_text())
     stages = {stage.name: stage for stage in pipeline.Build.load(build).design.stages}
@@ -113,5 +114,5 @@ def test_what_finn_does_not_express_is_refused(tmp_path, capsys):
     assert "weights of more than a bit are not written in FINN's form" in capsys.readouterr().err
     assert not (tmp_path / "b" / "finn").exists()
     build = pipeline.Build.load(tmp_path / "b")
-    with pytest.raises(Refused, match="mvu_0"):
+    with pytest.raises(UnsupportedModel, match="mvu_0"):
         dataflow_graph(build.design, build.host)

@@ -5,18 +5,19 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import finn
 import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
 
-from bonn_hw import frontend, witness
+from bonn_hw import frontend
 from bonn_hw.boards import board
-from bonn_hw.cli import main
-from bonn_hw.interop import finn_defects, finn_environment
-from bonn_hw.interop.finn_testimony import hear
-from bonn_hw.plan import Target
+from bonn_hw.cli.main import main
+from bonn_hw.interop import crosscheck, finn_defects, finn_environment
+from bonn_hw.interop.finn_result import hear
+from bonn_hw.ir.target import Target
+from bonn_hw.pipeline import read_model
+from tests.support import finn
 
 ZOO = Path(__file__).parents[1] / "data" / "TFC_1W1A.onnx"
 TARGET = Target(board("pynq-z2"), 100.0, 1000)
@@ -32,7 +33,7 @@ def images():
 
 def shown(model, images=None):
     finn.need()
-    return witness.witness(model, images, 4, TARGET)
+    return crosscheck.witness(model, images, 4, TARGET)
 
 
 def threshold_at(folder, sum_of_first):
@@ -108,7 +109,7 @@ def test_a_clipped_threshold_that_frames_meet(tmp_path):
     """Popcounts of 512 to 599 answer wrongly in FINN, and the clipped threshold explains all."""
     model = threshold_at(tmp_path, 415)
     proto = onnx.load(model)
-    lowered = frontend.lower(frontend.read(model))
+    lowered = frontend.lower(read_model(model))
     weights = lowered.graph.nodes[0].kernel.weights[3]
     frames = np.where(weights > 0, 0.9, 0.1).astype(np.float32).reshape(1, 1, 28, 28)
     frames = np.repeat(frames, 3, axis=0)
@@ -134,8 +135,8 @@ def test_any_other_difference_fails(tmp_path, monkeypatch):
         values[0, 0] = 1 - values[0, 0]
         return replace(told, tensors={**told.tensors, node.output: values})
 
-    monkeypatch.setattr(witness.finn_testimony, "hear", lies)
-    facts = witness.witness(ZOO, None, 2, TARGET)
+    monkeypatch.setattr(crosscheck.finn_testimony, "hear", lies)
+    facts = crosscheck.witness(ZOO, None, 2, TARGET)
     assert facts["verdict"] == "differs"
     verdicts = [layer["verdict"] for layer in facts["layers"]]
     assert verdicts[:2] == ["equal", "differs"]

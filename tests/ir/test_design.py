@@ -4,8 +4,9 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from bonn_hw.ir.design import FoldedDesign, Folding, Stage
-from residual import residual_graphs, unequal_block
+from bonn_hw.ir.design import FoldedDesign, Stage
+from bonn_hw.ir.folding import Folding
+from tests.support.residual import residual_graphs, unequal_block
 
 
 def folded(graph, lanes=1):

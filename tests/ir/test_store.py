@@ -9,8 +9,8 @@ from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.kernels import kernels
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
-from networks import small_cnn
-from residual import unequal_block
+from tests.support.networks import small_cnn
+from tests.support.residual import unequal_block
 
 
 @pytest.mark.parametrize("network", [small_cnn, unequal_block])

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import numpy as np
 import pytest
-from test_stream_fork import matrix, meeting, prove_meeting
 
-from bench import random_values
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.fifo import Fifo
+from tests.kernels.test_stream_fork import matrix, meeting, prove_meeting
+from tests.support.bench import random_values
 
 
 @pytest.mark.rtl

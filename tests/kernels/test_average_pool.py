@@ -2,10 +2,10 @@
 import numpy as np
 import pytest
 
-from bench import prove
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.average_pool import AveragePool
+from tests.support.bench import prove
 
 
 @pytest.mark.rtl

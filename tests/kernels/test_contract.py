@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from bonn_hw.emit.write import templates_folder
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.rtl import Bits
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels import kernels
 from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.average_pool import AveragePool
+from bonn_hw.kernels.cost import BRAM36_BITS
 from bonn_hw.kernels.fifo import Fifo
-from bonn_hw.kernels.kernel import BRAM36_BITS
 from bonn_hw.kernels.label_select import LabelSelect
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.mvu import Mvu

@@ -4,14 +4,14 @@ from collections import deque
 import numpy as np
 import pytest
 
-from bench import FRAMES, lone_design, prove, random_values, simulate_design
 from bonn_hw.emit.write import write
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.rtl import Port, RtlProject
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.fifo import Fifo, Style
 from bonn_hw.sim.run import simulate
 from bonn_hw.timing.model import run
+from tests.support.bench import FRAMES, lone_design, prove, random_values, simulate_design
 
 WIDTH = 5
 QUEUES = [

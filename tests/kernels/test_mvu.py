@@ -4,10 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench import FRAMES, prove, random_values
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element
 from bonn_hw.kernels.mvu import Mvu
+from tests.support.bench import FRAMES, prove, random_values
 
 
 def unit(pixels, element, high, wide, *, bits=1, offsets=False, rows=None, columns=None, seed=0):

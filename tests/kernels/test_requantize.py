@@ -4,10 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench import prove
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.requantize import Requantize
+from tests.support.bench import prove
 
 CHANNELS = 6
 SIGNED, UNSIGNED = Element(-64, 63), Element(0, 100)

@@ -3,15 +3,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_contract import lint
 
-from bench import prove
 from benchmarks.kernel_grids import close
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.sliding_window import SlidingWindow
 from bonn_hw.synth.kernel import synthesise_kernels
 from bonn_hw.timing.model import run_schedules
+from tests.kernels.test_contract import lint
+from tests.support.bench import prove
 
 
 @pytest.mark.rtl

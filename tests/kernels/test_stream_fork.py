@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
-from bench import FRAMES, STALLS, random_values, simulate_design
-from bonn_hw.ir.design import FoldedDesign, Folding, Stage
+from bonn_hw.ir.design import FoldedDesign, Stage
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.add import Add
@@ -14,6 +14,7 @@ from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.stream_fork import StreamFork
 from bonn_hw.timing.model import run
+from tests.support.bench import FRAMES, STALLS, random_values, simulate_design
 
 
 def meeting(kind, branches, lanes):

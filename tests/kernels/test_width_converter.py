@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import pytest
 
-from bench import prove
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.width_converter import WidthConverter
+from tests.support.bench import prove
 
 
 @pytest.mark.rtl

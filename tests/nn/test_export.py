@@ -8,17 +8,17 @@ pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 pytest.importorskip("brevitas")
 
-import onnx  # noqa: E402
-from qonnx.core.modelwrapper import ModelWrapper  # noqa: E402
-from qonnx.core.onnx_exec import execute_onnx  # noqa: E402
-from qonnx.transformation.change_batchsize import ChangeBatchSize  # noqa: E402
-from qonnx.transformation.infer_shapes import InferShapes  # noqa: E402
+import onnx
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.change_batchsize import ChangeBatchSize
+from qonnx.transformation.infer_shapes import InferShapes
 
-from bonn_hw.errors import UserError  # noqa: E402
-from bonn_hw.nn import export as exporting  # noqa: E402
-from bonn_hw.nn.checkpoint import Checkpoint  # noqa: E402
-from bonn_hw.nn.export import export  # noqa: E402
-from bonn_hw.nn.networks import build  # noqa: E402
+from bonn_hw.errors import UserError
+from bonn_hw.nn import export as exporting
+from bonn_hw.nn.export import export
+from bonn_hw.nn.models.networks import build
+from bonn_hw.nn.training.checkpoint import Checkpoint
 
 NETWORKS = {
     "tfc": {"hidden": 6, "height": 5, "width": 4},

@@ -3,7 +3,7 @@ from bonn_hw.passes.fifo_sizing import insert_fifos, size_fifos
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.timing.model import run
-from networks import CNV_FINN_FOLDING, cnv, small_cnn
+from tests.support.networks import CNV_FINN_FOLDING, cnv, small_cnn
 
 
 def depths(design):

@@ -8,15 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bonn_hw.errors import UserError
-from bonn_hw.frontend.emission import Emission
-from bonn_hw.ir.design import Folding
+from bonn_hw.frontend.graph_builder import GraphBuilder
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph, Node
+from bonn_hw.ir.kernel import Kernel
+from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
-from bonn_hw.kernels.kernel import Kernel, Resources
 from bonn_hw.kernels.mvu import Mvu
-from bonn_hw.passes.folding import check_pins, choose_foldings
+from bonn_hw.passes.folding import check_constraints, choose_foldings
 from bonn_hw.passes.width_conversion import conversion_resources, insert_width_converters
-from networks import CNV_FINN_FOLDING, Chain, cnv, small_cnn
+from tests.support.networks import CNV_FINN_FOLDING, Chain, cnv, small_cnn
 
 
 def predicted_cost(design, lut_per_bram36=380):
@@ -56,7 +57,7 @@ def test_the_choice_is_the_cheapest_of_all():
 def test_the_choice_is_the_cheapest_of_all_with_forks_and_joins(seed, copies, cycles):
     """A fork, a matrix layer on all branches but one, the sums of them."""
     random = np.random.default_rng(seed)
-    emission = Emission(TensorType((1, 1, 4), Element(-8, 7)))
+    emission = GraphBuilder(TensorType((1, 1, 4), Element(-8, 7)))
     first, *branches = emission.fork(copies, "fork")
     for branch in branches:
         weights = random.choice([-1, 1], (4, 4)).astype(np.int8)
@@ -202,7 +203,7 @@ def test_no_folding_is_asked_twice_and_fewer_lanes_are_preferred():
 
 def test_finns_folding_of_cnv_has_finns_cycles():
     graph = cnv()
-    check_pins(graph, CNV_FINN_FOLDING)
+    check_constraints(graph, CNV_FINN_FOLDING)
     foldings = choose_foldings(graph, 32768, CNV_FINN_FOLDING, 380)
     cycles = [n.kernel.cycles(foldings[n.name]) for n in graph.nodes if n.kernel.stem == "mvu"]
     assert cycles == [32400, 28224, 20736, 28800, 20736, 18432, 32768, 32768, 1024]
@@ -246,5 +247,5 @@ def test_a_target_out_of_reach_names_the_slowest_layer():
 )
 def test_illegal_pins_are_refused(pins, message):
     with pytest.raises(UserError) as error:
-        check_pins(small_cnn(), pins)
+        check_constraints(small_cnn(), pins)
     assert str(error.value) == message

@@ -5,29 +5,32 @@ import re
 import pytest
 
 from bonn_hw.errors import UserError
-from bonn_hw.ir.design import Folding
+from bonn_hw.interop.dialect import FOLDINGS
+from bonn_hw.ir.folding import Folding
 from bonn_hw.passes.fifo_sizing import size_fifos
 from bonn_hw.passes.folding import choose_foldings
-from bonn_hw.passes.folding_file import FORM, Pins, read_pins, write_pins
+from bonn_hw.passes.folding_file import FORM, FoldingConstraints, constraints_from, read_constraints
 from bonn_hw.passes.width_conversion import insert_width_converters
-from networks import small_cnn
-from residual import unequal_block
+from tests.support.networks import small_cnn
+from tests.support.residual import unequal_block
 
 
 def read(text, tmp_path, graph=None):
     path = tmp_path / "f.json"
     path.write_text(text)
-    return read_pins(path, graph or small_cnn())
+    return read_constraints(path, graph or small_cnn(), FOLDINGS)
 
 
 def test_pe_may_be_left_out(tmp_path):
-    pins = read('{"mvu_0": {"PE": 2, "SIMD": 3}, "pad_0": {"SIMD": 1}}', tmp_path)
-    assert pins == Pins({"mvu_0": Folding(2, 3), "pad_0": Folding(1, 1)}, {})
+    constraints = read('{"mvu_0": {"PE": 2, "SIMD": 3}, "pad_0": {"SIMD": 1}}', tmp_path)
+    assert constraints == FoldingConstraints({"mvu_0": Folding(2, 3), "pad_0": Folding(1, 1)}, {})
 
 
 def test_depths_may_be_given_alone(tmp_path):
     text = '{"add_0": {"inFIFODepths": [0, 40]}}'
-    assert read(text, tmp_path, unequal_block()) == Pins({}, {("add_0", 0): 0, ("add_0", 1): 40})
+    assert read(text, tmp_path, unequal_block()) == FoldingConstraints(
+        {}, {("add_0", 0): 0, ("add_0", 1): 40}
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,18 +100,18 @@ def test_what_is_no_json_is_refused(tmp_path):
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"folding file .*no\.json cannot be read: No such file"):
-        read_pins(tmp_path / "no.json", small_cnn())
+        read_constraints(tmp_path / "no.json", small_cnn())
 
 
 @pytest.mark.parametrize("graph", [small_cnn(), unequal_block()])
 def test_what_is_written_fixes_the_design(graph, tmp_path):
     chosen = choose_foldings(graph, 900, {}, 380)
     design = size_fifos(insert_width_converters(graph, chosen))
-    pins = read(json.dumps(write_pins(design)), tmp_path, graph)
-    assert pins.foldings == chosen
-    again = insert_width_converters(graph, pins.foldings)
+    constraints = read(json.dumps(constraints_from(design)), tmp_path, graph)
+    assert constraints.foldings == chosen
+    again = insert_width_converters(graph, constraints.foldings)
     inputs = {stage.name: stage.node.inputs for stage in again.stages}
-    fixed = {inputs[name][place]: depth for (name, place), depth in pins.depths.items()}
+    fixed = {inputs[name][place]: depth for (name, place), depth in constraints.depths.items()}
     assert size_fifos(again, fixed) == design
 
 
@@ -123,8 +126,8 @@ def test_finns_own_form(tmp_path):
       "StreamingFIFO_rtl_3": {"depth": 32},
       "LabelSelect_hls_0": {"PE": 1}
     }"""
-    pins = read(text, tmp_path)
-    assert pins == Pins(
+    constraints = read(text, tmp_path)
+    assert constraints == FoldingConstraints(
         {"sliding_window_1": Folding(2, 2), "mvu_1": Folding(4, 9), "mvu_3": Folding(5, 1)}
     )
 

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bonn_hw.errors import UserError
+from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.tensor import BIPOLAR, TensorType
-from bonn_hw.kernels.kernel import Resources
 from bonn_hw.passes import goals
 from bonn_hw.passes.folding import Space, usual_weights
 from bonn_hw.passes.width_conversion import insert_width_converters
-from networks import Chain, cnv, small_cnn
+from tests.support.networks import Chain, cnv, small_cnn
 
 WEIGHTS = usual_weights(380)
 

@@ -3,13 +3,13 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench import random_values
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR, TensorType
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import conversions, insert_width_converters
-from networks import small_cnn
-from residual import residual_graphs
+from tests.support.bench import random_values
+from tests.support.networks import small_cnn
+from tests.support.residual import residual_graphs
 
 FRAME = TensorType((2, 3, 4), BIPOLAR)
 

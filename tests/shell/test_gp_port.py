@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from bonn_hw.build.open_flow import files_folder
+from bonn_hw.bitstream.open.flow import files_folder
 from bonn_hw.ir.rtl import Port, RtlProject
 from bonn_hw.ir.tensor import Element
 from bonn_hw.sim.run import simulate

@@ -5,7 +5,6 @@ import shutil
 
 import numpy as np
 import pytest
-from sketch import Sketch
 
 from bonn_hw import pipeline
 from bonn_hw.board_sim import BrokenRule, SimulatedBoard
@@ -14,6 +13,7 @@ from bonn_hw.emit.system import Slots, digest, emit_system
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import templates_folder
 from bonn_hw.ir.stream import pack
+from tests.support.sketch import Sketch
 
 pytestmark = pytest.mark.rtl
 

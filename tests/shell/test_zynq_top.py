@@ -9,15 +9,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sketch import Sketch
 
 from bonn_hw import pipeline
+from bonn_hw.bitstream.open.flow import files_folder
+from bonn_hw.bitstream.pack import pack
 from bonn_hw.board_sim import SimulatedBoard, SimulatedMachine
 from bonn_hw.boards import board
-from bonn_hw.build.open_flow import files_folder
-from bonn_hw.build.pack import pack
 from bonn_hw.driver import Accelerator, AcceleratorError
 from bonn_hw.emit.system import BUS, emit_system
+from tests.support.sketch import Sketch
 
 pytestmark = pytest.mark.rtl
 

@@ -165,11 +165,11 @@ def test_an_interrupt_ends_the_compilers_and_leaves_nothing(tmp_path, monkeypatc
     monkeypatch.setenv("CXX", str(tool))
     program = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
-        "from test_failures import Bench; Bench(Path(sys.argv[2])).run()"
+        "from tests.sim.test_failures import Bench; Bench(Path(sys.argv[2])).run()"
     )
     inner = tmp_path / "inner"
     inner.mkdir()
-    command = [sys.executable, "-c", program, str(Path(__file__).parent), str(inner)]
+    command = [sys.executable, "-c", program, str(Path(__file__).parents[2]), str(inner)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         begin = time.monotonic()
         while not (pids.exists() and pids.read_text().endswith("\n")):

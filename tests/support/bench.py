@@ -10,11 +10,12 @@ import numpy as np
 
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
-from bonn_hw.ir.design import FoldedDesign, Folding, Stage
+from bonn_hw.ir.design import FoldedDesign, Stage
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph, Node
+from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.ir.tensor import Element, TensorType
-from bonn_hw.kernels.kernel import Kernel
 from bonn_hw.sim.run import SimulationRun, simulate
 from bonn_hw.timing.model import run_schedules
 

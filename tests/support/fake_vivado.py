@@ -13,8 +13,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from bonn_hw.build.tcl_check import SCENARIOS, execute
-from bonn_hw.build.vivado_plan import scripts_folder
+from bonn_hw.bitstream.vivado.plan import scripts_folder
+from tests.bitstream.vivado.stand_in.tcl_check import SCENARIOS, execute
 
 TIMING = {"timing met": "timing_met.rpt", "timing repaired": "timing_met.rpt"}
 
@@ -22,7 +22,9 @@ TIMING = {"timing met": "timing_met.rpt", "timing repaired": "timing_met.rpt"}
 def install(folder: Path) -> Path:
     """Write an executable `vivado` that runs this file with this Python."""
     program = folder / "vivado"
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).resolve()}" "$@"\n')
+    root, module = Path(__file__).resolve().parents[2], "tests.support.fake_vivado"
+    run = f'PYTHONPATH="{root}" exec "{sys.executable}" -m {module} "$@"'
+    program.write_text(f"#!/bin/sh\n{run}\n")
     program.chmod(0o755)
     return program
 

@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-from conftest import absent
-from sketch import Sketch
-
 from bonn_hw.errors import ToolMissing
 from bonn_hw.interop import finn_environment
+from tests.support.environment import absent
+from tests.support.sketch import Sketch
 
 
 def need() -> None:
@@ -19,7 +18,7 @@ def need() -> None:
 
 
 def run(script: str, *arguments) -> None:
-    """Run a script of ``flows/finn``."""
+    """Run a script of ``flows/scripts/finn``."""
     need()
     finn_environment.run(script, *arguments, progress=lambda text: None)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph, Node
+from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.tensor import Element, TensorType
-from bonn_hw.kernels.kernel import Kernel
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.pad import Pad

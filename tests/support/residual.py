@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from bonn_hw.frontend.emission import Emission
+from bonn_hw.frontend.graph_builder import GraphBuilder
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.tensor import Element, TensorType
 from bonn_hw.kernels.mvu import Mvu
@@ -17,7 +17,7 @@ from bonn_hw.kernels.threshold import Threshold
 SIDES = st.integers(2, 5)
 
 
-def convolution(emission: Emission, random: np.random.Generator, kernel: int) -> None:
+def convolution(emission: GraphBuilder, random: np.random.Generator, kernel: int) -> None:
     """A block's long branch: threshold, padded binary convolution, integer sums; shape stays."""
     height, width, channels = emission.kind.shape
     element = emission.kind.element
@@ -37,7 +37,7 @@ def convolution(emission: Emission, random: np.random.Generator, kernel: int) ->
     emission.add(unit, "convolution")
 
 
-def residual_block(emission: Emission, draw, random: np.random.Generator, nesting: int) -> None:
+def residual_block(emission: GraphBuilder, draw, random: np.random.Generator, nesting: int) -> None:
     """Fork into two or three branches, give each some layers, add them up."""
     branches = emission.fork(draw(st.integers(2, 3)), "fork")
     for branch in branches[:-1]:
@@ -58,7 +58,7 @@ def residual_graphs(draw) -> DataflowGraph:
     element = draw(st.sampled_from((Element(-4, 3), Element(0, 7))))
     kind = TensorType((draw(SIDES), draw(SIDES), draw(st.integers(1, 4))), element)
     random = np.random.default_rng(draw(st.integers(0, 999)))
-    emission = Emission(kind)
+    emission = GraphBuilder(kind)
     for _ in range(draw(st.integers(1, 2))):
         residual_block(emission, draw, random, draw(st.integers(0, 1)))
     return emission.graph()
@@ -66,7 +66,7 @@ def residual_graphs(draw) -> DataflowGraph:
 
 def unequal_block(height: int = 6, width: int = 6, channels: int = 2) -> DataflowGraph:
     """One block with a 3x3 convolution on one branch and nothing on the other."""
-    emission = Emission(TensorType((height, width, channels), Element(-8, 7)))
+    emission = GraphBuilder(TensorType((height, width, channels), Element(-8, 7)))
     long, short = emission.fork(2, "fork")
     convolution(long, np.random.default_rng(0), 3)
     long.join(short, "sum")

@@ -11,23 +11,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sketch import Sketch
 
-from bench import lone_design, random_values
 from bonn_hw import frontend
 from bonn_hw.boards import board
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import templates_folder, write
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.stream import pack
+from bonn_hw.ir.target import Target
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.sliding_window import SlidingWindow
-from bonn_hw.passes.folding_file import Pins
-from bonn_hw.pipeline import Target
-from bonn_hw.plan import plan
+from bonn_hw.passes.folding_file import FoldingConstraints
+from bonn_hw.passes.plan import plan
 from bonn_hw.sim.run import simulate
 from bonn_hw.synth.yosys import Job
+from tests.support.bench import lone_design, random_values
+from tests.support.sketch import Sketch
 
 pytestmark = pytest.mark.rtl
 PUBLIC = "/* verilator public_flat_rd */"
@@ -104,7 +104,7 @@ def test_a_network(tmp_path):
     model = sketch.sign().flatten().dense(24, 10, name="head").write(tmp_path)
     graph = frontend.lower(frontend.read(model)).graph
     target = Target(board("pynq-z2"), 100.0, fps=400_000.0)
-    prove(plan(graph, target, Pins(), lambda text: None).design, tmp_path / "rtl")
+    prove(plan(graph, target, FoldingConstraints(), lambda text: None).design, tmp_path / "rtl")
 
 
 def test_the_structure_of_a_popcount_counts(tmp_path):

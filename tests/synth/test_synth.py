@@ -4,10 +4,10 @@
 import json
 
 import pytest
-from sketch import Sketch
 
-from bonn_hw.cli import main
+from bonn_hw.cli.main import main
 from bonn_hw.synth import yosys
+from tests.support.sketch import Sketch
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_yosys_missing(build, monkeypatch, capsys):
         raise yosys.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(yosys.metadata, "version", missing)
-    monkeypatch.setattr("bonn_hw.report.tools", dict)
+    monkeypatch.setattr("bonn_hw.report.values.tools", dict)
     assert main(["synth", str(build)]) == 2
     assert "synth needs the package 'pyosys', which is not installed: pip install" in (
         capsys.readouterr().err

@@ -7,14 +7,14 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bonn_hw.ir.design import Folding
-from bonn_hw.kernels.kernel import Schedule
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.schedule import Schedule
 from bonn_hw.passes.fifo_sizing import insert_fifos
 from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.timing import engines
 from bonn_hw.timing.model import Deadlock, Network, run_network, shortest
-from networks import small_cnn
-from residual import residual_graphs
+from tests.support.networks import small_cnn
+from tests.support.residual import residual_graphs
 
 
 @st.composite

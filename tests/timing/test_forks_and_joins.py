@@ -6,13 +6,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from bench import random_values, simulate_design
 from bonn_hw.errors import Hang
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
 from bonn_hw.passes.fifo_sizing import insert_fifos, size_fifos
 from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.timing.model import Deadlock, Network, certify, run
-from residual import residual_graphs, unequal_block
+from tests.support.bench import random_values, simulate_design
+from tests.support.residual import residual_graphs, unequal_block
 
 # Shrinking a network that hangs takes minutes.
 RELAXED = {

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench import random_values, simulate_design
-from bonn_hw.ir.design import Folding
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.fifo import Fifo
-from bonn_hw.kernels.kernel import Schedule
 from bonn_hw.passes.fifo_sizing import insert_fifos, size_fifos
 from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.timing.model import Deadlock, run, run_schedules
-from networks import Chain, small_cnn
+from tests.support.bench import random_values, simulate_design
+from tests.support.networks import Chain, small_cnn
 
 
 @st.composite

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Build -> bitstream and the folder that is copied to the board.
+
+``system`` in the build's folder holds the RTL with the shell, the plan and what comes of it;
+``board`` holds the driver, its metadata and, once there is one, the bitstream.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bonn_hw.bitstream.open import ecp5, zynq
+from bonn_hw.bitstream.pack import pack
+from bonn_hw.bitstream.tool_runs import Progress, Result
+from bonn_hw.bitstream.vivado import flow as vivado
+from bonn_hw.bitstream.vivado import plan as vivado_plan
+from bonn_hw.emit.serial import emit_serial
+from bonn_hw.emit.system import emit_system
+from bonn_hw.emit.write import write
+from bonn_hw.errors import ToolMissing
+from bonn_hw.files import MARK, fresh_folder
+from bonn_hw.frontend import Host
+from bonn_hw.ir.design import FoldedDesign
+
+SYSTEM, BOARD = "system", "board"
+NAME = "accelerator"
+TOOLS = ("vivado", "open")
+
+
+def make(
+    folder: Path,
+    design: FoldedDesign,
+    host: Host,
+    facts: Mapping[str, Any],
+    board: str,
+    clock_mhz: float,
+    tool: str,
+    progress: Progress = lambda text: None,
+) -> dict[str, Any]:
+    """Make the bitstream of a build.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the build.
+    facts : mapping
+        The build's report.
+    tool : str
+        One of `TOOLS`.
+
+    Returns
+    -------
+    dict
+        What goes into the report: ``resources.*.implemented``, ``timing``.
+
+    Raises
+    ------
+    ToolMissing
+        If the tool is not here: the plan is written all the same, and the board's folder unless it
+        has a bitstream.
+    UserError
+        As `vivado.make_bitstream` and `open_zynq.make_bitstream`; the last good bitstream stays.
+    """
+    system, target = folder / SYSTEM, folder / BOARD
+    progress("RTL")
+    write_system(design, system, board, clock_mhz)
+    part, flow = _flow(tool, system, board, clock_mhz)
+    facts = _aimed(facts, board, part, clock_mhz)
+    try:
+        made = flow(progress)
+    except ToolMissing:
+        if not (target / f"{NAME}.bit").is_file():
+            pack(design, host, facts, target, NAME)
+        raise
+    figures = made.figures | {"bitstream": {"board": board, "part": part}}
+    facts = merged(facts, figures)
+    pack(design, host, facts, target, NAME, made.folder, made.address, made.baud)
+    return figures
+
+
+def _flow(
+    tool: str, system: Path, board: str, clock_mhz: float
+) -> tuple[str, Callable[[Progress], Result]]:
+    """The device, and what makes its bitstream."""
+    if tool == "open":
+        which = ecp5 if board == ecp5.BOARD else zynq
+        planned = which.plan(system, board, clock_mhz, NAME)
+        return planned.part, lambda progress: which.make_bitstream(planned, system, progress)
+    vendors = vivado_plan.plan(system, board, clock_mhz, NAME)
+
+    def run(progress: Progress) -> Result:
+        progress("Vivado")
+        built = vivado.make_bitstream(vendors, system, progress)
+        return Result(built.folder, built.figures)
+
+    return vendors.part, run
+
+
+def write_system(design: FoldedDesign, system: Path, board: str, clock_mhz: float) -> None:
+    """Write the accelerator with its shell, or serial line, to ``rtl`` in a folder; all or none."""
+    serial = board == ecp5.BOARD
+    with fresh_folder(system / "rtl") as fresh:
+        clock = ecp5.CLOCK_MHZ if serial else clock_mhz
+        project = (emit_serial if serial else emit_system)(design, clock)
+        write(project, fresh)
+        (fresh / MARK).write_text(json.dumps({"top": project.top}) + "\n")
+
+
+def _aimed(facts: Mapping[str, Any], board: str, part: str, clock_mhz: float) -> dict[str, Any]:
+    """The report for a board and clock that may be others than the build's."""
+    target = {**facts["target"], "board": board, "part": part, "clock_mhz": clock_mhz}
+    rate = round(clock_mhz * 1e6 / facts["cycles_per_frame"]["predicted"], 1)
+    rates = {**facts["frames_per_second"], "predicted": rate}
+    return {**facts, "target": target, "frames_per_second": rates}
+
+
+def merged(facts: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The report with what was implemented."""
+    resources = {
+        name: {**amounts, **figures["resources"].get(name, {})}
+        for name, amounts in facts["resources"].items()
+    }
+    tools = {**facts["tools"], "bitstream": figures["tool"]}
+    kept = ("bitstream", "timing", "seconds")
+    told = {name: figures[name] for name in kept if name in figures}
+    return {**facts, "resources": resources, "tools": tools, **told}

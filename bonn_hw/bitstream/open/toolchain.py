@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Where the programs of the open flow for the 7 series are, with the data that they need."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from bonn_hw.bitstream.open.xray import Database
+from bonn_hw.errors import ToolMissing, UserError
+from bonn_hw.timing.native import cache_folder
+
+ROUTER, PACKER, READER = "nextpnr-himbaechel-xilinx", "xc7frames2bit", "bitread"
+OLDEST = (0, 9)  # of nextpnr
+REMEDY = "run 'make open-toolchain' (Debian or Ubuntu, no root), or put them on PATH"
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """The programs and their data; ``version`` is the router's."""
+
+    router: Path
+    packer: Path
+    reader: Path
+    chip: Path
+    database: Database
+    version: str
+
+
+def find(device: str, part: str) -> Toolchain:
+    """Find everything for a part.
+
+    Programs are looked for on PATH and where ``make open-toolchain`` puts them; prjxray's database
+    in the folder PRJXRAY_DB_DIR or beside the programs.
+
+    Raises
+    ------
+    ToolMissing
+        If something is not there; the message names all that is missing.
+    UserError
+        If the router is too old, or does not tell its version.
+    """
+    own = cache_folder() / "open-toolchain"
+    found = {name: _program(name, own / "bin") for name in (ROUTER, PACKER, READER)}
+    roots = {own / "usr", Path("/usr"), Path("/usr/local")}
+    roots |= {path.resolve().parents[1] for path in found.values() if path}
+    shares = [root / "share" for root in sorted(roots)]
+    chip = _first([share / f"nextpnr/himbaechel/xilinx/chipdb-{device}.bin" for share in shares])
+    folders = [Path(os.environ.get("PRJXRAY_DB_DIR", "/nonexistent")) / "zynq7"]
+    folders += [share / "prjxray" / "database" / "zynq7" for share in shares]
+    database = _first([folder / device / "tilegrid.json" for folder in folders])
+    missing = [name for name, path in found.items() if path is None]
+    missing += [] if chip else [f"chipdb-{device}.bin"]
+    missing += [] if database else ["prjxray's database"]
+    if missing or chip is None or database is None:
+        raise ToolMissing(f"the open flow lacks {', '.join(missing)}: {REMEDY}")
+    router, packer, reader = (path for path in found.values() if path)
+    told = version(router)
+    return Toolchain(
+        router, packer, reader, chip, Database(database.parents[1], device, part), told
+    )
+
+
+def version(router: Path) -> str:
+    """The router's version; raises UserError if it is too old."""
+    done = subprocess.run([router, "--version"], capture_output=True, text=True, check=False)
+    told = (done.stdout + done.stderr).strip()
+    found = re.search(r"Version (?:nextpnr-)?(\d+)\.(\d+)", told)
+    if found is None:
+        raise UserError(f"{router} --version says {told[:80]!r} and no version: {REMEDY}")
+    if (int(found[1]), int(found[2])) < OLDEST:
+        raise UserError(
+            f"{ROUTER} is version {found[1]}.{found[2]}: the flow needs {OLDEST[0]}.{OLDEST[1]} or "
+            f"newer; {REMEDY}"
+        )
+    return f"{found[1]}.{found[2]}"
+
+
+def _program(name: str, folder: Path) -> Path | None:
+    found = shutil.which(name) or shutil.which(name, path=str(folder))
+    return Path(found) if found else None
+
+
+def _first(paths: list[Path]) -> Path | None:
+    return next((path for path in paths if path.is_file()), None)

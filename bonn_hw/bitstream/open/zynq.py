@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""RTL with its shell -> bitstream of a Zynq-7020 by open tools alone.
+
+Yosys, nextpnr, our assembler of frames over prjxray's database, xc7frames2bit. The chain's known
+defects are kept away from: no LUT memories, shift registers or DSP, no cascaded block memories, the
+processing system's clock. Every bitstream is decoded and compared with what it was made of.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bonn_hw.bitstream.open import toolchain, xray
+from bonn_hw.bitstream.open.fasm import FasmFault, Feature, read
+from bonn_hw.bitstream.open.flow import (
+    NETLIST,
+    ROUTED,
+    WORK,
+    OpenPlan,
+    Stopwatch,
+    call,
+    cells_of,
+    reading,
+    route,
+    settle,
+    sources_of,
+    synthesise,
+    timing_of,
+    working,
+)
+from bonn_hw.bitstream.open.toolchain import Toolchain
+from bonn_hw.bitstream.tool_runs import Progress, Result, left
+from bonn_hw.boards import board as find_board
+from bonn_hw.errors import UserError
+from bonn_hw.synth import yosys
+
+BOARDS = ("pynq-z1", "pynq-z2")
+DEVICE = "xc7z020"
+ADDRESS = 0x40000000  # of the registers: where M_AXI_GP0 begins
+TEMPLATES = ("gp_port.sv", "zynq.v")
+SYNTHESIS = "synth_xilinx -family xc7 -flatten -abc9 -nolutram -nosrl -nodsp -top zynq"
+# What the rest of the chain is known to do right.
+CELLS = re.compile(
+    r"LUT[1-6]|INV|MUXF[78]|CARRY4|FD[RSCP]E|RAMB(18|36)E1|BUFG|PS7|GND|VCC|\$scopeinfo"
+)
+# The router leaves these out for ports of width 1 and 9 of a whole block memory.
+NARROW = ("RAMB36.BRAM36_READ_WIDTH_B_1", "RAMB36.BRAM36_WRITE_WIDTH_A_1")
+STAMP = {b"c\0\x0b": b"1970/01/01\0", b"d\0\x09": b"00:00:00\0"}  # the same input, the same bytes
+
+
+def plan(system: Path, board: str, clock_mhz: float, name: str) -> OpenPlan:
+    """Plan the bitstream of RTL with a shell in ``system/rtl``.
+
+    Raises
+    ------
+    UserError
+        If the open flow has no such board, or the clock is none that the board can give.
+    """
+    if board not in BOARDS:
+        raise UserError(
+            f"board {board!r} has no open flow; choose one of {', '.join(BOARDS)}, ulx3s-85f, or "
+            "--tool vivado"
+        )
+    if not 10 <= clock_mhz <= 250:
+        raise UserError(f"clock {clock_mhz:g} MHz is not possible: choose one from 10 to 250 MHz")
+    part, sources = find_board(board).part, sources_of(system / "rtl", TEMPLATES)
+    return OpenPlan(
+        board,
+        part,
+        clock_mhz,
+        name,
+        script=(
+            f"{reading(sources)} ../{WORK}/gp_port.sv",
+            f"read_verilog top.v system.v ../{WORK}/zynq.v",
+            # Rings that ask for LUT memory are left to the tool's choice: there is none here.
+            f"{SYNTHESIS} -run begin:map_memory",
+            "setattr -unset ram_style t:$mem_v2",
+            f"{SYNTHESIS} -run map_memory:",
+            "delete t:$scopeinfo",
+            f"write_json ../{WORK}/{NETLIST}",
+        ),
+        command=(
+            *(toolchain.ROUTER, "--device", part, "--json", NETLIST, "--write", "placed.json"),
+            *("-o", "fasm=routed.fasm", "--report", ROUTED, "--freq", f"{clock_mhz:g}"),
+            *("--timing-allow-fail", "--seed", "1"),
+        ),
+        sources=sources,
+    )
+
+
+def make_bitstream(
+    planned: OpenPlan, system: Path, progress: Progress = lambda text: None
+) -> Result:
+    """Run a plan; minutes for a small network, and many for a large one.
+
+    Raises
+    ------
+    ToolMissing
+        If a program is missing; the plan is written all the same.
+    UserError
+        For a version of a tool that is too old, a netlist that the chain does not build right, a
+        design that does not fit, missed timing, or a bitstream that is not what it was made of.
+        What was in ``bitstream`` stays there.
+    """
+    with working(planned, system, TEMPLATES) as work:
+        tools = toolchain.find(DEVICE, planned.part)
+        versions = f"yosys {yosys.version()}, nextpnr {tools.version}"
+        watch = Stopwatch()
+        refuse(synthesise(planned, work, progress))
+        watch.stop("synthesis")
+        command = [str(tools.router), *planned.command[1:], "--chipdb", str(tools.chip)]
+        report = route(command, work, progress)
+        timing = timing_of(planned, report, work)
+        watch.stop("place_and_route")
+        progress("frames")
+        _assemble(planned, tools, work)
+        watch.stop("frames")
+        figures = {
+            "tool": versions,
+            "resources": use_of(report, (work / "routed.fasm").read_text()),
+            "timing": timing,
+            "seconds": watch.seconds,
+        }
+        return settle(planned, figures, work, [f"{planned.name}.fasm"], address=ADDRESS)
+
+
+def refuse(cells: Mapping[str, Any]) -> None:
+    """Raise UserError for cells that the chain is not known to build right."""
+    kinds = Counter(cell["type"] for cell in cells.values())
+    wrong = {kind: count for kind, count in kinds.items() if not CELLS.fullmatch(kind)}
+    for cell in cells.values():
+        extensions = [cell["parameters"].get(f"RAM_EXTENSION_{port}", "NONE") for port in "AB"]
+        if cell["type"] == "RAMB36E1" and extensions != ["NONE", "NONE"]:
+            wrong["cascaded RAMB36E1"] = wrong.get("cascaded RAMB36E1", 0) + 1
+    if wrong:
+        told = ", ".join(f"{count} {kind}" for kind, count in sorted(wrong.items()))
+        raise UserError(
+            f"the open tools are not known to build {told} right: compile with another folding, or "
+            "use --tool vivado"
+        )
+
+
+def use_of(report: Mapping[str, Any], fasm: str) -> dict[str, dict[str, float]]:
+    """What the device is used of."""
+    used = {name: amounts["used"] for name, amounts in report["utilization"].items()}
+    # The router counts both outputs of a table; a table with contents is one that is used.
+    tables = set(re.findall(r"^(\w+\.SLICE\w+\.[A-D]LUT)\.INIT", fasm, re.MULTILINE))
+    memories = used.get("RAMB36E1_RAMB36E1", 0) + used.get("RAMB18E1_RAMB18E1", 0) / 2
+    return {
+        "lut": {"implemented": len(tables)},
+        "ff": {"implemented": used.get("SLICE_FFX", 0)},
+        "bram36": {"implemented": memories},
+        "dsp": {"implemented": 0},
+    }
+
+
+def narrow(cells: Mapping[str, Any], database: xray.Database) -> list[Feature]:
+    """What is missing in the router's FASM for whole block memories with ports of width 1 or 9."""
+    tiles = {(tile["grid_x"], tile["grid_y"]): name for name, tile in database.tiles.items()}
+    found = []
+    for cell in cells.values():
+        widths = {
+            int(str(value), 2)
+            for name, value in cell["parameters"].items()
+            if re.fullmatch(r"(READ|WRITE)_WIDTH_[AB]", name)
+        }
+        if cell["type"].startswith("RAMB36E1") and widths & {1, 9}:
+            place = re.match(r"X(\d+)Y(\d+)/", cell["attributes"]["NEXTPNR_BEL"])
+            assert place is not None, cell["attributes"]
+            tile = tiles[int(place[1]), int(place[2])]
+            found += [Feature(tile, name) for name in NARROW]
+    return found
+
+
+def _assemble(planned: OpenPlan, tools: Toolchain, work: Path) -> None:
+    """FASM to bitstream, and back."""
+    database = tools.database
+    try:
+        added = narrow(cells_of(work / "placed.json"), database)
+        whole = [(work / "routed.fasm").read_text(), *map(str, added), database.required]
+        (work / f"{planned.name}.fasm").write_text("\n".join(whole))
+        features = list(read("\n".join(whole)))
+        (work / "frames.frm").write_text(xray.frames_text(xray.assemble(features, database)))
+    except FasmFault as fault:
+        raise UserError(
+            f"nextpnr {tools.version} and prjxray's database do not fit together: {fault}; take "
+            f"both from one source: {toolchain.REMEDY}{left(work.parent)}"
+        ) from None
+    written = work / f"{planned.name}.bit"
+    part = ("--part_file", str(database.part_file), "--part_name", planned.part)
+    call(tools.packer, *part, "--frm_file", "frames.frm", "--output_file", written.name, at=work)
+    written.write_bytes(stamped(written.read_bytes()))
+    faults = decode_back(tools, written, features)
+    if faults:
+        raise UserError(
+            f"the bitstream is not what it was made of: {'; '.join(faults[:3])}"
+            f"{f'; {len(faults) - 3} more' if len(faults) > 3 else ''}; report this, with {work}"
+            f"{left(work.parent)}"
+        )
+
+
+def decode_back(tools: Toolchain, bitstream: Path, features: list[Feature]) -> list[str]:
+    """What differs between a bitstream and the features that it was made of."""
+    told = bitstream.with_suffix(".bits").name
+    part = ("--part_file", str(tools.database.part_file))
+    call(tools.reader, *part, "-o", told, "-z", "-y", bitstream.name, at=bitstream.parent)
+    bits = xray.read_bits((bitstream.parent / told).read_text())
+    return xray.compare(features, bits, tools.database)
+
+
+def stamped(bitstream: bytes) -> bytes:
+    """A bitstream whose header tells no time of day."""
+    end = bitstream.index(b"\xff" * 8)
+    head = bitstream[:end]
+    for key, value in STAMP.items():
+        place = head.index(key) + len(key)
+        head = head[:place] + value + head[place + len(value) :]
+    return head + bitstream[end:]

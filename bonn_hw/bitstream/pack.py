@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Build -> folder that is copied to the board: driver, metadata, golden frames, bitstream."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw import driver
+from bonn_hw.driver.layout import Side
+from bonn_hw.driver.metadata import VERSION
+from bonn_hw.emit.system import Slots, digest
+from bonn_hw.emit.top import emit
+from bonn_hw.files import MARK, fresh_folder
+from bonn_hw.frontend import Host
+from bonn_hw.frontend.numpy_host import answers_of, head_of
+from bonn_hw.ir.design import FoldedDesign
+from bonn_hw.ir.rtl import Port
+
+DRIVER = "bonn_driver"  # its folder on the board
+NOTEBOOK = "measure.ipynb"
+GOLDEN = 8  # frames
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
+
+
+def pack(
+    design: FoldedDesign,
+    host: Host,
+    facts: Mapping[str, Any],
+    out: Path,
+    name: str = "accelerator",
+    bitstream: Path | None = None,
+    address: int | None = None,
+    baud: int | None = None,
+) -> None:
+    """Write the folder.
+
+    Parameters
+    ----------
+    facts : mapping
+        The build's report.
+    name : str
+        Of the files: NAME.json and NAME.npz belong to NAME.bit and NAME.hwh.
+    bitstream : Path or None
+        Folder of the latter two; None: they are not there yet.
+    address : int or None
+        Of the registers, where no .hwh tells it.
+    baud : int or None
+        Of a board with a serial line, which has neither.
+
+    Raises
+    ------
+    UnsupportedModel
+        If the host's part cannot run without ONNX Runtime.
+    UserError
+        If the folder cannot be written.
+    """
+    arrays, words = _contents(design, host, facts)
+    words |= {"address": address, "baud": baud}
+    with fresh_folder(out) as folder:
+        (folder / f"{name}.json").write_text(json.dumps(words, indent=1) + "\n")
+        (folder / f"{name}.npz").write_bytes(_archive(arrays))
+        if bitstream is not None:
+            for suffix in (".bit",) if address or baud else (".bit", ".hwh"):
+                shutil.copyfile(bitstream / f"{name}{suffix}", folder / f"{name}{suffix}")
+        (folder / MARK).write_text(json.dumps(facts, indent=2) + "\n")
+        (folder / DRIVER).mkdir()
+        for source in sorted(Path(driver.__file__).parent.glob("*.py")):
+            shutil.copyfile(source, folder / DRIVER / source.name)
+        shutil.copyfile(Path(driver.__file__).with_name(NOTEBOOK), folder / NOTEBOOK)
+
+
+def _contents(
+    design: FoldedDesign, host: Host, facts: Mapping[str, Any]
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    project = emit(design, watched=True)
+    golden = host.random_frames(GOLDEN)
+    head = head_of(host, golden)
+    low, table, shape = answers_of(host, design.graph.tensors[design.graph.output])
+    arrays: dict[str, NDArray[Any]] = {
+        "encode_order": host.encode_order,
+        "decode_order": host.decode_order.reshape(-1),
+        "answers": table,
+        "golden_images": golden,
+        "golden_answers": host.decode(design.graph.run(host.encode(golden))),
+        **(head.constants if head else {}),
+    }
+    words = {
+        "version": VERSION,
+        "hash": digest(project)[:32],
+        "board": facts["target"]["board"],
+        "part": facts["target"]["part"],
+        "clock_mhz": facts["target"]["clock_mhz"],
+        "cycles_per_frame": facts["cycles_per_frame"]["predicted"],
+        "latency_cycles": facts["latency_cycles"]["predicted"],
+        "streams": [f"{s.source or 'input'} -> {s.sink or 'output'}" for s in design.streams],
+        "input_shape": list(host.input_shape),
+        "output_shape": list(shape),
+        "input": asdict(_side(project.source)),
+        "output": asdict(_side(project.sink)),
+        "step": host.step,
+        "head": head and {"steps": head.steps, "entry": head.entry, "exit": head.exit},
+        "answers_from": low,
+    }
+    return arrays, words
+
+
+def _side(port: Port) -> Side:
+    slots, element = Slots.of(port), port.element
+    return Side(
+        port.lanes,
+        port.beats,
+        element.bits,
+        element.low,
+        element.high,
+        element.bipolar,
+        slots.slot,
+        8 * slots.words,
+    )
+
+
+def _archive(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """An .npz file without the time of day."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(arrays):
+            one = io.BytesIO()
+            np.lib.format.write_array(one, np.ascontiguousarray(arrays[name]))
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", ZIP_EPOCH), one.getvalue())
+    return whole.getvalue()

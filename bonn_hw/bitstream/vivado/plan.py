@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The plan of a Vivado build: its command, its files by digest, its results. Runs nothing.
+
+A plan names no folder of a machine: its command is run in ``BUILD/vivado``, where `write` puts the
+scripts, and reads ``BUILD/rtl``. The same build gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bonn_hw.boards import board as find_board
+from bonn_hw.errors import UserError
+from bonn_hw.files import shipped, writing
+
+MAIN = "bitstream.tcl"
+WORK = "vivado"  # folder of a build in which the tool works
+PLAN = "plan.json"
+OLDEST, NEWEST = (2022, 1), (2024, 2)
+REPORTS = ("timing.rpt", "utilization.rpt", "accelerator.rpt", "route.rpt")
+SOURCES = ("*.v", "*.sv", "cells/*.sv", "shell/*.sv", "mem/*.hex")
+THREADS = 4  # one number for all machines: a plan must not depend on where it was made
+
+
+@dataclass(frozen=True)
+class VivadoPlan:
+    """What will be run on what, and what comes out.
+
+    Attributes
+    ----------
+    command : tuple of str
+        Program and arguments; it runs in the build's folder ``vivado``.
+    sources, scripts : mapping
+        Files under ``rtl`` and ``vivado/scripts``: relative name to SHA-256.
+    results : tuple of str
+        Files that a finished build has in its folder ``bitstream``.
+    clock_mhz : float
+        Clock that is asked for; the device divides it from a PLL and may give another.
+    """
+
+    board: str
+    part: str
+    clock_mhz: float
+    name: str
+    command: tuple[str, ...]
+    sources: Mapping[str, str]
+    scripts: Mapping[str, str]
+    results: tuple[str, ...]
+    tool: str = "vivado"
+    versions: tuple[str, str] = (f"{OLDEST[0]}.{OLDEST[1]}", f"{NEWEST[0]}.{NEWEST[1]}")
+
+    def json(self) -> str:
+        """The plan as text."""
+        return json.dumps({"schema": 1} | asdict(self), indent=2, sort_keys=True) + "\n"
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the text."""
+        return hashlib.sha256(self.json().encode()).hexdigest()
+
+
+def scripts_folder() -> Path:
+    """The folder of the scripts."""
+    return shipped("flows", "scripts", "vivado")
+
+
+def boards_of(folder: Path) -> tuple[str, ...]:
+    """Boards that the scripts of a folder know."""
+    text = (folder / "boards.tcl").read_text()
+    return tuple(sorted(re.findall(r"^    ([\w-]+) +\{family", text, re.MULTILINE)))
+
+
+def arguments(
+    board: str,
+    part: str,
+    clock_mhz: float,
+    name: str,
+    rtl: str,
+    out: str,
+    interrupt: str = "controller",
+) -> tuple[str, ...]:
+    """The words behind ``-tclargs``: names as in ``arguments.tcl``."""
+    values = {
+        "rtl": rtl,
+        "board": board,
+        "part": part,
+        "clock-mhz": f"{clock_mhz:g}",
+        "name": name,
+        "out": out,
+        "interrupt": interrupt,
+        "threads": str(THREADS),
+    }
+    return tuple(word for key, value in values.items() for word in (f"--{key}", value))
+
+
+def plan(
+    build: Path,
+    board: str,
+    clock_mhz: float | None = None,
+    name: str = "accelerator",
+    interrupt: str = "controller",
+) -> VivadoPlan:
+    """Plan the bitstream of a build.
+
+    Parameters
+    ----------
+    build : Path
+        Folder of a compiled design with its shell: ``rtl/system.v`` and what it needs.
+    clock_mhz : float, optional
+        The board's usual clock if not given.
+    interrupt : str
+        ``controller`` (an AXI interrupt controller, where PYNQ finds it) or ``direct``.
+
+    Raises
+    ------
+    UserError
+        If the board is not one of the flow, or the build has no RTL with a shell.
+    """
+    found, scripts = find_board(board), scripts_folder()
+    if board not in boards_of(scripts):
+        raise UserError(
+            f"board {board!r} has no Vivado flow; choose one of {', '.join(boards_of(scripts))}"
+        )
+    if clock_mhz is not None and not 10 <= clock_mhz <= 500:
+        raise UserError(f"clock {clock_mhz:g} MHz is not possible: choose one from 10 to 500 MHz")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
+        raise UserError(
+            f"name {name!r} cannot be a file's stem: letters, digits, _ and -, a letter first"
+        )
+    sources = _digests(build / "rtl", SOURCES)
+    if "system.v" not in sources:
+        raise UserError(
+            f"{build} has no rtl/system.v, the accelerator with its shell: compile the model again"
+        )
+    top = build / "rtl" / "top.v"
+    images = re.findall(r'"(mem/[^"]+)"', top.read_text()) if top.is_file() else []
+    gone = sorted(set(images) - set(sources))
+    if gone:
+        raise UserError(f"{build}/rtl lacks {', '.join(gone)}, which top.v names: compile again")
+    clock = found.clock_mhz if clock_mhz is None else clock_mhz
+    given = arguments(board, found.part, clock, name, "../rtl", ".", interrupt)
+    batch = ("-mode", "batch", "-nojournal", "-log", "vivado.log")
+    return VivadoPlan(
+        board=board,
+        part=found.part,
+        clock_mhz=clock,
+        name=name,
+        command=("vivado", *batch, "-source", f"scripts/{MAIN}", "-tclargs", *given),
+        sources=sources,
+        scripts=_digests(scripts, ("*.tcl",)),
+        results=(f"{name}.bit", f"{name}.hwh", *REPORTS, "routed.dcp", "vivado.log"),
+    )
+
+
+def _digests(folder: Path, patterns: tuple[str, ...]) -> dict[str, str]:
+    files = sorted(path for pattern in patterns for path in folder.glob(pattern))
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+
+
+def write(planned: VivadoPlan, build: Path) -> Path:
+    """Make the build's folder ``vivado`` anew with plan and scripts; returns the plan's file."""
+    work = build / WORK
+    with writing(work):
+        shutil.rmtree(work, ignore_errors=True)
+        (work / "scripts").mkdir(parents=True)
+        for name in planned.scripts:
+            shutil.copyfile(scripts_folder() / name, work / "scripts" / name)
+        (work / PLAN).write_text(planned.json())
+    return work / PLAN

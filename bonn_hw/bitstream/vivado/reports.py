@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Vivado's reports as figures: utilisation (UG906, report_utilization) and timing summary."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from bonn_hw.ir.resources import Resources
+
+# Rows of report_utilization by family: 7 series say Slice, UltraScale+ says CLB. A star marks a
+# count from before placement.
+ROWS = {
+    "lut": ("Slice LUTs", "CLB LUTs"),
+    "ff": ("Slice Registers", "CLB Registers"),
+    "bram36": ("Block RAM Tile",),
+    "dsp": ("DSPs",),
+}
+# Recovery and removal are what setup and hold are to an asynchronous reset.
+KINDS = {"Setup": "setup", "Recovery": "setup", "Hold": "hold", "Removal": "hold"}
+
+
+@dataclass(frozen=True)
+class TimingPath:
+    """A timing path, in nanoseconds.
+
+    Attributes
+    ----------
+    kind : str
+        ``setup`` or ``hold``.
+    levels : int
+        Cells between the two registers.
+    logic : float
+        Share of the delay that is in cells, not in wires.
+    """
+
+    kind: str
+    slack_ns: float
+    source: str
+    destination: str
+    requirement_ns: float
+    delay_ns: float
+    logic: float
+    levels: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.source} -> {self.destination} ({self.delay_ns:.3f} ns of "
+            f"{self.requirement_ns:.3f} ns, {self.levels} levels, {self.logic:.0%} in logic)"
+        )
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A timing summary: worst slacks (setup, hold, pulse width) in nanoseconds, worst paths first.
+
+    Attributes
+    ----------
+    clock_mhz : float
+        The fastest clock of the design, as it was analysed.
+    """
+
+    wns_ns: float
+    whs_ns: float
+    wpws_ns: float
+    failing: int
+    clock_mhz: float
+    paths: tuple[TimingPath, ...]
+
+    @property
+    def met(self) -> bool:
+        """Whether all constraints are."""
+        return min(self.wns_ns, self.whs_ns, self.wpws_ns) >= 0
+
+    @property
+    def reached_mhz(self) -> float:
+        """Clock at which this placement would meet setup."""
+        return 1000 / (1000 / self.clock_mhz - self.wns_ns)
+
+
+class ReportFault(ValueError):
+    """A report is not in the format that is known: name of the file, what is missing."""
+
+
+def read_utilisation(file: Path) -> Resources:
+    """Read ``report_utilization``; raises ReportFault if a row is not there."""
+    rows: dict[str, list[str]] = {}
+    for line in file.read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if line.startswith("|") and len(cells) > 1:
+            rows.setdefault(cells[0].rstrip("*"), cells)
+    header = rows.get("Site Type")
+    if header is None or "Used" not in header:
+        raise ReportFault(f"{file.name}: no table with the columns 'Site Type' and 'Used'")
+    used = header.index("Used")
+    return Resources(**{key: _used(file, rows, names, used) for key, names in ROWS.items()})
+
+
+def _used(file: Path, rows: dict[str, list[str]], names: tuple[str, ...], column: int) -> float:
+    for name in names:
+        if name in rows:
+            return float(rows[name][column])
+    raise ReportFault(f"{file.name}: no row {' or '.join(repr(name) for name in names)}")
+
+
+def read_timing(file: Path) -> Timing:
+    """Read ``report_timing_summary``; raises ReportFault if its tables are not there."""
+    text = file.read_text()
+    summary = _summary(file, text)
+    clocks = [float(found) for found in re.findall(_CLOCK, _section(text, "Clock Summary"))]
+    if not clocks:
+        raise ReportFault(f"{file.name}: no clock in the section 'Clock Summary'")
+    paths = sorted(_paths(text), key=lambda path: path.slack_ns)
+    return Timing(
+        wns_ns=summary["WNS(ns)"],
+        whs_ns=summary["WHS(ns)"],
+        wpws_ns=summary["WPWS(ns)"],
+        failing=int(summary["TNS Failing Endpoints"] + summary["THS Failing Endpoints"]),
+        clock_mhz=max(clocks),
+        paths=tuple(paths),
+    )
+
+
+# Clock  Waveform(ns)  Period(ns)  Frequency(MHz)
+_CLOCK = r"(?m)^\s*\S+\s+\{[^}]*\}\s+[\d.]+\s+([\d.]+)\s*$"
+
+
+def _section(text: str, title: str) -> str:
+    """What stands between a boxed title and the next one."""
+    found = re.search(rf"\| {re.escape(title)}\n\| -+\n-+\n(.*?)(?=\n-+\n\| |\Z)", text, re.DOTALL)
+    return found[1] if found else ""
+
+
+def _summary(file: Path, text: str) -> dict[str, float]:
+    lines = [line for line in _section(text, "Design Timing Summary").splitlines() if line.strip()]
+    if len(lines) < 3:
+        raise ReportFault(f"{file.name}: no section 'Design Timing Summary'")
+    names = re.split(r"\s{2,}", lines[0].strip())
+    figures = lines[2].split()
+    if len(names) != len(figures) or "NA" in figures:
+        raise ReportFault(
+            f"{file.name}: the timing summary has no figures: the design's clock is not constrained"
+        )
+    return {name: float(figure) for name, figure in zip(names, figures, strict=True)}
+
+
+_PATH = re.compile(
+    r"^Slack \((?:VIOLATED|MET)\) :\s+(?P<slack>-?[\d.]+)ns.*?"
+    r"^\s+Source:\s+(?P<source>\S+).*?"
+    r"^\s+Destination:\s+(?P<destination>\S+).*?"
+    r"^\s+Path Type:\s+(?P<kind>\w+).*?"
+    r"^\s+Requirement:\s+(?P<requirement>-?[\d.]+)ns.*?"
+    r"^\s+Data Path Delay:\s+(?P<delay>[\d.]+)ns\s+\(logic [\d.]+ns \((?P<logic>[\d.]+)%\).*?"
+    r"^\s+Logic Levels:\s+(?P<levels>\d+)",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def _paths(text: str) -> list[TimingPath]:
+    found = []
+    for part in re.split(r"(?m)^(?=Slack \()", text)[1:]:
+        match = _PATH.match(part)
+        if match and match["kind"] in KINDS:
+            found.append(
+                TimingPath(
+                    kind=KINDS[match["kind"]],
+                    slack_ns=float(match["slack"]),
+                    source=match["source"],
+                    destination=match["destination"],
+                    requirement_ns=float(match["requirement"]),
+                    delay_ns=float(match["delay"]),
+                    logic=float(match["logic"]) / 100,
+                    levels=int(match["levels"]),
+                )
+            )
+    return found

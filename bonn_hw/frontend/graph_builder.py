@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The graph as it grows: kernels appended to its branches, and matrix layers that still wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw.frontend.padding import Geometry, Pads
+from bonn_hw.ir.graph import DataflowGraph, Node
+from bonn_hw.ir.kernel import Kernel
+from bonn_hw.ir.tensor import Element, TensorType
+from bonn_hw.kernels.add import Add
+from bonn_hw.kernels.average_pool import AveragePool
+from bonn_hw.kernels.max_pool import MaxPool
+from bonn_hw.kernels.mvu import Mvu
+from bonn_hw.kernels.pad import Pad
+from bonn_hw.kernels.sliding_window import SlidingWindow
+from bonn_hw.kernels.stream_fork import StreamFork
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """A matrix layer whose unit is not made yet: its activation may still flip its weights.
+
+    ``weights @ x + corrections`` is the model's sum; corrections ``(classes, MH)`` make up for a
+    true zero that is streamed as −1. `pools` are those on sums, behind the layer.
+    """
+
+    pixels: tuple[int, int]
+    element: Element
+    weights: NDArray[np.int8 | np.int16]
+    corrections: NDArray[np.int64]
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    origin: str
+    pools: tuple[tuple[Geometry, str], ...] = ()
+
+    def flipped(self, which: NDArray[np.bool_]) -> Matrix:
+        """Turn the sign of some neurons' sums."""
+        sign = np.where(which, -1, 1).astype(np.int32)  # the smallest has no counterpart in 16 bits
+        return replace(
+            self,
+            weights=self.weights * sign[:, None],
+            corrections=self.corrections * sign,
+        )
+
+    def bounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Smallest and largest sum of each neuron, ``(MH,)``."""
+        positive = np.maximum(self.weights, 0).sum(axis=1, dtype=np.int64)
+        negative = positive - self.weights.sum(axis=1, dtype=np.int64)
+        low, high = self.element.low, self.element.high
+        return positive * low - negative * high, positive * high - negative * low
+
+    def unit(self, thresholds: NDArray[np.int64] | None) -> Mvu:
+        """Make the kernel: with thresholds on the sum, or giving the sum itself."""
+        levels = None if thresholds is None else thresholds - self.corrections
+        if levels is not None and self.element.bipolar and (np.abs(self.weights) == 1).all():
+            # Sums of so many ones are all odd or all even: the next one that there is.
+            levels = levels + (levels - self.weights.shape[1]) % 2
+        offsets = self.corrections if thresholds is None else None
+        return Mvu(
+            self.pixels, self.element, self.weights, levels, offsets, self.rows, self.columns
+        )
+
+
+@dataclass
+class GraphBuilder:
+    """The end of one branch of the graph; all branches share `nodes` and `tensors`.
+
+    ``origin`` is the layer that the branch's last kernel stems from.
+    """
+
+    kind: TensorType
+    tensor: str = "input"
+    origin: str = ""
+    nodes: list[Node] = field(default_factory=list)
+    tensors: dict[str, TensorType] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.tensors[self.tensor] = self.kind
+
+    def add(self, kernel: Kernel, origin: str, *others: GraphBuilder) -> None:
+        """Append a kernel that takes this branch, and others that end in it."""
+        (given,) = self._append(kernel, origin, *others)
+        self.tensor, self.kind, self.origin = given, self.tensors[given], origin
+
+    def fork(self, copies: int, origin: str) -> list[GraphBuilder]:
+        """Let the branch go on as several."""
+        ends = self._append(StreamFork(self.kind, copies), origin)
+        return [replace(self, tensor=end, origin=origin) for end in ends]
+
+    def _append(self, kernel: Kernel, origin: str, *others: GraphBuilder) -> tuple[str, ...]:
+        number = sum(node.kernel.stem == kernel.stem for node in self.nodes)
+        name, kinds = f"{kernel.stem}_{number}", kernel.outputs
+        one = len(kinds) == 1
+        given = tuple(f"{name}_out" if one else f"{name}_out{i}" for i in range(len(kinds)))
+        taken = (self.tensor, *(other.tensor for other in others))
+        self.nodes.append(Node(name, kernel, taken, given, origin))
+        self.tensors.update(zip(given, kinds, strict=True))
+        return given
+
+    def join(self, other: GraphBuilder, origin: str) -> None:
+        """Append the sum with another branch."""
+        right = replace(other.kind, shape=self.kind.shape)  # flattening moves nothing
+        self.add(Add(self.kind, right), origin, other)
+
+    def pad(self, frame: tuple[int, int], pads: Pads, value: int, origin: str) -> None:
+        """Append a border, if there is one."""
+        if any(pads):
+            self.add(Pad(self._framed(frame), pads, value), origin)
+
+    def windows(self, geometry: Geometry, padding: int, origin: str) -> None:
+        """Append what a convolution reads: the border and the windows."""
+        self.pad(geometry.frame, geometry.pads, padding, origin)
+        if geometry.kernel != (1, 1) or geometry.stride != (1, 1):
+            frame = self._framed(geometry.padded)
+            self.add(SlidingWindow(frame, geometry.kernel, geometry.stride), origin)
+
+    def pool(self, geometry: Geometry, origin: str) -> None:
+        """Append a maximum over windows; the lowest value pads, so it never is one."""
+        self._windowed(geometry, self.kind.element.low, origin)
+        self.add(MaxPool(*self._pooled(geometry)), origin)
+
+    def average(self, geometry: Geometry, origin: str) -> None:
+        """Append the sum over windows without pads."""
+        self._windowed(geometry, 0, origin)
+        self.add(AveragePool(*self._pooled(geometry)), origin)
+
+    def _windowed(self, geometry: Geometry, padding: int, origin: str) -> None:
+        """Make the windows of a pool adjoin, since pooling kernels take only such."""
+        if geometry.kernel == geometry.stride:
+            self.pad(geometry.frame, geometry.pads, padding, origin)
+        else:
+            self.windows(geometry, padding, origin)
+
+    def _pooled(self, geometry: Geometry) -> tuple[TensorType, tuple[int, int]]:
+        """The frame and window of a pool behind `_windowed`."""
+        if geometry.kernel == geometry.stride:
+            return self._framed(geometry.padded), geometry.kernel
+        # Taps of a window follow each other like rows of a frame.
+        taps = geometry.kernel[0] * geometry.kernel[1]
+        rows = geometry.pixels[0] * geometry.pixels[1] * taps
+        return self._framed((rows, 1)), (taps, 1)
+
+    def sums(self, matrix: Matrix) -> None:
+        """Append a matrix layer without thresholds, and the pools on its sums."""
+        self.add(matrix.unit(None), matrix.origin)
+        for geometry, origin in matrix.pools:
+            self.pool(geometry, origin)
+
+    def _framed(self, frame: tuple[int, int]) -> TensorType:
+        channels = self.kind.size // (frame[0] * frame[1])
+        return TensorType((*frame, channels), self.kind.element)
+
+    def graph(self) -> DataflowGraph:
+        """Return what was emitted."""
+        return DataflowGraph(tuple(self.nodes), self.tensors, "input", self.tensor).check()

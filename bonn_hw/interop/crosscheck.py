@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""FINN as a witness: the same model and frames, compared layer by layer.
+
+Each layer is compared twice: what it gives in both graphs, and what ours makes of the very values
+that FINN's takes. So a difference is found where it arises, and layers behind it are still checked.
+Three differences are known defects of FINN's; a layer has one of them only if the defect, put into
+our layer, gives FINN's values bit for bit.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw import frontend
+from bonn_hw.errors import UserError
+from bonn_hw.interop import dialect, finn_defects, finn_folding, finn_result
+from bonn_hw.interop.finn_result import FinnNode, FinnResult
+from bonn_hw.ir.design import FoldedDesign
+from bonn_hw.ir.graph import DataflowGraph, Node
+from bonn_hw.ir.target import Target
+from bonn_hw.ir.tensor import Integers
+from bonn_hw.passes.folding_file import FoldingConstraints, read_constraints
+from bonn_hw.passes.plan import Progress, plan
+
+COMPARED = (
+    "MVAU",
+    "ConvolutionInputGenerator",
+    "FMPadding",
+    "Pool",
+    "StreamingMaxPool",
+    "AddStreams",
+    "Thresholding",
+)
+ROUNDING = 1e-5  # FINN moves float scales behind the last integers, in another order
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A layer of ours, and the node that FINN has for it.
+
+    ``inputs`` are FINN's tensors that hold what our layer takes; none where that is not streamed
+    in the same form.
+    """
+
+    ours: Node
+    theirs: FinnNode
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How a layer compares, in values that differ over all frames.
+
+    Attributes
+    ----------
+    values : int
+        How many were compared.
+    finn : int
+        Between FINN's graph and ours.
+    alone : int or None
+        Between FINN's layer and ours on FINN's own inputs; None where ours takes another form.
+    qonnx : int or None
+        Between the model's own tensor and ours; None where the model has no such tensor.
+    defects : tuple of str
+        The known ones that FINN's layer has.
+    verdict : str
+        ``equal``, ``follows`` (from a layer before), ``defect`` or ``differs``.
+    """
+
+    layer: str
+    origin: str
+    node: str
+    values: int
+    finn: int
+    alone: int | None
+    qonnx: int | None
+    defects: tuple[str, ...]
+    verdict: str
+
+
+def witness(
+    model_file: Path,
+    images: NDArray[np.float32] | None,
+    random: int,
+    target: Target,
+    folding: Path | None = None,
+    progress: Progress = lambda text: None,
+) -> dict[str, Any]:
+    """Compare a model's layers, answers and estimates with FINN's.
+
+    Parameters
+    ----------
+    images : float32, batch first, or None
+        Real ones; as many random ones as ``random`` says come after them.
+    target : Target
+        What estimates are made for, with the foldings of a file if one is given.
+
+    Returns
+    -------
+    dict with ``verdict`` (``equal``, ``defects`` or ``differs``), the findings and the estimates.
+
+    Raises
+    ------
+    ToolMissing
+        If FINN's environment is not there.
+    UserError
+        If the model is refused by either, or becomes other layers in FINN.
+    """
+    progress("integer graph")
+    model = frontend.read(model_file, dialect.GRAPHS)
+    lowered = frontend.lower(model)
+    graph, host = lowered.graph, lowered.host
+    constraints = (
+        FoldingConstraints()
+        if folding is None
+        else read_constraints(folding, graph, dialect.FOLDINGS)
+    )
+    design = plan(graph, target, constraints, progress).design
+    frames = host.random_frames(random)
+    if images is not None:
+        frames = np.concatenate([images, frames])
+    integers = host.encode(frames)
+    ours = {graph.input: integers, **dict(graph.walk(integers))}
+    answers = host.decode(ours[graph.output].reshape(-1, *graph.tensors[graph.output].shape))
+    foldings = finn_folding.of_abstract(design)
+    with tempfile.TemporaryDirectory() as place:
+        folder, part = Path(place), target.board.part
+        told = finn_result.hear(model_file, frames, folder, foldings, part, progress)
+    if told.stopped is not None:
+        raise UserError(f"FINN does not take the model: {told.stopped}")
+    pairs = list(_pairs(graph, told))
+    inside = _model_tensors(model, graph)
+    tensors = model.tensors(frames, sorted(set(inside.values())))
+    findings = []
+    for pair in pairs:
+        name = inside.get(pair.ours.outputs[0], "")
+        qonnx = tensors[name] / model.grids[name].scale if name else None
+        findings.append(_finding(pair, ours, told, qonnx))
+    facts = {
+        "model": {"sha256": model.sha256},
+        "frames": {"real": len(frames) - random, "random": random},
+        "input_values_that_differ": _entry(graph, pairs, ours, told),
+        "layers": [asdict(finding) for finding in findings],
+        "answers": _answers(answers, told),
+        "estimates": list(_estimates(design, pairs, told)),
+    }
+    return {"verdict": _verdict(facts)} | facts
+
+
+def _verdict(facts: Mapping[str, Any]) -> str:
+    verdicts = {layer["verdict"] for layer in facts["layers"]}
+    answers = facts["answers"]
+    wrong = facts["input_values_that_differ"] or answers["frames_that_differ_from_qonnx"]
+    if not verdicts & {"defect", "follows"}:
+        wrong = wrong or answers["largest_difference_from_finn"] > ROUNDING
+    if wrong or "differs" in verdicts:
+        return "differs"
+    return "defects" if "defect" in verdicts else "equal"
+
+
+def _answers(answers: NDArray[np.float32], told: FinnResult) -> dict[str, Any]:
+    """The last floats: equal to qonnx's; to FINN's but for rounding, in parts of the largest."""
+    ours, qonnx, finn = (x.reshape(len(answers), -1) for x in (answers, told.qonnx, told.answers))
+    beside = np.abs(ours - finn).max() / max(1e-30, np.abs(ours).max())
+    return {
+        "frames_that_differ_from_qonnx": int((ours != qonnx).any(axis=1).sum()),
+        "largest_difference_from_finn": float(beside),
+        "classes_that_differ_from_finn": int((ours.argmax(axis=1) != finn.argmax(axis=1)).sum()),
+    }
+
+
+def _pairs(graph: DataflowGraph, told: FinnResult) -> Iterator[Pair]:
+    """Layers of both graphs that do the same, in our order."""
+    theirs = _compared(told)
+    layers = finn_folding.layers_of(graph, theirs.keys())
+    layers["Thresholding"] = [node for node in graph.nodes if node.kernel.stem == "threshold"]
+    makers = {node.output: node for node in told.nodes}
+    found: dict[str, Pair] = {}
+    for operator in COMPARED:
+        ours = layers[operator]
+        nodes = theirs.get(operator, [])
+        if len(ours) != len(nodes):
+            raise UserError(
+                f"FINN's graph of the model has {len(nodes)} layers of its kind {operator}, ours "
+                f"has {len(ours)}: they cannot be compared one by one"
+            )
+        for mine, node in zip(ours, nodes, strict=True):
+            if mine is None:
+                continue
+            inputs = node.inputs
+            if operator == "Pool":  # FINN slides windows first, and ours takes the frame
+                inputs = makers[node.inputs[0]].inputs if node.inputs[0] in makers else ()
+            found[mine.name] = Pair(mine, node, inputs)
+    return (found[node.name] for node in graph.nodes if node.name in found)
+
+
+def _compared(told: FinnResult) -> dict[str, list[FinnNode]]:
+    """FINN's nodes by operator, without those that are our host's.
+
+    Those are a threshold in front of everything, and sums with constants.
+    """
+    found: dict[str, list[FinnNode]] = {}
+    for place, node in enumerate(told.nodes):
+        before = {one.operator for one in told.nodes[:place]}
+        hosts = node.operator == "Thresholding" and before <= {"Thresholding"}
+        hosts |= node.operator == "AddStreams" and len(node.inputs) != 2
+        if node.operator in COMPARED and not hosts:
+            found.setdefault(node.operator, []).append(node)
+    return found
+
+
+def _finding(
+    pair: Pair, ours: Mapping[str, Integers], told: FinnResult, qonnx: NDArray[Any] | None
+) -> Finding:
+    mine, kernel = ours[pair.ours.outputs[0]], pair.ours.kernel
+    theirs = told.integers(pair.theirs.output).reshape(mine.shape) * finn_defects.signs(
+        kernel, pair.theirs
+    )
+    finn = int((mine != theirs).sum())
+    alone, explained, defects = None, finn == 0, finn_defects.visible(kernel, pair.theirs)
+    if pair.inputs:
+        taken = [
+            told.integers(name).reshape(-1, *kind.shape)
+            for name, kind in zip(pair.inputs, kernel.inputs, strict=True)
+        ]
+        made = kernel.reference(*taken)[0].reshape(mine.shape)
+        alone = int((made != theirs).sum())
+        explained = alone == 0
+        if alone:
+            defects |= (found := finn_defects.explain(kernel, taken[0], theirs, pair.theirs))
+            explained = bool(found)
+    if pair.theirs.name in told.refused:
+        explained &= finn_defects.always_on(kernel)
+        defects |= {finn_defects.ALWAYS_ON}
+    differs = 0 if qonnx is None else _against(mine, qonnx)
+    known = "defect" if defects else "follows" if finn else "equal"
+    return Finding(
+        layer=pair.ours.name,
+        origin=pair.ours.origin,
+        node=pair.theirs.name,
+        values=mine.size,
+        finn=finn,
+        alone=alone,
+        qonnx=None if qonnx is None else differs,
+        defects=tuple(sorted(defects)),
+        verdict=known if explained and not differs else "differs",
+    )
+
+
+def _model_tensors(model: frontend.Model, graph: DataflowGraph) -> dict[str, str]:
+    """Tensors of the model that are ours, by ours: what a quantiser gives behind a layer."""
+    takers: dict[str, list[Any]] = {}
+    for node in model.nodes:
+        for name in node.input:
+            takers.setdefault(name, []).append(node)
+    origins = {node.origin for node in graph.nodes}
+    outputs = {node.name: node.output[0] for node in model.nodes}
+    found = {}
+    for origin, ours in {node.origin: node.outputs[0] for node in graph.nodes}.items():
+        tensor = outputs.get(origin)
+        while tensor is not None and tensor not in model.grids:
+            following = takers.get(tensor, [])
+            alone = len(following) == 1 and following[0].name not in origins
+            tensor = following[0].output[0] if alone else None
+        if tensor is not None:
+            found[ours] = tensor
+    return found
+
+
+def _against(mine: Integers, qonnx: NDArray[Any]) -> int:
+    """Values that differ from a tensor of the model's in steps, channels second."""
+    theirs = qonnx.transpose(0, 2, 3, 1) if qonnx.ndim == 4 else qonnx
+    return int((np.rint(theirs).reshape(mine.shape) != mine).sum())
+
+
+def _entry(
+    graph: DataflowGraph, pairs: Sequence[Pair], ours: Mapping[str, Integers], told: FinnResult
+) -> int:
+    """Values of the input that differ."""
+    first = next(pair for pair in pairs if graph.input in pair.ours.inputs)
+    if not first.inputs:
+        return 0
+    theirs, mine = told.integers(first.inputs[0]), ours[graph.input]
+    return int((theirs.reshape(mine.shape) != mine).sum())
+
+
+def _estimates(
+    design: FoldedDesign, pairs: Sequence[Pair], told: FinnResult
+) -> Iterator[dict[str, Any]]:
+    """Cycles and resources of each layer, ours and FINN's."""
+    stages = {stage.name: stage for stage in design.stages}
+    for pair in pairs:
+        stage = stages[pair.ours.name]
+        use, theirs = stage.node.kernel.resources(stage.folding), told.estimates[pair.theirs.name]
+        yield {
+            "layer": stage.name,
+            "node": pair.theirs.name,
+            "folding": [stage.folding.pe, stage.folding.simd],
+            "cycles": {"ours": stage.cycles, "finn": int(theirs["cycles"])},
+            "lut": {"ours": use.lut, "finn": theirs["LUT"]},
+            "bram36": {"ours": use.bram36, "finn": theirs["BRAM_18K"] / 2},
+            "dsp": {"ours": use.dsp, "finn": theirs["DSP"]},
+        }

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What FINN writes, as the frontend and the folding files take it: the pipeline hands this in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from onnx import ModelProto
+
+from bonn_hw.interop import finn_attributes, finn_folding, finn_reader
+from bonn_hw.ir.graph import DataflowGraph
+
+
+class FinnGraphs:
+    """FINN's hardware graphs, read as QONNX (`frontend.load.Dialect`)."""
+
+    def recognises(self, model: ModelProto) -> bool:
+        """Whether a model has nodes of FINN's hardware."""
+        return finn_reader.is_hardware(model)
+
+    def translate(self, model: ModelProto) -> ModelProto:
+        """Write it as QONNX; raises UnsupportedModel."""
+        return finn_reader.translate(model)
+
+    def foldings(self, model: ModelProto) -> dict[str, dict[str, Any]]:
+        """PE, SIMD and FIFO depths that the graph states, by FINN's layer names."""
+        return finn_attributes.foldings(model)
+
+
+class FinnFoldings:
+    """FINN's folding configuration (`passes.folding_file.FoldingDialect`)."""
+
+    def recognises(self, document: Mapping[str, Any]) -> bool:
+        """Whether a document has FINN's layer names."""
+        return finn_folding.is_finn(document)
+
+    def to_own(
+        self, document: Mapping[str, Any], graph: DataflowGraph, fifos: bool
+    ) -> dict[str, dict[str, Any]]:
+        """The same by our layers' names; FIFO depths only with ``fifos``. Raises UserError."""
+        return finn_folding.to_own(document, graph, fifos)
+
+
+GRAPHS = (FinnGraphs(),)
+FOLDINGS = (FinnFoldings(),)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What every layer type answers: one layer type is three files with one stem.
+
+``kernels/foo.py``, ``hw_templates/foo.sv`` and ``tests/kernels/test_foo.py``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.integers import divisors
+from bonn_hw.ir.resources import Resources
+from bonn_hw.ir.rtl import Instance
+from bonn_hw.ir.schedule import Schedule
+from bonn_hw.ir.tensor import Integers, TensorType
+
+
+class Kernel(ABC):
+    """A layer type's unfolded operator: a frozen dataclass that knows nothing of parallelism."""
+
+    stem: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def inputs(self) -> tuple[TensorType, ...]:
+        """Types of the tensors that it takes."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> tuple[TensorType, ...]:
+        """Types of the tensors that it gives."""
+
+    @abstractmethod
+    def reference(self, *frames: Integers) -> tuple[Integers, ...]:
+        """Compute frames ``(N, H, W, C)`` of integers; exact, in NumPy."""
+
+    @abstractmethod
+    def foldings(self) -> Iterator[Folding]:
+        """Enumerate the legal foldings, small ones first."""
+
+    def lanes(self, folding: Folding) -> tuple[int, int]:
+        """Lanes of the input and of the output stream."""
+        return folding.simd, folding.pe
+
+    @abstractmethod
+    def cycles(self, folding: Folding) -> int:
+        """Return the initiation interval alone and unstalled, cycles a frame: a promise."""
+
+    @abstractmethod
+    def schedule(self, folding: Folding) -> Schedule:
+        """Say in which cycle the RTL takes and gives beats, for the cycle model."""
+
+    @abstractmethod
+    def resources(self, folding: Folding) -> Resources:
+        """Predict the use of a 7-series or UltraScale+ device."""
+
+    @abstractmethod
+    def rtl(self, folding: Folding) -> Instance:
+        """Name the module, its parameters and its memory images."""
+
+    def __eq__(self, other: object) -> bool:
+        """Equal type and equal fields; arrays by value (the generated one would be ambiguous)."""
+        if type(self) is not type(other):
+            return NotImplemented
+        return all(_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))  # type: ignore[arg-type]
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return bool(np.array_equal(one, other))
+    return bool(one == other)
+
+
+class Elementwise(Kernel):
+    """A kernel that treats every lane alike: one choice, the lanes, which divide the channels."""
+
+    def foldings(self) -> Iterator[Folding]:
+        """Every divisor of the channels as lanes on both sides."""
+        for lanes in divisors(self.inputs[0].shape[2]):
+            yield Folding(lanes, lanes)
+
+
+@dataclass(frozen=True, eq=False)
+class Passthrough(Kernel):
+    """A kernel that gives the tensor it takes; only time and lanes differ."""
+
+    input: TensorType
+
+    @property
+    def inputs(self) -> tuple[TensorType, ...]:
+        """The tensor."""
+        return (self.input,)
+
+    @property
+    def outputs(self) -> tuple[TensorType, ...]:
+        """The same tensor."""
+        return (self.input,)
+
+    def reference(self, *frames: Integers) -> tuple[Integers, ...]:
+        """Move nothing."""
+        return frames
+
+
+def check_window(kind: TensorType, kernel: tuple[int, int]) -> None:
+    """Raise ValueError unless a window (KH, KW) fits a frame."""
+    height, width, _ = kind.shape
+    if not (1 <= kernel[0] <= height and 1 <= kernel[1] <= width):
+        raise ValueError(f"a {kernel} window does not fit a frame of {height}x{width}")

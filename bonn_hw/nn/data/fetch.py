@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fetch published data sets into the cache: ``python -m bonn_hw.nn.data.fetch cifar10``."""
+
+import argparse
+import gzip
+import hashlib
+import http.client
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import urllib.request
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bonn_hw.errors import UserError
+from bonn_hw.nn.data.datasets import CIFAR_FILES, FASHION_SHA256, cache_folder
+
+FILES = tuple(f"{plain}.gz" for plain in FASHION_SHA256)
+FASHION_MIRRORS = (
+    "https://storage.googleapis.com/tensorflow/tf-keras-datasets",
+    "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion",
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+)
+DEBIAN_PACKAGE = "dataset-fashion-mnist"
+CIFAR_ADDRESS = "https://www.cs.toronto.edu/~kriz"
+CIFAR_ARCHIVES = {"cifar10": "cifar-10-binary.tar.gz", "cifar100": "cifar-100-binary.tar.gz"}
+# Of the archives, as their page gives them.
+CIFAR_MD5 = {
+    "cifar10": "c32a1d4ab5d03f1284b67883e8d87530",
+    "cifar100": "03b5dce01913d631647c71ecec9e9cb8",
+}
+NAMES = ("fashion-mnist", *CIFAR_ARCHIVES)
+SUMS = "SHA256SUMS"
+"""Kept beside CIFAR's unpacked files, so that a later fetch knows whether they are whole."""
+TIMEOUT_S = 20
+
+
+class _Failed(Exception):
+    """One source did not deliver; the next is tried."""
+
+
+def fetch(
+    name: str, say: Callable[[str], None] | None = None, archive: str | Path | None = None
+) -> Path:
+    """Bring data set `name` into the cache and return its folder; does nothing if it is there.
+
+    The folder appears whole, with all checksums verified, or not at all.
+
+    Parameters
+    ----------
+    say
+        Called with each line of progress.
+    archive
+        CIFAR's archive, where the user already has it.
+
+    Raises
+    ------
+    UserError
+        If the data set cannot be fetched by this function, no source delivers it, or `archive` is
+        not the published one.
+    """
+    if name not in NAMES:
+        raise UserError(f"data set {name!r} cannot be fetched; choose one of {', '.join(NAMES)}")
+    if archive is not None and name not in CIFAR_ARCHIVES:
+        raise UserError(
+            f"data set {name}: --from takes an archive of {' or '.join(CIFAR_ARCHIVES)}, and "
+            f"{name} has none; leave it out"
+        )
+    say = say or (lambda line: None)
+    target = cache_folder() / name
+    if _complete(name, target):
+        say(f"{name}: already in {target}")
+        return target
+    reasons = []
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as folder:
+            for source, bring in _sources(name, archive):
+                say(f"{name}: from {source}")
+                staged = Path(folder) / "files"
+                staged.mkdir()
+                try:
+                    bring(staged)
+                except _Failed as failure:
+                    reasons.append(f"{source}: {failure}")
+                    say(f"  {failure}")
+                    shutil.rmtree(staged)
+                    continue
+                _install(staged, target)
+                say(f"{name}: checksums good, in {target}")
+                return target
+    except OSError as error:
+        raise UserError(
+            f"{target}: cannot be written ({error.strerror or error}); free the space or set "
+            "XDG_CACHE_HOME to another folder"
+        ) from error
+    if archive is not None:
+        raise UserError(f"{reasons[0]}; give {_address(name)} as it is published")
+    if name in CIFAR_ARCHIVES:
+        own = f"add --from FILE with your own copy of {CIFAR_ARCHIVES[name]}"
+    else:
+        own = f"put its four .gz files into {target}"
+    raise UserError(
+        f"data set {name}: no source delivered it ({'; '.join(reasons)}); check the network, or "
+        + own
+    )
+
+
+def _sources(name: str, archive: str | Path | None) -> list[tuple[str, Callable[[Path], None]]]:
+    """Return who may have the data set; each fills a folder with verified files or is `_Failed`."""
+    if archive is not None:
+        return [(str(archive), lambda folder: _unpack(name, Path(archive), folder))]
+    if name in CIFAR_ARCHIVES:
+        return [(_address(name), lambda folder: _download_archive(name, folder))]
+    sources: list[tuple[str, Callable[[Path], None]]] = [
+        (mirror, lambda folder, mirror=mirror: _download(mirror, folder))
+        for mirror in FASHION_MIRRORS
+    ]
+    if shutil.which("apt-get") and shutil.which("dpkg-deb"):
+        sources.append((f"apt-get download {DEBIAN_PACKAGE}", _from_debian))
+    return sources
+
+
+def _address(name: str) -> str:
+    return f"{CIFAR_ADDRESS}/{CIFAR_ARCHIVES[name]}"
+
+
+def _members(name: str) -> tuple[str, ...]:
+    return tuple(file for files in CIFAR_FILES[name].values() for file in files)
+
+
+def _download_archive(name: str, folder: Path) -> None:
+    archive = folder / CIFAR_ARCHIVES[name]
+    with archive.open("wb") as file:
+        for piece in _received(_address(name)):
+            file.write(piece)
+    _unpack(name, archive, folder)
+    archive.unlink()
+
+
+def _unpack(name: str, archive: Path, folder: Path) -> None:
+    """Take what `bonn_hw.nn.data.datasets` reads out of CIFAR's archive, and nothing else."""
+    try:
+        with archive.open("rb") as file:
+            md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    except OSError as error:
+        raise _Failed(f"cannot be read ({error.strerror})") from error
+    if md5 != CIFAR_MD5[name]:
+        raise _Failed(f"its MD5 is {md5}, not {CIFAR_MD5[name]}")
+    with tarfile.open(archive) as content:
+        # In the order of the archive: to go back means to decompress it once more.
+        for member in content:
+            source = content.extractfile(member) if member.name in _members(name) else None
+            if source is not None:
+                with source, (folder / Path(member.name).name).open("wb") as file:
+                    shutil.copyfileobj(source, file)
+    (folder / SUMS).write_text(_sums(name, folder))
+
+
+def _sums(name: str, folder: Path) -> str:
+    """Return the checksums of CIFAR's unpacked files, as `sha256sum` writes them."""
+    lines = []
+    for member in _members(name):
+        with (folder / Path(member).name).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        lines.append(f"{digest}  {Path(member).name}\n")
+    return "".join(lines)
+
+
+def _received(address: str) -> Iterator[bytes]:
+    """Yield what `address` answers, a megabyte at a time."""
+    try:
+        with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer:
+            while piece := answer.read(1 << 20):
+                yield piece
+    except (OSError, http.client.HTTPException) as error:
+        # urllib's own errors are OSErrors.
+        reason = getattr(error, "reason", error)
+        raise _Failed(f"{address.rpartition('/')[2]}: {reason}") from error
+
+
+def _download(mirror: str, folder: Path) -> None:
+    for file in FILES:
+        (folder / file).write_bytes(b"".join(_received(f"{mirror}/{file}")))
+    _verify(folder)
+
+
+def _from_debian(folder: Path) -> None:
+    """Unpack Debian's package without installing it: needs no root."""
+    with tempfile.TemporaryDirectory(prefix="bonn_hw-") as scratch:
+        for command in (
+            ["apt-get", "download", DEBIAN_PACKAGE],
+            ["sh", "-c", f"dpkg-deb -x {DEBIAN_PACKAGE}_*.deb unpacked"],
+        ):
+            try:
+                subprocess.run(
+                    command, cwd=scratch, check=True, capture_output=True, text=True, timeout=300
+                )
+            except subprocess.CalledProcessError as error:
+                lines = error.stderr.strip().splitlines() or ["no message"]
+                raise _Failed(f"{lines[-1]} (is `apt-get update` due?)") from error
+            except subprocess.TimeoutExpired as error:
+                raise _Failed("no answer in 300 s") from error
+        for file in FILES:
+            found = sorted(Path(scratch, "unpacked").rglob(file))
+            if not found:
+                raise _Failed(f"{file}: not in the package")
+            shutil.copyfile(found[0], folder / file)
+    _verify(folder)
+
+
+def _verify(folder: Path) -> None:
+    for plain, expected in FASHION_SHA256.items():
+        file = f"{plain}.gz"
+        try:
+            content = gzip.decompress((folder / file).read_bytes())
+        except (OSError, EOFError, zlib.error) as error:
+            raise _Failed(f"{file}: {error}") from error
+        actual = hashlib.sha256(content).hexdigest()
+        if actual != expected:
+            raise _Failed(f"{file}: SHA-256 of its content is {actual}, not {expected}")
+
+
+def _complete(name: str, folder: Path) -> bool:
+    try:
+        if name in CIFAR_ARCHIVES:
+            return (folder / SUMS).read_text() == _sums(name, folder)
+        _verify(folder)
+    except (_Failed, OSError, UnicodeDecodeError):
+        return False
+    return True
+
+
+def _install(staged: Path, target: Path) -> None:
+    """Move the verified folder into place; what was there is not known to be whole."""
+    if target.exists():
+        os.replace(target, staged.with_name("replaced"))
+    os.replace(staged, target)
+
+
+def main() -> int:
+    """Fetch the data set named on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m bonn_hw.nn.data.fetch", description=__doc__)
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument(
+        "--from",
+        dest="archive",
+        metavar="FILE",
+        type=Path,
+        help="CIFAR's archive in binary form, where you already have it",
+    )
+    options = parser.parse_args()
+    try:
+        fetch(options.name, print, options.archive)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; nothing was left behind", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Folders of images, as of ImageNet: too many to hold, so they are read batch by batch.
+
+Pillow decodes; worker processes do it side by side, and a batch is the same however many they are.
+"""
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from bonn_hw.errors import ToolMissing, UserError
+from bonn_hw.nn.data.augment import check_shares, epoch_generator
+from bonn_hw.nn.data.datasets import SPLITS
+from bonn_hw.nn.data.transforms import held_out
+
+# ImageNet's own test images have no labels: val is what everybody tests with.
+SPLIT_FOLDERS = {"train": ("train",), "test": ("val", "test")}
+SUFFIXES = (".jpeg", ".jpg", ".png")
+SCALE = (0.08, 1.0)
+ASPECT = (3 / 4, 4 / 3)
+TRIES = 10
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """Labelled images that lie in a folder for each class.
+
+    Attributes
+    ----------
+    paths
+        The files, in a fixed random order, so that the first ones are of many classes.
+    labels
+        int64 ``(N,)``.
+    classes
+        The folders' names, sorted: a label is the place of its class here.
+    """
+
+    paths: tuple[str, ...]
+    labels: np.ndarray
+    classes: tuple[str, ...]
+
+    @classmethod
+    def read(cls, root: str | Path, split: str) -> "ImageFolder":
+        """List the images of ``root/train/CLASS`` or, for test, of ``root/val/CLASS``.
+
+        For test, ``root/test`` is taken where there is no ``root/val``.
+
+        Raises
+        ------
+        UserError
+            If the folder is not there, has no class folders or an empty one, or if train and test
+            do not have the same classes.
+        """
+        if split not in SPLITS:
+            raise UserError(f"image folder {root}: split must be train or test, not {split!r}")
+        root = Path(root).expanduser()
+        folder = _folder(root, split)
+        if folder is None:
+            raise UserError(
+                f"image folder {root}: has no folder {' or '.join(SPLIT_FOLDERS[split])}; name "
+                "the folder that holds train/CLASS/*.JPEG and val/CLASS/*.JPEG as root"
+            )
+        classes = _classes(folder)
+        other = _folder(root, next(s for s in SPLITS if s != split))
+        # Else the labels of the one would mean other classes than those of the other.
+        differ = sorted(set(classes) ^ set(_classes(other))) if other else []
+        if differ:
+            raise UserError(
+                f"image folder {root}: class {differ[0]!r} is in only one of {folder.name} and "
+                f"{other.name}; give both the same class folders"
+            )
+        found = [
+            (path, label) for label, name in enumerate(classes) for path in _images(folder / name)
+        ]
+        order = np.random.default_rng(0).permutation(len(found))
+        labels = np.array([label for _, label in found], np.int64)
+        return cls(tuple(found[i][0] for i in order), labels[order], classes)
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.paths)
+
+    def first(self, count: int | None) -> "ImageFolder":
+        """Return the first `count` images, or all."""
+        return replace(self, paths=self.paths[:count], labels=self.labels[:count])
+
+    def held_out(self, count: int) -> tuple["ImageFolder", "ImageFolder"]:
+        """Return the rest and `count` images that `transforms.held_out` sets apart."""
+        apart = held_out(self.labels, count)
+        rest, out = (
+            replace(
+                self,
+                paths=tuple(self.paths[i] for i in np.flatnonzero(part)),
+                labels=self.labels[part],
+            )
+            for part in (~apart, apart)
+        )
+        return rest, out
+
+
+def usable_workers() -> int:
+    """Return how many worker processes are worth while: a process' share of the cores, up to 8."""
+    # Where the system tells, only the cores that this process may use.
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return min(8, max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
+
+
+@dataclass(frozen=True)
+class FolderBatches:
+    """The batches of one epoch, or the share of one process.
+
+    For a training, images are cropped and mirrored at random, as a function of seed, epoch and
+    place in the folder alone; for a test, their middle is taken, and they come in their order.
+
+    Attributes
+    ----------
+    folder
+        What is read.
+    batch
+        Images a batch, over all processes. In a training, an incomplete last batch is left out.
+    size
+        Height and width that the network takes, in pixels.
+    train
+        Whether this is for a training.
+    seed, epoch
+        What the order and the crops depend on.
+    rank, world
+        This process sees every `world`-th image of a batch, from the `rank`-th on.
+    workers
+        Processes that decode; 0: this one does.
+
+    Raises
+    ------
+    UserError
+        If a batch cannot be shared equally, Pillow is missing or, on the way, an image is damaged.
+    """
+
+    folder: ImageFolder
+    batch: int
+    size: int
+    train: bool
+    seed: int
+    epoch: int
+    rank: int = 0
+    world: int = 1
+    workers: int = field(default_factory=usable_workers)
+
+    def __post_init__(self) -> None:
+        check_shares(self.batch, len(self.folder), self.world)
+        try:
+            import PIL  # noqa: F401
+        except ImportError as error:
+            raise ToolMissing(
+                "image folder: Pillow, which decodes images, is not installed; run "
+                "`pip install pillow`"
+            ) from error
+
+    def __len__(self) -> int:
+        """Return the number of batches, of this process."""
+        if self.train:
+            return max(1, len(self.folder) // self.batch)
+        mine = len(range(self.rank, len(self.folder), self.world))
+        return math.ceil(mine / (self.batch // self.world))
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield float32 ``(N, 3, size, size)`` as the network is fed, and int64 ``(N,)``."""
+        if self.train:
+            order = torch.randperm(
+                len(self.folder), generator=epoch_generator(self.seed, self.epoch)
+            )
+        else:
+            order = torch.arange(len(self.folder))
+        # World divides the batch: a share of each batch is a batch of the share.
+        mine, share = order[self.rank :: self.world].tolist(), self.batch // self.world
+        loader = DataLoader(
+            _Decoded(self),
+            batch_sampler=[mine[i * share : (i + 1) * share] for i in range(len(self))],
+            num_workers=self.workers,
+            collate_fn=_collated,
+            # Else the loader would draw from the global generator.
+            generator=torch.Generator(),
+        )
+        for result in loader:
+            if isinstance(result, UserError):
+                raise result
+            pixels, places = result
+            # Bytes come from the workers: shared memory is scarce in containers.
+            images = (pixels.to(torch.float32) - 128) / 128
+            yield images, torch.from_numpy(self.folder.labels[places])
+
+
+class _Decoded(torch.utils.data.Dataset):
+    """Images by their place in the folder: uint8 (3, size, size); an error is handed on."""
+
+    def __init__(self, batches: FolderBatches):
+        self.batches = batches
+
+    def __getitem__(self, place: int) -> tuple[int, np.ndarray] | UserError:
+        b = self.batches
+        try:
+            if b.train:
+                rng = np.random.default_rng((b.seed, b.epoch, place))
+                return place, random_crop(b.folder.paths[place], b.size, rng)
+            return place, centre_crop(b.folder.paths[place], b.size)
+        except UserError as error:
+            # What is raised in a worker arrives as a text with the worker's traceback.
+            return error
+
+
+def _collated(results: list) -> tuple[Tensor, list[int]] | UserError:
+    for result in results:
+        if isinstance(result, UserError):
+            return result
+    places, images = zip(*results, strict=True)
+    return torch.from_numpy(np.stack(images)), list(places)
+
+
+def random_crop(path: str, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Read a random part of an image, half the time mirrored: uint8 ``(3, size, size)``.
+
+    As is usual for ImageNet: a rectangle of 8 to 100 % of the area and of an aspect ratio from 3:4
+    to 4:3, at a random place.
+    """
+    image = _rgb(path)
+    left, top, width, height = _random_box(image.width, image.height, rng)
+    pixels = _resized(image.crop((left, top, left + width, top + height)), size, size)
+    if rng.random() < 0.5:
+        pixels = pixels[:, :, ::-1]
+    return pixels
+
+
+def centre_crop(path: str, size: int) -> np.ndarray:
+    """Read the middle of an image: uint8 ``(3, size, size)``.
+
+    As is usual for ImageNet: the shorter side is 256/224 of `size` before.
+    """
+    image = _rgb(path)
+    scale = size * 256 / 224 / min(image.size)
+    width, height = (max(size, round(side * scale)) for side in image.size)
+    left, top = (width - size) // 2, (height - size) // 2
+    return _resized(image, width, height)[:, top : top + size, left : left + size]
+
+
+def _random_box(width: int, height: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """Choose left, top, width and height, in pixels."""
+    for _ in range(TRIES):
+        area = width * height * rng.uniform(*SCALE)
+        aspect = math.exp(rng.uniform(*map(math.log, ASPECT)))
+        w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
+        if 0 < w <= width and 0 < h <= height:
+            return int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1)), w, h
+    # A very long image: its middle, of the nearest aspect ratio that is allowed.
+    w = min(width, max(1, round(height * ASPECT[1])))
+    h = min(height, max(1, round(width / ASPECT[0])))
+    return (width - w) // 2, (height - h) // 2, w, h
+
+
+def _rgb(path: str):
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    # Pillow's decoders end in any of these on a damaged file.
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise UserError(
+            f"{path}: cannot be decoded ({error}); copy the image again, or delete it"
+        ) from error
+
+
+def _resized(image, width: int, height: int) -> np.ndarray:
+    from PIL import Image
+
+    pixels = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+    return pixels.transpose(2, 0, 1)
+
+
+def _folder(root: Path, split: str) -> Path | None:
+    return next((root / n for n in SPLIT_FOLDERS[split] if (root / n).is_dir()), None)
+
+
+def _classes(folder: Path) -> tuple[str, ...]:
+    with os.scandir(folder) as entries:
+        names = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+    if not names:
+        raise UserError(
+            f"image folder {folder}: has no class folders; sort its images into one for each class"
+        )
+    return tuple(names)
+
+
+def _images(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        found = sorted(
+            e.path
+            for e in entries
+            if e.name.lower().endswith(SUFFIXES) and not e.name.startswith(".")
+        )
+    if not found:
+        raise UserError(
+            f"image folder {folder}: has no image ({', '.join(SUFFIXES)}); fill or delete it"
+        )
+    return found

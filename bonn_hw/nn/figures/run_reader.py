@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A run folder's figures by epoch, checked, for those who draw them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bonn_hw.errors import UserError
+from bonn_hw.nn.training.kernel_statistics import KERNELS
+from bonn_hw.nn.training.run_files import METRICS
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the figures need of a run folder.
+
+    Attributes
+    ----------
+    label
+        For titles and legends.
+    layers
+        Names of the 1-bit layers, in the network's order.
+    kernels
+        Statistics by epoch, ``{"epoch": int, "layers": {name: statistics}}``; the first before
+        training.
+    metrics
+        Loss and accuracies by epoch; the first after one epoch.
+    """
+
+    label: str
+    layers: tuple[str, ...]
+    kernels: tuple[dict, ...]
+    metrics: tuple[dict, ...]
+
+    @classmethod
+    def load(cls, folder: Path, label: str) -> "Run":
+        """Read a run folder, to be called `label`.
+
+        Raises
+        ------
+        UserError
+            If it is none, comes from an older version, is damaged or has nothing to draw.
+        """
+        if not folder.is_dir():
+            raise UserError(
+                f"{folder}: no such run folder; train first with "
+                f"`bonn-hw train FLOW.toml --out {folder}`"
+            )
+        if not (folder / METRICS).is_file():
+            raise UserError(
+                f"{folder}: not a run folder, it has no {METRICS}; name a folder that was given "
+                "to `bonn-hw train --out`"
+            )
+        if not (folder / KERNELS).is_file():
+            raise UserError(
+                f"{folder}: has no {KERNELS}, so it was trained by an older version; train again, "
+                "into a new folder"
+            )
+        metrics = _epochs(folder / METRICS, ("epoch", "train_accuracy", "test_accuracy"))
+        kernels = _epochs(folder / KERNELS, ("epoch", "layers"))
+        layers = tuple(kernels[0]["layers"]) if kernels else ()
+        if kernels and not layers:
+            raise UserError(
+                f"{folder}: its network has no 1-bit layers, so there are no kernels to draw; "
+                "plot a run whose network has some"
+            )
+        if not metrics or not kernels:
+            raise UserError(
+                f"{folder}: no epoch is finished, so there is nothing to draw; go on with "
+                f"`bonn-hw train FLOW.toml --out {folder} --resume`"
+            )
+        _check_statistics(folder / KERNELS, layers, kernels)
+        return cls(label, layers, kernels, metrics)
+
+    def values(self, name: str, layer: str) -> np.ndarray:
+        """Return one statistic of a layer over the epochs, NaN where it has none."""
+        found = [epoch["layers"][layer].get(name) for epoch in self.kernels]
+        return np.array([np.nan if v is None else v for v in found], float)
+
+
+def _epochs(path: Path, keys: tuple[str, ...]) -> tuple[dict, ...]:
+    try:
+        epochs = json.loads(path.read_text())["epochs"]
+        for epoch in epochs:
+            for key in keys:
+                epoch[key]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, error) from error
+    return tuple(epochs)
+
+
+def _check_statistics(path: Path, layers: tuple[str, ...], kernels: tuple[dict, ...]) -> None:
+    try:
+        for epoch in kernels:
+            if tuple(epoch["layers"]) != layers:
+                raise ValueError(f"epoch {epoch['epoch']} has other layers than the first")
+            for layer in layers:
+                for key in ("limit", "counts", "mean_abs", "bimodality"):
+                    epoch["layers"][layer][key]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    reason = f"{error} is missing" if isinstance(error, KeyError) else error
+    return UserError(
+        f"{path}: not as training writes it ({reason}); it was cut short or edited: train again, "
+        "into a new folder"
+    )

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Both losses of BONN for a whole network: priors of its kernels, centres of its features."""
+
+import torch
+from brevitas.nn import QuantConv2d, QuantLinear
+from torch import Tensor, nn
+
+from bonn_hw.errors import UserError
+from bonn_hw.nn.models.losses import centre_step_of_sums, feature_loss, kernel_loss
+from bonn_hw.nn.models.modulation import ModulatedBinaryQuant
+from bonn_hw.nn.models.quantizers import BayesianWeight
+
+SMALLEST_SIGMA = 1e-3
+SMALLEST_DEVIATION = 1e-2
+CENTRE_RATE = 0.5
+"""Step of the class centres (Wen et al., "A Discriminative Feature Learning Approach", 2016)."""
+
+
+class BayesianLosses(nn.Module):
+    """Both losses of BONN for a Brevitas network of any make::
+
+        losses = BayesianLosses(model, lam=1e-4, theta=1e-3, nu=1e-4)
+        loss = cross_entropy(model(x), y) + losses.kernel()
+        loss = cross_entropy(model(x), y) + losses.kernel() + losses.feature(y)    # fine-tuning
+
+    Make it before the optimiser, and give that ``losses.groups(weight_decay)`` instead of
+    ``model.parameters()``. Every 1-bit layer of the model gets the learnt modulation
+    (`quantizers.BayesianWeight`) unless it has it already.
+
+    Parameters
+    ----------
+    model
+        Holds 1-bit ``QuantConv2d`` or ``QuantLinear`` layers, and a linear layer as the last.
+    lam, theta, nu
+        Weights of the kernel and the feature loss, variance of the quantisation error.
+    classifier
+        The linear layer whose inputs are the features; left out, the model's last.
+
+    Raises
+    ------
+    UserError
+        If the model has no 1-bit layer or no classifier, or a weight is out of range.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        lam: float = 1e-4,
+        theta: float = 1e-3,
+        nu: float = 1e-4,
+        classifier: nn.Module | None = None,
+    ):
+        super().__init__()
+        for name, value in (("lam", lam), ("theta", theta), ("nu", nu)):
+            if not 0 <= value < float("inf"):
+                raise UserError(f"BayesianLosses: {name} must be 0 or positive, not {value}")
+        self.lam, self.theta, self.nu = lam, theta, nu
+        layers = binary_layers(model)
+        if not layers:
+            raise UserError(
+                "BayesianLosses: the model has no 1-bit layer; use QuantConv2d or QuantLinear of "
+                "brevitas.nn with weight_quant=bonn_hw.nn.BayesianWeight"
+            )
+        classifier = classifier or _last_linear(model)
+        for layer in layers.values():
+            if not is_modulated(layer):
+                _modulate(layer)
+        # The model owns its layers: as submodules of this one they would be saved twice.
+        self._model, self._layers = [model], list(layers.values())
+        self.names = tuple(layers)
+        kernels = [layer.weight.detach() for layer in self._layers]
+        self.mu = nn.ParameterList(k.abs().flatten(1).mean(1) for k in kernels)
+        self.sigma = nn.ParameterList(_spread(k) for k in kernels)
+        shape = classifier.weight.shape
+        device = classifier.weight.device
+        self.deviations = nn.Parameter(torch.ones(shape, device=device))
+        self.register_buffer("centres", torch.zeros(shape, device=device))
+        self.register_buffer("started", torch.zeros(shape[0], dtype=torch.bool, device=device))
+        self._features: Tensor | None = None
+        classifier.register_forward_pre_hook(self._keep_features)
+
+    def kernel(self) -> Tensor:
+        """Return the kernel loss of all 1-bit layers, a scalar."""
+        total = torch.zeros((), device=self.deviations.device)
+        if self.lam == 0:
+            return total
+        for layer, mu, sigma in zip(self._layers, self.mu, self.sigma, strict=True):
+            with torch.no_grad():
+                sigma.clamp_(min=SMALLEST_SIGMA)
+            quantiser = layer.weight_quant.tensor_quant
+            total = total + kernel_loss(
+                layer.weight, quantiser.modulation, mu, sigma, self.lam, self.nu, quantiser.scale()
+            )
+        return total
+
+    def feature(self, labels: Tensor) -> Tensor:
+        """Return the feature loss of the model's last batch, a scalar; in training, move centres.
+
+        Parameters
+        ----------
+        labels
+            int64 ``(batch,)``.
+
+        Raises
+        ------
+        UserError
+            If a label is out of range, or the model has not been called since the last loss.
+        """
+        classes = len(self.centres)
+        if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) < classes):
+            wrong = labels[(labels < 0) | (labels >= classes)][0]
+            raise UserError(
+                f"BayesianLosses.feature: label {int(wrong)} is not in 0 to {classes - 1}; the "
+                f"classifier has {classes} outputs"
+            )
+        if self._features is None or len(self._features) != len(labels):
+            raise UserError(
+                "BayesianLosses.feature: no features of these labels; call the model on their "
+                "batch first, once for each call of this"
+            )
+        features, self._features = self._features.flatten(1).to(self.centres.dtype), None
+        if self.theta == 0:
+            return features.new_zeros(())
+        if self.training:
+            self._start(features.detach(), labels)
+        with torch.no_grad():
+            self.deviations.clamp_(min=SMALLEST_DEVIATION)
+        loss = feature_loss(features, labels, self.centres.clone(), self.deviations, self.theta)
+        if self.training:
+            self._move(features.detach(), labels)
+        return loss
+
+    def groups(
+        self,
+        weight_decay: float = 0.0,
+        modulation_lr: float | None = None,
+        prior_lr: float | None = None,
+    ) -> list[dict]:
+        """Return parameter groups for an optimiser: the model's, its w, and the losses' own.
+
+        The last, mu, sigma and the deviations of the features, do not decay. The learning rates are
+        the optimiser's own if left out.
+        """
+        modulations = [layer.weight_quant.tensor_quant.modulation for layer in self._layers]
+        apart = set(map(id, modulations))
+        others = [p for p in self._model[0].parameters() if id(p) not in apart]
+        rates = [{} if lr is None else {"lr": lr} for lr in (None, modulation_lr, prior_lr)]
+        return [
+            {"params": others, "weight_decay": weight_decay} | rates[0],
+            {"params": modulations, "weight_decay": weight_decay} | rates[1],
+            {"params": list(self.parameters()), "weight_decay": 0.0} | rates[2],
+        ]
+
+    def pull(self) -> dict[str, float]:
+        """Return lambda * nu / sigma^2 by layer, mean over its filters: the prior's pull a step."""
+        return {
+            name: self.lam * self.nu * float(sigma.detach().square().reciprocal().mean())
+            for name, sigma in zip(self.names, self.sigma, strict=True)
+        }
+
+    def _keep_features(self, layer: nn.Module, inputs: tuple) -> None:
+        features = inputs[0]
+        self._features = getattr(features, "value", features)
+
+    @torch.no_grad()
+    def _start(self, features: Tensor, labels: Tensor) -> None:
+        """Put centre and deviation of a class that was never seen where its first features are.
+
+        From zero, the loss would at first pull all features to the origin.
+        """
+        sums, counts = self._sums(features, labels)
+        new = (counts > 0) & ~self.started
+        if not new.any():
+            return
+        self.centres[new] = (sums / counts.clamp(min=1)[:, None])[new]
+        squares, _ = self._sums((features - self.centres[labels]).square(), labels)
+        # Over all classes: one class has too few images in a batch.
+        spread = (squares.sum(0) / counts.sum()).sqrt().clamp(min=SMALLEST_DEVIATION)
+        self.deviations[new] = spread
+        self.started |= new
+
+    @torch.no_grad()
+    def _move(self, features: Tensor, labels: Tensor) -> None:
+        sums, counts = self._sums(features, labels)
+        self.centres -= CENTRE_RATE * centre_step_of_sums(sums, counts[:, None], self.centres)
+
+    def _sums(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return sums ``(classes, K)`` and counts ``(classes,)``, over all processes."""
+        counts = torch.bincount(labels, minlength=len(self.centres)).to(self.centres.dtype)
+        sums = torch.zeros_like(self.centres).index_add_(0, labels, features)
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(sums)
+            torch.distributed.all_reduce(counts)
+        return sums, counts
+
+
+def binary_layers(model: nn.Module) -> dict[str, nn.Module]:
+    """Return every 1-bit layer by name, in the model's order."""
+    return {
+        name: layer
+        for name, layer in model.named_modules()
+        if isinstance(layer, QuantConv2d | QuantLinear)
+        and layer.weight_quant.is_quant_enabled
+        and layer.weight_quant.bit_width() == 1
+    }
+
+
+def is_modulated(layer: nn.Module) -> bool:
+    """Return whether a 1-bit layer has the learnt modulation."""
+    return isinstance(layer.weight_quant.tensor_quant, ModulatedBinaryQuant)
+
+
+def _modulate(layer: nn.Module) -> None:
+    layer.weight_quant = BayesianWeight.proxy_class(layer, BayesianWeight)
+    layer.weight_quant.to(layer.weight.device)
+
+
+def _last_linear(model: nn.Module) -> nn.Module:
+    linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
+    if not linear:
+        raise UserError(
+            "BayesianLosses: the model has no linear layer, whose inputs would be the features; "
+            "name the last layer with classifier="
+        )
+    return linear[-1]
+
+
+def _spread(kernel: Tensor) -> Tensor:
+    """Return the deviation of |X| of each filter ``(C_out,)``; 0 for filters of one element."""
+    return kernel.abs().flatten(1).std(1, correction=0).clamp(min=SMALLEST_SIGMA)

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Chains of 1-bit blocks (matrix product, batch norm, sign, pool) and a 1-bit linear head."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
+from torch import Tensor, nn
+
+from bonn_hw.errors import UserError
+from bonn_hw.nn.models.methods import METHODS, start
+from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.models.quantizers import BipolarActivation, BipolarWeight, SignedByteInput
+
+WEIGHTS = {"bnn": BipolarWeight, "bonn": METHODS["bonn"].weight_power_of_two}
+"""Behind each product a batch norm rescales, so that of the scales only the gradient is left."""
+INPUTS = {"1-bit": BipolarActivation, "8-bit": SignedByteInput}
+"""Quantisers of the image, as an experiment file names them."""
+
+
+class Block(nn.Module):
+    """A 1-bit layer: matrix product, batch norm, sign and, if asked for, a 2x2 max-pool.
+
+    The pool stands after the sign, where it is an OR of bits; before it, it would compare integers.
+    """
+
+    def __init__(self, matrix: nn.Module, norm: nn.Module, pool: bool = False):
+        super().__init__()
+        self.matrix = matrix
+        self.norm = norm
+        self.sign = QuantIdentity(act_quant=BipolarActivation)
+        self.pool = nn.MaxPool2d(2) if pool else None
+
+    def activate(self, accumulators: Tensor) -> Tensor:
+        """Map the matrix product's outputs to -1 and +1, same shape."""
+        return self.sign(self.norm(accumulators))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, C, H, W)`` or ``(N, features)`` of the layer before to this layer's signs."""
+        x = self.activate(self.matrix(x))
+        return x if self.pool is None else self.pool(x)
+
+
+def conv_block(method: str, inputs: int, outputs: int, padding: int, pool: bool = False) -> Block:
+    """Return a 3x3 convolution block; `padding` pixels of PyTorch's zero on each side."""
+    weights = WEIGHTS[method]
+    conv = QuantConv2d(inputs, outputs, 3, padding=padding, bias=False, weight_quant=weights)
+    start(METHODS[method], conv)
+    return Block(conv, nn.BatchNorm2d(outputs), pool)
+
+
+def linear(method: str, inputs: int, outputs: int) -> QuantLinear:
+    """Return a 1-bit linear layer."""
+    layer = QuantLinear(inputs, outputs, bias=False, weight_quant=WEIGHTS[method])
+    start(METHODS[method], layer)
+    return layer
+
+
+def dense_block(method: str, inputs: int, outputs: int) -> Block:
+    """Return a fully connected block."""
+    return Block(linear(method, inputs, outputs), nn.BatchNorm1d(outputs))
+
+
+class Chain(Network):
+    """Input quantiser, named blocks, a 1-bit linear head and its scale and bias for each class.
+
+    Parameters
+    ----------
+    method
+        A key of `WEIGHTS`.
+    input_shape, classes
+        See `Network`.
+    input_quant
+        The quantiser of the image.
+    layers
+        Blocks (and one ``flatten``) by name, in order.
+    features
+        Inputs of the head.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        input_shape: tuple[int, int, int],
+        input_quant: type,
+        layers: "OrderedDict[str, nn.Module]",
+        features: int,
+        classes: int,
+    ):
+        super().__init__(input_shape, classes)
+        self.input = QuantIdentity(act_quant=input_quant)
+        self.layers = nn.Sequential(layers)
+        self.head = linear(method, features, classes)
+        # Without a scale, logits of hundreds would saturate the cross entropy.
+        self.scale = nn.BatchNorm1d(classes)
+
+    def accumulators(self, x: Tensor) -> Tensor:
+        """Return the head's integers before the scale, ``(N, classes)`` in float32."""
+        return self.head(self.layers(self.input(x))) / self.head.weight_quant.scale()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images ``(N, C, H, W)`` to logits ``(N, classes)``."""
+        return self.scale(self.head(self.layers(self.input(x))))
+
+    def blocks(self) -> Iterator[tuple[str, Block]]:
+        """Yield name and block of every 1-bit activation behind a matrix product, in order."""
+        return ((n, m) for n, m in self.layers.named_children() if isinstance(m, Block))
+
+
+def _fully_connected(neurons: int) -> Callable[..., Chain]:
+    def network(
+        in_channels: int = 1,
+        height: int = 28,
+        width: int = 28,
+        classes: int = 10,
+        hidden: int = neurons,
+        depth: int = 3,
+        method: str = "bnn",
+        input: str = "1-bit",
+    ) -> Chain:
+        pixels = in_channels * height * width
+        sizes = [pixels] + [hidden] * depth
+        layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
+        for i, (inputs, outputs) in enumerate(pairwise(sizes)):
+            layers[f"fc{i}"] = dense_block(method, inputs, outputs)
+        shape = (in_channels, height, width)
+        return Chain(method, shape, INPUTS[input], layers, hidden, classes)
+
+    return network
+
+
+def _convolutional(
+    method: str,
+    shape: tuple[int, int, int],
+    convs: tuple[int, ...],
+    pools: tuple[int, ...],
+    hidden: tuple[int, ...],
+    classes: int,
+    padding: int,
+    input: str = "8-bit",
+) -> Chain:
+    """Chain 3x3 convolutions (`pools` names those followed by a pool) and hidden dense layers."""
+    channels, height, width = shape
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for i, outputs in enumerate(convs):
+        layers[f"conv{i}"] = conv_block(method, channels, outputs, padding, pool=i in pools)
+        channels = outputs
+        height, width = height + 2 * padding - 2, width + 2 * padding - 2
+        if i in pools:
+            height, width = height // 2, width // 2
+        if height < 1 or width < 1:
+            raise UserError(
+                f"network: images of {shape[1]}x{shape[2]} pixels leave nothing behind conv{i}; "
+                "every feature map must keep a pixel: use larger images, or a padded network"
+            )
+    features = channels * height * width
+    layers["flatten"] = nn.Flatten()
+    for i, outputs in enumerate(hidden):
+        layers[f"fc{i}"] = dense_block(method, features, outputs)
+        features = outputs
+    return Chain(method, shape, INPUTS[input], layers, features, classes)
+
+
+def cnv(
+    in_channels: int = 3,
+    classes: int = 10,
+    convs: tuple[int, ...] = (64, 64, 128, 128, 256, 256),
+    hidden: tuple[int, ...] = (512, 512),
+    size: int = 32,
+    method: str = "bnn",
+    input: str = "8-bit",
+) -> Chain:
+    """CNV of FINN and BNN-PYNQ: valid 3x3 convolutions, pools behind the second and the fourth."""
+    return _convolutional(
+        method, (in_channels, size, size), convs, (1, 3), hidden, classes, 0, input
+    )
+
+
+def cnv_padded(
+    in_channels: int = 3,
+    classes: int = 10,
+    convs: tuple[int, ...] = (64, 64, 128, 128, 256, 256),
+    hidden: tuple[int, ...] = (512, 512),
+    size: int = 32,
+    method: str = "bnn",
+    input: str = "8-bit",
+) -> Chain:
+    """CNV with zero-padded convolutions, and a third pool behind the sixth.
+
+    Padded, 32x32 pixels shrink only by pooling: with CNV's two pools the first dense layer would
+    see 16,384 inputs, 8.4 Mbit of weights, more than all block RAM of a Zynq 7020 (4.9 Mbit). The
+    third pool leaves 4,096 inputs and 2.1 Mbit.
+    """
+    pools = (1, 3, 5)
+    return _convolutional(
+        method, (in_channels, size, size), convs, pools, hidden, classes, 1, input
+    )
+
+
+def digits(
+    in_channels: int = 1,
+    classes: int = 10,
+    convs: tuple[int, ...] = (16, 32),
+    hidden: tuple[int, ...] = (64,),
+    size: int = 8,
+    method: str = "bnn",
+) -> Chain:
+    """Two padded convolutions, a pool and a dense layer: the smallest network with every kernel."""
+    return _convolutional(
+        method, (in_channels, size, size), convs, (1,), hidden, classes, padding=1
+    )
+
+
+tfc = _fully_connected(64)
+sfc = _fully_connected(256)
+lfc = _fully_connected(1024)

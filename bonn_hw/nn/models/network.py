@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What every network of this package offers to training, export and comparison."""
+
+from collections.abc import Iterator
+
+import torch
+from brevitas.nn import QuantConv2d, QuantLinear
+from torch import Tensor, nn
+
+from bonn_hw.nn.models.quantizers import BipolarWeight
+
+
+class Network(nn.Module):
+    """A classifier of images.
+
+    Parameters
+    ----------
+    input_shape
+        ``(C, H, W)`` of one image, as `transforms.normalise` leaves it.
+    classes
+        Outputs.
+
+    Attributes
+    ----------
+    exact
+        Whether every matrix product is an integer times a power of two, so that any evaluation
+        equals any other with ``==``.
+    """
+
+    exact = True
+
+    def __init__(self, input_shape: tuple[int, int, int], classes: int):
+        super().__init__()
+        self.input_shape = input_shape
+        self.classes = classes
+
+    def accumulators(self, x: Tensor) -> Tensor:
+        """Return the classifier's integers before scale and bias, ``(N, classes)`` in float32."""
+        raise NotImplementedError
+
+    def blocks(self) -> Iterator[tuple[str, nn.Module]]:
+        """Yield name and block of every 1-bit activation right behind a 1-bit matrix product.
+
+        Only there can a batch norm in float32 meet a tie that PyTorch has to decide.
+        """
+        return iter(())
+
+
+@torch.no_grad()
+def clip_latent_weights(model: nn.Module) -> None:
+    """Clip the latent weights of plain 1-bit layers to [-1, 1], in place.
+
+    Outside, small steps no longer reach the sign, and a weight would take ever longer to flip.
+    """
+    for module in model.modules():
+        if isinstance(module, QuantConv2d | QuantLinear) and issubclass(
+            module.weight_quant.quant_injector, BipolarWeight
+        ):
+            module.weight.clamp_(-1, 1)

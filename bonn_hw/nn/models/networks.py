@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The networks by name: ``build("wrn22", form="hardware")`` returns a `Network`.
+
+All take images ``(N, C, H, W)`` as `transforms.normalise` leaves them and answer logits
+``(N, classes)``.
+"""
+
+import inspect
+from collections.abc import Callable
+
+from bonn_hw.errors import UserError, near
+from bonn_hw.nn.models import chains, residual
+from bonn_hw.nn.models.methods import METHODS
+from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.models.variants import FORMS
+
+NETWORKS: dict[str, Callable[..., Network]] = {
+    "tfc": chains.tfc,
+    "sfc": chains.sfc,
+    "lfc": chains.lfc,
+    "cnv": chains.cnv,
+    "cnv_padded": chains.cnv_padded,
+    "digits": chains.digits,
+    "wrn22": residual.wrn22,
+    "wrn40": residual.wrn40,
+    "resnet18": residual.resnet18,
+}
+_CHOICES = {"input": tuple(chains.INPUTS), "form": tuple(FORMS), "slopes": ("fixed", "learnt")}
+
+
+def build(name: str, **options: object) -> Network:
+    """Return the untrained network `name`; its weights come from torch's global generator.
+
+    Raises
+    ------
+    UserError
+        If the name, an option or an option's value is not known.
+    """
+    if name not in NETWORKS:
+        raise UserError(
+            f"network {name!r} is not known{near(name, NETWORKS)}; choose one of "
+            f"{', '.join(NETWORKS)}"
+        )
+    known = inspect.signature(NETWORKS[name]).parameters
+    for option, value in options.items():
+        if option not in known:
+            raise UserError(
+                f"network {name}: option {option!r} is not known{near(option, known)}; choose from "
+                f"{', '.join(known)}"
+            )
+        _check_option(name, option, value, known[option].default)
+    return NETWORKS[name](**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+
+
+def _choices(network: str, option: str) -> tuple[str, ...]:
+    if option == "method":
+        chain = NETWORKS[network].__module__ == chains.__name__
+        return tuple(chains.WEIGHTS) if chain else tuple(METHODS)
+    return _CHOICES[option]
+
+
+def _check_option(network: str, option: str, value: object, default: object) -> None:
+    def positive(x: object) -> bool:
+        return isinstance(x, int) and not isinstance(x, bool) and x > 0
+
+    if isinstance(default, str):
+        choices = _choices(network, option)
+        holds, rule = value in choices, f"one of {', '.join(choices)}"
+    elif isinstance(default, float):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        holds, rule = number and 0 <= value < 1, "a number from 0 to below 1"
+    elif isinstance(default, tuple):
+        holds = isinstance(value, list | tuple) and all(map(positive, value))
+        rule = "a list of positive integers"
+    else:
+        holds, rule = positive(value), "a positive integer"
+    if not holds:
+        raise UserError(f"network {network}: option {option} must be {rule}, not {value!r}")

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The paper's networks: Wide ResNets and ResNet-18 with a shortcut round every 1-bit convolution.
+
+The block follows the authors' evaluation code: y = PReLU(conv(sign(norm(x))) + shortcut(x)), the
+shortcut being the identity or, where the shape changes, a 1x1 convolution, a norm and a 2x2 average
+pool. Zero padding comes after the sign, so padded taps contribute 0.
+
+A pruned convolution computes one filter a group, and each answer is copied to the channels of its
+group: identity shortcuts allow no channel of the stream to go (see `pruning`).
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+
+from bonn_hw.errors import UserError
+from bonn_hw.nn.models import methods
+from bonn_hw.nn.models.methods import METHODS, Method
+from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.models.variants import FORMS, Paper
+
+
+class BinaryBlock(nn.Module):
+    """One 1-bit 3x3 convolution and its shortcut.
+
+    Parameters
+    ----------
+    form, method
+        See `forms`, `methods`.
+    inputs, outputs, stride
+        Of the convolution; stride 2 halves height and width.
+    affine
+        Whether the norm of the shortcut has gain and bias.
+    learnt
+        Whether the PReLU's slopes are.
+    dropout
+        Share of the convolution's inputs that are zero in training.
+    kept
+        Filters that pruning left of `outputs`; None: not pruned.
+    """
+
+    def __init__(
+        self,
+        form: Paper,
+        method: Method,
+        inputs: int,
+        outputs: int,
+        stride: int,
+        affine: bool,
+        learnt: bool,
+        dropout: float = 0.0,
+        kept: int | None = None,
+    ):
+        super().__init__()
+        self.norm = form.norm(inputs)
+        self.sign = methods.sign(method, inputs)
+        self.dropout = nn.Dropout(dropout)
+        filters = kept or outputs
+        self.conv = methods.convolution(method, inputs, filters, stride, power_of_two=form.exact)
+        self.copies = nn.Identity() if kept is None else Copies(kept, outputs)
+        self.branch = form.stream()
+        self.shortcut = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = _sequence(
+                conv=form.convolution(inputs, outputs, kernel=1, stride=1),
+                fine=form.fine(),
+                norm=form.norm(outputs, affine),
+                grid=form.stream(),
+                pool=nn.AvgPool2d(stride),
+                stream=form.stream(),
+            )
+        self.activation = methods.activation(method, outputs, learnt)
+        self.stream = form.stream()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, inputs, H, W)`` to ``(N, outputs, H / stride, W / stride)``."""
+        y = self.copies(self.conv(self.dropout(self.sign(self.norm(x)))))
+        return self.stream(self.activation(self.branch(y) + self.shortcut(x)))
+
+
+class Copies(nn.Module):
+    """Channels copied from fewer filters; which of them, the buffer ``index`` ``(outputs,)`` says.
+
+    Parameters
+    ----------
+    filters, outputs
+        Channels before and after. Until pruning or a checkpoint says otherwise, each filter goes
+        to every so many channels.
+    """
+
+    index: Tensor
+
+    def __init__(self, filters: int, outputs: int):
+        super().__init__()
+        self.register_buffer("index", torch.arange(outputs) % filters)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, filters, H, W)`` to ``(N, outputs, H, W)``."""
+        return torch.index_select(x, 1, self.index)
+
+
+class ResidualNetwork(Network):
+    """Stem, 1-bit blocks, average over all pixels, linear classifier.
+
+    Parameters
+    ----------
+    form
+        `forms.Paper` or `forms.Hardware`.
+    input_shape, classes
+        See `Network`.
+    stem, blocks, tail
+        Modules up to the first block, the blocks by name, and what stands before the average.
+    features
+        Channels of the last block.
+    """
+
+    def __init__(
+        self,
+        form: Paper,
+        input_shape: tuple[int, int, int],
+        classes: int,
+        stem: nn.Module,
+        blocks: dict[str, BinaryBlock],
+        tail: nn.Module,
+        features: int,
+    ):
+        super().__init__(input_shape, classes)
+        self.exact = form.exact
+        self.input = form.image()
+        self.stem = stem
+        self.layers = _sequence(**blocks)
+        self.tail = tail
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.features = form.features()
+        self.head = form.linear(features, classes)
+        # Apart from the product, so that this is exact and the host can add it.
+        self.bias = nn.Parameter(torch.zeros(classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images ``(N, C, H, W)`` to logits ``(N, classes)``."""
+        return self.head(self.embed(x)) + self.bias
+
+    def accumulators(self, x: Tensor) -> Tensor:
+        """Return the classifier's integers, ``(N, classes)`` in float32; `Hardware` only."""
+        if not self.exact:
+            raise UserError(
+                'network: the paper form has no integers; train with form = "hardware" to '
+                "compile it"
+            )
+        scale = self.head.weight_quant.scale() * self.features.act_quant.scale()
+        return self.head(self.embed(x)) / scale
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Return the features, the classifier's inputs, ``(N, K)``."""
+        x = self.tail(self.layers(self.stem(self.input(x))))
+        return self.features(self.flatten(self.pool(x)))
+
+
+def _wide(depth: int) -> Callable[..., ResidualNetwork]:
+    def network(
+        in_channels: int = 3,
+        size: int = 32,
+        classes: int = 10,
+        widths: tuple[int, ...] = (16, 16, 32, 64),
+        form: str = "paper",
+        method: str = "bonn",
+        dropout: float = 0.0,
+        slopes: str = "fixed",
+        pruned: tuple[int, ...] = (),
+    ) -> ResidualNetwork:
+        parts, kind = _chosen(form, method)
+        _divisible(size, 2 ** (len(widths) - 2))
+        inputs, *stages = widths
+        a_stage = (depth - 4) // 3
+        kept = _kept(pruned, stages, a_stage)
+        stem = _sequence(conv=parts.convolution(in_channels, inputs, 3, 1), stream=parts.stream())
+        nn.init.kaiming_normal_(stem.conv.weight, mode="fan_out")
+        blocks = {}
+        # Three blocks of two convolutions a stage in WRN-22, six in WRN-40.
+        for i, outputs in enumerate(stages, 1):
+            for j in range(a_stage):
+                stride = 2 if i > 1 and j == 0 else 1
+                blocks[f"stage{i}_{j}"] = BinaryBlock(
+                    parts,
+                    kind,
+                    inputs,
+                    outputs,
+                    stride,
+                    # As in Wide ResNet, whose count of parameters the paper states.
+                    affine=False,
+                    learnt=slopes == "learnt",
+                    dropout=dropout if j % 2 else 0.0,
+                    kept=next(kept),
+                )
+                inputs = outputs
+        tail = _sequence(norm=parts.norm(inputs), relu=nn.ReLU(), stream=parts.stream())
+        shape = (in_channels, size, size)
+        return ResidualNetwork(parts, shape, classes, stem, blocks, tail, inputs)
+
+    network.__doc__ = f"""Wide ResNet with {depth} layers, its 3x3 convolutions 1-bit.
+
+    ``widths`` are those of the stem and of each stage. The slopes of the PReLUs are fixed at 0.25
+    unless ``slopes="learnt"``: the parameters that the paper states leave no room for them.
+    ``pruned`` gives the filters that pruning left in each block.
+    """
+    return network
+
+
+def resnet18(
+    in_channels: int = 3,
+    size: int = 224,
+    classes: int = 1000,
+    widths: tuple[int, ...] = (64, 64, 128, 256, 512),
+    form: str = "paper",
+    method: str = "bonn",
+    slopes: str = "learnt",
+    pruned: tuple[int, ...] = (),
+) -> ResidualNetwork:
+    """ResNet-18 with a shortcut round every 1-bit convolution (Bi-Real Net, ECCV 2018)."""
+    parts, kind = _chosen(form, method)
+    _divisible(size, 2 ** len(widths))
+    inputs, *stages = widths
+    kept = _kept(pruned, stages, 4)
+    stem = _sequence(
+        conv=parts.convolution(in_channels, inputs, 7, 2),
+        fine=parts.fine(),
+        norm=parts.norm(inputs),
+        stream=parts.stream(),
+        pool=nn.MaxPool2d(3, 2, 1),
+    )
+    blocks = {}
+    for i, outputs in enumerate(stages, 1):
+        for j in range(4):
+            stride = 2 if i > 1 and j == 0 else 1
+            learnt = slopes == "learnt"
+            blocks[f"stage{i}_{j}"] = BinaryBlock(
+                parts, kind, inputs, outputs, stride, True, learnt, kept=next(kept)
+            )
+            inputs = outputs
+    shape = (in_channels, size, size)
+    return ResidualNetwork(parts, shape, classes, stem, blocks, nn.Identity(), inputs)
+
+
+wrn22 = _wide(22)
+wrn40 = _wide(40)
+
+
+def _sequence(**modules: nn.Module) -> nn.Sequential:
+    """Return the modules in a row; their names become those of the exported nodes."""
+    return nn.Sequential(OrderedDict(modules))
+
+
+def _chosen(form: str, method: str) -> tuple[Paper, Method]:
+    if form == "hardware" and method == "float":
+        raise UserError(
+            'network: method "float" has no 1-bit layer to put into hardware; use form = "paper", '
+            "or another method"
+        )
+    return FORMS[form], METHODS[method]
+
+
+def _kept(pruned: tuple[int, ...], stages: list[int], blocks: int) -> Iterator[int | None]:
+    """Yield the filters that pruning left in each block, None for networks that are not pruned."""
+    widths = [width for width in stages for _ in range(blocks)]
+    if not pruned:
+        return iter([None] * len(widths))
+    if len(pruned) != len(widths) or any(k > w for k, w in zip(pruned, widths, strict=True)):
+        raise UserError(
+            f"network: pruned {list(pruned)} must give every block its filters, at most "
+            f"{widths}; leave it out for a network that is not pruned"
+        )
+    return iter(pruned)
+
+
+def _divisible(size: int, by: int) -> None:
+    if size % by:
+        raise UserError(
+            f"network: images of {size}x{size} pixels cannot be halved as often as the stages ask; "
+            f"size must be a multiple of {by}"
+        )

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A trained network as a reference: NumPy in, NumPy out, evaluated by PyTorch itself."""
+
+import hashlib
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bonn_hw.errors import UserError
+from bonn_hw.nn.data.datasets import Dataset
+from bonn_hw.nn.models.chains import Block
+from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.models.networks import build
+from bonn_hw.nn.training import release
+from bonn_hw.nn.training.experiment import Experiment
+from bonn_hw.nn.training.run_files import CHECKPOINT, EXPERIMENT, WEIGHTS
+
+NETWORK_PREFIX = "network."
+"""Where the training module keeps the network; the rest of its state is no business of a reader."""
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One 1-bit activation behind a matrix product, as PyTorch evaluates it.
+
+    Attributes
+    ----------
+    name
+        The layer's name, which is also the name of its node in the exported file.
+    channels
+        Channels C of the layer.
+    function
+        Maps values of the matrix product, float32 ``(R, C)``, to -1 and +1, int8 ``(R, C)``.
+    """
+
+    name: str
+    channels: int
+    function: Callable[[np.ndarray], np.ndarray]
+
+
+def read_state(path: Path) -> dict:
+    """Read a checkpoint file: tensors and plain values only, nothing in it is executed."""
+    if not path.is_file():
+        raise UserError(
+            f"{path}: no such checkpoint; train first with "
+            f"`bonn-hw train FLOW.toml --out {path.parent}`"
+        )
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"{path}: not a readable checkpoint ({reason}); delete the run and train again"
+        ) from error
+
+
+def network_weights(path: Path) -> dict[str, Tensor]:
+    """Return the network's part of a checkpoint file."""
+    return {
+        key.removeprefix(NETWORK_PREFIX): value
+        for key, value in read_state(path).get("state_dict", {}).items()
+        if key.startswith(NETWORK_PREFIX)
+    }
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network in evaluation mode and, if it comes from a run, the experiment that made it."""
+
+    network: Network
+    experiment: Experiment | None = None
+
+    @classmethod
+    def load(cls, run: str | Path) -> "Checkpoint":
+        """Read a run folder written by `training.train`, or by `release.release`.
+
+        Raises
+        ------
+        UserError
+            If the folder, its experiment or its checkpoint is missing or unreadable.
+        """
+        run = Path(run)
+        if not run.is_dir():
+            raise UserError(
+                f"{run}: no such run folder; train first with `bonn-hw train FLOW.toml --out {run}`"
+            )
+        released = run / WEIGHTS
+        path = released if released.is_file() else run / CHECKPOINT
+        weights = release.read(path) if path == released else network_weights(path)
+        experiment = Experiment.read(run / EXPERIMENT)
+        network = build(experiment.network, **experiment.options)
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise UserError(
+                f"{path}: its weights are not those of network "
+                f"{experiment.network!r} in {EXPERIMENT}; one of the two was edited: train again"
+            ) from error
+        return cls(network.eval(), experiment)
+
+    def test_set(self, limit: int | None = None) -> Dataset:
+        """Return the test split as the network (and its exported file) is fed."""
+        if self.experiment is None:
+            raise UserError("checkpoint: made from a bare network, which has no data; load a run")
+        return self.experiment.data("test", limit)
+
+    def predict(self, images: np.ndarray, batch: int = 250) -> np.ndarray:
+        """Return PyTorch's logits ``(N, classes)`` of `images` ``(N, C, H, W)``, both float32."""
+        return self._evaluate(self.network, images, batch)
+
+    def accumulators(self, images: np.ndarray, batch: int = 250) -> np.ndarray:
+        """Return the last matrix product's outputs before their scale, int32 ``(N, classes)``."""
+        values = self._evaluate(self.network.accumulators, images, batch)
+        integers = values.astype(np.int32)
+        assert np.array_equal(integers, values), "a product of signs is an integer"
+        return integers
+
+    def accuracy(self, images: np.ndarray, labels: np.ndarray, batch: int = 250) -> float:
+        """Return the share of `images` whose largest logit is that of `labels` ``(N,)``."""
+        return float(np.mean(self.predict(images, batch).argmax(axis=1) == labels))
+
+    def activations(self) -> list[Activation]:
+        """Return every 1-bit activation that follows a matrix product, in the network's order."""
+        return [
+            Activation(name, block.norm.num_features, _signs(block))
+            for name, block in self.network.blocks()
+        ]
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all weights and statistics, by name, as hexadecimal."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.network.state_dict().items()):
+            array = value.detach().cpu().numpy()
+            digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def _evaluate(
+        self, function: Callable[[Tensor], Tensor], images: np.ndarray, batch: int
+    ) -> np.ndarray:
+        shape = self.network.input_shape
+        if images.dtype != np.float32 or images.shape[1:] != shape:
+            raise UserError(
+                f"images: must be float32 of shape (N, {', '.join(map(str, shape))}), not "
+                f"{images.dtype} of shape {images.shape}"
+            )
+        answers = np.empty((len(images), self.network.classes), np.float32)
+        with torch.inference_mode():
+            for i in range(0, len(images), batch):
+                part = torch.from_numpy(np.ascontiguousarray(images[i : i + batch]))
+                answers[i : i + batch] = function(part).numpy()
+        return answers
+
+
+def _signs(block: Block) -> Callable[[np.ndarray], np.ndarray]:
+    # In the layout of the real tensors: the batch norm's kernel, and its rounding, depend on it.
+    spatial = isinstance(block.norm, torch.nn.BatchNorm2d)
+
+    def function(values: np.ndarray) -> np.ndarray:
+        x = torch.from_numpy(np.ascontiguousarray(values, np.float32))
+        with torch.inference_mode():
+            if spatial:
+                y = block.activate(x.T.contiguous()[None, :, :, None])[0, :, :, 0].T
+            else:
+                y = block.activate(x)
+        return y.numpy().astype(np.int8)
+
+    return function

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A finished run -> a run with fewer filters: group, draw together, keep one of each, recover.
+
+The pruning of BONN's journal version (Zhao et al., "Bayesian Optimized 1-Bit CNNs", IJCV 2022, doi
+10.1007/s11263-021-01543-y); `grouping` holds its groups, loss and blend, `narrowing` makes the
+network that is left.
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from bonn_hw.errors import UserError
+from bonn_hw.nn.data.datasets import Dataset
+from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.training.channel_pruning import prunable, pruned
+from bonn_hw.nn.training.checkpoint import Checkpoint, read_state
+from bonn_hw.nn.training.experiment import Experiment
+from bonn_hw.nn.training.filter_clustering import Groups
+from bonn_hw.nn.training.run_files import CHECKPOINT, METRICS, write_atomically
+from bonn_hw.nn.training.run_writer import RunLog
+from bonn_hw.nn.training.train import Interrupted, fit
+from bonn_hw.nn.training.training_module import Training
+
+PRUNING = "pruning.json"
+"""The file of a pruned run that says how it was pruned."""
+LAMBDA = 1e-4
+"""Weight of the pruning loss where the run has none for its kernel loss."""
+
+
+def prune(
+    run: str | Path,
+    out: str | Path,
+    rate: float = 0.5,
+    epochs: int | None = None,
+    recover: int | None = None,
+    progress: bool = True,
+) -> Checkpoint:
+    """Prune the network of a finished run, and return that of the new run.
+
+    Parameters
+    ----------
+    run, out
+        The finished run folder; the new one, which must not exist.
+    rate
+        Share of the filters of each 1-bit layer that are kept; the classifier keeps all.
+    epochs, recover
+        Epochs in which the groups are drawn together, and of ordinary training after that; left
+        out, a quarter of the run's own epochs each.
+    progress
+        Show a progress bar and a line for each epoch.
+
+    Raises
+    ------
+    UserError
+        If an argument is wrong, the run is not finished or has no 1-bit layer, or `Interrupted` by
+        Ctrl-C; nothing is left at `out` then.
+    """
+    run, out = Path(run), Path(out)
+    checkpoint, history = _admitted(run, out, rate, {"epochs": epochs, "recover": recover})
+    experiment = checkpoint.experiment
+    quarter = max(1, experiment.all_epochs // 4)
+    drawing = _phase(experiment, epochs or quarter, "constant")
+    limit = json.loads((run / METRICS).read_text()).get("limit")
+    datasets = experiment.data("train", limit), experiment.data(experiment.tested)
+    tested = [row["test_accuracy"] for row in history if row["test_accuracy"] is not None]
+    before = tested[-1] if tested else None
+    with _aside(out) as folder:
+        torch.manual_seed(experiment.seed)
+        module = Pruning(drawing, checkpoint.network.train(), *datasets, rate)
+        log = PruningLog(folder, drawing, limit, progress)
+        if progress:
+            log.announce(module.groups, before)
+        _uninterrupted(module, log, run, out)
+        options, network = pruned(checkpoint.network, experiment, module.groups)
+        schedule = "cosine" if experiment.schedule == "steps" else experiment.schedule
+        smaller = _phase(replace(experiment, options=options), recover or quarter, schedule)
+        facts = {
+            "rate": rate,
+            "accuracy_before": before,
+            "layers": {
+                name: {"filters": len(labels), "kept": int(labels.max()) + 1}
+                for name, labels in module.groups.labels.items()
+            },
+            "epochs": module.history,
+        }
+        write_atomically(folder / PRUNING, (json.dumps(facts, indent=2) + "\n").encode())
+        recovery = Training(smaller, network.train(), *datasets)
+        log = RunLog(folder, smaller, limit, progress)
+        log.begin()
+        _uninterrupted(recovery, log, run, out)
+    return Checkpoint.load(out)
+
+
+class Pruning(Training):
+    """The steps that draw the filters of each group together; gamma goes from 0 to 1, linearly.
+
+    Attributes
+    ----------
+    groups
+        The groups of the layers, see `grouping.Groups`.
+    """
+
+    def __init__(
+        self, experiment: Experiment, network: Network, train: Dataset, test: Dataset, rate: float
+    ):
+        super().__init__(experiment, network, train, test)
+        lam = experiment.lam or LAMBDA
+        self.groups = Groups(prunable(network), rate, lam, experiment.nu, experiment.seed)
+
+    def parameter_groups(self) -> list[dict]:
+        """Return what is learnt; the spreads of the groups do not decay."""
+        spreads = {"params": list(self.groups.parameters()), "weight_decay": 0.0}
+        if self.experiment.prior_lr is not None:
+            spreads["lr"] = self.experiment.prior_lr
+        return [*super().parameter_groups(), spreads]
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        """Return the loss of one batch, with that of pruning."""
+        steps = self.experiment.epochs * self.trainer.num_training_batches
+        self.groups.gamma = self.global_step / (steps - 1) if steps > 1 else 1.0
+        return super().training_step(batch, index) + self.groups.loss()
+
+    def on_train_batch_end(self, outputs: object, batch: object, index: int) -> None:
+        """Keep the latent weights where the sign still answers to small steps."""
+        super().on_train_batch_end(outputs, batch, index)
+        self.groups.clip()
+
+    def finish_epoch(self) -> None:
+        """Add the epoch to the history."""
+        super().finish_epoch()
+        self.history[-1] |= {"phase": "prune", "gamma": self.groups.gamma}
+
+
+class PruningLog(RunLog):
+    """Shows how far the drawing together is; of it, the run folder keeps `PRUNING` alone."""
+
+    def announce(self, groups: Groups, before: float | None) -> None:
+        """Say what will be done."""
+        layers = [f"{n} {len(x)} -> {int(x.max()) + 1}" for n, x in groups.labels.items()]
+        print(f"filters: {', '.join(layers)}", file=sys.stderr)
+        if before is not None:
+            print(f"before: {self.experiment.tested} {before:.2%}", file=sys.stderr, flush=True)
+
+    def on_train_epoch_end(self, trainer, module: Pruning) -> None:
+        """Show the epoch."""
+        self._close_bar()
+        module.finish_epoch()
+        last = module.history[-1]
+        self.finished = len(module.history)
+        if self.progress:
+            accuracy = last["test_accuracy"]
+            tested = "" if accuracy is None else f"{self.experiment.tested} {accuracy:.2%}  "
+            print(
+                f"prune {last['epoch']}/{trainer.max_epochs}  gamma {last['gamma']:.2f}  "
+                f"loss {last['loss']:.4f}  train {last['train_accuracy']:.2%}  {tested}"
+                f"{time.monotonic() - self.started:.1f} s",
+                file=sys.stderr,
+                flush=True,
+            )
+
+
+def _admitted(
+    run: Path, out: Path, rate: float, counts: dict[str, int | None]
+) -> tuple[Checkpoint, list[dict]]:
+    """Return the run's network and history, or refuse what cannot be pruned."""
+    if not 0 < rate < 1:
+        raise UserError(
+            f"prune: rate must be between 0 and 1, not {rate}; it is the share of filters to keep"
+        )
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise UserError(f"prune: {name} must be at least 1, not {count}")
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise UserError("prune: runs as one process; start it without torchrun")
+    if out.exists():
+        raise UserError(f"{out}: exists already; name a new folder for the pruned run")
+    checkpoint = Checkpoint.load(run)
+    experiment = checkpoint.experiment
+    if not (run / CHECKPOINT).is_file():
+        raise UserError(
+            f"{run}: a released run, of whose latent weights only the signs are left; prune the "
+            "run that it was made of"
+        )
+    history = read_state(run / CHECKPOINT)["history"]
+    if len(history) < experiment.all_epochs:
+        raise UserError(
+            f"{run}: not finished, {len(history)} of {experiment.all_epochs} epochs; go on with "
+            f"`bonn-hw train FLOW.toml --out {run} --resume`, then prune"
+        )
+    if not prunable(checkpoint.network):
+        raise UserError(
+            f"{run}: its network {experiment.network!r} has no 1-bit layer to prune; name a run "
+            'of another method than "float"'
+        )
+    return checkpoint, history
+
+
+def _phase(experiment: Experiment, epochs: int, schedule: str) -> Experiment:
+    """Return the experiment with one phase of so many epochs."""
+    return replace(
+        experiment,
+        epochs=epochs,
+        schedule=schedule,
+        milestones=(),
+        fine_tune_epochs=0,
+        fine_tune_lr=None,
+    )
+
+
+def _uninterrupted(module: Training, log: RunLog, run: Path, out: Path) -> None:
+    try:
+        fit(module, log)
+    except SystemExit as stop:
+        raise Interrupted(
+            f"{out}: pruning was interrupted, and nothing is left of it; start again with "
+            f"`bonn-hw prune {run} --out {out}`"
+        ) from stop
+
+
+@contextmanager
+def _aside(out: Path) -> Iterator[Path]:
+    """Give an empty folder beside `out`; it takes that name when all is done, else it goes."""
+    partial = out.with_name(f".{out.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        yield partial
+        partial.rename(out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a training writes and shows: the run folder and the progress bar."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import sys
+import time
+import warnings
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from tqdm import tqdm
+
+from bonn_hw.errors import UserError
+from bonn_hw.nn.training.experiment import Experiment
+from bonn_hw.nn.training.kernel_statistics import KERNELS
+from bonn_hw.nn.training.run_files import CHECKPOINT, EXPERIMENT, METRICS, WEIGHTS, write_atomically
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import lightning.pytorch as lightning
+
+TABLE = "metrics.csv"
+COLUMNS = ("epoch", "phase", "loss", "train_accuracy", "test_accuracy", "seconds")
+
+
+class RunLog(lightning.Callback):
+    """Writes the run folder after each epoch, and shows how far the training is.
+
+    Parameters
+    ----------
+    out
+        The run folder.
+    experiment, limit
+        What is trained, and on how many images.
+    progress
+        Whether anything is shown.
+    """
+
+    def __init__(self, out: Path, experiment: Experiment, limit: int | None, progress: bool):
+        self.out = out
+        self.experiment = experiment
+        self.limit = limit
+        self.progress = progress
+        self.bar: tqdm | None = None
+        self.started = time.monotonic()
+        self.finished = 0
+
+    def admit(self, resume: bool) -> None:
+        """Refuse to overwrite another run, or to resume what is not this experiment's."""
+        held = self.out / EXPERIMENT
+        if self.out.exists() and not self.out.is_dir():
+            raise UserError(f"{self.out}: not a folder; name another place for the run")
+        if not held.exists():
+            if resume:
+                raise UserError(f"{self.out}: no run to resume; leave --resume out to start one")
+            if self.out.is_dir() and any(self.out.iterdir()):
+                raise UserError(
+                    f"{self.out}: not empty, and not a run; name a new folder for the run"
+                )
+            return
+        if not resume:
+            raise UserError(
+                f"{self.out}: already holds a run; go on with it by --resume, or name "
+                "another folder"
+            )
+        if (self.out / WEIGHTS).exists():
+            raise UserError(
+                f"{self.out}: a released run, of whose latent weights only the signs are left; go "
+                "on with the run that it was made of, or name another folder"
+            )
+        if (
+            Experiment.read(held).toml() != self.experiment.toml()
+            or self._held_limit() != self.limit
+        ):
+            raise UserError(
+                f"{self.out}: its run is of another experiment than the one given "
+                f"({EXPERIMENT} and {METRICS} say which); resume with that one, or name "
+                "another folder"
+            )
+
+    def begin(self) -> None:
+        """Write what was asked for."""
+        write_atomically(self.out / EXPERIMENT, self.experiment.toml().encode())
+        if not (self.out / METRICS).exists():
+            self.write_figures([], [])
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule):
+        """Start a bar for the epoch."""
+        self.started = time.monotonic()
+        self.bar = tqdm(
+            desc=f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}",
+            total=trainer.num_training_batches,
+            leave=False,
+            # None: only on a terminal.
+            disable=None if self.progress and trainer.is_global_zero else True,
+        )
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, index) -> None:
+        """Move the bar."""
+        self.bar.set_postfix_str(f"loss {float(outputs['loss']):.3f}", refresh=False)
+        self.bar.update()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule):
+        """Save the epoch: first the checkpoint, which also holds the history, then the figures."""
+        self._close_bar()
+        module.finish_epoch()
+        last = module.history[-1]
+        last["seconds"] = round(time.monotonic() - self.started, 3)
+        temporary = self.out / f".{CHECKPOINT}.{os.getpid()}"
+        try:
+            # By all processes, which meet here; the first one writes.
+            trainer.save_checkpoint(temporary)
+            if trainer.is_global_zero:
+                os.replace(temporary, self.out / CHECKPOINT)
+        except OSError as error:
+            raise UserError(
+                f"{self.out / CHECKPOINT}: cannot be written ({error.strerror}); free the space "
+                "and go on with --resume"
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        self.finished = len(module.history)
+        if not trainer.is_global_zero:
+            return
+        self.write_figures(module.history, module.kernels)
+        if self.progress:
+            accuracy = last["test_accuracy"]
+            tested = "" if accuracy is None else f"{self.experiment.tested} {accuracy:.2%}  "
+            print(
+                f"epoch {last['epoch']}/{trainer.max_epochs}  loss {last['loss']:.4f}  "
+                f"train {last['train_accuracy']:.2%}  {tested}{last['seconds']:.1f} s",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def on_load_checkpoint(self, trainer, module, checkpoint: dict) -> None:
+        """Take the count of finished epochs up again."""
+        self.finished = len(checkpoint["history"])
+
+    def on_exception(self, trainer, module, exception) -> None:
+        """Leave a clean line."""
+        self._close_bar()
+
+    def _close_bar(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def write_figures(self, history: list[dict], kernels: list[dict]) -> None:
+        """Write the figures by epoch; the JSON without times, so that a repetition gives its bytes.
+
+        Parameters
+        ----------
+        history, kernels
+            Of `steps.Training`.
+        """
+        epochs = [{k: v for k, v in row.items() if k != "seconds"} for row in history]
+        metrics = {
+            "experiment": {k: v for k, v in asdict(self.experiment).items() if k != "root"},
+            "limit": self.limit,
+            "tested": self.experiment.tested,
+            "accuracy": epochs[-1]["test_accuracy"] if epochs else None,
+            "epochs": epochs,
+            "versions": {p: version(p) for p in ("torch", "brevitas", "lightning")},
+        }
+        self._write_json(METRICS, metrics, indent=2)
+        self._write_json(KERNELS, {"epochs": kernels}, indent=None)
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)
+        write_atomically(self.out / TABLE, text.getvalue().encode())
+
+    def _write_json(self, name: str, value: dict, indent: int | None) -> None:
+        write_atomically(self.out / name, (json.dumps(value, indent=indent) + "\n").encode())
+
+    def _held_limit(self) -> int | None:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            return json.loads((self.out / METRICS).read_text()).get("limit")
+        return self.limit

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Experiment -> run folder, by PyTorch Lightning: seeded, repeatable, resumable.
+
+A run folder holds ``experiment.toml`` (what was asked for), ``last.ckpt`` (after every epoch),
+``metrics.json``, ``metrics.csv`` and ``kernels.json``. On a CPU, a resumed training ends bit for
+bit like an uninterrupted one with the same number of threads and processes. Under ``torchrun``,
+every process takes its share of each batch, on one machine or several.
+"""
+
+import logging
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from bonn_hw.errors import UserError
+from bonn_hw.nn.data.datasets import Dataset
+from bonn_hw.nn.data.image_folder import ImageFolder
+from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.models.networks import build
+from bonn_hw.nn.training.checkpoint import Checkpoint, read_state
+from bonn_hw.nn.training.experiment import Experiment
+from bonn_hw.nn.training.run_files import CHECKPOINT
+from bonn_hw.nn.training.run_writer import RunLog
+from bonn_hw.nn.training.training_module import Training
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import lightning.pytorch as lightning
+    from lightning.pytorch.strategies import DDPStrategy
+
+
+class Interrupted(UserError):
+    """Ctrl-C ended a training; the run folder holds the last finished epoch."""
+
+
+def train(
+    experiment: str | Path | Experiment,
+    out: str | Path,
+    resume: bool = False,
+    progress: bool = True,
+    limit: int | None = None,
+) -> Checkpoint:
+    """Train, and return the network of the last epoch.
+
+    Parameters
+    ----------
+    experiment
+        A TOML file or its value.
+    out
+        The run folder; must not hold a run, unless `resume`.
+    resume
+        Go on after the last finished epoch of `out`.
+    progress
+        Show a progress bar and a line for each epoch.
+    limit
+        Train with the first `limit` images only (all are tested).
+
+    Raises
+    ------
+    UserError
+        If an argument or the data is wrong, the loss is not finite, or `Interrupted` by Ctrl-C.
+    """
+    out = Path(out)
+    if not isinstance(experiment, Experiment):
+        experiment = Experiment.read(experiment)
+    if limit is not None and limit < 2:
+        raise UserError(f"limit: must be at least 2 images, not {limit}")
+    log = RunLog(out, experiment, limit, progress)
+    first = int(os.environ.get("RANK", 0)) == 0
+    if first:
+        log.admit(resume)
+    torch.manual_seed(experiment.seed)
+    network = build(experiment.network, **experiment.options)
+    train_set, test_set = experiment.data("train", limit), experiment.data(experiment.tested)
+    _fits(experiment, network, train_set)
+    module = Training(experiment, network, train_set, test_set)
+    if first:
+        log.begin()
+    saved = out / CHECKPOINT
+    resumed = resume and saved.exists()
+    if resumed:
+        read_state(saved)
+    try:
+        trainer = fit(module, log, saved if resumed else None)
+    except SystemExit as stop:
+        raise Interrupted(
+            f"{out}: interrupted after {log.finished} of {experiment.all_epochs} epochs; "
+            f"go on with `bonn-hw train FLOW.toml --out {out} --resume`"
+        ) from stop
+    # Again, in case an earlier process was stopped between its last checkpoint and its figures.
+    if first:
+        log.write_figures(module.history, module.kernels)
+    trainer.strategy.barrier()
+    return Checkpoint.load(out)
+
+
+def fit(module: Training, log: RunLog, saved: Path | None = None) -> lightning.Trainer:
+    """Train `module` for all epochs of its experiment, from the checkpoint `saved` on if given.
+
+    Raises
+    ------
+    SystemExit
+        After Ctrl-C, which Lightning turns into an exit of its own.
+    """
+    experiment = module.experiment
+    with _quiet(), _uninterrupted_handler():
+        trainer = lightning.Trainer(
+            accelerator="auto",
+            **_processes(),
+            precision=_precision(experiment),
+            max_epochs=experiment.all_epochs,
+            callbacks=[log],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            reload_dataloaders_every_n_epochs=1,
+            # The batches are shared out as they are made.
+            use_distributed_sampler=False,
+            default_root_dir=log.out,
+        )
+        trainer.fit(module, ckpt_path=saved, weights_only=True)
+    return trainer
+
+
+def _processes() -> dict:
+    """Return the Trainer's arguments for this process, or for those that ``torchrun`` started."""
+    world = int(os.environ.get("WORLD_SIZE", 1))
+    if world == 1:
+        return {"devices": 1}
+    devices = int(os.environ.get("LOCAL_WORLD_SIZE", world))
+    # The feature loss joins in fine-tuning only.
+    strategy = DDPStrategy(find_unused_parameters=True)
+    return {"devices": devices, "num_nodes": world // devices, "strategy": strategy}
+
+
+def _precision(experiment: Experiment) -> str:
+    if experiment.precision != "auto":
+        return {"32": "32-true"}.get(experiment.precision, experiment.precision)
+    return "16-mixed" if torch.cuda.is_available() else "32-true"
+
+
+def _fits(experiment: Experiment, network: Network, dataset: Dataset | ImageFolder) -> None:
+    size = network.input_shape[1]
+    # Images of a folder are cut to what the network takes.
+    folder = isinstance(dataset, ImageFolder)
+    shape = (3, size, size) if folder else dataset.images.shape[1:]
+    if shape != network.input_shape:
+        raise UserError(
+            f"experiment: network {experiment.network} takes images {network.input_shape}, but "
+            f"{experiment.dataset} with transform {experiment.transform} gives {shape} (C, H, W); "
+            "set in_channels and the size in [network], or transform in [data]"
+        )
+    if len(dataset.classes) != network.classes:
+        raise UserError(
+            f"experiment: network {experiment.network} has {network.classes} classes, but "
+            f"{experiment.dataset} has {len(dataset.classes)}; set [network] classes"
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence Lightning's advice on loaders and hardware, which is not the user's to follow."""
+    loggers = [logging.getLogger(n) for n in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _uninterrupted_handler() -> Iterator[None]:
+    """Put the handler of Ctrl-C back, which Lightning leaves switched off."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)

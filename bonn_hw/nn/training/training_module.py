@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The steps of one experiment, as a module of PyTorch Lightning."""
+
+import math
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
+
+from bonn_hw.errors import UserError
+from bonn_hw.nn.data.augment import EpochBatches
+from bonn_hw.nn.data.datasets import Dataset
+from bonn_hw.nn.data.image_folder import FolderBatches, ImageFolder
+from bonn_hw.nn.models.bayesian import BayesianLosses, binary_layers, is_modulated
+from bonn_hw.nn.models.network import Network, clip_latent_weights
+from bonn_hw.nn.training.experiment import Experiment
+from bonn_hw.nn.training.kernel_statistics import kernel_statistics
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import lightning.pytorch as lightning
+
+TEST_BATCH = 250
+
+
+def objective(
+    logits: Tensor, labels: Tensor, losses: BayesianLosses | None, fine_tuning: bool
+) -> Tensor:
+    """Return the scalar that one step minimises."""
+    loss = functional.cross_entropy(logits, labels)
+    if losses is None:
+        return loss
+    loss = loss + losses.kernel()
+    return loss + losses.feature(labels) if fine_tuning else loss
+
+
+class Training(lightning.LightningModule):
+    """The steps of one experiment.
+
+    Attributes
+    ----------
+    history
+        A row of figures for each finished epoch.
+    kernels
+        Statistics of each 1-bit layer: before the training, and after each epoch.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        network: Network,
+        train: Dataset | ImageFolder,
+        test: Dataset | ImageFolder,
+    ):
+        super().__init__()
+        self.experiment = experiment
+        self.network = network
+        self.losses = _losses(experiment, network)
+        self._train, self._test = _tensors(train), _tensors(test)
+        self.history: list[dict] = []
+        self.kernels: list[dict] = [self._kernels(0)]
+        self._sums = torch.zeros(3, dtype=torch.float64)
+        self._hits = torch.zeros(2, dtype=torch.float64)
+
+    @property
+    def fine_tuning(self) -> bool:
+        """Whether the current epoch comes after the main schedule."""
+        return self.current_epoch >= self.experiment.epochs
+
+    def train_dataloader(self) -> EpochBatches | FolderBatches:
+        """Return this process' share of the epoch's batches."""
+        return self._batches(self.current_epoch)
+
+    def val_dataloader(self) -> DataLoader | FolderBatches:
+        """Return this process' share of the test images in batches; none in untested epochs."""
+        e = self.experiment
+        epoch = self.current_epoch + 1
+        if epoch % e.test_every and epoch not in (e.epochs, e.all_epochs):
+            return DataLoader([])
+        if isinstance(self._test, ImageFolder):
+            return self._folder_batches(self._test, False, 0)
+        images, labels = (part[self._rank :: self._world] for part in self._test)
+        return DataLoader(TensorDataset(images, labels), batch_size=TEST_BATCH)
+
+    def configure_optimizers(self) -> dict:
+        """Return the optimiser and its schedule, a function of the step alone."""
+        e = self.experiment
+        groups = self.parameter_groups()
+        if e.optimiser == "sgd":
+            optimiser = torch.optim.SGD(groups, lr=e.lr, momentum=e.momentum, nesterov=e.nesterov)
+        else:
+            optimiser = torch.optim.Adam(groups, lr=e.lr)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, self._factor)
+        return {
+            "optimizer": optimiser,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def parameter_groups(self) -> list[dict]:
+        """Return what is learnt, in groups for the optimiser."""
+        e = self.experiment
+        if self.losses is None:
+            return [{"params": self.network.parameters(), "weight_decay": e.weight_decay}]
+        return self.losses.groups(e.weight_decay, e.modulation_lr, e.prior_lr)
+
+    def on_train_epoch_start(self) -> None:
+        """Seed what a layer might draw, so that each epoch depends on its number alone."""
+        torch.manual_seed(self.experiment.seed * 1_000_003 + self.current_epoch)
+        self._sums.zero_()
+
+    def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
+        """Return the loss of one batch."""
+        images, labels = batch
+        logits = self.network(images)
+        loss = objective(logits, labels, self.losses, self.fine_tuning)
+        if not torch.isfinite(loss):
+            self._stop(f"the loss is {loss.item()}", f"step {index + 1}", images)
+        hits = (logits.argmax(1) == labels).sum()
+        self._sums += torch.tensor([loss.item() * len(labels), hits.item(), len(labels)])
+        return loss
+
+    def on_train_batch_end(self, outputs: object, batch: object, index: int) -> None:
+        """Keep the latent weights where the sign still answers to small steps."""
+        clip_latent_weights(self.network)
+
+    def on_validation_epoch_start(self) -> None:
+        """Count the hits anew."""
+        self._hits.zero_()
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
+        """Count the hits of one batch."""
+        images, labels = batch
+        hits = (self.network(images).argmax(1) == labels).sum()
+        self._hits += torch.tensor([hits.item(), len(labels)])
+
+    def finish_epoch(self) -> None:
+        """Add the epoch to the history; refuse weights that are not finite, before they are saved.
+
+        Raises
+        ------
+        UserError
+            If a weight is not finite.
+        """
+        if not all(torch.isfinite(p).all() for p in self.parameters()):
+            self._stop("a weight is not finite", "after its last step", None)
+        loss, hits, seen = self._total(self._sums)
+        test_hits, test_seen = self._total(self._hits)
+        self._hits.zero_()
+        self.history.append(
+            {
+                "epoch": self.current_epoch + 1,
+                "phase": "fine-tune" if self.fine_tuning else "main",
+                "loss": loss / seen,
+                "train_accuracy": hits / seen,
+                "test_accuracy": test_hits / test_seen if test_seen else None,
+            }
+        )
+        self.kernels.append(self._kernels(self.current_epoch + 1))
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """Keep the history with the weights that it describes."""
+        checkpoint["history"] = self.history
+        checkpoint["kernels"] = self.kernels
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """Take the history up again."""
+        self.history = list(checkpoint["history"])
+        self.kernels = list(checkpoint["kernels"])
+
+    def _batches(self, epoch: int) -> EpochBatches | FolderBatches:
+        e = self.experiment
+        if isinstance(self._train, ImageFolder):
+            return self._folder_batches(self._train, True, epoch)
+        return EpochBatches(
+            *self._train, e.batch, e.augment, e.seed, epoch, self._rank, self._world
+        )
+
+    def _folder_batches(self, folder: ImageFolder, train: bool, epoch: int) -> FolderBatches:
+        e, size = self.experiment, self.network.input_shape[1]
+        share = self._rank, self._world
+        return FolderBatches(folder, e.batch, size, train, e.seed, epoch, *share)
+
+    def _factor(self, step: int) -> float:
+        """Return what the learning rates are multiplied by in one step."""
+        e = self.experiment
+        per_epoch = len(self._batches(0))
+        main = e.epochs * per_epoch
+        if step < main:
+            level, share = 1.0, step / main
+            if e.schedule == "steps":
+                return e.decay ** sum(step >= milestone * per_epoch for milestone in e.milestones)
+        else:
+            level = (e.fine_tune_lr or e.lr / 10) / e.lr
+            share = min(1.0, (step - main) / max(1, e.fine_tune_epochs * per_epoch))
+        if e.schedule == "cosine":
+            return level * 0.5 * (1 + math.cos(math.pi * share))
+        return level * (1 - share) if e.schedule == "linear" else level
+
+    def _kernels(self, epoch: int) -> dict:
+        """Return the statistics of all 1-bit layers after so many epochs."""
+        layers = {}
+        pull = self.losses.pull() if self.losses else {}
+        for name, layer in binary_layers(self.network).items():
+            facts = kernel_statistics(layer.weight.detach().float().cpu().numpy())
+            if is_modulated(layer):
+                facts["scale"] = float(layer.weight_quant.tensor_quant.scale())
+            if name in pull:
+                facts["pull"] = pull[name]
+            layers[name.removeprefix("layers.")] = facts
+        return {"epoch": epoch, "layers": layers}
+
+    def _stop(self, what: str, where: str, images: Tensor | None) -> None:
+        layer = _not_finite(self.network, images)
+        kept = (
+            f"{self.current_epoch} whole epochs are kept" if self.current_epoch else "none is kept"
+        )
+        raise UserError(
+            f"training: {what} in epoch {self.current_epoch + 1}, {where}; {layer}; all values "
+            "must be finite: train again, into a new folder, with a lower lr than "
+            f"{self.experiment.lr} ({kept} in this one)"
+        )
+
+    def _total(self, counts: Tensor) -> list[float]:
+        """Return the sums over all processes."""
+        if self._world > 1:
+            counts = counts.to(self.device if self.device.type == "cuda" else "cpu")
+            torch.distributed.all_reduce(counts)
+        return counts.tolist()
+
+    @property
+    def _rank(self) -> int:
+        return self.global_rank if self._trainer is not None else 0
+
+    @property
+    def _world(self) -> int:
+        return self.trainer.world_size if self._trainer is not None else 1
+
+
+def _tensors(data: Dataset | ImageFolder) -> ImageFolder | tuple[Tensor, Tensor]:
+    if isinstance(data, ImageFolder):
+        return data
+    return torch.from_numpy(data.images), torch.from_numpy(data.labels)
+
+
+def _losses(experiment: Experiment, network: Network) -> BayesianLosses | None:
+    layers = binary_layers(network)
+    if not layers or not all(map(is_modulated, layers.values())):
+        if experiment.lam or experiment.theta:
+            raise UserError(
+                f"experiment: lambda {experiment.lam} and theta {experiment.theta} weigh the "
+                'Bayesian losses, which need the learnt modulation; set [network] method = "bonn", '
+                "or both to 0"
+            )
+        return None
+    for layer in layers.values():
+        layer.weight_quant.tensor_quant.exact = experiment.modulation_gradient == "exact"
+    return BayesianLosses(network, experiment.lam, experiment.theta, experiment.nu)
+
+
+@torch.no_grad()
+def _not_finite(network: Network, images: Tensor | None) -> str:
+    """Say which layer is the first with values that are not finite."""
+    for name, value in network.named_parameters():
+        if not torch.isfinite(value).all():
+            return f"the first weights that are not finite are {name!r}"
+    if images is None:
+        return "its name is not in the network but in the losses"
+    found: list[str] = []
+
+    def look(name: str) -> Callable[..., None]:
+        def hook(layer: nn.Module, inputs: tuple, output: Tensor) -> None:
+            if not found and not torch.isfinite(output).all():
+                found.append(name)
+
+        return hook
+
+    # Inner modules answer before those around them; what is inside a quantiser is none of a user's.
+    handles = [
+        module.register_forward_hook(look(name))
+        for name, module in network.named_modules()
+        if name and "_quant" not in name
+    ]
+    network(images)
+    for handle in handles:
+        handle.remove()
+    if found:
+        return f"the first layer that gives such values is {found[0]!r}"
+    return "the layers' values are finite, a term of the loss is not"

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From an integer graph to a folded design with FIFOs: what `fold`, `compile` and `sweep` share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw.errors import UserError
+from bonn_hw.ir.design import FoldedDesign
+from bonn_hw.ir.graph import DataflowGraph
+from bonn_hw.ir.resources import Resources
+from bonn_hw.ir.target import Board, Target
+from bonn_hw.passes import goals
+from bonn_hw.passes.fifo_sizing import size_fifos
+from bonn_hw.passes.folding import Choice, Space, usual_weights
+from bonn_hw.passes.folding_file import FoldingConstraints
+from bonn_hw.passes.width_conversion import insert_width_converters
+from bonn_hw.timing import model
+from bonn_hw.timing.model import Deadlock, Timing
+
+Progress = Callable[[str], None]
+
+ROUNDS = 4  # of folding anew because the FIFOs did not fit as well
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A folded design with FIFOs, how it runs, and why it is no other.
+
+    Attributes
+    ----------
+    optimum : dict
+        Of the foldings, as the report has it.
+    notes : tuple of str
+        The same in words.
+    """
+
+    design: FoldedDesign
+    timing: Timing
+    optimum: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def plan(
+    graph: DataflowGraph, target: Target, constraints: FoldingConstraints, progress: Progress
+) -> Plan:
+    """Fold, convert widths, size FIFOs.
+
+    Raises
+    ------
+    UserError
+        If the target is out of reach, or constraints contradict it, each other or the graph.
+    """
+    progress("folding")
+    space = Space(graph, constraints.foldings)
+    if target.fastest:
+        return _fastest(space, graph, target, constraints, progress)
+    cycles = _cycles(space, target, constraints)
+    least = space.cheapest(cycles, _weights(target))
+    choice = least
+    if target.latency_ms is not None:
+
+        def latency(choice: Choice) -> int:
+            progress("folding for latency")
+            return model.run(_sized(graph, choice, constraints), 2).latency
+
+        wanted = int(target.latency_ms * 1e3 * target.clock_mhz)
+        choice = goals.soon(space, cycles, _weights(target), latency, wanted)
+    design = _sized(graph, choice, constraints, progress)
+    spent = _cost(design, target.board)
+    optimum = {"cost": round(spent, 1), "least_cost_without_fifos": round(least.cost, 1)}
+    notes = (
+        f"all foldings that reach this rate take {least.cost:,.0f} LUT or more, FIFOs not counted "
+        f"and a RAMB36 as {target.board.lut_per_bram36:.0f}; this design takes {spent:,.0f}, FIFOs "
+        "included",
+    )
+    return Plan(design, model.run(design), optimum, notes)
+
+
+def _fastest(
+    space: Space,
+    graph: DataflowGraph,
+    target: Target,
+    constraints: FoldingConstraints,
+    progress: Progress,
+) -> Plan:
+    """The most frames that fit, FIFOs included; these need room that is known only afterwards."""
+    room = np.array(target.budget.astuple())
+    without = goals.fastest(space, target.budget, _weights(target))
+    found, spent = without, np.zeros(4)
+    for _ in range(ROUNDS):
+        design = _sized(graph, found.choice, constraints, progress)
+        used = np.array(total(design).astuple())
+        if (used <= room).all():
+            break
+        spent = np.maximum(spent, used - found.choice.resources.astuple())
+        budget = Resources(*np.maximum(room - spent, 0).tolist())
+        found = goals.fastest(space, budget, _weights(target))
+    else:
+        raise UserError(
+            f"folding: no design was found that fits {target.board.name} together with its FIFOs: "
+            "ask for a number of frames per second, or allow a larger --lut-fraction"
+        )
+    most = target.rate(without.choice.cycles)
+    optimum = {
+        "cost": round(_cost(design, target.board), 1),
+        "limit": found.limit,
+        "proved": found.proved and found is without,
+        "most_frames_per_second_without_fifos": round(most, 1),
+    }
+    note = f"the fastest that fits is limited by {found.limit}"
+    if found is not without:
+        note += f"; without FIFOs {most:,.1f} frames per second would fit"
+    return Plan(design, model.run(design), optimum, (note,))
+
+
+def trade_offs(
+    graph: DataflowGraph, target: Target, constraints: FoldingConstraints
+) -> Iterator[Choice]:
+    """Yield the foldings of which none other has both more frames and less cost, slow ones first.
+
+    FIFOs are not counted: they are found for a design that is asked for.
+    """
+    return goals.front(Space(graph, constraints.foldings), _weights(target))
+
+
+def outlook(graph: DataflowGraph, target: Target) -> list[str]:
+    """Say before anything is built what a board makes of a graph, FIFOs not counted."""
+    space = Space(graph, {})
+    try:
+        best = goals.fastest(space, target.budget, _weights(target))
+    except UserError as error:
+        return [str(error).removeprefix("folding: ")]
+    share = f"{100 * target.lut_fraction:.0f} % of the LUT of {target.board.name}"
+    most = target.rate(best.choice.cycles)
+    told = [
+        f"at {target.clock_mhz:g} MHz and with {share} at most {most:,.1f} frames per second fit, "
+        f"limited by {best.limit}"
+    ]
+    if target.fps is None:
+        return told
+    if target.fps > most:
+        return [*told, f"{target.fps:,.1f} frames per second are out of reach"]
+    used = space.cheapest(_cycles(space, target, FoldingConstraints()), _weights(target)).resources
+    figures = zip(goals.NAMES, used.astuple(), target.board.holds.astuple(), strict=True)
+    parts = (f"{amount:,.0f} {name} ({amount / holds:.0%})" for name, amount, holds in figures)
+    return [*told, f"{target.fps:,.1f} frames per second need {', '.join(parts)} at least"]
+
+
+def _sized(
+    graph: DataflowGraph,
+    choice: Choice,
+    constraints: FoldingConstraints,
+    progress: Progress = lambda text: None,
+) -> FoldedDesign:
+    design = insert_width_converters(graph, choice.foldings)
+    fixed = {}
+    for stage in design.stages:
+        for place, name in enumerate(stage.node.inputs):
+            if (stage.name, place) in constraints.depths:
+                fixed[name] = constraints.depths[stage.name, place]
+    try:
+        return size_fifos(design, fixed, progress)
+    except Deadlock as error:
+        raise UserError(
+            f"folding: with the FIFO depths that are given the design stops for ever: {error}: "
+            "give the FIFO that is waited for a larger depth, or none, so that it is chosen"
+        ) from error
+
+
+def _cycles(space: Space, target: Target, constraints: FoldingConstraints) -> int:
+    """The bound that a target sets."""
+    if target.cycles is None:
+        return space.pinned_cycles
+    node, least = space.slowest
+    if least > target.cycles and node.name not in constraints.foldings:
+        raise UserError(
+            f"folding: {target.fps:,.1f} frames per second are out of reach at "
+            f"{target.clock_mhz:g} MHz: {node.name} ({node.origin}) needs {least:,} cycles a frame "
+            f"at full parallelism, and {target.cycles:,} are allowed; the most is "
+            f"{math.floor(10 * target.rate(least)) / 10:,.1f}, or ask for a faster clock"
+        )
+    return target.cycles
+
+
+def _weights(target: Target) -> NDArray[np.float64]:
+    return usual_weights(target.board.lut_per_bram36)
+
+
+def total(design: FoldedDesign) -> Resources:
+    """What all stages together are predicted to use."""
+    return sum((stage.node.kernel.resources(stage.folding) for stage in design.stages), Resources())
+
+
+def _cost(design: FoldedDesign, board: Board) -> float:
+    used = total(design)
+    return used.lut + board.lut_per_bram36 * used.bram36

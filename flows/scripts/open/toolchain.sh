@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Fetch open place and route for the 7 series from Debian's unstable distribution into a folder:
+#
+#   flows/scripts/open/toolchain.sh [FOLDER]
+#
+# No root and nothing outside of the folder: apt works with settings and state of its own, packages
+# are unpacked and not installed, and programs run with the C library that comes with them. Needs a
+# Debian or Ubuntu (apt-get, dpkg-deb) of the architecture amd64, the network, and 400 MB.
+set -euo pipefail
+
+folder=$(realpath -m "${1:-${XDG_CACHE_HOME:-$HOME/.cache}/bonn_hw/open-toolchain}")
+packages=(nextpnr-himbaechel-xilinx nextpnr-himbaechel-xilinx-chipdb prjxray prjxray-database)
+keys=/usr/share/keyrings/debian-archive-keyring.gpg
+
+fail() {
+  echo "toolchain.sh: $1" >&2
+  exit 2
+}
+[ "$(uname -m)" = x86_64 ] || fail "machine $(uname -m): the packages are for x86_64"
+command -v apt-get >/dev/null || fail "there is no apt-get: fetch ${packages[*]} another way"
+[ -f "$keys" ] || fail "$keys is missing: install debian-archive-keyring"
+
+state=$folder.partial
+rm -rf "$state"
+mkdir -p "$state/apt/lists/partial" "$state/apt/archives/partial"
+: >"$state/apt/status"
+echo "deb [signed-by=$keys] http://deb.debian.org/debian sid main" >"$state/apt/sources.list"
+options=(
+  -o "Dir::State=$state/apt" -o "Dir::State::lists=$state/apt/lists"
+  -o "Dir::State::status=$state/apt/status" -o "Dir::Cache=$state/apt"
+  -o "Dir::Cache::archives=$state/apt/archives"
+  -o "Dir::Etc::sourcelist=$state/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
+  -o Dir::Etc::preferencesparts=/dev/null -o APT::Architecture=amd64
+  -o APT::Install-Recommends=false -o Debug::NoLocking=1 -o "APT::Sandbox::User=$(id -un)" -qq
+)
+apt-get "${options[@]}" update || fail "Debian's package lists cannot be fetched"
+apt-get "${options[@]}" install --yes --download-only "${packages[@]}" ||
+  fail "the packages cannot be fetched"
+for archive in "$state"/apt/archives/*.deb; do
+  dpkg-deb -x "$archive" "$state"
+done
+rm -rf "$state/apt"
+# Other devices and families are most of what was unpacked.
+find "$state/usr/share/nextpnr/himbaechel/xilinx" -name 'chipdb-*' ! -name '*xc7z0*' -delete
+rm -rf "$state"/usr/share/prjxray/database/{artix7,kintex7,spartan7} "$state"/usr/share/{doc,man,locale}
+
+mkdir -p "$state/bin"
+for program in nextpnr-himbaechel-xilinx xc7frames2bit bitread; do
+  cat >"$state/bin/$program" <<'WRAPPER'
+#!/bin/sh
+root=$(dirname "$(dirname "$(readlink -f "$0")")")
+libraries=$root/usr/lib/x86_64-linux-gnu
+exec "$libraries/ld-linux-x86-64.so.2" --library-path "$libraries" "$root/usr/bin/${0##*/}" "$@"
+WRAPPER
+  chmod +x "$state/bin/$program"
+done
+"$state/bin/nextpnr-himbaechel-xilinx" --version || fail "nextpnr does not run on this machine"
+rm -rf "$folder"
+mv "$state" "$folder"
+echo "$folder/bin"

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`bonn-hw bitstream --board ulx3s-85f`: tools from PyPI alone."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bonn_hw.bitstream.open import ecp5
+from bonn_hw.cli.main import main
+from bonn_hw.errors import ToolMissing
+from tests.support.sketch import Sketch
+
+ZOO = Path(__file__).parents[3] / "zoo" / "digits"
+
+
+@pytest.fixture
+def build(tmp_path):
+    sketch = Sketch(2, 4, 4).quant(6, scale=0.25).sign().conv(2, 2, pads=[1] * 4)
+    model = sketch.sign().flatten().few_bit_dense(32, 3).write(tmp_path)
+    command = ["compile", str(model), "--fps", "10000", "--out", str(tmp_path / "build")]
+    assert main(command) == 0
+    return tmp_path / "build"
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_the_demo_on_a_ulx3s(tmp_path, capsys):
+    model, folder = str(tmp_path / "digits.onnx"), tmp_path / "build"
+    assert main(["export", str(ZOO), "--out", model]) == 0
+    options = ["--fps", "1000", "--checkpoint", str(ZOO), "--out", str(folder)]
+    assert main(["compile", model, *options]) == 0
+    capsys.readouterr()
+    assert main(["bitstream", str(folder), "--board", "ulx3s-85f"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "bitstream for ulx3s-85f (LFE5U-85F-6BG381C) by yosys" in told
+    facts = json.loads((folder / "board" / "report.json").read_text())
+    assert facts["timing"]["fmax_mhz"] > 50 > facts["timing"]["clock_mhz"] == 25
+    assert 1500 < facts["resources"]["lut"]["implemented"] < 3000
+    assert facts["frames_per_second"]["predicted"] == round(25e6 / 36864, 1)
+    metadata = json.loads((folder / "board" / "accelerator.json").read_text())
+    assert (metadata["baud"], metadata["part"]) == (1_000_000, "LFE5U-85F-6BG381C")
+    assert (folder / "board" / "accelerator.bit").read_bytes()[:2] == b"\xff\x00"
+    assert (folder / "board" / "bonn_driver" / "serial_line.py").is_file()
+
+
+def test_a_small_bitstream_is_the_same_each_time(build):
+    """From RTL to the file, twice: the same bytes, of the plan too."""
+    made = []
+    for _ in range(2):
+        assert main(["bitstream", str(build), "--board", "ulx3s-85f"]) == 0
+        folder = build / "system" / "bitstream"
+        made.append([(folder / name).read_bytes() for name in ("accelerator.bit", "plan.json")])
+    assert made[0] == made[1]
+    assert str(build).encode() not in made[0][1]
+
+
+def test_another_clock_is_refused(build, capsys):
+    assert main(["bitstream", str(build), "--board", "ulx3s-85f", "--clock-mhz", "50"]) == 2
+    assert "ulx3s-85f runs at 25 MHz, by its oscillator" in capsys.readouterr().err
+
+
+def test_without_the_tools_there_is_a_plan(build, monkeypatch, capsys):
+    def nothing(name):
+        raise ToolMissing(f"no {name}")
+
+    monkeypatch.setattr(ecp5, "_program", nothing)
+    assert main(["bitstream", str(build), "--board", "ulx3s-85f"]) == 3
+    assert "no nextpnr-ecp5; the plan is written" in " ".join(capsys.readouterr().err.split())
+    plan = json.loads((build / "system" / "open" / "plan.json").read_text())
+    assert plan["board"] == "ulx3s-85f"
+
+
+def test_missing_programs_are_named(monkeypatch):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(ecp5.sys, "executable", "/nonexistent/python")
+    with pytest.raises(ToolMissing, match=r"ulx3s-85f lacks ecppack: pip install yowasp-nextpnr"):
+        ecp5._program("ecppack")

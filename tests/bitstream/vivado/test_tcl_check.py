@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The check of the Tcl scripts: they pass for all boards, and every kind of mistake is found."""
+
+import builtins
+import importlib.util
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bonn_hw.bitstream.vivado.plan import SOURCES, arguments, boards_of, scripts_folder
+from bonn_hw.errors import ToolMissing
+from tests.bitstream.vivado.stand_in import tcl_check
+from tests.bitstream.vivado.stand_in.commands import CommandSet
+from tests.bitstream.vivado.stand_in.syntax import statements
+from tests.bitstream.vivado.stand_in.tcl_check import execute, read_through, trial, write_rtl
+from tests.bitstream.vivado.stand_in.tool import Scenario
+from tests.support.environment import absent
+
+SCRIPTS = scripts_folder()
+
+
+@pytest.fixture(autouse=True)
+def tcl():
+    if importlib.util.find_spec("tkinter") is None:
+        absent("Python's tkinter")
+
+
+def test_the_scripts_pass_for_all_boards_and_all_ways_that_a_run_can_go():
+    assert tcl_check.check() == []
+
+
+@pytest.mark.parametrize("board", boards_of(SCRIPTS))
+def test_the_calls_of_a_run(tmp_path, board):
+    run = trial(SCRIPTS, board, tmp_path, "controller", Scenario())
+    names = [call[0] for call in run.calls]
+    order = ["ipx::package_project", "create_bd_design", "validate_bd_design", "synth_design"]
+    order += ["place_design", "route_design", "report_timing_summary", "write_bitstream"]
+    places = [names.index(name) for name in order]
+    assert places == sorted(places)
+    assert (tmp_path / "out/accelerator.bit").is_file()
+    assert (tmp_path / "out/accelerator.hwh").is_file()
+    assert not any(call[0] == "set_property" and "board_part" in call for call in run.calls)
+
+
+def test_every_command_of_the_tool_is_reached_by_a_run(tmp_path):
+    known = CommandSet.read(SCRIPTS / "commands.json").commands
+    written = {
+        (statement.name, path.name, statement.line)
+        for path in SCRIPTS.glob("*.tcl")
+        for statement in statements(path.read_text())
+        if statement.name in known
+    }
+    reached = set()
+    for board in ("pynq-z2", "zcu104"):
+        for interrupt in ("controller", "direct"):
+            for name in ("timing met", "timing missed"):
+                scratch = tmp_path / board / interrupt / name
+                scratch.mkdir(parents=True)
+                scenario = tcl_check.SCENARIOS[name][0]
+                reached |= trial(SCRIPTS, board, scratch, interrupt, scenario).places
+    assert written == reached
+
+
+@pytest.mark.parametrize("board", boards_of(SCRIPTS))
+def test_the_fabric_clock_comes_from_the_pll_that_the_board_has(tmp_path, board):
+    run = trial(SCRIPTS, board, tmp_path, "direct", Scenario())
+    assert "bonn-hw: clock 100 MHz, wanted 100 MHz" in run.output
+    assert not any("warning" in line for line in run.output)
+
+
+def test_a_repair_is_tried_once_before_timing_is_given_up(tmp_path):
+    run = trial(SCRIPTS, "pynq-z2", tmp_path, "direct", Scenario(slack_ns=-1, repaired_ns=-0.5))
+    assert run.code == 4
+    assert run.output[-1] == "bonn-hw: timing is missed: setup -0.5 ns, hold 0.02 ns"
+    assert not (tmp_path / "out/accelerator.bit").exists()
+    assert (tmp_path / "out/timing.rpt").is_file()
+
+
+# file, what stands there, what is put in its place, what the check says, with file and line
+MISTAKES = {
+    "unknown command": (
+        "implement.tcl",
+        "    route_design\n",
+        "    route_desing\n",
+        "implement.tcl:{line}: unknown command 'route_desing' (did you mean 'route_design'?)",
+    ),
+    "unknown option": (
+        "implement.tcl",
+        "-max_paths 10",
+        "-max_path 10",
+        "implement.tcl:{line}: report_timing_summary has no option -max_path (did you mean "
+        "'-max_paths'?)",
+    ),
+    "option where no run comes by": (
+        "implement.tcl",
+        "    if {[llength $found] == 0} {\n",
+        "    if {[llength $found] == 0} {\n        get_parts -filte x\n",
+        "implement.tcl:{line+1}: get_parts has no option -filte (did you mean '-filter'?)",
+    ),
+    "property of the processing system": (
+        "processing_system.tcl",
+        "        CONFIG.PCW_USE_S_AXI_HP0 1",
+        "        CONFIG.PCW_USE_AXI_HP0 1",
+        "no IP has a property CONFIG.PCW_USE_AXI_HP0 (did you mean 'PCW_USE_S_AXI_HP0'?)",
+    ),
+    "missing script": (
+        "bitstream.tcl",
+        "block_design implement}",
+        "block_design implementation}",
+        'implementation.tcl": no such file or directory',
+    ),
+    "missing source": (
+        "package_ip.tcl",
+        "    add_files -norecurse [glob -directory $sources -- *.v]",
+        "    add_files -norecurse $sources/none.v",
+        "package_ip.tcl:{line}: add_files: there is no file",
+    ),
+    "argument's name": (
+        "arguments.tcl",
+        "set argument_names {rtl board",
+        "set argument_names {source board",
+        "argument '--rtl' is not known; there are --source --board",
+    ),
+    "argument of an own procedure": (
+        "package_ip.tcl",
+        "    describe_registers $core\n",
+        "    describe_registers $core 4096\n",
+        "package_ip.tcl:{line}: procedure describe_registers takes 1 arguments, not 2",
+    ),
+    "variable": (
+        "implement.tcl",
+        "    return [get_property SLACK $path]",
+        "    return [get_property SLACK $paths]",
+        'implement.tcl:{line}: can\'t read "paths": no such variable',
+    ),
+    "script that is not looked into": (
+        "implement.tcl",
+        "    cd $before\n",
+        "    eval {cd $before}\n",
+        "implement.tcl:{line}: eval is not looked into by the check",
+    ),
+    "brace": ("implement.tcl", "proc implement {} {", "proc implement {} {{", "is not closed"),
+    "pin": (
+        "block_design.tcl",
+        "reset/slowest_sync_clk accelerator/aclk",
+        "reset/slow_sync_clk accelerator/aclk",
+        "cell reset has no pin 'slow_sync_clk' as configured (did you mean 'slowest_sync_clk'?)",
+    ),
+    "clock that is left open": (
+        "block_design.tcl",
+        "    clock_pins $ps [dict get $ps slave_clock]\n",
+        "",
+        "_aclk is not connected",
+    ),
+    "port that its property leaves out": (
+        "processing_system.tcl",
+        "        CONFIG.PSU__USE__S_AXI_GP2 1",
+        "        CONFIG.PSU__USE__S_AXI_GP2 0",
+        "cell ps has no pin 'saxihp0_fpd_aclk' as configured",
+    ),
+    "port that nobody uses": (
+        "processing_system.tcl",
+        "        CONFIG.PSU__USE__M_AXI_GP1 0",
+        "        CONFIG.PSU__USE__M_AXI_GP1 1",
+        "pin /ps/maxihpm1_fpd_aclk is not connected",
+    ),
+    "reset on a clock": (
+        "block_design.tcl",
+        "    reset_pins {accelerator/aresetn}\n",
+        "    clock_pins $ps {accelerator/aresetn}\n",
+        "drives reset /accelerator/aresetn",
+    ),
+    "addresses that overlap": (
+        "block_design.tcl",
+        "$base + 0x10000",
+        "$base",
+        "segments /interrupts/S_AXI/Reg and /accelerator/s_axi_ctrl/reg0 overlap",
+    ),
+    "segment without an address": (
+        "block_design.tcl",
+        "            exclude_bd_addr_seg -target_address_space $space $segment\n",
+        "",
+        "has no address and is not excluded",
+    ),
+    "order": (
+        "implement.tcl",
+        "    step place_design\n    place_design\n",
+        "",
+        "implement.tcl:{line+1}: phys_opt_design before place_design",
+    ),
+    "memory images that are not found": (
+        "implement.tcl",
+        "    cd $sources\n",
+        "",
+        "implement.tcl:{line}: [Synth 8-4445] could not open $readmem data file 'mem/weights.hex'",
+    ),
+    "catalogue that is not read again": (
+        "bitstream.tcl",
+        "    update_ip_catalog\n",
+        "",
+        "the catalogue has no IP 'bonn_hw:user:bonn_accelerator:1.0'",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MISTAKES)
+def test_a_mistake_is_found(tmp_path, monkeypatch, kind):
+    file, old, new, message = MISTAKES[kind]
+    folder = tmp_path / "scripts"
+    shutil.copytree(SCRIPTS, folder)
+    text = (folder / file).read_text()
+    assert text.count(old) == 1
+    (folder / file).write_text(text.replace(old, new))
+    line = 1 + text[: text.index(old)].count("\n")
+    for ahead in (0, 1):
+        mark = f"{{line+{ahead}}}" if ahead else "{line}"
+        message = message.replace(mark, str(line + ahead))
+    scenarios = {"timing met": tcl_check.SCENARIOS["timing met"]}
+    monkeypatch.setattr(tcl_check, "SCENARIOS", scenarios)
+    told = [str(problem) for problem in tcl_check.check(folder)]
+    assert any(message in text for text in told), told[:3]
+
+
+def test_the_rtl_of_a_build(tmp_path, capsys):
+    write_rtl(tmp_path / "rtl")
+    assert tcl_check.check_build(tmp_path) == []
+    (tmp_path / "rtl/mem/weights.hex").unlink()
+    assert tcl_check.main([str(tmp_path)]) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == len(boards_of(SCRIPTS))
+    assert all("could not open $readmem data file 'mem/weights.hex'" in line for line in told)
+
+
+def test_a_top_module_without_an_interface(tmp_path):
+    write_rtl(tmp_path / "rtl")
+    top = tmp_path / "rtl/system.v"
+    top.write_text(top.read_text().replace("m_axi_wstrb", "m_axi_strobe"))
+    given = arguments("pynq-z2", "xc7z020clg400-1", 100, "a", str(tmp_path / "rtl"), str(tmp_path))
+    run = execute(SCRIPTS, given)
+    assert run.code == 1
+    assert "bonn-hw: error: module system: its ports make up no interface 'm_axi'" in run.output
+
+
+@pytest.mark.parametrize("number", ["2021.2", "2025.1.1", "unknown"])
+def test_a_version_that_the_scripts_are_not_written_for(tmp_path, number):
+    run = trial(SCRIPTS, "pynq-z2", tmp_path, "direct", Scenario(version=number))
+    assert run.code == 1
+    assert run.output[0].startswith(f"bonn-hw: error: vivado is version {number}: the scripts are")
+
+
+def test_the_sources_of_the_plan_are_those_that_are_packaged():
+    text = (SCRIPTS / "package_ip.tcl").read_text()
+    assert f"foreach pattern {{{' '.join(SOURCES)}}} {{" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"--clock-mhz": "fast"}, "--clock-mhz fast: give a number above 0"),
+        ({"--threads": "0"}, "--threads 0: give a whole number from 1 to 32"),
+        ({"--interrupt": "none"}, "--interrupt none: give controller or direct"),
+        ({"--name": "a b"}, "--name a b: give letters, digits, _ and -, a letter first"),
+        ({"--rtl": "/nowhere"}, "--rtl /nowhere: the folder has no system.v"),
+        ({"--board": "pynq-z9"}, "board 'pynq-z9' is not known; there are aup-zu3, kv260"),
+        ({"--part": "xczu3eg-sbva484-1-i"}, "is not of the family of board 'pynq-z2'"),
+        ({"--out": ""}, "argument '--out' is missing or has no value"),
+    ],
+)
+def test_arguments_that_the_scripts_refuse(tmp_path, change, message):
+    write_rtl(tmp_path / "rtl")
+    given = arguments("pynq-z2", "xc7z020clg400-1", 100, "a", str(tmp_path / "rtl"), str(tmp_path))
+    values = dict(zip(given[::2], given[1::2], strict=True)) | change
+    run = execute(SCRIPTS, [word for pair in values.items() for word in pair])
+    assert run.code == 1
+    assert any(line.startswith("bonn-hw: error: ") and message in line for line in run.output)
+
+
+def test_the_working_folder_stays_after_a_failed_run(tmp_path):
+    before = Path.cwd()
+    trial(SCRIPTS, "pynq-z2", tmp_path, "direct", Scenario(fails="synth_design"))
+    assert Path.cwd() == before
+
+
+def test_no_interpreter(monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *rest, **more):
+        if name == "tkinter":
+            raise ImportError(name)
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ToolMissing, match="tkinter module, which is not installed: install"):
+        read_through(SCRIPTS)
+
+
+def test_commands_are_found_wherever_they_stand():
+    text = """# set not [this]
+set a [one {x y} [two]]  ;# said
+if {[three] > 0} {
+    four "[five]"
+} elseif {$b} {
+    six \\
+        [seven]
+} elseif {[eleven]} {
+    twelve
+} else {eight}
+foreach x {nine is data} {ten}
+"""
+    found = {statement.name: statement.line for statement in statements(text)}
+    assert found == {
+        "set": 2, "one": 2, "two": 2, "if": 3, "three": 3, "four": 4, "five": 4,
+        "six": 6, "seven": 7, "eleven": 8, "twelve": 9, "eight": 10, "foreach": 11, "ten": 11,
+    }  # fmt: skip

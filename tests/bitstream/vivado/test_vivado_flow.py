@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Vivado's flow without Vivado: plans, runs of a stand-in, what each failure says and leaves."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bonn_hw.bitstream.vivado import flow, plan
+from bonn_hw.boards import BOARDS, board
+from bonn_hw.errors import ToolMissing, UserError
+from bonn_hw.ir.target import Target
+from bonn_hw.pipeline import compile_model
+from tests.bitstream.vivado.stand_in import tcl_check
+from tests.bitstream.vivado.stand_in.tcl_check import write_rtl
+from tests.support import fake_vivado
+from tests.support.environment import absent
+from tests.support.sketch import Sketch
+
+DATA = Path(__file__).parent / "data"
+TOP = """module top;
+  mvu #(
+    .PE(1)
+  ) conv_1 (
+    .clk(clk)
+  );
+endmodule
+"""
+
+
+@pytest.fixture
+def build(tmp_path):
+    folder = tmp_path / "build"
+    write_rtl(folder / "rtl")
+    (folder / "rtl/top.v").write_text(TOP)
+    return folder
+
+
+@pytest.fixture
+def way(tmp_path, monkeypatch):
+    """Put the stand-in on PATH; the fixture sets how its next run goes."""
+    if importlib.util.find_spec("tkinter") is None:
+        absent("Python's tkinter")
+    (tmp_path / "bin").mkdir()
+    fake_vivado.install(tmp_path / "bin")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("FAKE_VIVADO_DATA", str(DATA))
+    return lambda name: monkeypatch.setenv("FAKE_VIVADO", name)
+
+
+def refused(build, **options):
+    with pytest.raises(UserError) as error:
+        flow.make_bitstream(flow.plan(build, "pynq-z2", **options), build)
+    return str(error.value)
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+# Plans.
+
+
+def test_equal_builds_have_equal_plans(build, tmp_path):
+    other = tmp_path / "elsewhere" / "other"
+    other.parent.mkdir()
+    write_rtl(other / "rtl")
+    (other / "rtl/top.v").write_text(TOP)
+    plans = [flow.plan(folder, "pynq-z2").json() for folder in (build, other, build)]
+    assert len(set(plans)) == 1
+    assert str(tmp_path) not in plans[0]
+    assert flow.write(flow.plan(build, "pynq-z2"), build).read_text() == plans[0]
+
+
+def test_a_plan_changes_with_what_it_is_made_of(build):
+    before = flow.plan(build, "pynq-z2")
+    assert flow.plan(build, "pynq-z2", clock_mhz=125).sha256 != before.sha256
+    assert flow.plan(build, "pynq-z1").sha256 != before.sha256
+    (build / "rtl/mem/weights.hex").write_text("1\n")
+    after = flow.plan(build, "pynq-z2")
+    assert {name for name in after.sources if after.sources[name] != before.sources[name]} == {
+        "mem/weights.hex"
+    }
+
+
+@pytest.mark.parametrize("board", plan.boards_of(plan.scripts_folder()))
+def test_every_board_has_its_part_in_the_command(build, board):
+    planned = flow.plan(build, board)
+    words = planned.command
+    assert words[words.index("--part") + 1] == BOARDS[board].part
+    assert words[words.index("--board") + 1] == board
+    assert f"{planned.clock_mhz:g}" == f"{BOARDS[board].clock_mhz:g}"
+    assert words[:7] == ("vivado", "-mode", "batch", "-nojournal", "-log", "vivado.log", "-source")
+
+
+def test_the_boards_are_those_that_are_promised():
+    promised = {"pynq-z1", "pynq-z2", "ultra96-v2", "kv260", "zcu104", "aup-zu3"}
+    assert set(plan.boards_of(plan.scripts_folder())) == promised
+
+
+@pytest.mark.parametrize(
+    ("board", "options", "text"),
+    [
+        ("zcu111", {}, "board 'zcu111' has no Vivado flow; choose one of aup-zu3, kv260, pynq-z1"),
+        ("pynq-z9", {}, "board 'pynq-z9' is not known"),
+        ("pynq-z2", {"clock_mhz": 900.0}, "clock 900 MHz is not possible"),
+        ("pynq-z2", {"name": "../x"}, "name '../x' cannot be a file's stem"),
+    ],
+)
+def test_what_cannot_be_planned(build, board, options, text):
+    with pytest.raises(UserError, match=text):
+        flow.plan(build, board, **options)
+
+
+def test_a_build_without_a_shell(tmp_path):
+    with pytest.raises(UserError, match=r"has no rtl/system.v, the accelerator with its shell"):
+        flow.plan(tmp_path, "pynq-z2")
+
+
+def test_a_build_without_a_memory_image(build):
+    (build / "rtl/top.v").write_text(TOP.replace("1", '"mem/conv_1.hex"', 1))
+    with pytest.raises(UserError, match=r"rtl lacks mem/conv_1\.hex, which top\.v names"):
+        flow.plan(build, "pynq-z2")
+
+
+# Runs.
+
+
+def test_without_the_tool_the_plan_is_written(build, monkeypatch):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(ToolMissing, match=r"'vivado' is not on PATH.*the plan is written: .*json"):
+        flow.make_bitstream(flow.plan(build, "pynq-z2"), build)
+    work = build / "vivado"
+    planned = json.loads((work / "plan.json").read_text())
+    assert set(planned["scripts"]) == {path.name for path in (work / "scripts").iterdir()}
+    assert not (build / "bitstream").exists()
+
+
+@pytest.mark.parametrize("board", ["pynq-z2", "kv260"])
+def test_a_bitstream(build, way, board):
+    way("timing met")
+    steps = []
+    planned = flow.plan(build, board, name="cnv")
+    built = flow.make_bitstream(planned, build, steps.append)
+    assert built.bitstream == build / "bitstream/cnv.bit"
+    assert built.bitstream.read_bytes() == b"bitstream board"
+    assert (build / "bitstream/cnv.hwh").is_file()
+    assert not (build / "vivado").exists()
+    assert "step route_design" in steps
+    assert any(step.startswith("clock ") for step in steps)
+    facts = json.loads((build / "bitstream/report.json").read_text())
+    assert facts["resources"]["lut"] == {"implemented": 3412.0, "implemented_accelerator": 2510.0}
+    assert facts["resources"]["bram36"]["implemented"] == 7.5
+    assert facts["timing"]["wns_ns"] == 1.274
+    assert facts["tool"] == "vivado 2022.2"
+    assert facts["plan_sha256"] == planned.sha256
+    assert set(facts["sha256"]) == {"cnv.bit", "cnv.hwh"}
+    assert built.figures == {key: facts[key] for key in built.figures}
+
+
+def test_a_bitstream_replaces_the_last_one(build, way):
+    way("timing met")
+    flow.make_bitstream(flow.plan(build, "pynq-z2", name="old"), build)
+    flow.make_bitstream(flow.plan(build, "pynq-z2", name="new"), build)
+    assert {path.name for path in (build / "bitstream").glob("*.bit")} == {"new.bit"}
+
+
+FAILURES = {
+    "timing missed": r"timing is missed on pynq-z2 at 200 MHz by 1\.530 ns \(setup, 97 endpoints\) "
+    r"in stage 'conv_1': worst path board_i/accelerator/inst/core/conv_1/.* -> .*total_q_reg"
+    r".*build again with --clock-mhz 150 \(this placement reaches 153 MHz\), or compile for fewer",
+    "part not installed": r"vivado failed in step start \(exit code 1\): bonn-hw: error: part "
+    r"'xc7z020clg400-1' is not installed: add its family",
+    "synthesis fails": r"vivado failed in step synth_design \(exit code 1\): bonn-hw: error: .*"
+    r"\[Mock 1-1\] synth_design failed; see .*vivado\.log",
+    "crash": r"vivado failed in step place_design \((signal 11|exit code 139)\)",
+    "mute": r"vivado ended without an error and has not written accelerator\.bit, accelerator\.hwh",
+    "silent": r"a report of vivado 2022\.2 cannot be read: timing\.rpt: no section 'Design Timing",
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_failed_build_says_why_and_keeps_the_last_bitstream(build, way, name):
+    way(name)
+    with pytest.raises(UserError, match=FAILURES[name]):
+        flow.make_bitstream(flow.plan(build, "pynq-z2"), build)
+    assert not (build / "bitstream").exists()
+    way("timing met")
+    flow.make_bitstream(flow.plan(build, "pynq-z2"), build)
+    before = contents(build / "bitstream")
+    way(name)
+    message = refused(build)
+    assert contents(build / "bitstream") == before
+    assert (build / "vivado/console.log").is_file()
+    if name not in ("mute", "silent"):
+        assert f"the bitstream of an earlier build is unchanged: {build}/bitstream" in message
+
+
+@pytest.mark.parametrize("number", ["2021.2", "2025.1"])
+def test_a_version_that_the_scripts_are_not_written_for(build, way, monkeypatch, number):
+    way("timing met")
+    monkeypatch.setenv("FAKE_VIVADO_VERSION", number)
+    assert f"vivado is version {number}: the scripts are written for 2022.1 to 2024.2" in refused(
+        build
+    )
+
+
+def test_a_program_that_is_not_the_tool(build, way, tmp_path):
+    (tmp_path / "bin/vivado").write_text("#!/bin/sh\necho command not licensed\n")
+    assert "says 'command not licensed' and no version: check its installation" in refused(build)
+
+
+def test_files_that_changed_after_the_plan(build, way):
+    way("timing met")
+    planned = flow.plan(build, "pynq-z2")
+    (build / "rtl/mem/weights.hex").write_text("1\n")
+    with pytest.raises(UserError, match="rtl is not what the plan was made of: plan and build"):
+        flow.make_bitstream(planned, build)
+
+
+def test_a_folder_that_is_not_ours_is_refused_before_the_tool_starts(build, way):
+    way("hangs")
+    (build / "bitstream").mkdir()
+    assert "exists and holds no bitstream of ours (it has no report.json)" in refused(build)
+
+
+def test_two_runs_on_one_build(build, way):
+    way("hangs")
+
+    def second(text):
+        way("timing met")
+        assert f"another run makes a bitstream of {build}: wait for its end" in refused(build)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        flow.make_bitstream(flow.plan(build, "pynq-z2"), build, second)
+    assert flow.make_bitstream(flow.plan(build, "pynq-z2"), build).bitstream.is_file()
+
+
+def test_a_plan_that_was_run_by_hand(build, way):
+    way("timing met")
+    planned = flow.plan(build, "pynq-z2")
+    work = flow.write(planned, build).parent
+    subprocess.run(planned.command, cwd=work, check=True, stdout=subprocess.DEVNULL)
+    built = flow.take_results(planned, build)
+    assert built.bitstream == build / "bitstream/accelerator.bit"
+    assert built.bitstream.is_file() and built.timing.met
+    with pytest.raises(UserError, match=r"plan\.json is not the plan of this build"):
+        flow.take_results(planned, build)
+
+
+def test_a_compiled_network_goes_through_the_flow(tmp_path, way):
+    """Real stages and memory images; the shell is the checker's."""
+    way("timing met")
+    sketch = Sketch(2, 6, 6).quant(6, scale=0.25).sign().conv(4, 2, pads=[1] * 4, name="conv1")
+    model = sketch.sign().flatten().dense(144, 10, name="head").write(tmp_path)
+    build = tmp_path / "compiled"
+    compile_model(model, Target(board("kv260"), 150.0, fps=10_000.0), build)
+    before = {path.name for path in (build / "rtl").iterdir()}
+    write_rtl(build / "rtl")
+    planned = flow.plan(build, "kv260")
+    assert before - {"mem", "cells"} < set(planned.sources)
+    assert sum(name.startswith("mem/") for name in planned.sources) > 2
+    assert tcl_check.check_build(build) == []
+    assert flow.make_bitstream(planned, build).bitstream.is_file()
+    facts = json.loads((build / "report.json").read_text())
+    assert {layer["name"] for layer in facts["layers"]} == flow.stages_of(build / "rtl")
+
+
+def test_an_interrupted_build_ends_the_tool_and_keeps_the_last_bitstream(build, way):
+    way("timing met")
+    flow.make_bitstream(flow.plan(build, "pynq-z2"), build)
+    before = contents(build / "bitstream")
+    way("hangs")
+    steps = []
+
+    def interrupt(text):
+        steps.append(text)
+        raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        flow.make_bitstream(flow.plan(build, "pynq-z2"), build, interrupt)
+    assert time.monotonic() - start < 30  # the stand-in would sleep for ten minutes
+    assert steps == ["step place_design"]
+    assert contents(build / "bitstream") == before
+    child = int((build / "vivado/started").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def test_a_slow_path_of_logic_and_one_of_hold_ask_for_other_changes(build):
+    planned = flow.plan(build, "pynq-z2")
+    timing = flow.read_timing(DATA / "timing_missed.rpt")
+    deep = replace(timing, paths=(replace(timing.paths[0], logic=0.7),))
+    text = flow.missed(planned, deep, build / "vivado")
+    assert "or compile with a smaller SIMD for 'conv_1': most of the path is logic" in text
+    hold = replace(timing, wns_ns=0.1, whs_ns=-0.05)
+    text = flow.missed(planned, hold, build / "vivado")
+    assert "by 0.050 ns (hold" in text and "a lower clock does not help" in text

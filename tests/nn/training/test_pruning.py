@@ -1,0 +1,429 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import json
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
+pytest.importorskip("brevitas")
+pytest.importorskip("lightning")
+pytest.importorskip("sklearn")
+
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+
+from bonn_hw import pipeline
+from bonn_hw.boards import board
+from bonn_hw.cli.main import main
+from bonn_hw.errors import UserError
+from bonn_hw.nn.export import export
+from bonn_hw.nn.figures.plot import plot
+from bonn_hw.nn.models.networks import build
+from bonn_hw.nn.training import filter_clustering, pruning, train
+from bonn_hw.nn.training.channel_pruning import prunable, pruned
+from bonn_hw.nn.training.checkpoint import Checkpoint
+from bonn_hw.nn.training.experiment import Experiment
+from bonn_hw.nn.training.filter_clustering import Blend, Groups, cluster, group_means, pruning_loss
+from bonn_hw.nn.training.pruning import prune
+
+TINY = Experiment(
+    network="digits",
+    options={"convs": [8, 8], "hidden": [12]},
+    dataset="digits",
+    epochs=2,
+    batch=50,
+    lr=0.01,
+)
+WRN = {"form": "hardware", "widths": [4, 4, 6, 8], "in_channels": 1, "size": 8}
+
+
+def network(name, seed=0, **options):
+    """A network with batch norms as training leaves them."""
+    torch.manual_seed(seed)
+    net = build(name, **options)
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 1)
+            module.running_var.uniform_(1, 9)
+            if module.affine:
+                module.weight.data.normal_()
+                module.bias.data.normal_(0, 0.5)
+    return net.eval()
+
+
+def grouped(net, rate=0.5):
+    return Groups(prunable(net), rate, lam=1e-4, nu=1e-4, seed=0)
+
+
+def on_grid(net, count=20):
+    levels = np.random.default_rng(5).integers(-128, 128, (count, *net.input_shape))
+    return (levels / 128).astype(np.float32)
+
+
+def test_filters_that_stand_together_make_a_group():
+    torch.manual_seed(0)
+    centres = torch.randn(3, 1, 2, 3, 3)
+    filters = (centres + 0.01 * torch.randn(3, 4, 2, 3, 3)).flatten(0, 1)
+    labels = cluster(filters, 3, seed=1)
+    assert labels.dtype == torch.int64
+    groups = labels.view(3, 4)
+    assert (groups == groups[:, :1]).all() and len(set(groups[:, 0].tolist())) == 3
+    assert torch.equal(labels, cluster(filters, 3, seed=1))
+
+
+def test_no_group_is_empty_even_where_filters_are_equal():
+    assert sorted(cluster(torch.ones(6, 2, 3, 3), 4, seed=0).unique().tolist()) == [0, 1, 2, 3]
+
+
+def test_how_many_filters_remain():
+    assert [filter_clustering.kept_filters(*x) for x in ((16, 0.5), (5, 0.5), (3, 0.1))] == [
+        8,
+        2,
+        1,
+    ]
+
+
+def test_representative_is_the_member_nearest_to_the_mean():
+    latent = torch.tensor([0.0, 7.0, 1.0, 9.0, 5.0, 8.5])[:, None]
+    labels = torch.tensor([1, 0, 1, 0, 1, 0])
+    # Means 2 and 8.17.
+    assert filter_clustering.representatives(latent, labels).tolist() == [2, 5]
+
+
+def test_pruning_loss_and_its_gradients_are_the_closed_forms():
+    torch.manual_seed(2)
+    latent = torch.randn(7, 3, 3, 3, dtype=torch.float64, requires_grad=True)
+    labels = torch.tensor([0, 2, 1, 0, 2, 2, 0])
+    sigma = (torch.rand(3, dtype=torch.float64) + 0.1).requires_grad_()
+    lam, nu = 0.3, 0.7
+    loss = pruning_loss(latent, labels, sigma, lam, nu)
+    loss.backward()
+    k, s = latent.detach().numpy(), sigma.detach().numpy()
+    expected, for_sigma = 0.0, np.zeros(3)
+    for group in range(3):
+        members = np.flatnonzero(labels.numpy() == group)
+        mean = k[members].mean(0)
+        for i in members:
+            distance = (k[i] - mean).ravel()
+            squares = distance @ distance
+            expected += squares + nu * squares / s[group] ** 2 + nu * 27 * np.log(s[group] ** 2)
+            for_sigma[group] += lam * nu * (27 / s[group] - squares / s[group] ** 3)
+            gradient = lam * (1 + nu / s[group] ** 2) * distance
+            np.testing.assert_allclose(latent.grad[i].numpy().ravel(), gradient, 1e-12, 1e-12)
+    np.testing.assert_allclose(loss.item(), lam / 2 * expected, 1e-12)
+    np.testing.assert_allclose(sigma.grad.numpy(), for_sigma, 1e-12, 1e-12)
+
+
+def test_sigma_starts_at_the_deviation_of_the_group_and_has_a_floor():
+    net = network("digits", **TINY.options)
+    layer = net.layers.conv1.matrix
+    latent = layer.weight.detach().clone()
+    groups = grouped(net)
+    labels = groups.labels["conv1"]
+    for group, sigma in enumerate(groups.sigma[1].tolist()):
+        members = latent[labels == group]
+        assert sigma == pytest.approx(
+            max(1e-3, float((members - members.mean(0)).std(correction=0)))
+        )
+    with torch.no_grad():
+        groups.sigma[1].fill_(-1)
+    groups.loss()
+    assert (groups.sigma[1] == filter_clustering.SMALLEST_SIGMA).all()
+
+
+def test_blend_goes_from_the_filters_to_their_means():
+    torch.manual_seed(1)
+    latent = torch.randn(5, 2, 3, 3, dtype=torch.float64)
+    blend = Blend(torch.tensor([1, 0, 1, 1, 0]))
+    means = group_means(latent, blend.labels)
+    assert torch.equal(means[0], (latent[1] + latent[4]) / 2)
+    assert torch.equal(blend(latent), latent)
+    blend.gamma = 0.25
+    assert torch.equal(blend(latent), 0.75 * latent + 0.25 * means[blend.labels])
+    blend.gamma = 1.0
+    assert torch.equal(blend(latent), means[blend.labels])
+
+
+@pytest.mark.parametrize("method", ["bonn", "xnor", "bnn"])
+def test_the_quantiser_sees_the_blend(method):
+    net = network("wrn22", **WRN, method=method)
+    conv = net.layers.stage1_0.conv
+    latent = conv.weight.detach().clone()
+    groups = grouped(net)
+    labels = groups.labels["stage1_0"]
+    assert torch.equal(conv.quant_weight().value.sign(), latent.sign())
+    groups.gamma = 1.0
+    weights = conv.quant_weight().value
+    means = group_means(latent, labels)
+    assert torch.equal(weights.sign(), means.sign()[labels])
+    # Scales too, also where they are statistics of the filter.
+    assert all(len(weights[labels == group].unique(dim=0)) == 1 for group in range(len(means)))
+
+
+def test_filters_of_a_group_learn_as_one_when_gamma_is_1():
+    blend = Blend(torch.tensor([0, 0, 1]))
+    blend.gamma = 1.0
+    latent = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+    gradient = torch.randn(3, 4, dtype=torch.float64)
+    blend(latent).backward(gradient)
+    mean = (gradient[0] + gradient[1]) / 2
+    torch.testing.assert_close(latent.grad, torch.stack([mean, mean, gradient[2]]))
+
+
+def test_latent_weights_are_clipped_behind_the_blend():
+    net = network("digits", method="bnn")
+    groups = grouped(net)
+    with torch.no_grad():
+        groups.latent("conv0").fill_(3)
+    groups.clip()
+    assert (groups.latent("conv0") == 1).all()
+
+
+@pytest.mark.parametrize("method", ["bonn", "xnor", "bnn", "bireal", "react"])
+def test_residual_network_without_the_duplicates_is_the_same_network(method, tmp_path):
+    options = WRN | {"method": method}
+    net = network("wrn22", **options)
+    groups = grouped(net)
+    groups.gamma = 1.0
+    images = on_grid(net)
+    blended = Checkpoint(net).predict(images)
+    experiment = replace(TINY, network="wrn22", options=options)
+    changed, smaller = pruned(net, experiment, groups)
+    assert changed == {**options, "pruned": [2] * 6 + [3] * 6 + [4] * 6}
+    assert smaller.layers.stage2_0.conv.weight.shape == (3, 4, 3, 3)
+    assert np.array_equal(Checkpoint(smaller.eval()).predict(images), blended)
+    # Once more: now of the filters that are left.
+    groups = grouped(smaller)
+    groups.gamma = 1.0
+    blended = Checkpoint(smaller).predict(images)
+    again, smallest = pruned(smaller, replace(experiment, options=changed), groups)
+    assert again["pruned"] == [1] * 12 + [2] * 6
+    assert np.array_equal(Checkpoint(smallest.eval()).predict(images), blended)
+
+
+def test_pruned_residual_network_is_exported(tmp_path):
+    net = network("wrn22", **WRN)
+    experiment = replace(TINY, network="wrn22", options=WRN)
+    _, smaller = pruned(net, experiment, grouped(net))
+    path = tmp_path / "model.onnx"
+    assert export(smaller.eval(), path).ties == ()
+    model = ModelWrapper(str(path))
+    copies = [node.name for node in model.graph.node if node.op_type == "Gather"]
+    assert copies == [f"stage{i}_{j}_copies" for i in (1, 2, 3) for j in range(6)]
+    images = on_grid(net, 6)
+    answers = [execute_onnx(model, {"global_in": x[None]})["global_out"][0] for x in images]
+    assert np.array_equal(np.stack(answers), Checkpoint(smaller).predict(images))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "widths"),
+    [
+        ("digits", {}, {"convs": [8, 16], "hidden": [32]}),
+        ("digits", {"convs": [4, 4], "hidden": []}, {"convs": [2, 2], "hidden": []}),
+        (
+            "cnv",
+            {"convs": [4, 5, 6], "hidden": [7, 9], "size": 14},
+            {"convs": [2, 2, 3], "hidden": [3, 4]},
+        ),
+        (
+            "cnv_padded",
+            {"convs": [4, 5, 6], "hidden": [7], "size": 16, "method": "bonn"},
+            {"convs": [2, 2, 3], "hidden": [3]},
+        ),
+        ("tfc", {"hidden": 8, "height": 4, "width": 3}, {"hidden": 4}),
+    ],
+)
+def test_chains_become_narrower(name, options, widths):
+    net = network(name, **options)
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    groups = grouped(net)
+    kept = groups.representatives()
+    changed, smaller = pruned(net, replace(TINY, network=name, options=options), groups)
+    assert changed == {**options, **widths}
+    assert smaller.classes == net.classes and smaller.input_shape == net.input_shape
+    state = smaller.state_dict()
+    for block, chosen in kept.items():
+        for part in ("weight", "bias", "running_mean", "running_var"):
+            key = f"layers.{block}.norm.{part}"
+            assert torch.equal(state[key], before[key][chosen])
+    assert torch.equal(state["scale.running_mean"], before["scale.running_mean"])
+    smaller.eval()(torch.from_numpy(on_grid(smaller, 2)))
+
+
+def test_inputs_of_a_narrowed_layer_are_those_of_the_kept_channels():
+    """Silent channels can go without a difference: whatever they say is weighed with 0."""
+    net = network("digits", convs=[2, 6], hidden=[5])
+    labels = {"conv0": [0, 1], "conv1": [0, 0, 1, 1, 2, 2], "fc0": [0, 1, 2, 3, 4]}
+    layers = prunable(net)
+    groups = Groups(layers, 0.5, 1e-4, 1e-4, 0)
+    kept = {"conv0": [0, 1], "conv1": [1, 2, 5], "fc0": [0, 1, 2, 3, 4]}
+    for name, blend in groups._blends.items():
+        blend.labels = torch.tensor(labels[name])
+    with torch.no_grad():
+        for name, chosen in kept.items():
+            # Equal members: the mean is each of them.
+            latent = groups.latent(name)
+            latent.copy_(latent[[chosen[label] for label in labels[name]]])
+    groups.representatives = lambda: {name: torch.tensor(x) for name, x in kept.items()}
+    _, smaller = pruned(net, replace(TINY, options={"convs": [2, 6], "hidden": [5]}), groups)
+    smaller.eval()
+    images = torch.from_numpy(on_grid(net))
+    with torch.inference_mode():
+        wide = net.layers[:2](net.input(images))
+        narrow = smaller.layers[:2](smaller.input(images))
+        assert torch.equal(narrow, wide[:, kept["conv1"]])
+        gone = [c for c in range(6) if c not in kept["conv1"]]
+        weights = net.layers.fc0.matrix.quant_weight().value.unflatten(1, (6, 16)).clone()
+        weights[:, gone] = 0
+        expected = wide.flatten(1) @ weights.flatten(1).T
+        assert torch.equal(smaller.layers.fc0.matrix(narrow.flatten(1)), expected)
+
+
+def test_option_pruned_must_fit_the_blocks():
+    with pytest.raises(UserError) as error:
+        build("wrn22", pruned=[3, 3])
+    widths = [16] * 6 + [32] * 6 + [64] * 6
+    assert str(error.value) == (
+        f"network: pruned [3, 3] must give every block its filters, at most {widths}; leave it out "
+        "for a network that is not pruned"
+    )
+    with pytest.raises(UserError, match="must give every block its filters"):
+        build("wrn22", pruned=[17] * 18)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    run = tmp_path_factory.mktemp("tiny") / "run"
+    train.train(TINY, run, progress=False, limit=200)
+    return run
+
+
+def test_arguments_are_checked_before_anything_is_written(tiny, tmp_path):
+    out = tmp_path / "out"
+    for rate in (0, 1, -0.5, float("nan")):
+        with pytest.raises(UserError) as error:
+            prune(tiny, out, rate)
+        assert str(error.value) == (
+            f"prune: rate must be between 0 and 1, not {rate}; it is the share of filters to keep"
+        )
+    with pytest.raises(UserError) as error:
+        prune(tiny, out, recover=0)
+    assert str(error.value) == "prune: recover must be at least 1, not 0"
+    with pytest.raises(UserError) as error:
+        prune(tiny, tiny)
+    assert str(error.value) == f"{tiny}: exists already; name a new folder for the pruned run"
+    assert not list(tmp_path.iterdir())
+
+
+def test_runs_that_cannot_be_pruned(tiny, tmp_path, monkeypatch):
+    half = tmp_path / "half"
+    half.mkdir()
+    (half / "last.ckpt").write_bytes((tiny / "last.ckpt").read_bytes())
+    (half / "experiment.toml").write_text(replace(TINY, epochs=3).toml())
+    with pytest.raises(UserError) as error:
+        prune(half, tmp_path / "out")
+    assert str(error.value) == (
+        f"{half}: not finished, 2 of 3 epochs; go on with `bonn-hw train FLOW.toml --out {half} "
+        "--resume`, then prune"
+    )
+    options = {"widths": [2, 2], "in_channels": 1, "size": 8, "method": "float"}
+    full = replace(TINY, network="wrn22", options=options, epochs=1)
+    train.train(full, tmp_path / "float", progress=False, limit=50)
+    with pytest.raises(UserError) as error:
+        prune(tmp_path / "float", tmp_path / "out")
+    assert str(error.value) == (
+        f"{tmp_path}/float: its network 'wrn22' has no 1-bit layer to prune; name a run of another "
+        'method than "float"'
+    )
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError) as error:
+        prune(tiny, tmp_path / "out")
+    assert str(error.value) == "prune: runs as one process; start it without torchrun"
+
+
+# 200 images in batches of 50: 4 steps an epoch, one epoch of each phase.
+@pytest.mark.parametrize("step", [2, 6])
+def test_nothing_is_left_of_an_interrupted_pruning(tiny, tmp_path, monkeypatch, step):
+    original, calls = pruning.Training.training_step, []
+
+    def interrupted(self, batch, index):
+        calls.append(index)
+        if len(calls) == step:
+            os.kill(os.getpid(), signal.SIGINT)
+        return original(self, batch, index)
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(pruning.Training, "training_step", interrupted)
+        with pytest.raises(train.Interrupted) as error:
+            prune(tiny, out, epochs=1, recover=1, progress=False)
+    assert str(error.value) == (
+        f"{out}: pruning was interrupted, and nothing is left of it; start again with "
+        f"`bonn-hw prune {tiny} --out {out}`"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_pruning_is_repeatable_and_leaves_an_ordinary_run(tiny, tmp_path, capsys):
+    before = {f.name: f.read_bytes() for f in tiny.iterdir()}
+    first, second = tmp_path / "first", tmp_path / "second"
+    for out in (first, second):
+        arguments = ["prune", str(tiny), "--epochs", "3", "--recover", "2", "--out", str(out)]
+        assert main(arguments) == 0
+    assert Checkpoint.load(first).digest() == Checkpoint.load(second).digest()
+    names = sorted(f.name for f in first.iterdir())
+    assert names == [
+        *("experiment.toml", "kernels.json", "last.ckpt", "metrics.csv", "metrics.json"),
+        "pruning.json",
+    ]
+    for name in ("metrics.json", "pruning.json", "kernels.json", "experiment.toml"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    assert {f.name: f.read_bytes() for f in tiny.iterdir()} == before
+    shown = capsys.readouterr().err.splitlines()
+    assert shown[0] == "filters: conv0 8 -> 4, conv1 8 -> 4, fc0 12 -> 6"
+    assert shown[1].startswith("before: test ")
+    assert [line.split()[:4] for line in shown[2:5]] == [
+        ["prune", f"{n}/3", "gamma", gamma] for n, gamma in ((1, "0.27"), (2, "0.64"), (3, "1.00"))
+    ]
+    assert [line.split()[:2] for line in shown[5:7]] == [["epoch", "1/2"], ["epoch", "2/2"]]
+    # What takes run folders takes this one.
+    assert Experiment.read(first / "experiment.toml").options["convs"] == [4, 4]
+    train.train(Experiment.read(first / "experiment.toml"), first, resume=True, limit=200)
+    assert Checkpoint.load(first).digest() == Checkpoint.load(second).digest()
+    plot(first, tmp_path / "figures")
+
+
+def test_bonn_residual_run_is_pruned(tmp_path):
+    experiment = replace(
+        TINY, network="wrn22", options={**WRN, "method": "bonn"}, lam=1e-4, theta=1e-4, epochs=1
+    )
+    train.train(experiment, tmp_path / "run", progress=False, limit=100)
+    checkpoint = prune(tmp_path / "run", tmp_path / "pruned", progress=False)
+    assert checkpoint.network.layers.stage1_0.copies.index.unique().tolist() == [0, 1]
+    assert json.loads((tmp_path / "pruned/pruning.json").read_text())["layers"]["stage3_5"] == {
+        "filters": 8,
+        "kept": 4,
+    }
+
+
+def test_digits_survive_and_their_accelerator_shrinks(tmp_path):
+    run, half = tmp_path / "run", tmp_path / "half"
+    experiment = Experiment(network="digits", dataset="digits", epochs=12, batch=64, lr=0.01)
+    train.train(experiment, run, progress=False)
+    prune(run, half, rate=0.5, epochs=6, recover=8, progress=False)
+    facts = json.loads((half / "pruning.json").read_text())
+    assert facts["accuracy_before"] >= 0.95
+    assert json.loads((half / "metrics.json").read_text())["accuracy"] >= 0.85
+    used = []
+    for folder in (run, half):
+        model = tmp_path / f"{folder.name}.onnx"
+        export(folder, model)
+        target = pipeline.Target(board("pynq-z2"), 100.0, 50_000)
+        facts = pipeline.compile_model(model, target, tmp_path / f"{folder.name}_build")
+        used.append({name: r["predicted"] for name, r in facts["resources"].items()})
+    assert used[1]["lut"] < 0.8 * used[0]["lut"]
+    assert used[1]["bram36"] <= used[0]["bram36"]

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The networks of zoo/ are what their logs say, and small."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
+pytest.importorskip("brevitas")
+pytest.importorskip("sklearn")
+
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.change_batchsize import ChangeBatchSize
+from qonnx.transformation.infer_shapes import InferShapes
+
+from bonn_hw import frontend
+from bonn_hw.nn.export import export
+from bonn_hw.nn.figures.plot import plot
+from bonn_hw.nn.training.checkpoint import Checkpoint
+
+ZOO = Path(__file__).parents[3] / "zoo"
+NETWORKS = [
+    "digits",
+    pytest.param("fashion_cnv", marks=pytest.mark.data),
+    pytest.param("fashion_wrn22", marks=pytest.mark.data),
+]
+
+
+def test_every_network_is_tested():
+    names = [getattr(n, "values", (n,))[0] for n in NETWORKS]
+    assert sorted(p.name for p in ZOO.iterdir() if p.is_dir()) == names
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_accuracy_is_that_of_the_log(name):
+    checkpoint = Checkpoint.load(ZOO / name)
+    metrics = json.loads((ZOO / name / "metrics.json").read_text())
+    test = checkpoint.test_set()
+    assert metrics["tested"] == "test"
+    assert checkpoint.accuracy(test.images, test.labels) == metrics["accuracy"]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_folders_are_small_whole_and_drawable(name, tmp_path):
+    files = {path.name: path.stat().st_size for path in (ZOO / name).iterdir()}
+    assert set(files) == {
+        *("experiment.toml", "kernels.json", "metrics.csv", "metrics.json", "weights.npz"),
+    }
+    assert sum(files.values()) < 400_000
+    assert plot(ZOO / name, tmp_path)
+
+
+@pytest.mark.data
+def test_hardware_form_answers_alike_in_qonnx_and_pytorch(tmp_path):
+    """The residual network in the form for hardware, on real images, with ==."""
+    checkpoint = Checkpoint.load(ZOO / "fashion_wrn22")
+    result = export(checkpoint, tmp_path / "m.onnx")
+    assert result.ties == ()
+    images = checkpoint.test_set(200).images
+    model = ModelWrapper(str(result.path)).transform(ChangeBatchSize(200)).transform(InferShapes())
+    logits = execute_onnx(model, {"global_in": images})["global_out"]
+    assert np.array_equal(logits, checkpoint.predict(images))
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_hardware_form_answers_alike_on_all_test_images(tmp_path):
+    """The same with ONNX Runtime, its optimisations off, on 10,000 images: every logit."""
+    checkpoint = Checkpoint.load(ZOO / "fashion_wrn22")
+    model = frontend.read(export(checkpoint, tmp_path / "m.onnx").path)
+    images = checkpoint.test_set().images
+    assert len(images) == 10_000
+    for i in range(0, len(images), 500):
+        part = images[i : i + 500]
+        assert np.array_equal(model.run(part), checkpoint.predict(part))

@@ -1,0 +1,408 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
+pytest.importorskip("brevitas")
+pytest.importorskip("lightning")
+pytest.importorskip("sklearn")
+
+from bonn_hw.errors import UserError
+from bonn_hw.nn.training import train as training
+from bonn_hw.nn.training import training_module
+from bonn_hw.nn.training.experiment import Experiment
+
+TINY = Experiment(
+    network="digits",
+    options={"convs": [4, 4], "hidden": [8]},
+    dataset="digits",
+    epochs=3,
+    batch=50,
+    lr=0.01,
+    seed=3,
+    augment="shift",
+)
+
+
+def train(out, experiment=TINY, **options):
+    return training.train(experiment, out, progress=False, limit=200, **options)
+
+
+def weights(checkpoint) -> dict:
+    return {k: v.numpy().tobytes() for k, v in checkpoint.network.state_dict().items()}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """One uninterrupted run: its folder and network."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    return out, train(out)
+
+
+class InterruptIn:
+    """Stands in for the objective; presses Ctrl-C at one call of it."""
+
+    def __init__(self, call):
+        self.call = call
+        self.original = training_module.objective
+
+    def __call__(self, *args):
+        self.call -= 1
+        if self.call == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        return self.original(*args)
+
+
+def test_run_folder(whole):
+    out, _ = whole
+    names = ["experiment.toml", "kernels.json", "last.ckpt", "metrics.csv", "metrics.json"]
+    assert sorted(os.listdir(out)) == names
+    assert Experiment.read(out / "experiment.toml") == TINY
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert [e["epoch"] for e in metrics["epochs"]] == [1, 2, 3]
+    assert metrics["accuracy"] == metrics["epochs"][-1]["test_accuracy"]
+    assert (out / "metrics.csv").read_text().count("\n") == 4
+
+
+def test_metrics_are_those_of_the_checkpoint(whole):
+    out, checkpoint = whole
+    test = checkpoint.test_set()
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["accuracy"] == checkpoint.accuracy(test.images, test.labels)
+
+
+def test_repeatable_and_seeded(whole, tmp_path):
+    out, checkpoint = whole
+    again = train(tmp_path / "again")
+    assert weights(again) == weights(checkpoint)
+    assert (tmp_path / "again/metrics.json").read_bytes() == (out / "metrics.json").read_bytes()
+    assert weights(train(tmp_path / "other", replace(TINY, seed=4))) != weights(checkpoint)
+
+
+# 200 images in batches of 50: 4 steps an epoch.
+@pytest.mark.parametrize(("step", "finished"), [(2, 0), (7, 1), (9, 2)])
+def test_resumed_run_equals_uninterrupted_one(whole, tmp_path, monkeypatch, step, finished):
+    out = tmp_path / "run"
+    handler = signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch:
+        patch.setattr(training_module, "objective", InterruptIn(step))
+        with pytest.raises(training.Interrupted) as error:
+            train(out)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert str(error.value) == (
+        f"{out}: interrupted after {finished} of 3 epochs; go on with "
+        f"`bonn-hw train FLOW.toml --out {out} --resume`"
+    )
+    # What the interrupted process left in the generators must not matter.
+    torch.manual_seed(999)
+    assert weights(train(out, resume=True)) == weights(whole[1])
+    assert (out / "metrics.json").read_bytes() == (whole[0] / "metrics.json").read_bytes()
+
+
+def test_finished_run_resumes_to_itself(whole):
+    out, checkpoint = whole
+    before = (out / "last.ckpt").read_bytes()
+    assert weights(train(out, resume=True)) == weights(checkpoint)
+    assert (out / "last.ckpt").read_bytes() == before
+
+
+def test_figures_lost_to_an_interruption_come_back(whole):
+    out, _ = whole
+    before = [(out / name).read_bytes() for name in ("metrics.json", "metrics.csv")]
+    (out / "metrics.json").unlink()
+    (out / "metrics.csv").write_text("half")
+    train(out, resume=True)
+    assert [(out / name).read_bytes() for name in ("metrics.json", "metrics.csv")] == before
+
+
+def test_existing_run_is_not_overwritten(whole):
+    out, _ = whole
+    before = {f.name: f.read_bytes() for f in out.iterdir()}
+    with pytest.raises(UserError) as error:
+        train(out)
+    assert str(error.value) == (
+        f"{out}: already holds a run; go on with it by --resume, or name another folder"
+    )
+    with pytest.raises(UserError) as error:
+        train(out, replace(TINY, lr=0.1), resume=True)
+    assert str(error.value) == (
+        f"{out}: its run is of another experiment than the one given (experiment.toml and "
+        "metrics.json say which); resume with that one, or name another folder"
+    )
+    assert {f.name: f.read_bytes() for f in out.iterdir()} == before
+
+
+def test_places_that_hold_no_run(tmp_path):
+    with pytest.raises(UserError) as error:
+        train(tmp_path / "none", resume=True)
+    assert str(error.value) == (
+        f"{tmp_path}/none: no run to resume; leave --resume out to start one"
+    )
+    (tmp_path / "thesis.txt").write_text("")
+    with pytest.raises(UserError) as error:
+        train(tmp_path)
+    assert str(error.value) == (
+        f"{tmp_path}: not empty, and not a run; name a new folder for the run"
+    )
+    assert not (tmp_path / "none").exists()
+
+
+def test_network_and_data_must_fit(tmp_path):
+    wrong = replace(TINY, options={"size": 16})
+    with pytest.raises(UserError) as error:
+        train(tmp_path / "run", wrong)
+    assert str(error.value) == (
+        "experiment: network digits takes images (1, 16, 16), but digits with transform none gives "
+        "(1, 8, 8) (C, H, W); set in_channels and the size in [network], or transform in [data]"
+    )
+    with pytest.raises(UserError) as error:
+        train(tmp_path / "run", replace(TINY, options={"classes": 3}))
+    assert str(error.value) == (
+        "experiment: network digits has 3 classes, but digits has 10; set [network] classes"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+BONN = replace(
+    TINY,
+    options={"convs": [4, 4], "hidden": [8], "method": "bonn"},
+    epochs=2,
+    fine_tune_epochs=2,
+    lam=1e-4,
+    theta=1e-2,
+)
+
+
+@pytest.fixture(scope="module")
+def bayesian(tmp_path_factory):
+    """One run with both losses: its folder and network."""
+    out = tmp_path_factory.mktemp("runs") / "bonn"
+    return out, train(out, BONN)
+
+
+def test_two_phases(bayesian):
+    out, _ = bayesian
+    epochs = json.loads((out / "metrics.json").read_text())["epochs"]
+    assert [e["phase"] for e in epochs] == ["main", "main", "fine-tune", "fine-tune"]
+    state = torch.load(out / "last.ckpt", weights_only=True)["state_dict"]
+    assert state["losses.started"].all()
+    kernels = json.loads((out / "kernels.json").read_text())["epochs"]
+    assert [e["epoch"] for e in kernels] == [0, 1, 2, 3, 4]
+    assert list(kernels[0]["layers"]) == ["conv0.matrix", "conv1.matrix", "fc0.matrix", "head"]
+    assert all(facts["pull"] > 0 for facts in kernels[0]["layers"].values())
+    # The scale that the network computes with is the one that is written.
+    scale = state["network.head.weight_quant.tensor_quant.modulation"].mean().log2().round().exp2()
+    assert kernels[-1]["layers"]["head"]["scale"] == scale
+
+
+def test_losses_and_their_state_are_resumed(bayesian, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(training_module, "objective", InterruptIn(14))
+        with pytest.raises(training.Interrupted, match="after 3 of 4 epochs"):
+            train(out, BONN)
+    train(out, BONN, resume=True)
+    for name in ("metrics.json", "kernels.json"):
+        assert (out / name).read_bytes() == (bayesian[0] / name).read_bytes()
+    ends = [
+        torch.load(o / "last.ckpt", weights_only=True)["state_dict"] for o in (out, bayesian[0])
+    ]
+    assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[1])
+
+
+def test_each_loss_changes_the_training(bayesian, tmp_path):
+    one = weights(bayesian[1])
+    assert weights(train(tmp_path / "kernel", replace(BONN, theta=0.0))) != one
+    assert weights(train(tmp_path / "feature", replace(BONN, lam=0.0))) != one
+
+
+def test_held_out_images_are_tested_and_not_trained_on(tmp_path, monkeypatch):
+    experiment = replace(TINY, held_out=100, epochs=1, test_every=1)
+    rest, held_out = experiment.data("train"), experiment.data("held-out")
+    everything = replace(TINY).data("train")
+    assert (len(rest), len(held_out)) == (len(everything) - 100, 100)
+    checkpoint = train(tmp_path / "run", experiment)
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert metrics["tested"] == "held-out"
+    assert metrics["accuracy"] == checkpoint.accuracy(held_out.images, held_out.labels)
+
+
+def test_tests_may_be_few(tmp_path):
+    experiment = replace(TINY, epochs=3, fine_tune_epochs=2, test_every=100)
+    train(tmp_path / "run", experiment)
+    epochs = json.loads((tmp_path / "run/metrics.json").read_text())["epochs"]
+    assert [e["test_accuracy"] is None for e in epochs] == [True, True, False, True, False]
+
+
+def rates(experiment, count):
+    data = experiment.data("train", 200)
+    torch.manual_seed(0)
+    module = training_module.Training(
+        experiment, training.build("digits", **experiment.options), data, data
+    )
+    return [experiment.lr * module._factor(step) for step in range(count)]
+
+
+@pytest.mark.parametrize("form", ["paper", "hardware"])
+def test_mixed_precision(tmp_path, form):
+    options = {"widths": [4, 4, 4, 4], "in_channels": 1, "size": 8, "form": form}
+    experiment = replace(
+        BONN, network="wrn22", options=options, epochs=1, fine_tune_epochs=1, precision="bf16-mixed"
+    )
+    checkpoint = train(tmp_path / "run", experiment)
+    # The weights stay float32: the run is evaluated and exported as any other.
+    assert {p.dtype for p in checkpoint.network.parameters()} == {torch.float32}
+
+
+def test_schedules():
+    """4 steps an epoch."""
+    stepped = replace(TINY, lr=1.0, schedule="steps", milestones=(1, 2), decay=0.2)
+    assert rates(stepped, 12) == pytest.approx([1] * 4 + [0.2] * 4 + [0.04] * 4)
+    tuned = replace(stepped, epochs=1, milestones=(), fine_tune_epochs=1, fine_tune_lr=0.3)
+    assert rates(tuned, 8) == pytest.approx([1] * 4 + [0.3] * 4)
+    linear = replace(TINY, lr=1.0, epochs=1, schedule="linear", fine_tune_epochs=1)
+    assert rates(linear, 8) == pytest.approx([1, 0.75, 0.5, 0.25, 0.1, 0.075, 0.05, 0.025])
+
+
+def test_bayesian_losses_need_the_modulation(tmp_path):
+    with pytest.raises(UserError) as error:
+        train(tmp_path / "run", replace(TINY, lam=1e-4))
+    assert str(error.value) == (
+        "experiment: lambda 0.0001 and theta 0.0 weigh the Bayesian losses, which need the learnt "
+        'modulation; set [network] method = "bonn", or both to 0'
+    )
+    assert not (tmp_path / "run").exists()
+
+
+class PoisonIn:
+    """Puts a NaN into a weight at one call of the objective."""
+
+    def __init__(self, call, value):
+        self.call, self.value = call, value
+        self.original = training_module.objective
+
+    def __call__(self, logits, labels, losses, fine_tuning):
+        self.call -= 1
+        if self.call == 0:
+            return self.original(logits * self.value, labels, losses, fine_tuning)
+        return self.original(logits, labels, losses, fine_tuning)
+
+
+def test_loss_that_is_not_finite_keeps_the_last_good_epoch(whole, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(training_module, "objective", PoisonIn(6, float("nan")))
+        with pytest.raises(UserError) as error:
+            train(out)
+    assert str(error.value) == (
+        "training: the loss is nan in epoch 2, step 2; the layers' values are finite, a term of "
+        "the loss is not; all values must be finite: train again, into a new folder, with a lower "
+        "lr than 0.01 (1 whole epochs are kept in this one)"
+    )
+    assert weights(train(out, resume=True)) == weights(whole[1])
+
+
+def test_layer_with_values_that_are_not_finite_is_named(tmp_path):
+    data = TINY.data("train", 200)
+    network = training.build("digits", **TINY.options)
+    module = training_module.Training(TINY, network, data, data)
+    network.layers.conv1.norm.register_forward_hook(lambda m, i, o: o / 0)
+    with pytest.raises(UserError) as error:
+        module._stop("the loss is nan", "step 1", torch.from_numpy(data.images[:4]))
+    assert "the first layer that gives such values is 'layers.conv1.norm'" in str(error.value)
+    network.layers.fc0.matrix.weight.data[0, 0] = float("inf")
+    with pytest.raises(UserError) as error:
+        module.finish_epoch()
+    assert str(error.value) == (
+        "training: a weight is not finite in epoch 1, after its last step; the first weights that "
+        "are not finite are 'layers.fc0.matrix.weight'; all values must be finite: train again, "
+        "into a new folder, with a lower lr than 0.01 (none is kept in this one)"
+    )
+
+
+def test_two_processes_share_a_training(tmp_path):
+    """By torchrun, each with half of every batch and half of the test images."""
+    flow = tmp_path / "flow.toml"
+    flow.write_text(BONN.toml())
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    command += ["--master-port", "0", "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
+    command += ["-m", "bonn_hw.cli", "train", str(flow), "--out", str(tmp_path / "run")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, "--limit", "200"], capture_output=True, text=True, env=environment, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert len(metrics["epochs"]) == 4
+    checkpoint = training.Checkpoint.load(tmp_path / "run")
+    test = checkpoint.test_set()
+    # All test images were counted once, and with the weights that were saved.
+    assert metrics["accuracy"] == checkpoint.accuracy(test.images, test.labels)
+
+
+def test_image_folders_are_trained_on(tmp_path):
+    pillow = pytest.importorskip("PIL.Image")
+    draw = np.random.default_rng(0)
+    for split, count in (("train", 20), ("val", 5)):
+        for shade, name in ((40, "dark"), (210, "light")):
+            folder = tmp_path / "images" / split / name
+            folder.mkdir(parents=True)
+            for i in range(count):
+                pixels = draw.integers(shade - 30, shade + 30, (40, 50, 3)).astype(np.uint8)
+                pillow.fromarray(pixels).save(folder / f"{i}.png")
+    experiment = Experiment(
+        network="digits",
+        options={"convs": [4, 4], "hidden": [8], "in_channels": 3, "size": 16, "classes": 2},
+        dataset="imagenet",
+        root=str(tmp_path / "images"),
+        epochs=10,
+        batch=8,
+        lr=0.01,
+    )
+    training.train(experiment, tmp_path / "run", progress=False)
+    assert json.loads((tmp_path / "run/metrics.json").read_text())["accuracy"] == 1.0
+    with pytest.raises(UserError) as error:
+        training.train(replace(experiment, root=None), tmp_path / "none", progress=False)
+    assert str(error.value) == (
+        "data set imagenet: root is missing; name the folder that holds train/ and val/ under "
+        "[data]"
+    )
+
+
+def test_kernel_loss_splits_the_kernels_into_two_modes(tmp_path):
+    """As in the paper's figures 3 and 4: without it, and in XNOR-Net, one mode stays."""
+    widths = {"widths": [8, 8, 8, 8], "in_channels": 1, "size": 8}
+    base = replace(
+        TINY,
+        network="wrn22",
+        options=widths | {"method": "bonn"},
+        epochs=6,
+        lr=0.003,
+        nu=1e-3,
+        modulation_lr=3e-4,
+        prior_lr=1e-6,
+    )
+    found = {}
+    for name, lam, method in (("kernel", 1e-3, "bonn"), ("none", 0.0, "bonn"), ("xnor", 0, "xnor")):
+        experiment = replace(base, lam=lam, options=widths | {"method": method})
+        training.train(experiment, tmp_path / name, progress=False, limit=1000)
+        epochs = json.loads((tmp_path / name / "kernels.json").read_text())["epochs"]
+        layers = [list(epoch["layers"].values()) for epoch in (epochs[0], epochs[-1])]
+        found[name] = [np.median([facts["bimodality"] for facts in some]) for some in layers]
+    assert found["kernel"][0] < 0.4 < 0.7 < found["kernel"][1]
+    assert found["none"][1] < 0.5
+    assert found["xnor"][1] < 0.65
+
+
+def test_digits_are_learnt(tmp_path):
+    experiment = Experiment(network="digits", dataset="digits", epochs=12, batch=64, lr=0.01)
+    training.train(experiment, tmp_path / "run", progress=False)
+    assert json.loads((tmp_path / "run/metrics.json").read_text())["accuracy"] >= 0.95
