@@ -4,7 +4,7 @@
 // 2 ** OUT_BITS, so a result of few bits is exact where it holds the sum, however wide an operand.
 // A step takes a beat of both inputs in the same cycle. Stalls when one of them is missing or when
 // the output register is full and not taken.
-module add #(
+module bonn_add #(
   parameter int LANES = 1,
   parameter int LEFT_BITS = 1,
   parameter int RIGHT_BITS = 1,

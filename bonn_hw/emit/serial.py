@@ -9,13 +9,13 @@ from dataclasses import replace
 from bonn_hw.emit.system import Slots, digest
 from bonn_hw.emit.top import emit
 from bonn_hw.ir.design import FoldedDesign
-from bonn_hw.ir.rtl import RtlProject
+from bonn_hw.ir.rtl import RtlProject, module_name
 
 SERIAL_SYSTEM = "serial_system"
 BAUD = 1_000_000
 TEMPLATES = (
     *("cells/counter.sv", "serial/serial_front.sv", "serial/uart_receiver.sv"),
-    *("serial/uart_sender.sv", "shell/packer.sv", "shell/unpacker.sv", "shell/word_queue.sv"),
+    *("serial/uart_sender.sv", "shell/packer.sv", "shell/sync_fifo.sv", "shell/unpacker.sv"),
 )
 
 
@@ -63,7 +63,7 @@ def _system(accelerator: RtlProject, streams: int, divider: int) -> Iterator[str
     yield f"  wire [{streams - 1}:0] unused_valid, unused_ready;"
     yield "  wire rst;"
     yield ""
-    yield "  serial_front #("
+    yield f"  {module_name('serial_front')} #("
     yield ",\n".join(f"    .{name}({value})" for name, value in parameters.items())
     yield "  ) front ("
     yield "    .clk(clk), .rxd(rxd), .txd(txd), .accelerator_rst(rst),"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bonn_hw.errors import ToolMissing
 from bonn_hw.synth import netlist
+from bonn_hw.ir.rtl import module_name
 from bonn_hw.synth.netlist import Use, read
 from bonn_hw.timing.native import cache_folder
 
@@ -55,11 +56,12 @@ class Job:
             "hierarchy -top top",
         ]
         if self.stages:
+            apart = [module_name(stem) for stem in modules]
             lines += [
                 f"delete top/t:* {' '.join(f'top/{name} %d' for name in self.stages)}",
                 "setattr -set keep 1 top/t:*",  # whatever their outputs lead to
                 "hierarchy -top top",
-                f"setattr -mod -set keep_hierarchy 1 {' '.join(f'*{name}' for name in modules)}",
+                f"setattr -mod -set keep_hierarchy 1 {' '.join(f'*{name}' for name in apart)}",
             ]
         return [*lines, SYNTHESIS.format(family=self.family)]
 
