@@ -16,8 +16,8 @@ from importlib import metadata
 from pathlib import Path
 
 from bonn_hw.errors import ToolMissing
-from bonn_hw.synth import netlist
 from bonn_hw.ir.rtl import module_name
+from bonn_hw.synth import netlist
 from bonn_hw.synth.netlist import Use, read
 from bonn_hw.timing.native import cache_folder
 

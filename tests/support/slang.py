@@ -7,7 +7,6 @@ too, counts here.
 """
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
 
 from pyslang import Bag, DiagnosticEngine, SourceManager, TextDiagnosticClient
@@ -15,31 +14,32 @@ from pyslang.analysis import AnalysisManager
 from pyslang.ast import Compilation, CompilationOptions
 from pyslang.syntax import SyntaxTree
 
-_MANAGER = SourceManager()
-
 
 def lint(
-    top: str, files: Iterable[str | Path], parameters: Mapping[str, object] | None = None
+    top: str,
+    files: Iterable[str | Path],
+    parameters: Mapping[str, object] | None = None,
+    waived: Iterable[str] = (),
 ) -> str:
-    """What slang has to say of a module with these parameters; the empty string if nothing."""
+    """What slang has to say of a module with these parameters; the empty string if nothing.
+
+    Parameters
+    ----------
+    waived : str
+        Names of warnings, as slang prints them.
+    """
     options = CompilationOptions()
     options.topModules = {top}
     options.paramOverrides = [f"{name}={value}" for name, value in (parameters or {}).items()]
-    compilation = Compilation(Bag([options]))
+    compilation, manager = Compilation(Bag([options])), SourceManager()
     for file in files:
-        compilation.addSyntaxTree(_parsed(str(file)))
-    engine, client = DiagnosticEngine(_MANAGER), TextDiagnosticClient()
+        compilation.addSyntaxTree(SyntaxTree.fromFile(str(file), manager))
+    engine, client = DiagnosticEngine(manager), TextDiagnosticClient()
     engine.addClient(client)
-    engine.setWarningOptions(["default"])
-    analysis = AnalysisManager()
+    engine.setWarningOptions(["default", *(f"no-{name}" for name in waived)])
     elaborated = compilation.getAllDiagnostics()
+    analysis = AnalysisManager()
     analysis.analyze(compilation)  # who drives what; wants an elaborated compilation
     for found in (*elaborated, *analysis.getDiagnostics()):
         engine.issue(found)
     return client.getString()
-
-
-@cache
-def _parsed(file: str) -> SyntaxTree:
-    """A file is read and parsed once, however many modules are elaborated from it."""
-    return SyntaxTree.fromFile(file, _MANAGER)
