@@ -12,7 +12,7 @@ import pytest
 from bonn_hw.bitstream.open.flow import files_folder
 from bonn_hw.emit.write import templates_folder
 from bonn_hw.ir.rtl import module_name
-from tests.support import slang
+from tests.support import lint
 
 FILES = sorted((*templates_folder().rglob("*.sv"), *files_folder().glob("*.sv")))
 EARLY = """module early (input logic clk, output logic seen);
@@ -68,7 +68,7 @@ endmodule
 def test_what_slang_refuses(tmp_path, text, reason):
     file = tmp_path / "file.sv"
     file.write_text(text)
-    told = slang.lint(text.split()[1], [file])
+    told = lint.slang(text.split()[1], [file])
     assert told == "" if reason is None else reason in told
 
 
@@ -79,7 +79,7 @@ def test_a_file_holds_one_module_of_its_name(path):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_module_is_legal_with_its_defaults(path):
-    assert slang.lint(module_name(path.stem), FILES) == ""
+    assert lint.slang(module_name(path.stem), FILES) == ""
 
 
 SLOTS = [(1, 1), (24, 4), (64, 8), (100, 16)]  # bits and bytes of a beat
@@ -93,12 +93,12 @@ def of_both_sides(**sizes):
 @pytest.mark.parametrize(("bits", "slot"), SLOTS)
 def test_the_shell_is_legal_for_all_slots(bits, slot, streams):
     sizes = of_both_sides(BITS=bits, SLOT=slot, BEATS=9, WORDS=-(-slot * 9 // 8))
-    told = slang.lint("bonn_shell", FILES, {**sizes, "STREAMS": streams, "HASH": "128'h1"})
+    told = lint.slang("bonn_shell", FILES, {**sizes, "STREAMS": streams, "HASH": "128'h1"})
     assert told == ""
 
 
 @pytest.mark.parametrize(("bits", "slot"), SLOTS)
 def test_the_serial_front_is_legal_for_all_slots(bits, slot):
     sizes = of_both_sides(BITS=bits, SLOT=slot, BEATS=9)
-    told = slang.lint("bonn_serial_front", FILES, {**sizes, "IN_WORDS": -(-slot * 9 // 8)})
+    told = lint.slang("bonn_serial_front", FILES, {**sizes, "IN_WORDS": -(-slot * 9 // 8)})
     assert told == ""

@@ -30,11 +30,8 @@ from bonn_hw.kernels.threshold import Threshold
 from bonn_hw.kernels.width_converter import WidthConverter
 from bonn_hw.sim import locate
 from bonn_hw.synth.kernel import side_by_side
-from tests.support import slang
+from tests.support import lint
 
-# Modules have a prefix that their files have not; a register of a memory's address wakes with a
-# value, else Yosys makes another memory of it.
-WAIVED = ("-Wno-DECLFILENAME", "-Wno-PROCASSINIT")
 BITS = TensorType((4, 4, 6), BIPOLAR)
 INTEGERS = TensorType((4, 4, 6), Element(-100, 100))
 WEIGHTS = np.ones((4, 6), np.int8)
@@ -95,16 +92,6 @@ def sources(instance):
     return [str(templates_folder() / name) for name in instance.templates]
 
 
-def lint(instance, parameters):
-    """Run Verilator's lint over a module with these parameters."""
-    tool = locate.verilator()
-    values = [f"-G{name}={value}" for name, value in parameters.items()]
-    command = [*tool.command, "--lint-only", "-Wall", *WAIVED, *sources(instance)]
-    command += ["--top-module", instance.module, *values]
-    done = subprocess.run(command, capture_output=True, text=True, env=tool.environment)
-    return done.returncode, done.stderr + done.stdout
-
-
 def test_every_kernel_has_its_three_files_and_an_example():
     root = Path(__file__).parent
     assert {kernel.stem for kernel in EXAMPLES} == set(kernels()) == set(ILLEGAL)
@@ -138,34 +125,26 @@ def test_no_kernel_is_named_outside_of_its_file():
 
 @pytest.fixture(scope="module")
 def every_folding(tmp_path_factory):
-    """A project with all legal foldings of all kernels side by side, and Verilator's arguments."""
+    """All legal foldings of all kernels side by side: the module's name and the files."""
     folder = tmp_path_factory.mktemp("foldings")
     points = [(kernel, folding) for kernel in EXAMPLES for folding in kernel.foldings()]
     project = side_by_side(points)
     write(project, folder)
-    return folder, ["--lint-only", "--top-module", project.top, "top.v", *project.templates]
+    return project.top, [str(folder / name) for name in ("top.v", *project.templates)]
 
 
 @pytest.mark.rtl
 def test_every_legal_folding_elaborates_without_a_warning(every_folding):
-    folder, arguments = every_folding
-    tool = locate.verilator()
-    unconnected = ("-Wno-PINMISSING", "-Wno-PINCONNECTEMPTY")  # nothing stands around the kernels
-    done = subprocess.run(
-        [*tool.command, "-Wall", *WAIVED, *unconnected, *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=tool.environment,
-    )
-    assert done.returncode == 0, done.stderr
+    top, files = every_folding
+    unconnected = ["PINMISSING", "PINCONNECTEMPTY"]  # nothing stands around the kernels
+    assert lint.verilator(top, files, waived=unconnected) == ""
 
 
 @pytest.mark.rtl
 def test_debians_verilator_elaborates_every_legal_folding(every_folding, debian_verilator):
-    folder, arguments = every_folding
-    command = [debian_verilator, "-Wno-lint", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    top, files = every_folding
+    command = [debian_verilator, "--lint-only", "-Wno-lint", "--top-module", top, *files]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
@@ -173,7 +152,7 @@ def test_debians_verilator_elaborates_every_legal_folding(every_folding, debian_
 def test_every_legal_folding_is_legal_systemverilog(kernel):
     for folding in kernel.foldings():
         instance = kernel.rtl(folding)
-        assert slang.lint(instance.module, sources(instance), instance.parameters) == "", folding
+        assert lint.slang(instance.module, sources(instance), instance.parameters) == "", folding
 
 
 @pytest.mark.rtl
@@ -185,9 +164,8 @@ def test_every_legal_folding_is_legal_systemverilog(kernel):
 def test_illegal_parameters_end_elaboration_with_the_values(kernel, change):
     instance = kernel.rtl(next(iter(kernel.foldings())))
     parameters = instance.parameters | change
-    code, text = lint(instance, parameters)
-    assert code != 0
-    for told in (text, slang.lint(instance.module, sources(instance), parameters)):
+    for reader in (lint.verilator, lint.slang):
+        told = reader(instance.module, sources(instance), parameters)
         assert f"{instance.stem}: " in told
         assert str(next(iter(change.values()))) in told
 
