@@ -10,7 +10,7 @@ module bonn_add #(
   parameter int RIGHT_BITS = 1,
   parameter bit LEFT_SIGNED = 0,
   parameter bit RIGHT_SIGNED = 0,
-  parameter int OUT_BITS = 2
+  parameter int OUT_BITS = 2  // derived: holds every sum
 ) (
   input  logic                                    clk,
   input  logic                                    rst,

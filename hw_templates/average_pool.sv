@@ -9,7 +9,7 @@ module bonn_average_pool #(
   parameter int LANES = 1,
   parameter int BITS = 1,
   parameter bit IS_SIGNED = 0,
-  parameter int OUT_BITS = 3,
+  parameter int OUT_BITS = 3,  // derived: holds the sum of a window
   parameter int H = 2,
   parameter int W = 2,
   parameter int FOLDS = 1,

@@ -8,7 +8,7 @@ module bonn_label_select #(
   parameter int BITS = 2,
   parameter bit IS_SIGNED = 0,
   parameter int FOLDS = 2,
-  parameter int INDEX_BITS = 1
+  parameter int INDEX_BITS = 1  // derived: holds every index
 ) (
   input  logic                  clk,
   input  logic                  rst,

@@ -31,19 +31,19 @@ module bonn_mvu #(
   parameter int WEIGHT_BITS = 1,
   parameter int IN_BITS = 1,
   parameter int IN_KIND = 0,
-  parameter int SUM_BITS = 2,
+  parameter int SUM_BITS = 2,     // derived: holds h + level of every neuron, or those of an offset
   parameter bit HAS_THRESHOLDS = 1,
   parameter int OUT_BITS = 1,
-  parameter int LEVEL_BITS = 2,
-  parameter int CUTS = 0,
+  parameter int LEVEL_BITS = 2,   // derived: holds every level
+  parameter int CUTS = 0,         // derived: (levels of the adder tree + 2) / 3
   parameter bit WEIGHTS_IN_BLOCK = 0,
   parameter bit LEVELS_IN_BLOCK = 0,
   parameter int ROWS = 1,
   parameter int COLS = 1,
   parameter logic [ROWS-1:0] ROW_STEPS = '0,
   parameter logic [COLS-1:0] COL_STEPS = '0,
-  parameter int ROW_CLASSES = 1,
-  parameter int COL_CLASSES = 1,
+  parameter int ROW_CLASSES = 1,  // derived: 1 + the ones of ROW_STEPS
+  parameter int COL_CLASSES = 1,  // derived: 1 + the ones of COL_STEPS
   parameter WEIGHTS = "",
   parameter LEVELS = ""
 ) (
@@ -68,6 +68,16 @@ module bonn_mvu #(
   end
   if (WEIGHT_BITS < 1) begin : gen_illegal_weights
     $error("mvu: WEIGHT_BITS %0d must be 1 (bits) or more (integers)", WEIGHT_BITS);
+  end
+  if (ROW_CLASSES != $countones(ROW_STEPS) + 1 || COL_CLASSES != $countones(COL_STEPS) + 1)
+  begin : gen_illegal_classes
+    $error("mvu: ROW_CLASSES %0d, COL_CLASSES %0d must be one more than the ones of ROW_STEPS %b, \
+COL_STEPS %b", ROW_CLASSES, COL_CLASSES, ROW_STEPS, COL_STEPS);
+  end
+  if (HAS_THRESHOLDS ? OUT_BITS != 1 : SUM_BITS != OUT_BITS - int'(IN_KIND == 0))
+  begin : gen_illegal_sum
+    $error("mvu: SUM_BITS %0d, OUT_BITS %0d: a threshold gives 1 bit; an offset takes OUT_BITS of \
+a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
   end
 
   localparam int RowBits = SIMD * WEIGHT_BITS;

@@ -23,10 +23,10 @@ module bonn_requantize #(
   parameter int FOLDS = 1,
   parameter bit ALIKE = 0,
   parameter int SEGMENT_BITS = 0,
-  parameter int SLOPE_BITS = 2,
-  parameter logic [SLOPE_BITS-1:0] SLOPE_MASK = '1,
-  parameter int OFFSET_BITS = 2,
-  parameter int SUM_BITS = 10,
+  parameter int SLOPE_BITS = 2,                     // derived: holds every slope
+  parameter logic [SLOPE_BITS-1:0] SLOPE_MASK = '1,  // derived: the bits set in any slope
+  parameter int OFFSET_BITS = 2,                    // derived: holds every offset
+  parameter int SUM_BITS = 10,                      // derived: see above
   parameter int SHIFT = 2,
   parameter bit TIES_EVEN = 1,
   parameter int OUT_BITS = 4,

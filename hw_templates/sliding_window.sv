@@ -21,7 +21,7 @@ module bonn_sliding_window #(
   parameter int SY = 1,
   parameter int SX = 1,
   parameter int TAPS = 1,
-  parameter int DEPTH = 16,
+  parameter int DEPTH = 16,  // derived: holds what a window needs, see above
   parameter int STYLE = 0
 ) (
   input  logic                       clk,

@@ -10,7 +10,7 @@ module bonn_threshold #(
   parameter int BITS = 8,
   parameter bit IS_SIGNED = 0,
   parameter int FOLDS = 1,
-  parameter int LEVEL_BITS = 8,
+  parameter int LEVEL_BITS = 8,  // derived: holds every level
   parameter bit BLOCK = 0,
   parameter LEVELS = ""
 ) (

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The walk of a pool over frames of H x W pixels of FOLDS beats, a beat a step, in windows of
+// Where a pool is in a frame of H x W pixels of FOLDS beats, a beat a step, in windows of
 // KH x KW pixels that do not overlap. Of the beat that the next step takes it tells:
 // address: the word of its window, window x of the row above the bits of the fold;
 // covered: it lies in a window, not in the rows and columns over; else its address means nothing;

@@ -7,7 +7,7 @@ module bonn_serial_front #(
   parameter int IN_BITS = 8,     // of a beat
   parameter int IN_SLOT = 1,     // bytes of a beat
   parameter int IN_BEATS = 1,    // of a frame
-  parameter int IN_WORDS = 1,    // of 64 bits of a frame
+  parameter int IN_WORDS = 1,    // of 64 bits of a frame; derived: IN_SLOT * IN_BEATS / 8, rounded up
   parameter int OUT_BITS = 8,
   parameter int OUT_SLOT = 1,
   parameter int OUT_BEATS = 1,

@@ -6,11 +6,11 @@ module bonn_shell #(
   parameter int IN_BITS = 8,     // of a beat
   parameter int IN_SLOT = 1,     // bytes of memory of a beat
   parameter int IN_BEATS = 1,    // of a frame
-  parameter int IN_WORDS = 1,    // of 64 bits of a frame
+  parameter int IN_WORDS = 1,    // of 64 bits of a frame; derived: IN_SLOT * IN_BEATS / 8, rounded up
   parameter int OUT_BITS = 8,
   parameter int OUT_SLOT = 1,
   parameter int OUT_BEATS = 1,
-  parameter int OUT_WORDS = 1,
+  parameter int OUT_WORDS = 1,   // derived likewise
   parameter int STREAMS = 2,     // that are watched
   parameter int CLOCK_KHZ = 100000,
   parameter logic [127:0] HASH = '0

@@ -63,7 +63,10 @@ EXAMPLES = [
 ILLEGAL = {
     "pad": [{"FOLDS": 0}, {"TOP": -1}],
     "sliding_window": [{"KH": 5}, {"SX": 0}, {"DEPTH": 8}, {"DEPTH": 48}],
-    "mvu": [{"PE": 3}, {"SIMD": 4}, {"IN_KIND": 3}, {"WEIGHT_BITS": 0}],
+    "mvu": [
+        *({"PE": 3}, {"SIMD": 4}, {"IN_KIND": 3}, {"WEIGHT_BITS": 0}, {"ROW_CLASSES": 5}),
+        *({"COL_CLASSES": 4}, {"OUT_BITS": 23}),
+    ],
     "requantize": [{"FOLDS": 0}, {"SEGMENT_BITS": 9}, {"SHIFT": -1}],
     "threshold": [{"FOLDS": 0}, {"LEVEL_BITS": 3}],
     "max_pool": [{"KH": 5}, {"KW": 0}],
