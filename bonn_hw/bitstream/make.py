@@ -86,9 +86,7 @@ def make(
     return figures
 
 
-def _flow(
-    tool: str, system: Path, board: Board, clock_mhz: float
-) -> Callable[[Progress], Result]:
+def _flow(tool: str, system: Path, board: Board, clock_mhz: float) -> Callable[[Progress], Result]:
     """What makes the bitstream."""
     if tool == "open":
         which = OPEN[board.family]

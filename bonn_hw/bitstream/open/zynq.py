@@ -79,7 +79,15 @@ def plan(system: Path, board: Board, clock_mhz: float, name: str) -> OpenPlan:
             f"write_json ../{WORK}/{NETLIST}",
         ),
         command=(
-            *(toolchain.ROUTER, "--device", board.part, "--json", NETLIST, "--write", "placed.json"),
+            *(
+                toolchain.ROUTER,
+                "--device",
+                board.part,
+                "--json",
+                NETLIST,
+                "--write",
+                "placed.json",
+            ),
             *("-o", "fasm=routed.fasm", "--report", ROUTED, "--freq", f"{clock_mhz:g}"),
             *("--timing-allow-fail", "--seed", "1"),
         ),

@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from bonn_hw.bitstream.tool_runs import TARGET, Progress, alone, left, run
-from bonn_hw.bitstream.vivado.plan import NEWEST, OLDEST, PLAN, WORK, VivadoPlan, current, plan, write
+from bonn_hw.bitstream.vivado.plan import (
+    NEWEST,
+    OLDEST,
+    PLAN,
+    WORK,
+    VivadoPlan,
+    current,
+    write,
+)
 from bonn_hw.bitstream.vivado.reports import ReportFault, Timing, read_timing, read_utilisation
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.files import MARK, fresh_folder

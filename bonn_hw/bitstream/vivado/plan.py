@@ -79,7 +79,7 @@ def arguments(
     out: str,
     interrupt: str = "controller",
 ) -> tuple[str, ...]:
-    """The words behind ``-tclargs``: names as in ``arguments.tcl``; all that is known of a board."""
+    """The words behind ``-tclargs``, with all of a board; names as in ``arguments.tcl``."""
     values = {
         "rtl": rtl,
         "part": board.part,
