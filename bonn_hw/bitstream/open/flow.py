@@ -52,9 +52,9 @@ class OpenPlan:
         return json.dumps({"schema": 1} | asdict(self), indent=2, sort_keys=True) + "\n"
 
 
-def own_files(*names: str) -> tuple[Path, ...]:
-    """Files that come with the package."""
-    return tuple(shipped("flows", "scripts", "open") / name for name in names)
+def files_folder() -> Path:
+    """The folder of the flows' own files."""
+    return shipped("flows", "scripts", "open")
 
 
 def sources_of(rtl: Path, templates: Sequence[Path]) -> dict[str, str]:

@@ -24,7 +24,7 @@ from bonn_hw.bitstream.open.flow import (
     Stopwatch,
     call,
     cells_of,
-    own_files,
+    files_folder,
     reading,
     route,
     settle,
@@ -41,7 +41,7 @@ from bonn_hw.ir.target import Board
 from bonn_hw.synth import yosys
 
 ADDRESS = 0x40000000  # of the registers: where M_AXI_GP0 begins, which is all that zynq.v decodes
-TEMPLATES = own_files("gp_port.sv", "zynq.v")
+TEMPLATES = tuple(files_folder() / name for name in ("gp_port.sv", "zynq.v"))
 SYNTHESIS = "synth_xilinx -family xc7 -flatten -abc9 -nolutram -nosrl -nodsp -top zynq"
 # What the rest of the chain is known to do right.
 CELLS = re.compile(
