@@ -2,6 +2,7 @@
 """Boards: the files of the package, what is refused, and a user's own board in every command."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -29,6 +30,12 @@ def test_a_file_of_the_package(file):
     assert tuple(found.processing_system) == settings
     assert (found.shell == "serial") == (found.baud is not None)
     assert ("open" in found.tools) == (found.open_tools is not None)
+
+
+def test_the_page_lists_all_boards():
+    page = (PACKAGE.parents[1] / "docs" / "boards.md").read_text()
+    table = page[page.index("| board |") : page.index("Every command")]
+    assert set(re.findall(r"`([\w-]+)`", table)) == set(BOARDS)
 
 
 def test_figures_of_two_boards():
