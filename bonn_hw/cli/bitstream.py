@@ -23,8 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("vivado", "open"),
         help="open: Yosys and nextpnr; default: the board's usual tool",
     )
-    parser.add_argument("--board", help="name, or path of a board's file; default: the one that it was compiled for")
-    parser.add_argument("--clock-mhz", type=positive, help="default: as compiled, or the board's only one")
+    parser.add_argument("--board", help="name, or path of a board's file; default: as compiled")
+    parser.add_argument(
+        "--clock-mhz", type=positive, help="default: as compiled, or the board's only one"
+    )
 
 
 def run(options: argparse.Namespace, notes: Console) -> int:
