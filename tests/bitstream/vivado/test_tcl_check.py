@@ -219,7 +219,7 @@ def test_a_mistake_is_found(tmp_path, monkeypatch, kind):
         message = message.replace(mark, str(line + ahead))
     scenarios = {"timing met": tcl_check.SCENARIOS["timing met"]}
     monkeypatch.setattr(tcl_check, "SCENARIOS", scenarios)
-    told = [str(problem) for problem in tcl_check.check(folder)]
+    told = [str(problem) for problem in tcl_check.check(folder, ["pynq-z2", "zcu104"])]
     assert any(message in text for text in told), told[:3]
 
 
