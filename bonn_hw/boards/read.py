@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from types import MappingProxyType
 
 from bonn_hw.boards.table import Table
 from bonn_hw.errors import UserError
@@ -73,7 +72,7 @@ def _board(whole: Table) -> Board:
         lut_inputs=lut_inputs,
         shell=shell,
         tools=tools,
-        processing_system=MappingProxyType(settings),
+        processing_system=tuple(settings.items()),
         open_tools=_open_tools(whole, family) if "open" in tools else None,
         baud=_baud(whole, clock) if shell == "serial" else None,
         file=whole.file,

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,8 +79,8 @@ class Board:
         ``axi`` (registers and memory of a processing system) or ``serial`` (a serial line).
     tools : tuple of str
         What can make its bitstreams: ``vivado``, ``open``; the usual one first.
-    processing_system : mapping
-        Settings of it by name, as Vivado's scripts take them; empty where there is none.
+    processing_system : tuple
+        Settings of it, names and values as Vivado's scripts take them; empty where there is none.
     baud : int or None
         Bits a second of the serial line.
     file : Path
@@ -97,7 +96,7 @@ class Board:
     lut_inputs: int
     shell: str
     tools: tuple[str, ...]
-    processing_system: Mapping[str, str]
+    processing_system: tuple[tuple[str, str], ...]
     open_tools: OpenTools | None
     baud: int | None
     file: Path

@@ -90,7 +90,7 @@ def arguments(
         "interrupt": interrupt,
         "threads": str(THREADS),
     }
-    values |= {key.replace("_", "-"): text for key, text in board.processing_system.items()}
+    values |= {key.replace("_", "-"): text for key, text in board.processing_system}
     return tuple(word for key, value in values.items() for word in (f"--{key}", value))
 
 

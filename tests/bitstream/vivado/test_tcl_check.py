@@ -287,7 +287,7 @@ def test_arguments_that_the_scripts_refuse(tmp_path, change, message):
 def test_settings_that_a_board_lacks(tmp_path, name):
     write_rtl(tmp_path / "rtl")
     given = arguments(board(name), 100, "a", str(tmp_path / "rtl"), str(tmp_path))
-    for key in BOARDS[name].processing_system:
+    for key, _ in BOARDS[name].processing_system:
         place = given.index("--" + key.replace("_", "-"))
         run = execute(SCRIPTS, [*given[:place], *given[place + 2 :]])
         assert run.code == 1

@@ -99,7 +99,7 @@ def test_every_board_has_its_part_and_its_settings_in_the_command(build, name):
     given = dict(zip(words[start::2], words[start + 1 :: 2], strict=True))
     assert given["--part"] == chosen.part and given["--family"] == chosen.family
     assert given["--clock-mhz"] == f"{chosen.clock_mhz:g}" == f"{planned.clock_mhz:g}"
-    for key, value in chosen.processing_system.items():
+    for key, value in chosen.processing_system:
         assert given["--" + key.replace("_", "-")] == value
 
 
