@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from bonn_hw import files, frontend
 from bonn_hw.bitstream import make
-from bonn_hw.bitstream.open import ecp5
+from bonn_hw.boards import board as find_board
+from bonn_hw.boards import keep
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
 from bonn_hw.errors import UserError
@@ -78,7 +79,7 @@ def fold_model(
     planned = plan(lowered.graph, target, constraints, progress)
     facts = values.compiled(planned, target, _origin(model), lowered.findings)
     with files.fresh_folder(out) as folder:
-        _save(planned, facts, folder)
+        _save(planned, target, facts, folder)
         progress("drawing")
         (folder / "pictures").mkdir()
         pictures.draw_layers(facts, folder / "pictures")
@@ -104,7 +105,7 @@ def fold_front(
         values.save(facts, folder / values.NAME)
         progress("drawing")
         (folder / "pictures").mkdir()
-        pictures.draw_front(facts["front"], facts["target"], folder / "pictures")
+        pictures.draw_front(facts["front"], facts["target"], folder / "pictures", target.board)
     return facts
 
 
@@ -134,7 +135,7 @@ def compile_model(
         (folder / "host").mkdir()
         lowered.host.save(folder / "host")
         store.save(lowered.graph, folder, "graph")
-        _save(planned, facts, folder)
+        _save(planned, target, facts, folder)
         write(project, folder / "rtl")
     return facts
 
@@ -177,8 +178,9 @@ def _origin(model: frontend.Model) -> dict[str, Any]:
     return {"sha256": model.sha256} | kept
 
 
-def _save(planned: Plan, facts: dict[str, Any], folder: Path) -> None:
-    """Write the folded design, what fixes it in another run, and the report."""
+def _save(planned: Plan, target: Target, facts: dict[str, Any], folder: Path) -> None:
+    """Write the folded design, what fixes it in another run, the report, and a user's board."""
+    keep(target.board, folder)
     store.save(planned.design, folder, "design")
     own, finns = constraints_from(planned.design), finn_folding.from_own(planned.design)
     for name, document in (("folding.json", own), ("finn_folding.json", finns)):
@@ -237,11 +239,11 @@ def synthesise(
     return facts
 
 
-def bitstream_defaults(board: str, clock_mhz: float) -> tuple[str, float]:
-    """Tool and clock of a board, where none is asked for; ``clock_mhz`` is the build's."""
-    if board == ecp5.BOARD:
-        return "open", ecp5.CLOCK_MHZ
-    return "vivado", clock_mhz
+def bitstream_defaults(build: Build, board: str) -> tuple[str, float]:
+    """Tool and clock for a board, where none is asked for: the board's usual tool, and the clock of
+    the build unless the board has only one."""
+    chosen, clock_mhz = find_board(board, build.folder), build.facts["target"]["clock_mhz"]
+    return chosen.tools[0], chosen.clock_mhz if chosen.clock.fixed else clock_mhz
 
 
 def make_bitstream(
@@ -253,10 +255,16 @@ def make_bitstream(
 ) -> dict[str, Any]:
     """Make the bitstream of a build and the folder that is copied to the board.
 
-    Returns the report, completed and saved; raises what `build.bitstream.make` does.
+    Parameters
+    ----------
+    board : str
+        Name of a board, or path of a board's file; the build's own may be a user's board.
+
+    Returns the report, completed and saved; raises what `bitstream.make.make` does.
     """
+    chosen = find_board(board, build.folder)
     figures = make.make(
-        build.folder, build.design, build.host, build.facts, board, clock_mhz, tool, progress
+        build.folder, build.design, build.host, build.facts, chosen, clock_mhz, tool, progress
     )
     facts = make.merged(build.facts, figures)
     values.save(facts, build.folder / values.NAME)

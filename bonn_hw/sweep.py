@@ -43,6 +43,8 @@ class Job:
 
     Attributes
     ----------
+    board : str
+        Name, or path of a user's board file.
     fps : float or None
         None: as many frames per second as fit.
     """
@@ -58,7 +60,7 @@ class Job:
     def name(self) -> str:
         """Name of its folder."""
         rate = "max" if self.fps is None else f"{self.fps:g}"
-        return f"{Path(self.model).stem}-{self.board}-{self.clock_mhz:g}MHz-{rate}fps"
+        return f"{Path(self.model).stem}-{Path(self.board).stem}-{self.clock_mhz:g}MHz-{rate}fps"
 
     @property
     def key(self) -> str:
@@ -66,7 +68,8 @@ class Job:
         digest = hashlib.sha256(
             json.dumps(asdict(self) | {"version": bonn_hw.__version__}).encode()
         )
-        for path in (self.model, self.folding):
+        own_board = self.board if self.board.endswith(".toml") else None
+        for path in (self.model, self.folding, own_board):
             digest.update(Path(path).read_bytes() if path else b"")
         return digest.hexdigest()
 
@@ -102,7 +105,8 @@ def read_sweep(path: Path) -> list[Job]:
         return type(value) in (int, float) and value > 0
 
     models = [_file(path, name) for name in listed("models", "files", lambda v: isinstance(v, str))]
-    boards = [board(name) for name in listed("boards", "boards", lambda v: isinstance(v, str))]
+    named = listed("boards", "boards", lambda v: isinstance(v, str))
+    boards = [_file(path, name) if name.endswith(".toml") else name for name in named]
     rates = listed("fps", 'positive numbers or "max"', lambda v: v == "max" or number(v))
     clocks = (
         listed("clocks_mhz", "positive numbers", number) if "clocks_mhz" in document else [None]
@@ -116,8 +120,8 @@ def read_sweep(path: Path) -> list[Job]:
     jobs = [
         Job(
             model,
-            one.name,
-            clock or one.clock_mhz,
+            one,
+            clock or board(one).clock_mhz,
             None if rate == "max" else rate,
             fraction,
             folding,
@@ -147,7 +151,7 @@ def run_job(job: Job, out: str) -> dict[str, Any]:
     folder = Path(out) / job.name
     row: dict[str, Any] = {
         "model": Path(job.model).stem,
-        "board": job.board,
+        "board": Path(job.board).stem,
         "clock_mhz": job.clock_mhz,
         "fps": job.fps or "max",
         "folder": str(folder),
@@ -180,7 +184,7 @@ def run_job(job: Job, out: str) -> dict[str, Any]:
         "cycles": facts["cycles_per_frame"]["predicted"],
         "latency_cycles": facts["latency_cycles"]["predicted"],
         **{name: facts["resources"][name]["predicted"] for name in RESOURCES},
-        "fits": facts["boards"][job.board],
+        "fits": facts["boards"][row["board"]],
     }
 
 

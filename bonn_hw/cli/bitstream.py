@@ -21,10 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tool",
         choices=("vivado", "open"),
-        help="open: Yosys and nextpnr, for PYNQ-Z1, -Z2 and ULX3S; default: vivado where it can",
+        help="open: Yosys and nextpnr; default: the board's usual tool",
     )
-    parser.add_argument("--board", help="default: the one that it was compiled for")
-    parser.add_argument("--clock-mhz", type=positive, help="default: as compiled")
+    parser.add_argument("--board", help="name, or path of a board's file; default: as compiled")
+    parser.add_argument(
+        "--clock-mhz", type=positive, help="default: as compiled, or the board's only one"
+    )
 
 
 def run(options: argparse.Namespace, notes: Console) -> int:
@@ -33,9 +35,8 @@ def run(options: argparse.Namespace, notes: Console) -> int:
     from bonn_hw.report import tables
 
     build = pipeline.Build.load(options.build)
-    target = build.facts["target"]
-    board = options.board or target["board"]
-    tool, clock_mhz = pipeline.bitstream_defaults(board, target["clock_mhz"])
+    board = options.board or build.facts["target"]["board"]
+    tool, clock_mhz = pipeline.bitstream_defaults(build, board)
     try:
         with notes.status("") as status:
             facts = pipeline.make_bitstream(

@@ -11,7 +11,9 @@ from bonn_hw.cli.arguments import fraction, positive
 
 def add_target(command: argparse.ArgumentParser) -> None:
     """Add the flags of a target."""
-    command.add_argument("--board", default="pynq-z2", help="default: %(default)s")
+    command.add_argument(
+        "--board", default="pynq-z2", help="name, or path of a board's file; default: %(default)s"
+    )
     command.add_argument("--clock-mhz", type=positive, help="default: the board's")
     rate = command.add_mutually_exclusive_group()
     rate.add_argument("--fps", type=positive, help="frames per second to reach")

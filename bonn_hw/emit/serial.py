@@ -19,14 +19,14 @@ TEMPLATES = (
 )
 
 
-def emit_serial(design: FoldedDesign, clock_mhz: float) -> RtlProject:
+def emit_serial(design: FoldedDesign, clock_mhz: float, baud: int = BAUD) -> RtlProject:
     """Write the design with its serial line; the same design gives the same bytes.
 
     Raises ValueError for a clock that is no multiple of the line's rate.
     """
-    divider, left = divmod(clock_mhz * 1e6, BAUD)
+    divider, left = divmod(clock_mhz * 1e6, baud)
     if left or divider < 4:
-        raise ValueError(f"a clock of {clock_mhz:g} MHz is no multiple of {BAUD} bits a second")
+        raise ValueError(f"a clock of {clock_mhz:g} MHz is no multiple of {baud} bits a second")
     accelerator = emit(design, watched=True)
     text = "\n".join([*_system(accelerator, len(design.streams), int(divider)), ""])
     files = {**accelerator.files, f"{SERIAL_SYSTEM}.v": text}

@@ -62,7 +62,10 @@ def draw_layers(facts: Mapping[str, Any], folder: Path) -> list[Path]:
 
 
 def draw_front(
-    points: Sequence[Mapping[str, Any]], target: Mapping[str, Any], folder: Path
+    points: Sequence[Mapping[str, Any]],
+    target: Mapping[str, Any],
+    folder: Path,
+    device: Board | None = None,
 ) -> list[Path]:
     """Draw what designs of rising speed cost: ``front.png`` and ``front.svg``.
 
@@ -75,6 +78,8 @@ def draw_front(
         ``board``, ``clock_mhz`` and ``fps`` (None: no rate was asked for) of a report.
     folder
         Where the files go; it is made if needed.
+    device
+        The board; None: one of the package, by its name.
 
     Returns
     -------
@@ -86,7 +91,7 @@ def draw_front(
     UserError
         If a file cannot be written.
     """
-    return _write("front", folder, lambda: _front(points, target))
+    return _write("front", folder, lambda: _front(points, target, device))
 
 
 def _write(name: str, folder: Path, draw: Callable[[], Figure]) -> list[Path]:
@@ -249,11 +254,13 @@ def _rate(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.4g}"
 
 
-def _front(points: Sequence[Mapping[str, Any]], target: Mapping[str, Any]) -> Figure:
+def _front(
+    points: Sequence[Mapping[str, Any]], target: Mapping[str, Any], device: Board | None = None
+) -> Figure:
     from matplotlib.figure import Figure
 
     points = sorted(points, key=lambda point: point["frames_per_second"])
-    device, asked = board(target["board"]), target["fps"]
+    device, asked = device or board(target["board"]), target["fps"]
     drawn = ["lut", "bram36", *(["dsp"] if any(point["dsp"] for point in points) else [])]
     heights = [2.6, *([1.7] * (len(drawn) - 1))]
     figure = Figure(figsize=(8, 1.6 + sum(heights)))

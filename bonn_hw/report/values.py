@@ -73,7 +73,10 @@ def compiled(
             "held_bits": round(used.block_bits),
             "filled": {"predicted": _filled(used.block_bits, used.bram36), "synthesised": None},
         },
-        "boards": {name: not board.lacks(used) for name, board in BOARDS.items()},
+        "boards": {
+            name: not board.lacks(used)
+            for name, board in {**BOARDS, target.board.name: target.board}.items()
+        },
         "optimum": planned.optimum,
         "notes": list(planned.notes),
         "layers": [
@@ -92,6 +95,7 @@ def compiled(
         ],
         "findings": [
             *findings,
+            *target.board.notes(target.clock_mhz),
             *_shortfall(target, timing.interval),
             *_misfits(used, target.board),
         ],

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bonn_hw.errors import UserError
-from bonn_hw.nn.data.datasets import CIFAR_FILES, FASHION_SHA256, cache_folder
+from bonn_hw.nn.data.datasets import CIFAR_FILES, DEBIAN_FOLDERS, FASHION_SHA256, cache_folder
 
 FILES = tuple(f"{plain}.gz" for plain in FASHION_SHA256)
 FASHION_MIRRORS = (
@@ -37,6 +37,7 @@ NAMES = ("fashion-mnist", *CIFAR_ARCHIVES)
 SUMS = "SHA256SUMS"
 """Kept beside CIFAR's unpacked files, so that a later fetch knows whether they are whole."""
 TIMEOUT_S = 20
+PATIENCE_S = 300  # for a program of the system
 
 
 class _Failed(Exception):
@@ -46,7 +47,10 @@ class _Failed(Exception):
 def fetch(
     name: str, say: Callable[[str], None] | None = None, archive: str | Path | None = None
 ) -> Path:
-    """Bring data set `name` into the cache and return its folder; does nothing if it is there.
+    """Bring data set `name` into the cache and return its folder.
+
+    Does nothing if it is there, or if Debian's package of it is installed: `datasets.load` finds it
+    in either place.
 
     The folder appears whole, with all checksums verified, or not at all.
 
@@ -72,9 +76,10 @@ def fetch(
         )
     say = say or (lambda line: None)
     target = cache_folder() / name
-    if _complete(name, target):
-        say(f"{name}: already in {target}")
-        return target
+    for place in (*map(Path, DEBIAN_FOLDERS.get(name, ())), target):
+        if _complete(name, place):
+            say(f"{name}: already in {place}")
+            return place
     reasons = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -116,12 +121,11 @@ def _sources(name: str, archive: str | Path | None) -> list[tuple[str, Callable[
         return [(str(archive), lambda folder: _unpack(name, Path(archive), folder))]
     if name in CIFAR_ARCHIVES:
         return [(_address(name), lambda folder: _download_archive(name, folder))]
-    sources: list[tuple[str, Callable[[Path], None]]] = [
-        (mirror, lambda folder, mirror=mirror: _download(mirror, folder))
-        for mirror in FASHION_MIRRORS
-    ]
+    sources: list[tuple[str, Callable[[Path], None]]] = []
     if shutil.which("apt-get") and shutil.which("dpkg-deb"):
         sources.append((f"apt-get download {DEBIAN_PACKAGE}", _from_debian))
+    for mirror in FASHION_MIRRORS:
+        sources.append((mirror, lambda folder, mirror=mirror: _download(mirror, folder)))
     return sources
 
 
@@ -190,27 +194,59 @@ def _download(mirror: str, folder: Path) -> None:
 
 
 def _from_debian(folder: Path) -> None:
-    """Unpack Debian's package without installing it: needs no root."""
-    with tempfile.TemporaryDirectory(prefix="bonn_hw-") as scratch:
-        for command in (
-            ["apt-get", "download", DEBIAN_PACKAGE],
-            ["sh", "-c", f"dpkg-deb -x {DEBIAN_PACKAGE}_*.deb unpacked"],
-        ):
-            try:
-                subprocess.run(
-                    command, cwd=scratch, check=True, capture_output=True, text=True, timeout=300
-                )
-            except subprocess.CalledProcessError as error:
-                lines = error.stderr.strip().splitlines() or ["no message"]
-                raise _Failed(f"{lines[-1]} (is `apt-get update` due?)") from error
-            except subprocess.TimeoutExpired as error:
-                raise _Failed("no answer in 300 s") from error
+    """Unpack Debian's package without installing it, from the archives that apt is set up for.
+
+    Needs no root: where this machine's package lists are missing or old, others are fetched for
+    this once.
+    """
+    with tempfile.TemporaryDirectory(prefix="bonn_hw-") as name:
+        scratch = Path(name)
+        download = ("download", DEBIAN_PACKAGE)
+        try:
+            _apt(scratch, *download)
+        except _Failed:
+            lists = scratch / "lists"
+            lists.mkdir()
+            _apt(scratch, "update", lists=lists)
+            _apt(scratch, *download, lists=lists)
+        _called(scratch, "dpkg-deb", "-x", str(next(scratch.glob("*.deb"))), "unpacked")
         for file in FILES:
-            found = sorted(Path(scratch, "unpacked").rglob(file))
+            found = sorted((scratch / "unpacked").rglob(file))
             if not found:
                 raise _Failed(f"{file}: not in the package")
             shutil.copyfile(found[0], folder / file)
     _verify(folder)
+
+
+def _apt(scratch: Path, *words: str, lists: Path | None = None) -> None:
+    """Run apt-get with this machine's sources; `lists`: package lists of our own."""
+    options = {
+        "Acquire::Retries": "0",
+        "Acquire::http::Timeout": str(TIMEOUT_S),
+        "APT::Sandbox::User": "root",  # it cannot write to a folder of ours as another user
+    }
+    if lists is not None:
+        options |= {
+            "Dir::State::lists": str(lists),
+            "Dir::Cache": str(lists),
+            "Debug::NoLocking": "1",
+            "APT::Update::Error-Mode": "any",
+        }
+    given = (word for key, value in options.items() for word in ("-o", f"{key}={value}"))
+    _called(scratch, "apt-get", *given, *words)
+
+
+def _called(folder: Path, *command: str) -> None:
+    """Run a program; `_Failed` with its last line if it fails."""
+    try:
+        subprocess.run(
+            command, cwd=folder, check=True, capture_output=True, text=True, timeout=PATIENCE_S
+        )
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.strip().splitlines() or ["no message"]
+        raise _Failed(lines[-1]) from error
+    except subprocess.TimeoutExpired as error:
+        raise _Failed(f"no answer in {PATIENCE_S} s") from error
 
 
 def _verify(folder: Path) -> None:

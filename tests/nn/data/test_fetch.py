@@ -3,6 +3,7 @@ import gzip
 import hashlib
 import http.server
 import io
+import os
 import sys
 import tarfile
 import threading
@@ -21,6 +22,7 @@ def cache(tmp_path, monkeypatch):
     sums = {plain: hashlib.sha256(content).hexdigest() for plain, content in CONTENT.items()}
     monkeypatch.setattr(fetch, "FASHION_SHA256", sums)
     monkeypatch.setattr(fetch.shutil, "which", lambda name: None)
+    monkeypatch.setattr(fetch, "DEBIAN_FOLDERS", {})
     return tmp_path / "cache/bonn_hw"
 
 
@@ -56,6 +58,81 @@ def test_fetches_from_the_second_mirror_and_keeps_what_is_there(cache, mirror, m
     assert lines[1] == "  train-images-idx3-ubyte.gz: File not found"
     fetch.fetch("fashion-mnist", lines.append)
     assert lines[-1] == f"fashion-mnist: already in {target}"
+
+
+def test_an_installed_package_is_taken_as_it_is(cache, tmp_path, monkeypatch):
+    """Nothing is fetched or copied: `load` looks there before it looks into the cache."""
+    installed = tmp_path / "installed"
+    installed.mkdir()
+    for plain, content in CONTENT.items():
+        (installed / f"{plain}.gz").write_bytes(gzip.compress(content))
+    monkeypatch.setattr(fetch, "DEBIAN_FOLDERS", {"fashion-mnist": (tmp_path / "no", installed)})
+    lines = []
+    assert fetch.fetch("fashion-mnist", lines.append) == installed
+    assert lines == [f"fashion-mnist: already in {installed}"]
+    assert not cache.exists()
+
+
+# What stands in for apt-get: with package lists of our own it knows the package.
+APT = """#!/bin/sh
+echo "$@" >>{log}
+case "$*" in
+  *Dir::State::lists=*update) exit 0 ;;
+  *{known}*download*) echo >package_1.deb ;;
+  *) echo "E: Unable to locate package" >&2; exit 100 ;;
+esac
+"""
+DPKG = """#!/bin/sh
+cp -r {mirror} "$3"
+"""
+
+
+@pytest.fixture
+def apt(cache, mirror, tmp_path, monkeypatch):
+    """Put an apt-get on PATH; returns what makes it know the package, and its log."""
+    folder, _ = mirror
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "dpkg-deb").write_text(DPKG.format(mirror=folder))
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent))
+    sums = {plain: hashlib.sha256(content).hexdigest() for plain, content in CONTENT.items()}
+    monkeypatch.setattr(fetch, "FASHION_SHA256", sums)
+    monkeypatch.setattr(fetch, "DEBIAN_FOLDERS", {})
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+
+    def install(known):
+        log = tmp_path / "log"
+        (programs / "apt-get").write_text(APT.format(log=log, known=known))
+        for program in programs.iterdir():
+            program.chmod(0o755)
+        return log
+
+    return install
+
+
+@pytest.mark.parametrize(
+    ("known", "calls"),
+    [("Acquire::", ["download"]), ("Dir::State::lists=", ["download", "update", "download"])],
+)
+def test_apt_is_asked_before_the_web(apt, cache, monkeypatch, known, calls):
+    log = apt(known)
+    monkeypatch.setattr(fetch, "FASHION_MIRRORS", ())
+    lines = []
+    target = fetch.fetch("fashion-mnist", lines.append)
+    assert sorted(f.name for f in target.iterdir()) == sorted(fetch.FILES)
+    assert lines[0] == "fashion-mnist: from apt-get download dataset-fashion-mnist"
+    done = [line.split() for line in log.read_text().splitlines()]
+    assert [next(w for w in words if w in ("download", "update")) for words in done] == calls
+
+
+def test_the_web_is_asked_where_apt_has_nothing(apt, cache, mirror, monkeypatch):
+    apt("nothing-known")
+    monkeypatch.setattr(fetch, "FASHION_MIRRORS", (mirror[1],))
+    lines = []
+    fetch.fetch("fashion-mnist", lines.append)
+    assert lines[1] == "  E: Unable to locate package"
+    assert lines[2] == f"fashion-mnist: from {mirror[1]}"
 
 
 def test_wrong_checksum_leaves_nothing(cache, mirror, monkeypatch):
