@@ -5,6 +5,8 @@ The file is batch 1 with static shapes, as qonnx wants it; nothing in the graph 
 size, so that ``qonnx.transformation.change_batchsize.ChangeBatchSize`` gives any other.
 """
 
+from __future__ import annotations
+
 import contextlib
 import copy
 import hashlib
@@ -121,7 +123,7 @@ def _traced(network: Network) -> onnx.ModelProto:
 
 @torch.no_grad()
 def _folded(network: Network) -> Network:
-    """Return a copy with its norms' constants computed, which qonnx would take minutes for."""
+    """A copy with its norms' constants computed, which qonnx would take minutes for."""
     network = copy.deepcopy(network)
     for name, module in list(network.named_modules()):
         if isinstance(module, ExactNorm):
@@ -178,7 +180,7 @@ def _readable(name: str) -> str:
 
 
 def _grid_images(network: Network, count: int) -> np.ndarray:
-    """Return noise on the 8-bit input grid, ``(count, C, H, W)``: the same for every call."""
+    """Noise on the 8-bit input grid, ``(count, C, H, W)``: the same for every call."""
     levels = np.random.default_rng(0).integers(-128, 128, (count, *network.input_shape))
     return (levels / 128).astype(np.float32)
 
@@ -217,7 +219,7 @@ def compare(model: ModelWrapper, checkpoint: Checkpoint, images: np.ndarray) -> 
 
 @torch.inference_mode()
 def _layer_outputs(network: Network, images: np.ndarray) -> list[tuple[str, nn.Module, np.ndarray]]:
-    """Return name, module and output of every product and every quantiser, in order."""
+    """Name, module and output of every product and every quantiser, in order."""
     seen: list[tuple[str, nn.Module, np.ndarray]] = []
 
     def keep(name: str) -> Callable[..., None]:

@@ -5,6 +5,8 @@
 one of `folders`. Only NumPy is imported, so that the hardware half can read test images too.
 """
 
+from __future__ import annotations
+
 import gzip
 import hashlib
 import os
@@ -78,15 +80,15 @@ class Dataset:
     classes: tuple[str, ...]
 
     def __len__(self) -> int:
-        """Return the number of images."""
+        """The number of images."""
         return len(self.labels)
 
-    def first(self, count: int | None) -> "Dataset":
-        """Return the first `count` images, or all."""
+    def first(self, count: int | None) -> Dataset:
+        """The first `count` images, or all."""
         return replace(self, images=self.images[:count], labels=self.labels[:count])
 
-    def held_out(self, count: int) -> tuple["Dataset", "Dataset"]:
-        """Return the rest and `count` images that `held_out` sets apart, both in their order."""
+    def held_out(self, count: int) -> tuple[Dataset, Dataset]:
+        """The rest and `count` images that `held_out` sets apart, both in their order."""
         apart = held_out(self.labels, count)
         rest, out = (
             replace(self, images=self.images[part], labels=self.labels[part])
@@ -94,23 +96,23 @@ class Dataset:
         )
         return rest, out
 
-    def halved(self) -> "Dataset":
-        """Return the data in half the height and width, as transform ``half`` makes them."""
+    def halved(self) -> Dataset:
+        """The data in half the height and width, as transform ``half`` makes them."""
         return replace(self, images=halved(self.images))
 
-    def transformed(self, name: str) -> "Dataset":
-        """Return the data as a network is fed: transform `name`, then `normalise`."""
+    def transformed(self, name: str) -> Dataset:
+        """The data as a network is fed: transform `name`, then `normalise`."""
         return replace(self, images=normalise(TRANSFORMS[name](self.images)))
 
 
 def cache_folder() -> Path:
-    """Return where fetched data sets are kept."""
+    """Where fetched data sets are kept."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "bonn_hw"
 
 
 def folders(name: str, root: str | Path | None = None) -> list[Path]:
-    """Return the folders in which data set `name` is looked for, in order.
+    """The folders in which data set `name` is looked for, in order.
 
     A given `root` is the only one: a user who names a folder does not want another's data.
     """
@@ -257,7 +259,7 @@ def _dataset(
 
 
 def _find(name: str, root: str | Path | None, files: list[tuple[str, ...]]) -> list[Path]:
-    """Return the first folder's files, each under one of its spellings."""
+    """The first folder's files, each under one of its spellings."""
     places = folders(name, root)
     for folder in places:
         found = [

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Fetch published data sets into the cache: ``python -m bonn_hw.nn.data.fetch cifar10``."""
 
+from __future__ import annotations
+
 import argparse
 import gzip
 import hashlib
@@ -111,7 +113,7 @@ def fetch(
 
 
 def _sources(name: str, archive: str | Path | None) -> list[tuple[str, Callable[[Path], None]]]:
-    """Return who may have the data set; each fills a folder with verified files or is `_Failed`."""
+    """Who may have the data set; each fills a folder with verified files or is `_Failed`."""
     if archive is not None:
         return [(str(archive), lambda folder: _unpack(name, Path(archive), folder))]
     if name in CIFAR_ARCHIVES:
@@ -162,7 +164,7 @@ def _unpack(name: str, archive: Path, folder: Path) -> None:
 
 
 def _sums(name: str, folder: Path) -> str:
-    """Return the checksums of CIFAR's unpacked files, as `sha256sum` writes them."""
+    """The checksums of CIFAR's unpacked files, as `sha256sum` writes them."""
     lines = []
     for member in _members(name):
         with (folder / Path(member).name).open("rb") as file:

@@ -4,6 +4,8 @@
 Pillow decodes; worker processes do it side by side, and a batch is the same however many they are.
 """
 
+from __future__ import annotations
+
 import math
 import os
 from collections.abc import Iterator
@@ -47,7 +49,7 @@ class ImageFolder:
     classes: tuple[str, ...]
 
     @classmethod
-    def read(cls, root: str | Path, split: str) -> "ImageFolder":
+    def read(cls, root: str | Path, split: str) -> ImageFolder:
         """List the images of ``root/train/CLASS`` or, for test, of ``root/val/CLASS``.
 
         For test, ``root/test`` is taken where there is no ``root/val``.
@@ -84,15 +86,15 @@ class ImageFolder:
         return cls(tuple(found[i][0] for i in order), labels[order], classes)
 
     def __len__(self) -> int:
-        """Return the number of images."""
+        """The number of images."""
         return len(self.paths)
 
-    def first(self, count: int | None) -> "ImageFolder":
-        """Return the first `count` images, or all."""
+    def first(self, count: int | None) -> ImageFolder:
+        """The first `count` images, or all."""
         return replace(self, paths=self.paths[:count], labels=self.labels[:count])
 
-    def held_out(self, count: int) -> tuple["ImageFolder", "ImageFolder"]:
-        """Return the rest and `count` images that `transforms.held_out` sets apart."""
+    def held_out(self, count: int) -> tuple[ImageFolder, ImageFolder]:
+        """The rest and `count` images that `transforms.held_out` sets apart."""
         apart = held_out(self.labels, count)
         rest, out = (
             replace(
@@ -106,7 +108,7 @@ class ImageFolder:
 
 
 def usable_workers() -> int:
-    """Return how many worker processes are worth while: a process' share of the cores, up to 8."""
+    """How many worker processes are worth while: a process' share of the cores, up to 8."""
     # Where the system tells, only the cores that this process may use.
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
@@ -164,7 +166,7 @@ class FolderBatches:
             ) from error
 
     def __len__(self) -> int:
-        """Return the number of batches, of this process."""
+        """The number of batches, of this process."""
         if self.train:
             return max(1, len(self.folder) // self.batch)
         mine = len(range(self.rank, len(self.folder), self.world))

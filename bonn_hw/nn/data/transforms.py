@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What happens to images before a network is fed, and which of them are set apart; NumPy only."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import numpy as np

@@ -4,6 +4,8 @@
 Matplotlib is imported where a figure is made: reading and refusing runs needs none.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -25,7 +27,7 @@ MOST_NAMES = 20
 STYLE = plot_style.STYLE | {"image.cmap": "viridis"}  # depth, told apart with any colour vision
 
 
-def kernels_over_epochs(run: Run, shown: list[int]) -> "Figure":
+def kernels_over_epochs(run: Run, shown: list[int]) -> Figure:
     """Draw histograms of the `shown` layers over the epochs (figure 3)."""
     from matplotlib.figure import Figure
 
@@ -56,7 +58,7 @@ def kernels_over_epochs(run: Run, shown: list[int]) -> "Figure":
     return figure
 
 
-def kernels_against(ours: Run, other: Run, shown: list[int]) -> "Figure":
+def kernels_against(ours: Run, other: Run, shown: list[int]) -> Figure:
     """Draw the final histograms of two runs over each other (figure 4)."""
     from matplotlib.figure import Figure
 
@@ -79,7 +81,7 @@ def kernels_against(ours: Run, other: Run, shown: list[int]) -> "Figure":
     return figure
 
 
-def _histogram(axes: "Axes", statistics: dict, colour: str, fill: bool = True) -> object:
+def _histogram(axes: Axes, statistics: dict, colour: str, fill: bool = True) -> object:
     """Draw a histogram, its peak at 1 and the modes -mean |X| and mean |X| at -1 and 1."""
     counts = np.array(statistics["counts"], float)
     # All weights 0: any unit will do.
@@ -91,14 +93,14 @@ def _histogram(axes: "Axes", statistics: dict, colour: str, fill: bool = True) -
     return axes.stairs(heights, edges, color=colour, linewidth=1.4)
 
 
-def _panel(axes: "Axes", top: float) -> None:
+def _panel(axes: Axes, top: float) -> None:
     axes.set_xlim(-SPAN, SPAN)
     axes.set_ylim(0, top)
     axes.set_xticks([-2, -1, 0, 1, 2])
     axes.set_yticks([0, 1])
 
 
-def mean_abs(run: Run) -> "Figure":
+def mean_abs(run: Run) -> Figure:
     """Draw mean |X| of each layer over the epochs (figure 5)."""
     figure, axes = _by_depth(run, "mean_abs")
     axes.set_ylim(0, None)
@@ -108,7 +110,7 @@ def mean_abs(run: Run) -> "Figure":
     return figure
 
 
-def pull(run: Run) -> "Figure":
+def pull(run: Run) -> Figure:
     """Draw the prior's pull lambda nu / sigma^2 of each layer over the epochs."""
     figure, axes = _by_depth(run, "pull")
     # Lines are not clipped to the axes, so a pull of 0 must be a gap.
@@ -123,7 +125,7 @@ def pull(run: Run) -> "Figure":
     return figure
 
 
-def _by_depth(run: Run, name: str) -> tuple["Figure", "Axes"]:
+def _by_depth(run: Run, name: str) -> tuple[Figure, Axes]:
     """Draw a line for each layer, its colour and its place in the key by depth."""
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
@@ -151,7 +153,7 @@ def _by_depth(run: Run, name: str) -> tuple["Figure", "Axes"]:
     return figure, axes
 
 
-def accuracy(ours: Run, other: Run | None) -> "Figure":
+def accuracy(ours: Run, other: Run | None) -> Figure:
     """Draw the accuracies over the epochs (figure 6)."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
@@ -197,7 +199,7 @@ def accuracy(ours: Run, other: Run | None) -> "Figure":
     return figure
 
 
-def _epoch_axis(axes: "Axes", epochs: list[int]) -> None:
+def _epoch_axis(axes: Axes, epochs: list[int]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.set_xlabel("epochs trained")
@@ -214,7 +216,7 @@ def _marker(epochs: list[int]) -> str:
 
 
 def _median_of(name: str, run: Run, index: int, layers: Iterable[int]) -> float:
-    """Return the median over the layers that have a value at one epoch, NaN where none has."""
+    """The median over the layers that have a value at one epoch, NaN where none has."""
     statistics = run.kernels[index]["layers"]
     found = [statistics[run.layers[n]].get(name) for n in layers]
     numbers = [value for value in found if value is not None]

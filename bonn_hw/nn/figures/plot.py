@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Run folder -> figures of the training, after those of Gu et al., ICCV 2019 (fig. 3 to 6)."""
 
+from __future__ import annotations
+
 import io
 import os
 from collections.abc import Callable, Sequence
@@ -103,7 +105,7 @@ def _check_same_layers(run: Path, ours: Run, against: Path, other: Run) -> None:
 
 
 def _chosen(run: Path, ours: Run, layers: Sequence[int]) -> list[int]:
-    """Return the indices, from 0, of the layers to show."""
+    """The indices, from 0, of the layers to show."""
     count = len(ours.layers)
     if tuple(layers) == PAPER_LAYERS:
         layers = [min(n, count) for n in layers]
@@ -117,7 +119,7 @@ def _chosen(run: Path, ours: Run, layers: Sequence[int]) -> list[int]:
 
 
 def _label(folder: Path, parts: int) -> str:
-    """Return the last `parts` names of a path, shortened in the middle: runs differ at the end."""
+    """The last `parts` names of a path, shortened in the middle: runs differ at the end."""
     # Names may hold bytes that are no text, and a dollar sign, which begins a formula.
     name = os.fsencode("/".join(folder.resolve().parts[-parts:])).decode(errors="replace")
     if len(name) > LONGEST_LABEL:
@@ -125,7 +127,7 @@ def _label(folder: Path, parts: int) -> str:
     return name.replace("$", r"\$")
 
 
-def _rendered(figure: "Figure", suffix: str) -> bytes:
+def _rendered(figure: Figure, suffix: str) -> bytes:
     stream = io.BytesIO()
     # A bare Figure, without pyplot, is drawn by Agg and needs no display.
     figure.savefig(stream, format=suffix, metadata={"Date": None} if suffix == "svg" else None)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A run folder's figures by epoch, checked, for those who draw them."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +37,7 @@ class Run:
     metrics: tuple[dict, ...]
 
     @classmethod
-    def load(cls, folder: Path, label: str) -> "Run":
+    def load(cls, folder: Path, label: str) -> Run:
         """Read a run folder, to be called `label`.
 
         Raises
@@ -75,7 +77,7 @@ class Run:
         return cls(label, layers, kernels, metrics)
 
     def values(self, name: str, layer: str) -> np.ndarray:
-        """Return one statistic of a layer over the epochs, NaN where it has none."""
+        """One statistic of a layer over the epochs, NaN where it has none."""
         found = [epoch["layers"][layer].get(name) for epoch in self.kernels]
         return np.array([np.nan if v is None else v for v in found], float)
 

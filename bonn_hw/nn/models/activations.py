@@ -5,6 +5,8 @@ They compute what Brevitas' own would, in half the time on a processor, or with 
 Brevitas does not have.
 """
 
+from __future__ import annotations
+
 import torch
 from brevitas.core.bit_width import BitWidthConst
 from brevitas.core.utils import StatelessBuffer
@@ -28,7 +30,7 @@ class Sign(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
-        """Return the gradient of x."""
+        """The gradient of x."""
         (x,) = ctx.saved_tensors
         size = x.abs()
         if ctx.gradient == "window":
@@ -69,7 +71,7 @@ class Grid(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None, None]:
-        """Return the gradient of x."""
+        """The gradient of x."""
         (x,) = ctx.saved_tensors
         low, high = ctx.range
         return (x.clamp(low, high) == x).to(grad.dtype).mul_(grad), None, None, None

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Both losses of BONN for a whole network: priors of its kernels, centres of its features."""
 
+from __future__ import annotations
+
 import torch
 from brevitas.nn import QuantConv2d, QuantLinear
 from torch import Tensor, nn
@@ -80,7 +82,7 @@ class BayesianLosses(nn.Module):
         classifier.register_forward_pre_hook(self._keep_features)
 
     def kernel(self) -> Tensor:
-        """Return the kernel loss of all 1-bit layers, a scalar."""
+        """The kernel loss of all 1-bit layers, a scalar."""
         total = torch.zeros((), device=self.deviations.device)
         if self.lam == 0:
             return total
@@ -94,7 +96,7 @@ class BayesianLosses(nn.Module):
         return total
 
     def feature(self, labels: Tensor) -> Tensor:
-        """Return the feature loss of the model's last batch, a scalar; in training, move centres.
+        """The feature loss of the model's last batch, a scalar; in training, move centres.
 
         Parameters
         ----------
@@ -136,7 +138,7 @@ class BayesianLosses(nn.Module):
         modulation_lr: float | None = None,
         prior_lr: float | None = None,
     ) -> list[dict]:
-        """Return parameter groups for an optimiser: the model's, its w, and the losses' own.
+        """Parameter groups for an optimiser: the model's, its w, and the losses' own.
 
         The last, mu, sigma and the deviations of the features, do not decay. The learning rates are
         the optimiser's own if left out.
@@ -152,7 +154,7 @@ class BayesianLosses(nn.Module):
         ]
 
     def pull(self) -> dict[str, float]:
-        """Return lambda * nu / sigma^2 by layer, mean over its filters: the prior's pull a step."""
+        """Lambda * nu / sigma^2 by layer, mean over its filters: the prior's pull a step."""
         return {
             name: self.lam * self.nu * float(sigma.detach().square().reciprocal().mean())
             for name, sigma in zip(self.names, self.sigma, strict=True)
@@ -185,7 +187,7 @@ class BayesianLosses(nn.Module):
         self.centres -= CENTRE_RATE * centre_step_of_sums(sums, counts[:, None], self.centres)
 
     def _sums(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return sums ``(classes, K)`` and counts ``(classes,)``, over all processes."""
+        """Sums ``(classes, K)`` and counts ``(classes,)``, over all processes."""
         counts = torch.bincount(labels, minlength=len(self.centres)).to(self.centres.dtype)
         sums = torch.zeros_like(self.centres).index_add_(0, labels, features)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
@@ -195,7 +197,7 @@ class BayesianLosses(nn.Module):
 
 
 def binary_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """Return every 1-bit layer by name, in the model's order."""
+    """Every 1-bit layer by name, in the model's order."""
     return {
         name: layer
         for name, layer in model.named_modules()
@@ -206,7 +208,7 @@ def binary_layers(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def is_modulated(layer: nn.Module) -> bool:
-    """Return whether a 1-bit layer has the learnt modulation."""
+    """Whether a 1-bit layer has the learnt modulation."""
     return isinstance(layer.weight_quant.tensor_quant, ModulatedBinaryQuant)
 
 
@@ -226,5 +228,5 @@ def _last_linear(model: nn.Module) -> nn.Module:
 
 
 def _spread(kernel: Tensor) -> Tensor:
-    """Return the deviation of |X| of each filter ``(C_out,)``; 0 for filters of one element."""
+    """The deviation of |X| of each filter ``(C_out,)``; 0 for filters of one element."""
     return kernel.abs().flatten(1).std(1, correction=0).clamp(min=SMALLEST_SIGMA)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Chains of 1-bit blocks (matrix product, batch norm, sign, pool) and a 1-bit linear head."""
 
+from __future__ import annotations
+
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -43,7 +45,7 @@ class Block(nn.Module):
 
 
 def conv_block(method: str, inputs: int, outputs: int, padding: int, pool: bool = False) -> Block:
-    """Return a 3x3 convolution block; `padding` pixels of PyTorch's zero on each side."""
+    """A 3x3 convolution block; `padding` pixels of PyTorch's zero on each side."""
     weights = WEIGHTS[method]
     conv = QuantConv2d(inputs, outputs, 3, padding=padding, bias=False, weight_quant=weights)
     start(METHODS[method], conv)
@@ -51,14 +53,14 @@ def conv_block(method: str, inputs: int, outputs: int, padding: int, pool: bool 
 
 
 def linear(method: str, inputs: int, outputs: int) -> QuantLinear:
-    """Return a 1-bit linear layer."""
+    """A 1-bit linear layer."""
     layer = QuantLinear(inputs, outputs, bias=False, weight_quant=WEIGHTS[method])
     start(METHODS[method], layer)
     return layer
 
 
 def dense_block(method: str, inputs: int, outputs: int) -> Block:
-    """Return a fully connected block."""
+    """A fully connected block."""
     return Block(linear(method, inputs, outputs), nn.BatchNorm1d(outputs))
 
 
@@ -84,7 +86,7 @@ class Chain(Network):
         method: str,
         input_shape: tuple[int, int, int],
         input_quant: type,
-        layers: "OrderedDict[str, nn.Module]",
+        layers: OrderedDict[str, nn.Module],
         features: int,
         classes: int,
     ):
@@ -96,7 +98,7 @@ class Chain(Network):
         self.scale = nn.BatchNorm1d(classes)
 
     def accumulators(self, x: Tensor) -> Tensor:
-        """Return the head's integers before the scale, ``(N, classes)`` in float32."""
+        """The head's integers before the scale, ``(N, classes)`` in float32."""
         return self.head(self.layers(self.input(x))) / self.head.weight_quant.scale()
 
     def forward(self, x: Tensor) -> Tensor:

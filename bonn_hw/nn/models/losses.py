@@ -6,6 +6,8 @@ the paper's. The losses' gradients define the method and are not those of plain 
 their modes and their spreads are each learnt with the others held constant.
 """
 
+from __future__ import annotations
+
 import torch
 from torch import Tensor
 
@@ -24,7 +26,7 @@ class _KernelLoss(torch.autograd.Function):
         lam: float,
         nu: float,
     ) -> Tensor:
-        """Return lambda/2 * (reconstruction + prior), a scalar.
+        """Lambda/2 * (reconstruction + prior), a scalar.
 
         X ``(C_out, ...)``; w broadcasts over filters and channels; mu, sigma ``(C_out,)``.
         """
@@ -48,7 +50,7 @@ class _KernelLoss(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of X, w, mu and sigma."""
+        """The gradients of X, w, mu and sigma."""
         return *(grad * saved for saved in ctx.saved_tensors), None, None, None
 
 
@@ -61,7 +63,7 @@ def kernel_loss(
     nu: float,
     scale: Tensor | None = None,
 ) -> Tensor:
-    """Return the Bayesian kernel loss of one layer, a scalar (equation 9).
+    """The Bayesian kernel loss of one layer, a scalar (equation 9).
 
     Parameters
     ----------
@@ -81,7 +83,7 @@ def kernel_loss(
 def feature_loss(
     features: Tensor, labels: Tensor, centres: Tensor, deviations: Tensor, theta: float
 ) -> Tensor:
-    """Return the Bayesian feature loss of a batch, a scalar (equation 9); centres get no gradient.
+    """The Bayesian feature loss of a batch, a scalar (equation 9); centres get no gradient.
 
     Parameters
     ----------
@@ -98,12 +100,12 @@ def feature_loss(
 
 
 def centre_step(features: Tensor, labels: Tensor, centres: Tensor) -> Tensor:
-    """Return dc ``(classes, K)`` of the centre-loss rule, by class: sum(c - f) / (1 + count)."""
+    """Dc ``(classes, K)`` of the centre-loss rule, by class: sum(c - f) / (1 + count)."""
     counts = torch.bincount(labels, minlength=len(centres))
     sums = torch.zeros_like(centres).index_add_(0, labels, features.to(centres.dtype))
     return centre_step_of_sums(sums, counts[:, None], centres)
 
 
 def centre_step_of_sums(sums: Tensor, counts: Tensor, centres: Tensor) -> Tensor:
-    """Return `centre_step` from the features' sums ``(classes, K)`` and counts ``(classes, 1)``."""
+    """`centre_step` from the features' sums ``(classes, K)`` and counts ``(classes, 1)``."""
     return (counts * centres - sums) / (1 + counts)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How a 1-bit convolution is trained: BONN and the methods that it is compared with."""
 
+from __future__ import annotations
+
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -69,7 +71,7 @@ METHODS = {
 def convolution(
     method: Method, inputs: int, outputs: int, stride: int, power_of_two: bool
 ) -> nn.Module:
-    """Return the method's 3x3 convolution, zero-padded by one pixel."""
+    """The method's 3x3 convolution, zero-padded by one pixel."""
     weight = method.weight_power_of_two if power_of_two else method.weight
     if weight is None:
         return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
@@ -85,7 +87,7 @@ def start(method: Method, layer: nn.Module) -> None:
 
 
 def sign(method: Method, channels: int) -> nn.Module:
-    """Return what stands in front of the convolution, for `channels` channels."""
+    """What stands in front of the convolution, for `channels` channels."""
     if method.activation is None:
         return nn.ReLU()
     quantiser = QuantIdentity(act_quant=method.activation)
@@ -95,7 +97,7 @@ def sign(method: Method, channels: int) -> nn.Module:
 
 
 def activation(method: Method, channels: int, learnt: bool) -> nn.Module:
-    """Return the PReLU behind the addition: one slope a channel, or the fixed `FIXED_SLOPE`."""
+    """The PReLU behind the addition: one slope a channel, or the fixed `FIXED_SLOPE`."""
     prelu = nn.PReLU(channels) if learnt else nn.LeakyReLU(FIXED_SLOPE)
     if not method.shifts:
         return prelu

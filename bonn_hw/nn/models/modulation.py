@@ -5,6 +5,8 @@ Gu et al., "Bayesian Optimized 1-Bit CNNs", ICCV 2019 (arXiv 1908.06314), algori
 12 and 15. `quantizers.BayesianWeight` makes a Brevitas quantiser of it.
 """
 
+from __future__ import annotations
+
 import torch
 from brevitas.core.bit_width import BitWidthConst
 from brevitas.core.utils import StatelessBuffer
@@ -32,7 +34,7 @@ class ModulatedSign(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        """Return the gradients of X and w."""
+        """The gradients of X and w."""
         latent, modulation = ctx.saved_tensors
         passed = grad * ((modulation * latent).abs() <= 1)
         if ctx.exact:
@@ -73,7 +75,7 @@ class ModulatedBinaryQuant(nn.Module):
         self.zero_point = StatelessBuffer(torch.tensor(0.0))
 
     def scale(self) -> Tensor:
-        """Return the scalar by which signs are multiplied; no gradient passes through it."""
+        """The scalar by which signs are multiplied; no gradient passes through it."""
         mean = self.modulation.detach().mean()
         if self.power_of_two:
             return torch.exp2(mean.clamp(min=SMALLEST_SCALE).log2().round())

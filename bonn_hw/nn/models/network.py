@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What every network of this package offers to training, export and comparison."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import torch
@@ -35,7 +37,7 @@ class Network(nn.Module):
         self.classes = classes
 
     def accumulators(self, x: Tensor) -> Tensor:
-        """Return the classifier's integers before scale and bias, ``(N, classes)`` in float32."""
+        """The classifier's integers before scale and bias, ``(N, classes)`` in float32."""
         raise NotImplementedError
 
     def blocks(self) -> Iterator[tuple[str, nn.Module]]:

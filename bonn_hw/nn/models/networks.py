@@ -5,6 +5,8 @@ All take images ``(N, C, H, W)`` as `transforms.normalise` leaves them and answe
 ``(N, classes)``.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable
 
@@ -29,7 +31,7 @@ _CHOICES = {"input": tuple(chains.INPUTS), "form": tuple(FORMS), "slopes": ("fix
 
 
 def build(name: str, **options: object) -> Network:
-    """Return the untrained network `name`; its weights come from torch's global generator.
+    """The untrained network `name`; its weights come from torch's global generator.
 
     Raises
     ------

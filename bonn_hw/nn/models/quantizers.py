@@ -6,6 +6,8 @@ product is an integer times a power of two, which float32 holds exactly: PyTorch
 then an exact reference for the hardware. The settings follow Brevitas' ``bnn_pynq`` examples.
 """
 
+from __future__ import annotations
+
 import math
 
 from brevitas.core.bit_width import BitWidthImplType
@@ -108,7 +110,7 @@ class ByteWeight(Int8WeightPerTensorFixedPoint):
 
 
 def _unit_scale(weight: Tensor) -> float:
-    """Return the scale at which +-1 weights keep the variance of +-1 inputs at 1."""
+    """The scale at which +-1 weights keep the variance of +-1 inputs at 1."""
     return 1 / math.sqrt(weight[0].numel())
 
 
@@ -129,12 +131,12 @@ class BayesianWeight(_ConstantScale, WeightQuantSolver):
 
     @value
     def modulation_shape(tracked_parameter_list: list[Tensor]) -> tuple[int, ...]:
-        """Return the kernel's shape with one filter and one channel."""
+        """The kernel's shape with one filter and one channel."""
         return (1, 1, *tracked_parameter_list[0].shape[2:])
 
     @value
     def modulation_init(tracked_parameter_list: list[Tensor]) -> float:
-        """Return the first value of w."""
+        """The first value of w."""
         return _unit_scale(tracked_parameter_list[0])
 
 
@@ -173,7 +175,7 @@ class ScaledBipolarWeight(BipolarWeight):
 
     @value
     def scaling_const(tracked_parameter_list: list[Tensor]) -> float:
-        """Return the constant scale."""
+        """The constant scale."""
         return _unit_scale(tracked_parameter_list[0])
 
 
@@ -182,7 +184,7 @@ class ScaledBipolarWeightPowerOfTwo(BipolarWeight):
 
     @value
     def scaling_const(tracked_parameter_list: list[Tensor]) -> float:
-        """Return the constant scale."""
+        """The constant scale."""
         return 2.0 ** round(math.log2(_unit_scale(tracked_parameter_list[0])))
 
 

@@ -9,6 +9,8 @@ A pruned convolution computes one filter a group, and each answer is copied to t
 group: identity shortcuts allow no channel of the stream to go (see `pruning`).
 """
 
+from __future__ import annotations
+
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
@@ -144,7 +146,7 @@ class ResidualNetwork(Network):
         return self.head(self.embed(x)) + self.bias
 
     def accumulators(self, x: Tensor) -> Tensor:
-        """Return the classifier's integers, ``(N, classes)`` in float32; `Hardware` only."""
+        """The classifier's integers, ``(N, classes)`` in float32; `Hardware` only."""
         if not self.exact:
             raise UserError(
                 'network: the paper form has no integers; train with form = "hardware" to '
@@ -154,7 +156,7 @@ class ResidualNetwork(Network):
         return self.head(self.embed(x)) / scale
 
     def embed(self, x: Tensor) -> Tensor:
-        """Return the features, the classifier's inputs, ``(N, K)``."""
+        """The features, the classifier's inputs, ``(N, K)``."""
         x = self.tail(self.layers(self.stem(self.input(x))))
         return self.features(self.flatten(self.pool(x)))
 
@@ -249,7 +251,7 @@ wrn40 = _wide(40)
 
 
 def _sequence(**modules: nn.Module) -> nn.Sequential:
-    """Return the modules in a row; their names become those of the exported nodes."""
+    """The modules in a row; their names become those of the exported nodes."""
     return nn.Sequential(OrderedDict(modules))
 
 

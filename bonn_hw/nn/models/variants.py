@@ -6,6 +6,8 @@ in `Hardware` they are few-bit integers on power-of-two grids, every value an ex
 scale.
 """
 
+from __future__ import annotations
+
 import torch
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from torch import Tensor, nn
@@ -19,31 +21,31 @@ class Paper:
     exact = False
 
     def image(self) -> nn.Module:
-        """Return what an image passes first."""
+        """What an image passes first."""
         return nn.Identity()
 
     def convolution(self, inputs: int, outputs: int, kernel: int, stride: int) -> nn.Module:
-        """Return a convolution that is not binarised, its padding half the kernel."""
+        """A convolution that is not binarised, its padding half the kernel."""
         return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
 
     def norm(self, channels: int, affine: bool = True) -> nn.Module:
-        """Return a batch norm."""
+        """A batch norm."""
         return nn.BatchNorm2d(channels, affine=affine)
 
     def stream(self) -> nn.Module:
-        """Return the quantiser of the residual stream and of what is added to it."""
+        """The quantiser of the residual stream and of what is added to it."""
         return nn.Identity()
 
     def fine(self) -> nn.Module:
-        """Return the quantiser before a norm whose output is quantised to several bits."""
+        """The quantiser before a norm whose output is quantised to several bits."""
         return nn.Identity()
 
     def features(self) -> nn.Module:
-        """Return the quantiser of the features."""
+        """The quantiser of the features."""
         return nn.Identity()
 
     def linear(self, features: int, classes: int) -> nn.Module:
-        """Return the classifier without its bias."""
+        """The classifier without its bias."""
         return nn.Linear(features, classes, bias=False)
 
 
@@ -53,34 +55,34 @@ class Hardware(Paper):
     exact = True
 
     def image(self) -> nn.Module:
-        """Return the quantiser of 8-bit pixels."""
+        """The quantiser of 8-bit pixels."""
         return QuantIdentity(act_quant=quantizers.SignedByteInput)
 
     def convolution(self, inputs: int, outputs: int, kernel: int, stride: int) -> nn.Module:
-        """Return a convolution with 8-bit weights."""
+        """A convolution with 8-bit weights."""
         weights = quantizers.ByteWeight
         return QuantConv2d(
             inputs, outputs, kernel, stride, kernel // 2, bias=False, weight_quant=weights
         )
 
     def norm(self, channels: int, affine: bool = True) -> nn.Module:
-        """Return a batch norm that any evaluation rounds alike."""
+        """A batch norm that any evaluation rounds alike."""
         return ExactNorm(channels, affine=affine)
 
     def stream(self) -> nn.Module:
-        """Return the quantiser of the residual stream and of what is added to it."""
+        """The quantiser of the residual stream and of what is added to it."""
         return QuantIdentity(act_quant=quantizers.StreamActivation)
 
     def fine(self) -> nn.Module:
-        """Return the quantiser before a norm whose output is quantised to several bits."""
+        """The quantiser before a norm whose output is quantised to several bits."""
         return QuantIdentity(act_quant=quantizers.FineActivation)
 
     def features(self) -> nn.Module:
-        """Return the quantiser of the features."""
+        """The quantiser of the features."""
         return QuantIdentity(act_quant=quantizers.FeatureActivation)
 
     def linear(self, features: int, classes: int) -> nn.Module:
-        """Return the classifier with 8-bit weights, without its bias."""
+        """The classifier with 8-bit weights, without its bias."""
         return QuantLinear(features, classes, bias=False, weight_quant=quantizers.ByteWeight)
 
 
@@ -99,8 +101,8 @@ class ExactNorm(nn.BatchNorm2d):
         """Map ``(N, C, H, W)`` to the same shape; in training, as `torch.nn.BatchNorm2d`."""
         return super().forward(x) if self.training else self.folded()(x)
 
-    def folded(self) -> "Affine":
-        """Return the evaluation as one multiplication and one addition a channel."""
+    def folded(self) -> Affine:
+        """The evaluation as one multiplication and one addition a channel."""
         gain = 1 / torch.sqrt(self.running_var + self.eps)
         if self.affine:
             gain = self.weight * gain

@@ -8,6 +8,8 @@
   a recovery has to make up for it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 
 import torch
@@ -23,7 +25,7 @@ from bonn_hw.nn.training.filter_clustering import Groups
 
 
 def prunable(network: Network) -> dict[str, nn.Module]:
-    """Return the 1-bit layers that pruning may narrow, all but a classifier, by block."""
+    """The 1-bit layers that pruning may narrow, all but a classifier, by block."""
     binary = {id(layer) for layer in binary_layers(network).values()}
     if isinstance(network, Chain):
         layers = {name: block.matrix for name, block in network.blocks()}
@@ -35,7 +37,7 @@ def prunable(network: Network) -> dict[str, nn.Module]:
 
 
 def pruned(network: Network, experiment: Experiment, groups: Groups) -> tuple[dict, Network]:
-    """Return options and network with one filter a group.
+    """Options and network with one filter a group.
 
     Parameters
     ----------
@@ -60,7 +62,7 @@ def pruned(network: Network, experiment: Experiment, groups: Groups) -> tuple[di
 def _deduplicated(
     network: ResidualNetwork, kept: Mapping[str, Tensor], labels: Mapping[str, Tensor], state: dict
 ) -> tuple[dict, dict[str, Tensor]]:
-    """Return option ``pruned`` and the state with one filter a group and the copies' indices."""
+    """Option ``pruned`` and the state with one filter a group and the copies' indices."""
     state = dict(state)
     for name, chosen in kept.items():
         groups = labels[name]
@@ -78,7 +80,7 @@ def _deduplicated(
 def _narrowed_chain(
     network: Chain, experiment: Experiment, kept: Mapping[str, Tensor], state: dict
 ) -> tuple[dict, dict[str, Tensor]]:
-    """Return options ``convs`` and ``hidden``, and the state of the narrower network."""
+    """Options ``convs`` and ``hidden``, and the state of the narrower network."""
     state = dict(state)
     before: tuple[int, Tensor] | None = None
     for name, layer in [*network.blocks(), ("head", network.head)]:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A trained network as a reference: NumPy in, NumPy out, evaluated by PyTorch itself."""
 
+from __future__ import annotations
+
 import hashlib
 import pickle
 from collections.abc import Callable
@@ -60,7 +62,7 @@ def read_state(path: Path) -> dict:
 
 
 def network_weights(path: Path) -> dict[str, Tensor]:
-    """Return the network's part of a checkpoint file."""
+    """The network's part of a checkpoint file."""
     return {
         key.removeprefix(NETWORK_PREFIX): value
         for key, value in read_state(path).get("state_dict", {}).items()
@@ -76,7 +78,7 @@ class Checkpoint:
     experiment: Experiment | None = None
 
     @classmethod
-    def load(cls, run: str | Path) -> "Checkpoint":
+    def load(cls, run: str | Path) -> Checkpoint:
         """Read a run folder written by `training.train`, or by `release.release`.
 
         Raises
@@ -104,35 +106,35 @@ class Checkpoint:
         return cls(network.eval(), experiment)
 
     def test_set(self, limit: int | None = None) -> Dataset:
-        """Return the test split as the network (and its exported file) is fed."""
+        """The test split as the network (and its exported file) is fed."""
         if self.experiment is None:
             raise UserError("checkpoint: made from a bare network, which has no data; load a run")
         return self.experiment.data("test", limit)
 
     def predict(self, images: np.ndarray, batch: int = 250) -> np.ndarray:
-        """Return PyTorch's logits ``(N, classes)`` of `images` ``(N, C, H, W)``, both float32."""
+        """PyTorch's logits ``(N, classes)`` of `images` ``(N, C, H, W)``, both float32."""
         return self._evaluate(self.network, images, batch)
 
     def accumulators(self, images: np.ndarray, batch: int = 250) -> np.ndarray:
-        """Return the last matrix product's outputs before their scale, int32 ``(N, classes)``."""
+        """The last matrix product's outputs before their scale, int32 ``(N, classes)``."""
         values = self._evaluate(self.network.accumulators, images, batch)
         integers = values.astype(np.int32)
         assert np.array_equal(integers, values), "a product of signs is an integer"
         return integers
 
     def accuracy(self, images: np.ndarray, labels: np.ndarray, batch: int = 250) -> float:
-        """Return the share of `images` whose largest logit is that of `labels` ``(N,)``."""
+        """The share of `images` whose largest logit is that of `labels` ``(N,)``."""
         return float(np.mean(self.predict(images, batch).argmax(axis=1) == labels))
 
     def activations(self) -> list[Activation]:
-        """Return every 1-bit activation that follows a matrix product, in the network's order."""
+        """Every 1-bit activation that follows a matrix product, in the network's order."""
         return [
             Activation(name, block.norm.num_features, _signs(block))
             for name, block in self.network.blocks()
         ]
 
     def digest(self) -> str:
-        """Return the SHA-256 of all weights and statistics, by name, as hexadecimal."""
+        """The SHA-256 of all weights and statistics, by name, as hexadecimal."""
         digest = hashlib.sha256()
         for name, value in sorted(self.network.state_dict().items()):
             array = value.detach().cpu().numpy()

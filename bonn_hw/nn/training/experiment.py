@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """An experiment as a value: which network, on which data, trained how; read from a TOML file."""
 
+from __future__ import annotations
+
 import json
 import tomllib
 from collections.abc import Callable, Mapping
@@ -153,7 +155,7 @@ class Experiment:
         return self.epochs + self.fine_tune_epochs
 
     @classmethod
-    def read(cls, path: str | Path) -> "Experiment":
+    def read(cls, path: str | Path) -> Experiment:
         """Read a TOML file.
 
         Raises
@@ -173,7 +175,7 @@ class Experiment:
         return cls.parse(text, str(path))
 
     @classmethod
-    def parse(cls, text: str, source: str) -> "Experiment":
+    def parse(cls, text: str, source: str) -> Experiment:
         """Read TOML `text`; `source` names it in messages."""
         try:
             tables = tomllib.loads(text)
@@ -210,8 +212,8 @@ class Experiment:
         """The split whose accuracy is reported: test, or held-out where images are set apart."""
         return "held-out" if self.held_out else "test"
 
-    def data(self, split: str, limit: int | None = None) -> "data.Dataset | ImageFolder":
-        """Return the train, held-out or test split as the network is fed, or its first images.
+    def data(self, split: str, limit: int | None = None) -> data.Dataset | ImageFolder:
+        """The train, held-out or test split as the network is fed, or its first images.
 
         Raises
         ------
@@ -237,7 +239,7 @@ class Experiment:
         return chosen if self.dataset == IMAGENET else chosen.transformed(self.transform)
 
     def toml(self) -> str:
-        """Return the experiment as TOML, every value spelled out; `parse` reads it back."""
+        """The experiment as TOML, every value spelled out; `parse` reads it back."""
         lines = []
         for table in TABLES:
             lines.append(f"[{table}]")

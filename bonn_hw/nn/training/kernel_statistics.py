@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How the latent weights of a 1-bit layer are spread: one mode around 0, or two at ±mean |X|."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from bonn_hw.errors import UserError
@@ -17,7 +19,7 @@ WINDOW = 0.25
 
 
 def kernel_statistics(weights: np.ndarray) -> dict:
-    """Return the spread of one layer's latent weights, ready for JSON.
+    """The spread of one layer's latent weights, ready for JSON.
 
     Parameters
     ----------

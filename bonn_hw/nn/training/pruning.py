@@ -6,6 +6,8 @@ The pruning of BONN's journal version (Zhao et al., "Bayesian Optimized 1-Bit CN
 network that is left.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import shutil
@@ -118,14 +120,14 @@ class Pruning(Training):
         self.groups = Groups(prunable(network), rate, lam, experiment.nu, experiment.seed)
 
     def parameter_groups(self) -> list[dict]:
-        """Return what is learnt; the spreads of the groups do not decay."""
+        """What is learnt; the spreads of the groups do not decay."""
         spreads = {"params": list(self.groups.parameters()), "weight_decay": 0.0}
         if self.experiment.prior_lr is not None:
             spreads["lr"] = self.experiment.prior_lr
         return [*super().parameter_groups(), spreads]
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
-        """Return the loss of one batch, with that of pruning."""
+        """The loss of one batch, with that of pruning."""
         steps = self.experiment.epochs * self.trainer.num_training_batches
         self.groups.gamma = self.global_step / (steps - 1) if steps > 1 else 1.0
         return super().training_step(batch, index) + self.groups.loss()
@@ -172,7 +174,7 @@ class PruningLog(RunLog):
 def _admitted(
     run: Path, out: Path, rate: float, counts: dict[str, int | None]
 ) -> tuple[Checkpoint, list[dict]]:
-    """Return the run's network and history, or refuse what cannot be pruned."""
+    """The run's network and history, or refuse what cannot be pruned."""
     if not 0 < rate < 1:
         raise UserError(
             f"prune: rate must be between 0 and 1, not {rate}; it is the share of filters to keep"
@@ -206,7 +208,7 @@ def _admitted(
 
 
 def _phase(experiment: Experiment, epochs: int, schedule: str) -> Experiment:
-    """Return the experiment with one phase of so many epochs."""
+    """The experiment with one phase of so many epochs."""
     return replace(
         experiment,
         epochs=epochs,

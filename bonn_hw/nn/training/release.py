@@ -5,6 +5,8 @@ A released folder is a run folder with ``weights.npz`` in the place of the check
 exported, compiled, compared and plotted, but not trained further.
 """
 
+from __future__ import annotations
+
 import io
 import shutil
 import zipfile
@@ -27,7 +29,7 @@ SHAPE = "shape "
 
 
 def pack(network: Network) -> dict[str, np.ndarray]:
-    """Return all that an evaluation of `network` depends on, as arrays.
+    """All that an evaluation of `network` depends on, as arrays.
 
     1-bit weights whose scale does not depend on the latent ones become bits, 1 for +1.
     """
@@ -48,7 +50,7 @@ def pack(network: Network) -> dict[str, np.ndarray]:
 
 
 def unpack(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    """Return a state of the network; kept bits become weights of -1 and +1."""
+    """A state of the network; kept bits become weights of -1 and +1."""
     state = {}
     for name, array in arrays.items():
         if name.startswith(BITS):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Writing files so that a reader finds the old or the new content, never half of it."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a training writes and shows: the run folder and the progress bar."""
 
+from __future__ import annotations
+
 import contextlib
 import csv
 import io

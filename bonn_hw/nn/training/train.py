@@ -7,6 +7,8 @@ bit like an uninterrupted one with the same number of threads and processes. Und
 every process takes its share of each batch, on one machine or several.
 """
 
+from __future__ import annotations
+
 import logging
 import os
 import signal
@@ -131,7 +133,7 @@ def fit(module: Training, log: RunLog, saved: Path | None = None) -> lightning.T
 
 
 def _processes() -> dict:
-    """Return the Trainer's arguments for this process, or for those that ``torchrun`` started."""
+    """The Trainer's arguments for this process, or for those that ``torchrun`` started."""
     world = int(os.environ.get("WORLD_SIZE", 1))
     if world == 1:
         return {"devices": 1}

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The steps of one experiment, as a module of PyTorch Lightning."""
 
+from __future__ import annotations
+
 import math
 import warnings
 from collections.abc import Callable
@@ -29,7 +31,7 @@ TEST_BATCH = 250
 def objective(
     logits: Tensor, labels: Tensor, losses: BayesianLosses | None, fine_tuning: bool
 ) -> Tensor:
-    """Return the scalar that one step minimises."""
+    """The scalar that one step minimises."""
     loss = functional.cross_entropy(logits, labels)
     if losses is None:
         return loss
@@ -71,11 +73,11 @@ class Training(lightning.LightningModule):
         return self.current_epoch >= self.experiment.epochs
 
     def train_dataloader(self) -> EpochBatches | FolderBatches:
-        """Return this process' share of the epoch's batches."""
+        """This process' share of the epoch's batches."""
         return self._batches(self.current_epoch)
 
     def val_dataloader(self) -> DataLoader | FolderBatches:
-        """Return this process' share of the test images in batches; none in untested epochs."""
+        """This process' share of the test images in batches; none in untested epochs."""
         e = self.experiment
         epoch = self.current_epoch + 1
         if epoch % e.test_every and epoch not in (e.epochs, e.all_epochs):
@@ -86,7 +88,7 @@ class Training(lightning.LightningModule):
         return DataLoader(TensorDataset(images, labels), batch_size=TEST_BATCH)
 
     def configure_optimizers(self) -> dict:
-        """Return the optimiser and its schedule, a function of the step alone."""
+        """The optimiser and its schedule, a function of the step alone."""
         e = self.experiment
         groups = self.parameter_groups()
         if e.optimiser == "sgd":
@@ -100,7 +102,7 @@ class Training(lightning.LightningModule):
         }
 
     def parameter_groups(self) -> list[dict]:
-        """Return what is learnt, in groups for the optimiser."""
+        """What is learnt, in groups for the optimiser."""
         e = self.experiment
         if self.losses is None:
             return [{"params": self.network.parameters(), "weight_decay": e.weight_decay}]
@@ -112,7 +114,7 @@ class Training(lightning.LightningModule):
         self._sums.zero_()
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
-        """Return the loss of one batch."""
+        """The loss of one batch."""
         images, labels = batch
         logits = self.network(images)
         loss = objective(logits, labels, self.losses, self.fine_tuning)
@@ -184,7 +186,7 @@ class Training(lightning.LightningModule):
         return FolderBatches(folder, e.batch, size, train, e.seed, epoch, *share)
 
     def _factor(self, step: int) -> float:
-        """Return what the learning rates are multiplied by in one step."""
+        """What the learning rates are multiplied by in one step."""
         e = self.experiment
         per_epoch = len(self._batches(0))
         main = e.epochs * per_epoch
@@ -200,7 +202,7 @@ class Training(lightning.LightningModule):
         return level * (1 - share) if e.schedule == "linear" else level
 
     def _kernels(self, epoch: int) -> dict:
-        """Return the statistics of all 1-bit layers after so many epochs."""
+        """The statistics of all 1-bit layers after so many epochs."""
         layers = {}
         pull = self.losses.pull() if self.losses else {}
         for name, layer in binary_layers(self.network).items():
@@ -224,7 +226,7 @@ class Training(lightning.LightningModule):
         )
 
     def _total(self, counts: Tensor) -> list[float]:
-        """Return the sums over all processes."""
+        """The sums over all processes."""
         if self._world > 1:
             counts = counts.to(self.device if self.device.type == "cuda" else "cpu")
             torch.distributed.all_reduce(counts)
