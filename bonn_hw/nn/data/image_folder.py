@@ -11,17 +11,24 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.nn.data.augment import check_shares, epoch_generator
-from bonn_hw.nn.data.datasets import SPLITS
+from bonn_hw.nn.data.labelled_images import SPLITS
 from bonn_hw.nn.data.transforms import held_out
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+_Result: TypeAlias = tuple[int, NDArray[np.uint8]] | UserError
+"""A decoded image and its place in the folder, or what is wrong with it."""
 # ImageNet's own test images have no labels: val is what everybody tests with.
 SPLIT_FOLDERS = {"train": ("train",), "test": ("val", "test")}
 SUFFIXES = (".jpeg", ".jpg", ".png")
@@ -45,7 +52,7 @@ class ImageFolder:
     """
 
     paths: tuple[str, ...]
-    labels: np.ndarray
+    labels: NDArray[np.int64]
     classes: tuple[str, ...]
 
     @classmethod
@@ -73,7 +80,7 @@ class ImageFolder:
         other = _folder(root, next(s for s in SPLITS if s != split))
         # Else the labels of the one would mean other classes than those of the other.
         differ = sorted(set(classes) ^ set(_classes(other))) if other else []
-        if differ:
+        if other and differ:
             raise UserError(
                 f"image folder {root}: class {differ[0]!r} is in only one of {folder.name} and "
                 f"{other.name}; give both the same class folders"
@@ -105,6 +112,10 @@ class ImageFolder:
             for part in (~apart, apart)
         )
         return rest, out
+
+    def transformed(self, name: str) -> ImageFolder:
+        """The same: images of a folder are cropped and scaled as they are read."""
+        return self
 
 
 def usable_workers() -> int:
@@ -199,13 +210,13 @@ class FolderBatches:
             yield images, torch.from_numpy(self.folder.labels[places])
 
 
-class _Decoded(torch.utils.data.Dataset):
+class _Decoded(torch.utils.data.Dataset["_Result"]):
     """Images by their place in the folder: uint8 (3, size, size); an error is handed on."""
 
     def __init__(self, batches: FolderBatches):
         self.batches = batches
 
-    def __getitem__(self, place: int) -> tuple[int, np.ndarray] | UserError:
+    def __getitem__(self, place: int) -> _Result:
         b = self.batches
         try:
             if b.train:
@@ -217,15 +228,17 @@ class _Decoded(torch.utils.data.Dataset):
             return error
 
 
-def _collated(results: list) -> tuple[Tensor, list[int]] | UserError:
+def _collated(results: list[_Result]) -> tuple[Tensor, list[int]] | UserError:
+    places, images = [], []
     for result in results:
         if isinstance(result, UserError):
             return result
-    places, images = zip(*results, strict=True)
-    return torch.from_numpy(np.stack(images)), list(places)
+        places.append(result[0])
+        images.append(result[1])
+    return torch.from_numpy(np.stack(images)), places
 
 
-def random_crop(path: str, size: int, rng: np.random.Generator) -> np.ndarray:
+def random_crop(path: str, size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Read a random part of an image, half the time mirrored: uint8 ``(3, size, size)``.
 
     As is usual for ImageNet: a rectangle of 8 to 100 % of the area and of an aspect ratio from 3:4
@@ -239,7 +252,7 @@ def random_crop(path: str, size: int, rng: np.random.Generator) -> np.ndarray:
     return pixels
 
 
-def centre_crop(path: str, size: int) -> np.ndarray:
+def centre_crop(path: str, size: int) -> NDArray[np.uint8]:
     """Read the middle of an image: uint8 ``(3, size, size)``.
 
     As is usual for ImageNet: the shorter side is 256/224 of `size` before.
@@ -255,7 +268,7 @@ def _random_box(width: int, height: int, rng: np.random.Generator) -> tuple[int,
     """Choose left, top, width and height, in pixels."""
     for _ in range(TRIES):
         area = width * height * rng.uniform(*SCALE)
-        aspect = math.exp(rng.uniform(*map(math.log, ASPECT)))
+        aspect = math.exp(rng.uniform(math.log(ASPECT[0]), math.log(ASPECT[1])))
         w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
         if 0 < w <= width and 0 < h <= height:
             return int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1)), w, h
@@ -265,7 +278,7 @@ def _random_box(width: int, height: int, rng: np.random.Generator) -> tuple[int,
     return (width - w) // 2, (height - h) // 2, w, h
 
 
-def _rgb(path: str):
+def _rgb(path: str) -> Image.Image:
     from PIL import Image
 
     try:
@@ -278,10 +291,10 @@ def _rgb(path: str):
         ) from error
 
 
-def _resized(image, width: int, height: int) -> np.ndarray:
+def _resized(image: Image.Image, width: int, height: int) -> NDArray[np.uint8]:
     from PIL import Image
 
-    pixels = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+    pixels: NDArray[np.uint8] = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
     return pixels.transpose(2, 0, 1)
 
 

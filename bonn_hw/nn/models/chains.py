@@ -7,16 +7,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from torch import Tensor, nn
 
 from bonn_hw.errors import UserError
-from bonn_hw.nn.models.methods import METHODS, start
+from bonn_hw.nn.models import methods
+from bonn_hw.nn.models.methods import Method
 from bonn_hw.nn.models.network import Network
-from bonn_hw.nn.models.quantizers import BipolarActivation, BipolarWeight, SignedByteInput
+from bonn_hw.nn.models.quantized_layer import QuantizedLayer, quantized_identity
+from bonn_hw.nn.models.quantizers import BipolarActivation, SignedByteInput
 
-WEIGHTS = {"bnn": BipolarWeight, "bonn": METHODS["bonn"].weight_power_of_two}
-"""Behind each product a batch norm rescales, so that of the scales only the gradient is left."""
 INPUTS = {"1-bit": BipolarActivation, "8-bit": SignedByteInput}
 """Quantisers of the image, as an experiment file names them."""
 
@@ -27,41 +26,44 @@ class Block(nn.Module):
     The pool stands after the sign, where it is an OR of bits; before it, it would compare integers.
     """
 
-    def __init__(self, matrix: nn.Module, norm: nn.Module, pool: bool = False):
+    def __init__(
+        self,
+        matrix: QuantizedLayer,
+        norm: nn.BatchNorm1d | nn.BatchNorm2d,
+        sign: nn.Module,
+        pool: bool = False,
+    ):
         super().__init__()
         self.matrix = matrix
         self.norm = norm
-        self.sign = QuantIdentity(act_quant=BipolarActivation)
+        self.sign = sign
         self.pool = nn.MaxPool2d(2) if pool else None
 
     def activate(self, accumulators: Tensor) -> Tensor:
         """Map the matrix product's outputs to -1 and +1, same shape."""
-        return self.sign(self.norm(accumulators))
+        signs: Tensor = self.sign(self.norm(accumulators))
+        return signs
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, C, H, W)`` or ``(N, features)`` of the layer before to this layer's signs."""
         x = self.activate(self.matrix(x))
-        return x if self.pool is None else self.pool(x)
+        if self.pool is not None:
+            x = self.pool(x)
+        return x
 
 
-def conv_block(method: str, inputs: int, outputs: int, padding: int, pool: bool = False) -> Block:
+def conv_block(
+    method: Method, inputs: int, outputs: int, padding: int, pool: bool = False
+) -> Block:
     """A 3x3 convolution block; `padding` pixels of PyTorch's zero on each side."""
-    weights = WEIGHTS[method]
-    conv = QuantConv2d(inputs, outputs, 3, padding=padding, bias=False, weight_quant=weights)
-    start(METHODS[method], conv)
-    return Block(conv, nn.BatchNorm2d(outputs), pool)
+    conv = methods.chain_convolution(method, inputs, outputs, padding)
+    return Block(conv, nn.BatchNorm2d(outputs), methods.chain_sign(method), pool)
 
 
-def linear(method: str, inputs: int, outputs: int) -> QuantLinear:
-    """A 1-bit linear layer."""
-    layer = QuantLinear(inputs, outputs, bias=False, weight_quant=WEIGHTS[method])
-    start(METHODS[method], layer)
-    return layer
-
-
-def dense_block(method: str, inputs: int, outputs: int) -> Block:
+def dense_block(method: Method, inputs: int, outputs: int) -> Block:
     """A fully connected block."""
-    return Block(linear(method, inputs, outputs), nn.BatchNorm1d(outputs))
+    linear = methods.chain_linear(method, inputs, outputs)
+    return Block(linear, nn.BatchNorm1d(outputs), methods.chain_sign(method))
 
 
 class Chain(Network):
@@ -70,7 +72,7 @@ class Chain(Network):
     Parameters
     ----------
     method
-        A key of `WEIGHTS`.
+        Of the head, see `methods.in_chain`.
     input_shape, classes
         See `Network`.
     input_quant
@@ -83,7 +85,7 @@ class Chain(Network):
 
     def __init__(
         self,
-        method: str,
+        method: Method,
         input_shape: tuple[int, int, int],
         input_quant: type,
         layers: OrderedDict[str, nn.Module],
@@ -91,19 +93,21 @@ class Chain(Network):
         classes: int,
     ):
         super().__init__(input_shape, classes)
-        self.input = QuantIdentity(act_quant=input_quant)
+        self.input = quantized_identity(input_quant)
         self.layers = nn.Sequential(layers)
-        self.head = linear(method, features, classes)
+        self.head = methods.chain_linear(method, features, classes)
         # Without a scale, logits of hundreds would saturate the cross entropy.
         self.scale = nn.BatchNorm1d(classes)
 
     def accumulators(self, x: Tensor) -> Tensor:
         """The head's integers before the scale, ``(N, classes)`` in float32."""
-        return self.head(self.layers(self.input(x))) / self.head.weight_quant.scale()
+        products: Tensor = self.head(self.layers(self.input(x)))
+        return products / self.head.weight_quant.scale()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images ``(N, C, H, W)`` to logits ``(N, classes)``."""
-        return self.scale(self.head(self.layers(self.input(x))))
+        logits: Tensor = self.scale(self.head(self.layers(self.input(x))))
+        return logits
 
     def blocks(self) -> Iterator[tuple[str, Block]]:
         """Yield name and block of every 1-bit activation behind a matrix product, in order."""
@@ -121,13 +125,14 @@ def _fully_connected(neurons: int) -> Callable[..., Chain]:
         method: str = "bnn",
         input: str = "1-bit",
     ) -> Chain:
+        kind = methods.in_chain(method)
         pixels = in_channels * height * width
         sizes = [pixels] + [hidden] * depth
         layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
         for i, (inputs, outputs) in enumerate(pairwise(sizes)):
-            layers[f"fc{i}"] = dense_block(method, inputs, outputs)
+            layers[f"fc{i}"] = dense_block(kind, inputs, outputs)
         shape = (in_channels, height, width)
-        return Chain(method, shape, INPUTS[input], layers, hidden, classes)
+        return Chain(kind, shape, INPUTS[input], layers, hidden, classes)
 
     return network
 
@@ -143,10 +148,11 @@ def _convolutional(
     input: str = "8-bit",
 ) -> Chain:
     """Chain 3x3 convolutions (`pools` names those followed by a pool) and hidden dense layers."""
+    kind = methods.in_chain(method)
     channels, height, width = shape
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for i, outputs in enumerate(convs):
-        layers[f"conv{i}"] = conv_block(method, channels, outputs, padding, pool=i in pools)
+        layers[f"conv{i}"] = conv_block(kind, channels, outputs, padding, pool=i in pools)
         channels = outputs
         height, width = height + 2 * padding - 2, width + 2 * padding - 2
         if i in pools:
@@ -159,9 +165,9 @@ def _convolutional(
     features = channels * height * width
     layers["flatten"] = nn.Flatten()
     for i, outputs in enumerate(hidden):
-        layers[f"fc{i}"] = dense_block(method, features, outputs)
+        layers[f"fc{i}"] = dense_block(kind, features, outputs)
         features = outputs
-    return Chain(method, shape, INPUTS[input], layers, features, classes)
+    return Chain(kind, shape, INPUTS[input], layers, features, classes)
 
 
 def cnv(

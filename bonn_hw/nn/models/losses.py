@@ -8,8 +8,12 @@ their modes and their spreads are each learnt with the others held constant.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+
+from bonn_hw.nn.models.quantized_layer import applied
 
 
 class _KernelLoss(torch.autograd.Function):
@@ -17,7 +21,7 @@ class _KernelLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx,
+        ctx: Any,
         latent: Tensor,
         modulation: Tensor,
         mu: Tensor,
@@ -26,7 +30,7 @@ class _KernelLoss(torch.autograd.Function):
         lam: float,
         nu: float,
     ) -> Tensor:
-        """Lambda/2 * (reconstruction + prior), a scalar.
+        """The scalar lambda/2 * (reconstruction + prior).
 
         X ``(C_out, ...)``; w broadcasts over filters and channels; mu, sigma ``(C_out,)``.
         """
@@ -49,7 +53,7 @@ class _KernelLoss(torch.autograd.Function):
         return lam / 2 * (residual.square().sum() + nu * prior)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """The gradients of X, w, mu and sigma."""
         return *(grad * saved for saved in ctx.saved_tensors), None, None, None
 
@@ -77,7 +81,7 @@ def kernel_loss(
         The scalar in X^ = scale * sign(X); left out, mean(w).
     """
     scale = modulation.detach().mean() if scale is None else scale
-    return _KernelLoss.apply(latent, modulation, mu, sigma, scale, lam, nu)
+    return applied(_KernelLoss, latent, modulation, mu, sigma, scale, lam, nu)
 
 
 def feature_loss(
@@ -96,11 +100,12 @@ def feature_loss(
     """
     variances = deviations.square()[labels]
     squares = (features - centres.detach()[labels]).square()
-    return theta / 2 * (squares + squares / variances + variances.log()).sum(1).mean()
+    loss: Tensor = theta / 2 * (squares + squares / variances + variances.log()).sum(1).mean()
+    return loss
 
 
 def centre_step(features: Tensor, labels: Tensor, centres: Tensor) -> Tensor:
-    """Dc ``(classes, K)`` of the centre-loss rule, by class: sum(c - f) / (1 + count)."""
+    """Step dc ``(classes, K)`` of the centre-loss rule, by class: sum(c - f) / (1 + count)."""
     counts = torch.bincount(labels, minlength=len(centres))
     sums = torch.zeros_like(centres).index_add_(0, labels, features.to(centres.dtype))
     return centre_step_of_sums(sums, counts[:, None], centres)

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from brevitas.nn import QuantConv2d, QuantLinear
 from torch import Tensor, nn
 
+from bonn_hw.nn.models.quantized_layer import QuantizedLayer
 from bonn_hw.nn.models.quantizers import BipolarWeight
 
 
@@ -55,7 +55,7 @@ def clip_latent_weights(model: nn.Module) -> None:
     Outside, small steps no longer reach the sign, and a weight would take ever longer to flip.
     """
     for module in model.modules():
-        if isinstance(module, QuantConv2d | QuantLinear) and issubclass(
+        if isinstance(module, QuantizedLayer) and issubclass(
             module.weight_quant.quant_injector, BipolarWeight
         ):
             module.weight.clamp_(-1, 1)

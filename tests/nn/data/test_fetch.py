@@ -6,6 +6,7 @@ import io
 import sys
 import tarfile
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -113,6 +114,10 @@ def test_names_and_options_that_do_not_go():
 RECORDS = {"cifar10": bytes([7]) + bytes(3072), "cifar100": bytes([1, 42]) + bytes(3072)}
 
 
+def changed(monkeypatch, name, **fields):
+    monkeypatch.setitem(fetch.ARCHIVES, name, replace(fetch.ARCHIVES[name], **fields))
+
+
 @pytest.fixture(params=["cifar10", "cifar100"])
 def archive(request, tmp_path, monkeypatch):
     """Make one of CIFAR's archives, with one image a file and members that have no business."""
@@ -123,7 +128,7 @@ def archive(request, tmp_path, monkeypatch):
             facts = tarfile.TarInfo(member)
             facts.size = len(RECORDS[name])
             content.addfile(facts, io.BytesIO(RECORDS[name]))
-    monkeypatch.setitem(fetch.CIFAR_MD5, name, hashlib.md5(path.read_bytes()).hexdigest())
+    changed(monkeypatch, name, md5=hashlib.md5(path.read_bytes()).hexdigest())
     return name, path
 
 
@@ -154,15 +159,14 @@ def test_damaged_files_are_fetched_again(cache, archive):
 
 def test_archive_is_downloaded(cache, archive, monkeypatch):
     name, path = archive
-    monkeypatch.setattr(fetch, "CIFAR_ADDRESS", path.parent.as_uri())
-    monkeypatch.setitem(fetch.CIFAR_ARCHIVES, name, path.name)
+    changed(monkeypatch, name, folder=path.parent.as_uri(), file=path.name)
     fetch.fetch(name)
     assert len(datasets.load(name, "test")) == 1
     assert not list((cache / name).glob("*.tar.gz"))
 
 
 def test_archive_that_is_not_there_to_download(cache, tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch, "CIFAR_ADDRESS", tmp_path.as_uri())
+    changed(monkeypatch, "cifar10", folder=tmp_path.as_uri())
     with pytest.raises(UserError) as error:
         fetch.fetch("cifar10")
     message = str(error.value)
@@ -177,14 +181,14 @@ def test_archive_that_is_not_there_to_download(cache, tmp_path, monkeypatch):
 
 def test_other_archive_is_refused_and_leaves_nothing(cache, archive, monkeypatch, capsys):
     name, path = archive
-    right = fetch.CIFAR_MD5[name]
+    right = fetch.ARCHIVES[name].md5
     path.write_bytes(path.read_bytes() + b"x")
     wrong = hashlib.md5(path.read_bytes()).hexdigest()
     monkeypatch.setattr(sys, "argv", ["fetch", name, "--from", str(path)])
     assert fetch.main() == 2
     assert capsys.readouterr().err == (
         f"error: {path}: its MD5 is {wrong}, not {right}; give "
-        f"https://www.cs.toronto.edu/~kriz/{fetch.CIFAR_ARCHIVES[name]} as it is published\n"
+        f"https://www.cs.toronto.edu/~kriz/{fetch.ARCHIVES[name].file} as it is published\n"
     )
     assert list(cache.iterdir()) == []
 
