@@ -13,7 +13,7 @@ import numpy as np
 
 from bonn_hw.errors import UserError
 from bonn_hw.nn.figures import drawings
-from bonn_hw.nn.figures.run_reader import Run
+from bonn_hw.nn.figures.run_reader import TrainingRun
 from bonn_hw.nn.training.run_files import write_atomically
 
 # Matplotlib is imported where a figure is made: reading and refusing runs needs none.
@@ -59,12 +59,30 @@ def plot(
     out = run / FOLDER if out is None else Path(out)
     # Runs of one name, in two folders, are told apart by these.
     parts = 2 if against is not None and run.resolve().name == against.resolve().name else 1
-    ours, other = Run.load(run, _label(run, parts)), None
+    ours, other = TrainingRun.load(run, _label(run, parts)), None
     if against is not None:
-        other = Run.load(against, _label(against, parts))
+        other = TrainingRun.load(against, _label(against, parts))
         _check_same_layers(run, ours, against, other)
     shown = _chosen(run, ours, layers)
 
+    import matplotlib.style
+
+    files = {}
+    # From Matplotlib's defaults, so that a user's own style changes nothing.
+    with matplotlib.style.context(["default", drawings.STYLE]):
+        for name, draw in _figures(ours, other, shown).items():
+            figure = draw()
+            for suffix in ("png", "svg"):
+                files[out / f"{name}.{suffix}"] = _rendered(figure, suffix)
+    for path, payload in files.items():
+        write_atomically(path, payload)
+    return list(files)
+
+
+def _figures(
+    ours: TrainingRun, other: TrainingRun | None, shown: list[int]
+) -> dict[str, Callable[[], Figure]]:
+    """The figures that the runs have something for, by the name of their files, yet to be drawn."""
     figures: dict[str, Callable[[], Figure]] = {
         "kernels_over_epochs": lambda: drawings.kernels_over_epochs(ours, shown)
     }
@@ -74,22 +92,10 @@ def plot(
     figures["accuracy"] = lambda: drawings.accuracy(ours, other)
     if any(np.any(ours.values("pull", layer) > 0) for layer in ours.layers):
         figures["pull"] = lambda: drawings.pull(ours)
-
-    import matplotlib.style
-
-    files = {}
-    # From Matplotlib's defaults, so that a user's own style changes nothing.
-    with matplotlib.style.context(["default", drawings.STYLE]):
-        for name, draw in figures.items():
-            figure = draw()
-            for suffix in ("png", "svg"):
-                files[out / f"{name}.{suffix}"] = _rendered(figure, suffix)
-    for path, payload in files.items():
-        write_atomically(path, payload)
-    return list(files)
+    return figures
 
 
-def _check_same_layers(run: Path, ours: Run, against: Path, other: Run) -> None:
+def _check_same_layers(run: Path, ours: TrainingRun, against: Path, other: TrainingRun) -> None:
     if ours.layers == other.layers:
         return
     if len(ours.layers) != len(other.layers):
@@ -104,7 +110,7 @@ def _check_same_layers(run: Path, ours: Run, against: Path, other: Run) -> None:
     )
 
 
-def _chosen(run: Path, ours: Run, layers: Sequence[int]) -> list[int]:
+def _chosen(run: Path, ours: TrainingRun, layers: Sequence[int]) -> list[int]:
     """The indices, from 0, of the layers to show."""
     count = len(ours.layers)
     if tuple(layers) == PAPER_LAYERS:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from bonn_hw.nn.models.block import Block
 from bonn_hw.nn.models.quantized_layer import QuantizedLayer
 from bonn_hw.nn.models.quantizers import BipolarWeight
 
@@ -40,7 +41,7 @@ class Network(nn.Module):
         """The classifier's integers before scale and bias, ``(N, classes)`` in float32."""
         raise NotImplementedError
 
-    def blocks(self) -> Iterator[tuple[str, nn.Module]]:
+    def blocks(self) -> Iterator[tuple[str, Block]]:
         """Yield name and block of every 1-bit activation right behind a 1-bit matrix product.
 
         Only there can a batch norm in float32 meet a tie that PyTorch has to decide.

@@ -17,6 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from bonn_hw.nn.models.quantized_layer import QuantizedLayer
 from bonn_hw.nn.models.quantizers import BipolarWeight
 
 SMALLEST_SIGMA = 1e-3
@@ -94,8 +95,8 @@ def representatives(latent: Tensor, labels: Tensor) -> Tensor:
     """The filter of each group that is nearest to its mean, ascending, ``(groups,)``."""
     distance = (latent - group_means(latent, labels)[labels]).square().flatten(1).sum(1)
     chosen = {}
-    for filter_ in distance.argsort(descending=True, stable=True).tolist():
-        chosen[int(labels[filter_])] = filter_
+    for index in distance.argsort(descending=True, stable=True).tolist():
+        chosen[int(labels[index])] = index
     return torch.tensor(sorted(chosen.values()))
 
 
@@ -142,7 +143,9 @@ class Groups(nn.Module):
         See `cluster`.
     """
 
-    def __init__(self, layers: dict[str, nn.Module], rate: float, lam: float, nu: float, seed: int):
+    def __init__(
+        self, layers: dict[str, QuantizedLayer], rate: float, lam: float, nu: float, seed: int
+    ):
         super().__init__()
         self.lam, self.nu = lam, nu
         # The network owns its layers: as submodules of this one they would be saved twice.
@@ -180,11 +183,11 @@ class Groups(nn.Module):
 
     def latent(self, name: str) -> nn.Parameter:
         """K of a layer, before the blend."""
-        return self._layers[name].parametrizations.weight.original
+        return self._layers[name].get_parameter("parametrizations.weight.original")
 
     def loss(self) -> Tensor:
         """The pruning loss of all layers, a scalar."""
-        total = self.sigma[0].new_zeros(())
+        total: Tensor = self.sigma[0].new_zeros(())
         for (name, blend), sigma in zip(self._blends.items(), self.sigma, strict=True):
             with torch.no_grad():
                 sigma.clamp_(min=SMALLEST_SIGMA)
