@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -21,20 +21,15 @@ from torch.utils.data import DataLoader
 
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.nn.data.augment import check_shares, epoch_generator
+from bonn_hw.nn.data.crops import centre_crop, random_crop
 from bonn_hw.nn.data.labelled_images import SPLITS
 from bonn_hw.nn.data.transforms import held_out
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 _Result: TypeAlias = tuple[int, NDArray[np.uint8]] | UserError
 """A decoded image and its place in the folder, or what is wrong with it."""
 # ImageNet's own test images have no labels: val is what everybody tests with.
 SPLIT_FOLDERS = {"train": ("train",), "test": ("val", "test")}
 SUFFIXES = (".jpeg", ".jpg", ".png")
-SCALE = (0.08, 1.0)
-ASPECT = (3 / 4, 4 / 3)
-TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -236,66 +231,6 @@ def _collated(results: list[_Result]) -> tuple[Tensor, list[int]] | UserError:
         places.append(result[0])
         images.append(result[1])
     return torch.from_numpy(np.stack(images)), places
-
-
-def random_crop(path: str, size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Read a random part of an image, half the time mirrored: uint8 ``(3, size, size)``.
-
-    As is usual for ImageNet: a rectangle of 8 to 100 % of the area and of an aspect ratio from 3:4
-    to 4:3, at a random place.
-    """
-    image = _rgb(path)
-    left, top, width, height = _random_box(image.width, image.height, rng)
-    pixels = _resized(image.crop((left, top, left + width, top + height)), size, size)
-    if rng.random() < 0.5:
-        pixels = pixels[:, :, ::-1]
-    return pixels
-
-
-def centre_crop(path: str, size: int) -> NDArray[np.uint8]:
-    """Read the middle of an image: uint8 ``(3, size, size)``.
-
-    As is usual for ImageNet: the shorter side is 256/224 of `size` before.
-    """
-    image = _rgb(path)
-    scale = size * 256 / 224 / min(image.size)
-    width, height = (max(size, round(side * scale)) for side in image.size)
-    left, top = (width - size) // 2, (height - size) // 2
-    return _resized(image, width, height)[:, top : top + size, left : left + size]
-
-
-def _random_box(width: int, height: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """Choose left, top, width and height, in pixels."""
-    for _ in range(TRIES):
-        area = width * height * rng.uniform(*SCALE)
-        aspect = math.exp(rng.uniform(math.log(ASPECT[0]), math.log(ASPECT[1])))
-        w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
-        if 0 < w <= width and 0 < h <= height:
-            return int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1)), w, h
-    # A very long image: its middle, of the nearest aspect ratio that is allowed.
-    w = min(width, max(1, round(height * ASPECT[1])))
-    h = min(height, max(1, round(width / ASPECT[0])))
-    return (width - w) // 2, (height - h) // 2, w, h
-
-
-def _rgb(path: str) -> Image.Image:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    # Pillow's decoders end in any of these on a damaged file.
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise UserError(
-            f"{path}: cannot be decoded ({error}); copy the image again, or delete it"
-        ) from error
-
-
-def _resized(image: Image.Image, width: int, height: int) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    pixels: NDArray[np.uint8] = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
-    return pixels.transpose(2, 0, 1)
 
 
 def _folder(root: Path, split: str) -> Path | None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -26,6 +25,7 @@ from bonn_hw.nn.models.bayesian import (
 from bonn_hw.nn.models.network import Network, clip_latent_weights
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.kernel_statistics import EpochStatistics, kernel_statistics
+from bonn_hw.nn.training.layer_at_fault import layer_at_fault
 from bonn_hw.nn.training.run_files import EpochFigures
 
 with warnings.catch_warnings():
@@ -225,7 +225,7 @@ class TrainingModule(lightning.LightningModule):
         return {"epoch": epoch, "layers": layers}
 
     def _stop(self, what: str, where: str, images: Tensor | None) -> None:
-        layer = _not_finite(self.network, images)
+        layer = layer_at_fault(self.network, images)
         kept = (
             f"{self.current_epoch} whole epochs are kept" if self.current_epoch else "none is kept"
         )
@@ -271,34 +271,3 @@ def _losses(experiment: Experiment, network: Network) -> BayesianLosses | None:
     for layer in layers.values():
         modulated_quantiser(layer).exact = experiment.modulation_gradient == "exact"
     return BayesianLosses(network, experiment.lam, experiment.theta, experiment.nu)
-
-
-@torch.no_grad()
-def _not_finite(network: Network, images: Tensor | None) -> str:
-    """Say which layer is the first with values that are not finite."""
-    for name, value in network.named_parameters():
-        if not torch.isfinite(value).all():
-            return f"the first weights that are not finite are {name!r}"
-    if images is None:
-        return "its name is not in the network but in the losses"
-    found: list[str] = []
-
-    def look(name: str) -> Callable[..., None]:
-        def hook(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-            if not found and not torch.isfinite(output).all():
-                found.append(name)
-
-        return hook
-
-    # Inner modules answer before those around them; what is inside a quantiser is none of a user's.
-    handles = [
-        module.register_forward_hook(look(name))
-        for name, module in network.named_modules()
-        if name and "_quant" not in name
-    ]
-    network(images)
-    for handle in handles:
-        handle.remove()
-    if found:
-        return f"the first layer that gives such values is {found[0]!r}"
-    return "the layers' values are finite, a term of the loss is not"
