@@ -174,7 +174,8 @@ def narrow(cells: Mapping[str, Any], database: xray.Database) -> list[Feature]:
         }
         if cell["type"].startswith("RAMB36E1") and widths & {1, 9}:
             place = re.match(r"X(\d+)Y(\d+)/", cell["attributes"]["NEXTPNR_BEL"])
-            assert place is not None, cell["attributes"]
+            if place is None:
+                raise FasmFault(f"a block memory lies at {cell['attributes']['NEXTPNR_BEL']}")
             tile = tiles[int(place[1]), int(place[2])]
             found += [Feature(tile, name) for name in NARROW]
     return found

@@ -7,11 +7,19 @@ import os
 import sys
 import tarfile
 import threading
+from dataclasses import replace
 
 import pytest
 
 from bonn_hw.errors import UserError
 from bonn_hw.nn.data import datasets, fetch
+
+
+def package_lies_in(monkeypatch, *folders):
+    """Say in which folders Debian's package has put the files."""
+    source = replace(datasets.SOURCES["fashion-mnist"], installed=folders)
+    monkeypatch.setitem(datasets.SOURCES, "fashion-mnist", source)
+
 
 CONTENT = {plain: plain.encode() for plain in fetch.FASHION_SHA256}
 
@@ -22,7 +30,7 @@ def cache(tmp_path, monkeypatch):
     sums = {plain: hashlib.sha256(content).hexdigest() for plain, content in CONTENT.items()}
     monkeypatch.setattr(fetch, "FASHION_SHA256", sums)
     monkeypatch.setattr(fetch.shutil, "which", lambda name: None)
-    monkeypatch.setattr(fetch, "DEBIAN_FOLDERS", {})
+    package_lies_in(monkeypatch)
     return tmp_path / "cache/bonn_hw"
 
 
@@ -66,7 +74,7 @@ def test_an_installed_package_is_taken_as_it_is(cache, tmp_path, monkeypatch):
     installed.mkdir()
     for plain, content in CONTENT.items():
         (installed / f"{plain}.gz").write_bytes(gzip.compress(content))
-    monkeypatch.setattr(fetch, "DEBIAN_FOLDERS", {"fashion-mnist": (tmp_path / "no", installed)})
+    package_lies_in(monkeypatch, str(tmp_path / "no"), str(installed))
     lines = []
     assert fetch.fetch("fashion-mnist", lines.append) == installed
     assert lines == [f"fashion-mnist: already in {installed}"]
@@ -98,7 +106,7 @@ def apt(cache, mirror, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent))
     sums = {plain: hashlib.sha256(content).hexdigest() for plain, content in CONTENT.items()}
     monkeypatch.setattr(fetch, "FASHION_SHA256", sums)
-    monkeypatch.setattr(fetch, "DEBIAN_FOLDERS", {})
+    package_lies_in(monkeypatch)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
 
     def install(known):
@@ -190,6 +198,10 @@ def test_names_and_options_that_do_not_go():
 RECORDS = {"cifar10": bytes([7]) + bytes(3072), "cifar100": bytes([1, 42]) + bytes(3072)}
 
 
+def changed(monkeypatch, name, **fields):
+    monkeypatch.setitem(fetch.ARCHIVES, name, replace(fetch.ARCHIVES[name], **fields))
+
+
 @pytest.fixture(params=["cifar10", "cifar100"])
 def archive(request, tmp_path, monkeypatch):
     """Make one of CIFAR's archives, with one image a file and members that have no business."""
@@ -200,7 +212,7 @@ def archive(request, tmp_path, monkeypatch):
             facts = tarfile.TarInfo(member)
             facts.size = len(RECORDS[name])
             content.addfile(facts, io.BytesIO(RECORDS[name]))
-    monkeypatch.setitem(fetch.CIFAR_MD5, name, hashlib.md5(path.read_bytes()).hexdigest())
+    changed(monkeypatch, name, md5=hashlib.md5(path.read_bytes()).hexdigest())
     return name, path
 
 
@@ -231,15 +243,14 @@ def test_damaged_files_are_fetched_again(cache, archive):
 
 def test_archive_is_downloaded(cache, archive, monkeypatch):
     name, path = archive
-    monkeypatch.setattr(fetch, "CIFAR_ADDRESS", path.parent.as_uri())
-    monkeypatch.setitem(fetch.CIFAR_ARCHIVES, name, path.name)
+    changed(monkeypatch, name, folder=path.parent.as_uri(), file=path.name)
     fetch.fetch(name)
     assert len(datasets.load(name, "test")) == 1
     assert not list((cache / name).glob("*.tar.gz"))
 
 
 def test_archive_that_is_not_there_to_download(cache, tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch, "CIFAR_ADDRESS", tmp_path.as_uri())
+    changed(monkeypatch, "cifar10", folder=tmp_path.as_uri())
     with pytest.raises(UserError) as error:
         fetch.fetch("cifar10")
     message = str(error.value)
@@ -254,14 +265,14 @@ def test_archive_that_is_not_there_to_download(cache, tmp_path, monkeypatch):
 
 def test_other_archive_is_refused_and_leaves_nothing(cache, archive, monkeypatch, capsys):
     name, path = archive
-    right = fetch.CIFAR_MD5[name]
+    right = fetch.ARCHIVES[name].md5
     path.write_bytes(path.read_bytes() + b"x")
     wrong = hashlib.md5(path.read_bytes()).hexdigest()
     monkeypatch.setattr(sys, "argv", ["fetch", name, "--from", str(path)])
     assert fetch.main() == 2
     assert capsys.readouterr().err == (
         f"error: {path}: its MD5 is {wrong}, not {right}; give "
-        f"https://www.cs.toronto.edu/~kriz/{fetch.CIFAR_ARCHIVES[name]} as it is published\n"
+        f"https://www.cs.toronto.edu/~kriz/{fetch.ARCHIVES[name].file} as it is published\n"
     )
     assert list(cache.iterdir()) == []
 
