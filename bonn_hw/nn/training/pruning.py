@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bonn_hw.errors import UserError
+from bonn_hw.errors import Interrupted, UserError
 from bonn_hw.nn.data.image_folder import ImageFolder
 from bonn_hw.nn.data.labelled_images import Dataset
 from bonn_hw.nn.models.network import Network
@@ -33,7 +33,7 @@ from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.filter_clustering import Groups
 from bonn_hw.nn.training.run_files import CHECKPOINT, METRICS, EpochFigures, write_atomically
 from bonn_hw.nn.training.run_writer import RunWriter, training_of
-from bonn_hw.nn.training.train import Interrupted, fit
+from bonn_hw.nn.training.train import fit
 from bonn_hw.nn.training.training_module import TrainingModule
 
 with warnings.catch_warnings():

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import torch
 
-from bonn_hw.errors import UserError
+from bonn_hw.errors import Interrupted, UserError
 from bonn_hw.nn.data.image_folder import ImageFolder
 from bonn_hw.nn.data.labelled_images import Dataset
 from bonn_hw.nn.models.network import Network
@@ -45,10 +45,6 @@ PRECISIONS: dict[str, Precision] = {
     "bf16-mixed": "bf16-mixed",
 }
 """As an experiment names it -> as Lightning does."""
-
-
-class Interrupted(UserError):
-    """Ctrl-C ended a training; the run folder holds the last finished epoch."""
 
 
 def train(

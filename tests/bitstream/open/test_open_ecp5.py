@@ -108,5 +108,5 @@ def test_without_the_tools_there_is_a_plan(build, monkeypatch, capsys):
 def test_missing_programs_are_named(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.setattr(ecp5.sys, "executable", "/nonexistent/python")
-    with pytest.raises(ToolMissing, match=r"ulx3s-85f lacks ecppack: pip install yowasp-nextpnr"):
+    with pytest.raises(ToolMissing, match=r"ulx3s-85f lacks ecppack: pip install 'bonn-hw.ecp5.'"):
         ecp5._program("ecppack", board("ulx3s-85f"))
