@@ -7,14 +7,15 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from rich.console import Console
-
+from bonn_hw.cli.exit_codes import DONE
+from bonn_hw.cli.outputs import check_writable
+from bonn_hw.cli.terminal import Terminal
 from bonn_hw.errors import UserError
 
 
 def make_design(
     options: argparse.Namespace,
-    notes: Console,
+    terminal: Terminal,
     make: Callable[..., dict[str, Any]],
     any_rate: bool = False,
 ) -> int:
@@ -39,14 +40,16 @@ def make_design(
         options.latency_ms,
         options.lut_fraction,
     )
-    with notes.status("") as status:
+    check_writable(options.out, "build")
+    check_writable(options.json)
+    with terminal.progress(name) as progress:
         facts = make(
             options.model,
             target,
             options.out,
             options.folding,
             options.checkpoint,
-            lambda text: status.update(f"{name}: {text}"),
+            progress,
         )
-    tables.show(facts, Console(highlight=False))
-    return 0
+    terminal.report(facts, lambda console: tables.show(facts, console))
+    return DONE

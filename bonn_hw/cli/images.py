@@ -4,18 +4,44 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
+from bonn_hw.cli.arguments import count
 from bonn_hw.errors import UserError
+
+
+def add_images(parser: argparse.ArgumentParser, required: bool, default: int | None = None) -> None:
+    """Add where frames come from, and how many are taken."""
+    source = parser.add_mutually_exclusive_group(required=required)
+    source.add_argument(
+        "--inputs",
+        metavar="FILE",
+        type=Path,
+        help=".npy file with inputs of the QONNX model: float32, batch first",
+    )
+    source.add_argument(
+        "--dataset", metavar="NAME", help="test images of this data set, with their labels"
+    )
+    parser.add_argument(
+        "--count",
+        metavar="N",
+        type=count,
+        default=default,
+        help=f"use the first N of them; default: {default or 'all'}",
+    )
 
 
 def load_images(
     options: argparse.Namespace, shape: tuple[int, ...], transform: str | None
 ) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
     """The images of the options, and their labels where they are known."""
+    import numpy as np
+
     if options.inputs is not None:
         try:
             images: Any = np.load(options.inputs, allow_pickle=False)
