@@ -18,16 +18,16 @@ class ToolMissing(UserError):
     """A program or package that a step needs is not installed."""
 
 
+class Interrupted(UserError):
+    """Ctrl-C or SIGTERM ended the work; the message says what was kept and how to go on."""
+
+
 class Hang(Exception):
     """The RTL stopped: the message gives the cycle, the streams and their counts. A bug of ours."""
 
 
 class InternalError(Exception):
-    """A check of our own failed: what was computed is not what was proved. A bug of ours."""
-
-
-class Interrupted(UserError):
-    """Ctrl-C or SIGTERM ended the work; the message says what was kept and how to go on."""
+    """What we promise does not hold: a bug of ours, whatever the user gave."""
 
 
 class UnsupportedModel(UserError):
