@@ -64,11 +64,14 @@ def test_a_forked_worker_dies_of_the_signal(planted, capfd):
     """It is not our process: it neither prints nor tidies."""
 
     def run(terminal):
+        ready, started = os.pipe()
         child = os.fork()
         if not child:
-            for _ in range(1000):  # a pause could begin between the signal and its handler
+            os.write(started, b".")  # a signal before Python's own steps after fork would be lost
+            for _ in range(1000):
                 time.sleep(0.01)
             os._exit(0)
+        os.read(ready, 1)
         os.kill(child, signal.SIGTERM)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
