@@ -137,7 +137,7 @@ def test_what_the_router_leaves_out_of_narrow_block_memories_is_added(database):
         "CLB_X1Y2.RAMB36.BRAM36_WRITE_WIDTH_A_1",
     ]
     cells["narrow"]["attributes"]["NEXTPNR_BEL"] = "nowhere"
-    with pytest.raises(FasmFault, match="^a block memory lies at nowhere$"):
+    with pytest.raises(FasmFault, match=r"^a block memory lies at nowhere$"):
         zynq.narrow(cells, database)
 
 
