@@ -24,8 +24,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-import bonn_hw
-from bonn_hw import extras, files
+from bonn_hw import cache, extras, files
 from bonn_hw.boards import board
 from bonn_hw.errors import UserError
 from bonn_hw.report import values
@@ -66,9 +65,7 @@ class Job:
     @property
     def key(self) -> str:
         """Changes with whatever the outcome depends on."""
-        digest = hashlib.sha256(
-            json.dumps(asdict(self) | {"version": bonn_hw.__version__}).encode()
-        )
+        digest = hashlib.sha256(json.dumps(asdict(self) | {"code": cache.code()}).encode())
         own_board = self.board if self.board.endswith(".toml") else None
         for path in (self.model, self.folding, own_board):
             digest.update(Path(path).read_bytes() if path else b"")

@@ -17,7 +17,8 @@ ROOT = Path(bonn_hw.__file__).parent
 # From the bottom up. A package imports only from the lines above its own.
 ORDER = (
     ("__init__", "errors", "driver"),  # the driver is copied to the board: nothing of ours is there
-    ("files", "ir", "extras"),
+    ("files", "ir", "extras", "progress"),
+    ("cache", "tools"),
     ("boards", "kernels"),
     ("timing", "frontend", "emit"),
     ("passes", "sim"),
