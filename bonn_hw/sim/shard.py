@@ -74,22 +74,26 @@ def run_all(
             f"simulate: {simulator.executable} may not be run there ({os.strerror(errno.EACCES)}): "
             "name another cache folder with XDG_CACHE_HOME"
         )
-    threads: list[threading.Thread] = []
+    followed: list[tuple[tools.Process, threading.Thread]] = []
     with ExitStack() as stack:
-        for shard in shards:
-            command = shard.command(simulator, options)
-            process = stack.enter_context(tools.started(command, cwd=folder, patience_s=0))
-            thread = threading.Thread(target=shard.follow, args=(process,), daemon=True)
-            threads.append(thread)
-            thread.start()
-        total = sum(shard.frames for shard in shards)
-        # The first failure ends all: the others' answers are of no use then.
-        while any(thread.is_alive() for thread in threads) and not any(s.code for s in shards):
-            progress(f"RTL, frame {sum(shard.done for shard in shards)} of {total}")
-            for thread in threads:
-                thread.join(0.2)
-    for thread in threads:  # all have ended: what they wrote last is read
-        thread.join()
+        try:
+            for shard in shards:
+                command = shard.command(simulator, options)
+                process = stack.enter_context(tools.started(command, cwd=folder, patience_s=0))
+                thread = threading.Thread(target=shard.follow, args=(process,), daemon=True)
+                thread.start()
+                followed.append((process, thread))
+            total = sum(shard.frames for shard in shards)
+            # The first failure ends all: the others' answers are of no use then.
+            while any(t.is_alive() for _, t in followed) and not any(s.code for s in shards):
+                progress(f"RTL, frame {sum(shard.done for shard in shards)} of {total}")
+                for _, thread in followed:
+                    thread.join(0.2)
+        finally:
+            for process, _ in followed:
+                tools.end(process, patience_s=0)
+            for _, thread in followed:  # before their pipes are closed
+                thread.join()
 
 
 def full(place: Path) -> UserError:
