@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.progress import Progress, silent
@@ -41,27 +41,60 @@ class Terminated(KeyboardInterrupt):
         self.code = 128 + number
 
 
+class _Signals:
+    """What the handlers share: while a program is being started, signals wait until it is known."""
+
+    starting = False
+    came: ClassVar[list[int]] = []
+
+    @classmethod
+    def take(cls, number: int) -> None:
+        """Raise what a signal means, at once or when the program has started."""
+        if cls.starting:
+            cls.came.append(number)
+            return
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        for other in ENDING:  # what cleans up is not to be interrupted
+            signal.signal(other, signal.SIG_IGN)
+        raise Terminated(number)
+
+    @classmethod
+    @contextmanager
+    def waiting(cls) -> Iterator[None]:
+        """Let signals wait; for the main thread, which is where they are taken."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        cls.starting = True
+        try:
+            yield
+        finally:
+            cls.starting = False
+            if cls.came:
+                number = cls.came[-1]
+                cls.came.clear()
+                cls.take(number)
+
+
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Turn SIGTERM and SIGHUP into `Terminated`, once; ignored ones (``nohup``) stay ignored."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may set handlers
         return
-
     ours = os.getpid()
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         if os.getpid() != ours:  # a fork, such as a worker that loads data, just ends
             os._exit(128 + number)
-        for other in before:
-            signal.signal(other, signal.SIG_IGN)  # what cleans up is not to be interrupted
-        raise Terminated(number)
+        _Signals.take(number)
 
-    handlers = {one: signal.getsignal(one) for one in ENDING}
+    handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, *ENDING)}
     before = {one: old for one, old in handlers.items() if old not in (None, signal.SIG_IGN)}
     try:
         for one in before:
-            signal.signal(one, end)
+            signal.signal(one, handle)
         yield
     finally:
         for one, handler in before.items():
@@ -199,12 +232,15 @@ def _started(
     text: bool,
 ) -> Iterator[Process]:
     group = getattr(_of_thread, "group", None) or _Group()
-    words = [os.fspath(word) for word in command]
-    with group.process(words, cwd, env, text) as process:
-        try:
-            yield process
-        finally:
+    process: Process | None = None
+    try:
+        with _Signals.waiting():
+            process = group.start([os.fspath(word) for word in command], cwd, env, text)
+        yield process
+    finally:
+        if process is not None:
             end(process, patience_s)
+            group.forget(process)
             for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe is not None:
                     with suppress(BrokenPipeError):
@@ -265,20 +301,19 @@ class _Group:
         self._running: set[Process] = set()
         self._closed = False
 
-    @contextmanager
-    def process(
+    def start(
         self, words: list[str], cwd: Path | None, env: Mapping[str, str] | None, text: bool
-    ) -> Iterator[Process]:
+    ) -> Process:
         with self._lock:
             if self._closed:
                 raise KeyboardInterrupt
             process = _start(words, cwd, env, text)
             self._running.add(process)
-        try:
-            yield process
-        finally:
-            with self._lock:
-                self._running.discard(process)
+            return process
+
+    def forget(self, process: Process) -> None:
+        with self._lock:
+            self._running.discard(process)
 
     def close(self) -> None:
         """End all programs; no other one starts."""
