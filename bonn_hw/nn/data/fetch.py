@@ -20,6 +20,7 @@ from bonn_hw import cache, files, tools
 from bonn_hw.errors import UserError
 from bonn_hw.files import folder_aside
 from bonn_hw.nn.data.datasets import SOURCES
+from bonn_hw.progress import Progress, silent
 
 FASHION_SHA256 = SOURCES["fashion-mnist"].sha256
 FILES = tuple(f"{plain}.gz" for plain in FASHION_SHA256)
@@ -37,9 +38,7 @@ class _Failed(Exception):
     """One source did not deliver; the next is tried."""
 
 
-def fetch(
-    name: str, say: Callable[[str], None] | None = None, archive: str | Path | None = None
-) -> Path:
+def fetch(name: str, say: Progress = silent, archive: str | Path | None = None) -> Path:
     """Bring data set `name` into the cache and return its folder.
 
     Does nothing if it is there, or if Debian's package of it is installed: `datasets.load` finds it
@@ -67,7 +66,6 @@ def fetch(
             f"data set {name}: --from takes an archive of {' or '.join(ARCHIVES)}, and "
             f"{name} has none; leave it out"
         )
-    say = say or (lambda line: None)
     target = cache.folder() / name
     for place in (*map(Path, SOURCES[name].installed), target):
         if _complete(name, place):
