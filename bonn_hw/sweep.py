@@ -2,7 +2,8 @@
 """Fold many models for many boards, clocks and rates: on all cores, or on a Dask cluster.
 
 Every combination is a job with a folder of its own. What is finished is not done again when a sweep
-is run again, unless its model, folding or target changed, or our code; a lost Dask worker's job goes to another.
+is run again, unless its model, folding or target changed, or our code. A lost Dask worker's job
+goes to another one.
 """
 
 from __future__ import annotations
