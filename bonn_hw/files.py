@@ -120,7 +120,6 @@ def folder_aside(target: Path, mark: str | None) -> Iterator[Path]:
         File by which one sees that what is there may be replaced; None: anything may.
     """
     target = _named(target)
-    _refuse(target, mark)
     target.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(_use(target, shared=False))
@@ -130,13 +129,15 @@ def folder_aside(target: Path, mark: str | None) -> Iterator[Path]:
         partial = stack.enter_context(partial_folder(target.parent, prefix))
         yield partial
         _sync_tree(partial)
-        if target.exists():
-            # A folder takes the place of an empty one: there is a moment without target, after
-            # which a kill is mended by the next run.
-            target.rename(_fresh_name(target.parent, f".{target.name}.{REPLACED}"))
-        partial.rename(target)
-        _sync(target.parent)
-        _restore(target)
+        try:
+            if target.exists():
+                # For a moment there is no target. After a kill just then, the next run that reads
+                # or writes it brings the old one back.
+                target.rename(_fresh_name(target.parent, f".{target.name}.{REPLACED}"))
+            partial.rename(target)
+            _sync(target.parent)
+        finally:
+            _restore(target)
 
 
 @contextmanager
@@ -245,15 +246,24 @@ def _refuse(target: Path, mark: str | None) -> None:
 
 def _restore(target: Path) -> None:
     """Bring back, or remove, what was renamed for a new folder; the caller holds ``target``."""
-    for path in sorted(target.parent.iterdir()):
-        if not path.name.startswith(f".{target.name}.{REPLACED}") or path.is_symlink():
-            continue
-        if path.lstat().st_uid != os.geteuid():
-            continue
+    for path in _replaced(target):
         if target.exists():
             remove(path)
         else:
             path.rename(target)
+
+
+def _replaced(target: Path) -> list[Path]:
+    """What was renamed for a new folder, by us."""
+    if not target.parent.is_dir():
+        return []
+    return [
+        path
+        for path in sorted(target.parent.iterdir())
+        if path.name.startswith(f".{target.name}.{REPLACED}")
+        and not path.is_symlink()
+        and path.lstat().st_uid == os.geteuid()
+    ]
 
 
 def _sync(path: Path) -> None:
@@ -308,6 +318,9 @@ def reading(target: Path) -> Iterator[None]:
         If another process writes it for longer than PATIENCE_S.
     """
     target = _named(target)
+    if not target.is_dir() and _replaced(target):
+        with _use(target, shared=False):
+            _restore(target)
     with _use(target, shared=True):
         yield
 

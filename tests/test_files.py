@@ -193,11 +193,27 @@ def test_a_kill_at_each_moment_of_the_replacement(moment, tmp_path):
         Path.rename = once
         build(target, "new")
 
-    assert ended(fork(work)) == -9
-    with pytest.raises(UserError, match="stop"), files.fresh_folder(target):
-        raise UserError("stop")
-    assert texts(target) == ({"new"} if moment == 2 else {"old"})
+    for mend in (written, read):
+        assert ended(fork(work)) == -9
+        with holding(mend(target)) as number:
+            kill(number)
+        assert texts(target) == ({"new"} if moment == 2 else {"old"})
+    build(target)
     assert names(tmp_path) == ["out"]
+
+
+def test_a_failure_to_put_the_new_folder_in_place_brings_the_old_one_back(tmp_path, monkeypatch):
+    target, rename = build(tmp_path / "out"), Path.rename
+
+    def refuse(path, to):
+        if to == target and ".partial-" in path.name:
+            raise OSError(28, "No space left on device")
+        return rename(path, to)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(UserError, match="No space left on device; what was there before is unch"):
+        build(target, "new")
+    assert texts(target) == {"old"} and names(tmp_path) == ["out"]
 
 
 def test_kills_at_any_time_leave_the_old_or_the_new(tmp_path):
