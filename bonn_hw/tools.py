@@ -33,12 +33,20 @@ Word = str | os.PathLike[str]
 Process = subprocess.Popen[Any]
 
 
-class Terminated(KeyboardInterrupt):
-    """We were asked to end by a signal; handled like Ctrl-C, with another exit code."""
+class Terminated(SystemExit):
+    """We were asked to end by a signal. A SystemExit, which libraries let pass.
 
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.code = 128 + number
+    Attributes
+    ----------
+    status : int
+        The exit code: 128 and the signal's number, as shells count.
+    name : str
+        The signal's.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        self.status, self.name = 128 + number, signal.Signals(number).name
+        super().__init__(self.status)
 
 
 class _Signals:
@@ -86,9 +94,11 @@ def ended_by_signals() -> Iterator[None]:
     ours = os.getpid()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if os.getpid() != ours:  # a fork, such as a worker that loads data, just ends
-            os._exit(128 + number)
-        _Signals.take(number)
+        if os.getpid() == ours:
+            _Signals.take(number)
+        else:  # a forked worker ends as it would without us
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
 
     handlers = {one: signal.getsignal(one) for one in (signal.SIGINT, *ENDING)}
     before = {one: old for one, old in handlers.items() if old not in (None, signal.SIG_IGN)}

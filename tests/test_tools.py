@@ -155,9 +155,9 @@ PROGRAM = """
         with tools.ended_by_signals(), ExitStack() as stack:
             pool = stack.enter_context(tools.threads(2))
             {way}
-    except KeyboardInterrupt as interrupt:
+    except (KeyboardInterrupt, tools.Terminated) as ended:
         print("clean", flush=True)
-        sys.exit(interrupt.code if isinstance(interrupt, tools.Terminated) else 130)
+        sys.exit(getattr(ended, "status", 130))
 """
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
@@ -189,7 +189,7 @@ def test_handlers_are_restored_and_ignored_signals_stay_ignored():
                 os.kill(os.getpid(), signal.SIGTERM)
                 time.sleep(5)
             os.kill(os.getpid(), signal.SIGTERM)  # what cleans up is not interrupted
-        assert error.value.code == 143 and str(error.value) == "SIGTERM"
+        assert (error.value.code, error.value.status, error.value.name) == (143, 143, "SIGTERM")
     finally:
         signal.signal(signal.SIGHUP, ignored)
     assert signal.getsignal(signal.SIGTERM) is before
@@ -201,9 +201,9 @@ def test_a_fork_of_ours_ends_at_once():
             inner = fork(lambda: time.sleep(60))
             time.sleep(0.2)
             os.kill(inner, signal.SIGTERM)
-            return ended(inner)
+            return ended(inner) == -signal.SIGTERM
 
-    assert ended(fork(work)) == 143
+    assert ended(fork(work)) == 1
 
 
 def test_a_signal_while_a_program_is_starting_waits_until_it_is_known(monkeypatch):
