@@ -45,7 +45,8 @@ def _run(words: Sequence[str]) -> int:
     terminal = Terminal(options.quiet, getattr(options, "json", None))
     try:
         # A build that is in use is not replaced by another command meanwhile.
-        with files.reading(options.build) if "build" in options else nullcontext():
+        build = getattr(options, "build", None)
+        with files.reading(build) if build is not None else nullcontext():
             code: int = options.command(options, terminal)
     except BaseException as error:
         debug = options.debug or os.environ.get("BONN_HW_DEBUG", "0") not in ("", "0")
