@@ -21,13 +21,13 @@ from typing import Any
 
 from benchmarks.__main__ import lively, processor
 from benchmarks.folding import BOARD, finns, lowered
+from bonn_hw import cache
 from bonn_hw.cli.main import main as command_line
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
 from bonn_hw.ir.rtl import RtlProject
 from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training.checkpoint import Checkpoint
-from bonn_hw.timing.native import cache_folder
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "clock.md"
@@ -124,7 +124,7 @@ def table(made: list[tuple[str, dict[str, Any]]]) -> list[str]:
 
 def locate() -> str:
     """The program."""
-    beside = cache_folder() / "open-toolchain" / "bin" / PROGRAM
+    beside = cache.folder() / "open-toolchain" / "bin" / PROGRAM
     found = shutil.which(PROGRAM) or (str(beside) if beside.is_file() else None)
     if found is None:
         sys.exit(f"{PROGRAM} is not on PATH: make open-toolchain")

@@ -1,21 +1,44 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Outputs that are whole or not there, made aside and renamed into place; and what we ship."""
+"""Files and folders that are whole or not there, made aside and renamed; locks; what we ship.
+
+Something that is made has a name beside its target that nobody can guess, and its maker holds a
+lock on it: what has no lock was left by a killed process, and is removed by the next one. Contents
+are on the disk before they take the target's name, so that a power cut leaves the old or the new.
+
+Links are not followed. A file takes the place of a link, and what the link points to stays as it
+is; a folder that is a link is refused. Locks are advisory (``flock``) and end with their process,
+also with a killed one. File systems that have no locks are used without.
+"""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bonn_hw.errors import UserError
 
 UNWRITABLE = frozenset(
-    (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
+    (
+        *(errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR),
+        *(errno.EISDIR, errno.EBUSY, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTEMPTY),
+    )
 )
 MARK = "report.json"  # what shows that a folder is a build of ours and may be replaced
+PARTIAL, REPLACED = "partial-", "replaced-"
+SCRATCH = "bonn_hw.scratch-"
+PATIENCE_S = 5.0  # until a folder that another process holds is given up; to write one takes less
+POLL_S = 0.05
+SYNCS = 16  # at once
 
 
 def shipped(*parts: str) -> Path:
@@ -39,49 +62,343 @@ def writing(target: Path) -> Iterator[None]:
         ) from error
 
 
+# -- made aside ------------------------------------------------------------------------------------
+
+
 @contextmanager
 def fresh_file(target: Path) -> Iterator[Path]:
-    """Give a path to write to; rename it to ``target`` on success, remove it otherwise."""
-    partial = target.with_name(f".{target.name}.partial")
-    with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield partial
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
+    """Give a path to write to; it takes the place of ``target`` on success, else it goes.
 
-
-@contextmanager
-def fresh_folder(target: Path) -> Iterator[Path]:
-    """Give an empty folder to fill; put it in the place of ``target`` on success.
+    Of several writers at the same time the last one to finish wins, whole.
 
     Raises
     ------
     UserError
-        If ``target`` is something else than an earlier build.
+        If ``target`` cannot be written or is something else than a file.
     """
-    if target.exists() and not (target / MARK).is_file():
+    if target.is_dir() or (target.exists() and not target.is_file()):
+        kind = "a folder" if target.is_dir() else "no regular file"
+        raise UserError(f"{target} is {kind}: it is left as it is; name a file")
+    with writing(target), file_aside(target) as partial:
+        yield partial
+
+
+@contextmanager
+def file_aside(target: Path) -> Iterator[Path]:
+    """`fresh_file`, whose failures are OSErrors."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with partial_file(target.parent, f".{target.name}.{PARTIAL}") as partial:
+        yield partial
+        _sync(partial)
+        os.replace(partial, target)
+        _sync(target.parent)
+
+
+@contextmanager
+def fresh_folder(target: Path) -> Iterator[Path]:
+    """Give an empty folder to fill; it takes the place of ``target`` on success, else it goes.
+
+    Nobody else writes ``target`` meanwhile, nor reads it by `reading`.
+
+    Raises
+    ------
+    UserError
+        If ``target`` cannot be written, is something else than an earlier build, or is in use by
+        another process for longer than PATIENCE_S.
+    """
+    with writing(target), folder_aside(target, MARK) as partial:
+        yield partial
+
+
+@contextmanager
+def folder_aside(target: Path, mark: str | None) -> Iterator[Path]:
+    """`fresh_folder`, whose failures to write are OSErrors.
+
+    Parameters
+    ----------
+    mark : str or None
+        File by which one sees that what is there may be replaced; None: anything may.
+    """
+    target = _named(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        stack.enter_context(_use(target, shared=False))
+        _restore(target)  # after a run that was killed
+        _refuse(target, mark)
+        prefix = f".{target.name}.{PARTIAL}"
+        partial = stack.enter_context(partial_folder(target.parent, prefix))
+        yield partial
+        _sync_tree(partial)
+        try:
+            if target.exists():
+                # For a moment there is no target. After a kill just then, the next run that reads
+                # or writes it brings the old one back.
+                target.rename(_fresh_name(target.parent, f".{target.name}.{REPLACED}"))
+            partial.rename(target)
+            _sync(target.parent)
+        finally:
+            _restore(target)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Give an empty folder for temporary files; raises UserError where there can be none."""
+    with ExitStack() as stack:
+        try:
+            place = Path(tempfile.gettempdir())
+            folder = stack.enter_context(partial_folder(place, SCRATCH))
+        except OSError as error:
+            raise UserError(
+                f"no temporary folder can be made ({error.strerror}): name one with TMPDIR"
+            ) from error
+        yield folder
+
+
+def partial_file(parent: Path, prefix: str) -> AbstractContextManager[Path]:
+    """An empty file ``PREFIX...`` that is locked, and removed at the end unless it was renamed.
+
+    Those that killed processes left in ``parent`` are removed first.
+    """
+    return _partial(parent, prefix, _make_file)
+
+
+def partial_folder(parent: Path, prefix: str) -> AbstractContextManager[Path]:
+    """`partial_file` for an empty folder."""
+    return _partial(parent, prefix, Path.mkdir)
+
+
+def _make_file(path: Path) -> None:
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+
+
+@contextmanager
+def _partial(parent: Path, prefix: str, make: Callable[[Path], None]) -> Iterator[Path]:
+    clear(parent, prefix)
+    while True:
+        partial = _fresh_name(parent, prefix)
+        make(partial)
+        try:
+            descriptor = os.open(partial, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # another process was tidy between these lines
+        with suppress(OSError):  # without locks, nothing is cleared either
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if _same(descriptor, partial):
+            break
+        os.close(descriptor)
+    try:
+        yield partial
+    finally:
+        remove(partial)
+        os.close(descriptor)
+
+
+def clear(parent: Path, prefix: str) -> None:
+    """Remove what killed processes left: our own partial files and folders that nobody locks."""
+    with suppress(OSError):
+        for entry in [one for one in os.scandir(parent) if one.name.startswith(prefix)]:
+            with suppress(OSError):
+                _remove_left(Path(entry.path))
+
+
+def _remove_left(path: Path) -> None:
+    if path.lstat().st_uid != os.geteuid():
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _same(descriptor, path):
+            remove(path)
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder, as far as possible."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _fresh_name(parent: Path, prefix: str) -> Path:
+    return parent / f"{prefix}{secrets.token_hex(6)}"
+
+
+def _named(target: Path) -> Path:
+    """The same place by a path that ends in a name: ``.`` and ``x/..`` have none."""
+    return target.resolve() if target.name in ("", "..") else target
+
+
+def _refuse(target: Path, mark: str | None) -> None:
+    if target.is_symlink():
         raise UserError(
-            f"{target} exists and is not a build (it has no {MARK}): it is left as it is; choose "
+            f"{target} is a link to {os.readlink(target)}: links are not followed: name the "
+            "folder itself"
+        )
+    if mark is not None and target.exists() and not (target / mark).is_file():
+        raise UserError(
+            f"{target} exists and is not a build (it has no {mark}): it is left as it is; choose "
             "another --out"
         )
-    partial = target.with_name(f".{target.name}.partial")
-    replaced = target.with_name(f".{target.name}.replaced")
-    with writing(target):
-        _settle(target, partial, replaced)  # after a run that was killed
-        partial.mkdir(parents=True)
+
+
+def _restore(target: Path) -> None:
+    """Bring back, or remove, what was renamed for a new folder; the caller holds ``target``."""
+    for path in _replaced(target):
+        if target.exists():
+            remove(path)
+        else:
+            path.rename(target)
+
+
+def _replaced(target: Path) -> list[Path]:
+    """What was renamed for a new folder, by us."""
+    if not target.parent.is_dir():
+        return []
+    return [
+        path
+        for path in sorted(target.parent.iterdir())
+        if path.name.startswith(f".{target.name}.{REPLACED}")
+        and not path.is_symlink()
+        and path.lstat().st_uid == os.geteuid()
+    ]
+
+
+def _sync(path: Path) -> None:
+    """Bring a file's contents, or a folder's names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):  # not of this kind
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _sync_tree(folder: Path) -> None:
+    """`_sync` of all below, at once: the file system then needs to write its journal less often."""
+    paths = [folder, *(path for path in folder.rglob("*") if not path.is_symlink())]
+    with ThreadPoolExecutor(SYNCS) as pool:
+        list(pool.map(_sync, paths))
+
+
+# -- locks -----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def lock(target: Path, patience_s: float = PATIENCE_S) -> Iterator[None]:
+    """Keep other processes out that lock ``target`` too, as around reading and writing it anew.
+
+    It is independent of `fresh_folder` and `reading`, and is not taken twice by one process.
+
+    Raises
+    ------
+    UserError
+        If another process holds it for longer than ``patience_s``.
+    """
+    target = _named(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _held(target, "lock", False, patience_s):
+        yield
+
+
+@contextmanager
+def reading(target: Path) -> Iterator[None]:
+    """Keep ``target`` from being replaced by `fresh_folder` while it is read or completed.
+
+    Any number of processes may. Nothing is done where there is no such folder, or beside which
+    nothing can be written.
+
+    Raises
+    ------
+    UserError
+        If another process writes it for longer than PATIENCE_S.
+    """
+    target = _named(target)
+    if not target.is_dir() and _replaced(target):
+        with _use(target, shared=False):
+            _restore(target)
+    with _use(target, shared=True):
+        yield
+
+
+@contextmanager
+def _use(target: Path, shared: bool) -> Iterator[None]:
+    with _held(target, "use", shared, PATIENCE_S):
+        yield
+
+
+@contextmanager
+def _held(target: Path, kind: str, shared: bool, patience_s: float) -> Iterator[None]:
+    """Hold the lock file ``.NAME.KIND`` beside ``target``; the last holder removes it."""
+    file = target.with_name(f".{target.name}.{kind}")
+    descriptor = _acquire(file, shared, patience_s, target)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # else others still read
+                file.unlink()
+            os.close(descriptor)
+
+
+def _acquire(file: Path, shared: bool, patience_s: float, target: Path) -> int | None:
+    """The locked file; None where a reader's cannot be made."""
+    deadline = time.monotonic() + patience_s
+    way = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_APPEND
+    while True:
+        if shared and not target.is_dir():
+            return None
         try:
-            yield partial
-            if target.exists():
-                target.rename(replaced)
-            partial.rename(target)
-        finally:
-            _settle(target, partial, replaced)
+            descriptor = os.open(file, flags, 0o666)
+        except OSError:
+            if shared:
+                return None
+            raise
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise UserError(f"{file} is in the way and no file of ours: move it away")
+        try:
+            fcntl.flock(descriptor, way | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _holder(descriptor)
+            os.close(descriptor)
+            if time.monotonic() >= deadline:
+                raise UserError(
+                    f"{target} is being {holder}: wait for it, or choose another place (--out)"
+                ) from None
+            time.sleep(POLL_S)
+            continue
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS):
+                raise
+        if _same(descriptor, file):  # else its last holder removed it meanwhile
+            if not shared:
+                os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{'read' if shared else 'written'} {os.getpid()}\n".encode())
+            return descriptor
+        os.close(descriptor)
 
 
-def _settle(target: Path, partial: Path, replaced: Path) -> None:
-    if replaced.exists() and not target.exists():
-        replaced.rename(target)
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.rmtree(replaced, ignore_errors=True)
+def _holder(descriptor: int) -> str:
+    """Who holds a lock file: ``written by another bonn-hw (pid N)``."""
+    for line in os.pread(descriptor, 4096, 0).decode(errors="replace").splitlines():
+        words = line.split()
+        if len(words) == 2 and words[1].isdecimal() and Path(f"/proc/{words[1]}").is_dir():
+            return f"{words[0]} by another bonn-hw (pid {words[1]})"
+    return "used by another process"
+
+
+def _same(descriptor: int, path: Path) -> bool:
+    """Whether a path still leads to an open file."""
+    try:
+        there = path.lstat()
+    except FileNotFoundError:
+        return False
+    here = os.fstat(descriptor)
+    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)

@@ -32,7 +32,8 @@ from bonn_hw.passes.folding_file import (
     constraints_of,
     read_constraints,
 )
-from bonn_hw.passes.plan import Plan, Progress, outlook, plan, trade_offs
+from bonn_hw.passes.plan import Plan, outlook, plan, trade_offs
+from bonn_hw.progress import Progress, silent
 from bonn_hw.report import pictures, values
 from bonn_hw.report.answers import Answers
 from bonn_hw.sim import run as simulator
@@ -48,7 +49,7 @@ def read_model(path: Path) -> frontend.Model:
 
 
 def check_model(
-    model_file: Path, target: Target | None, progress: Progress = lambda text: None
+    model_file: Path, target: Target | None, progress: Progress = silent
 ) -> tuple[DataflowGraph, list[str]]:
     """Lower a model and say what a board makes of it: the graph and findings. Writes nothing."""
     lowered = _lower(model_file, None, progress)[1]
@@ -63,7 +64,7 @@ def fold_model(
     out: Path,
     folding: Folding = None,
     checkpoint: Path | None = None,
-    progress: Progress = lambda text: None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """QONNX file -> folder with the folded design, how to get it again, a report and pictures.
 
@@ -92,7 +93,7 @@ def fold_front(
     out: Path,
     folding: Folding = None,
     checkpoint: Path | None = None,
-    progress: Progress = lambda text: None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """QONNX file -> folder with all trade-offs of frames and resources, a report and pictures."""
     model, lowered = _lower(model_file, checkpoint, progress)
@@ -115,7 +116,7 @@ def compile_model(
     out: Path,
     folding: Folding = None,
     checkpoint: Path | None = None,
-    progress: Progress = lambda text: None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """QONNX file -> build folder. Returns its report.
 
@@ -203,6 +204,11 @@ class Build:
     @classmethod
     def load(cls, folder: Path) -> Build:
         """Read what `compile_model` wrote, or raise UserError."""
+        with files.reading(folder):
+            return cls._read(folder)
+
+    @classmethod
+    def _read(cls, folder: Path) -> Build:
         if not (folder / values.NAME).is_file():
             raise UserError(f"{folder} is not a build: make one with 'bonn-hw compile MODEL --out'")
         if not (folder / "rtl").is_dir():
@@ -219,7 +225,7 @@ def synthesise(
     build: Build,
     kernel: str | None = None,
     jobs: int = 1,
-    progress: Progress = lambda text: None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Synthesise a build's RTL with Yosys: the whole design and all stages, or one stage.
 
@@ -251,7 +257,7 @@ def make_bitstream(
     board: str,
     clock_mhz: float,
     tool: str = "vivado",
-    progress: Progress = lambda text: None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Make the bitstream of a build and the folder that is copied to the board.
 
@@ -297,7 +303,7 @@ def simulate(
     jobs: int = 1,
     stall: int | None = None,
     trace: Path | None = None,
-    progress: Progress = lambda text: None,
+    progress: Progress = silent,
 ) -> Answers:
     """Simulate the RTL cycle by cycle and compute the references.
 

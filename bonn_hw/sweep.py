@@ -2,7 +2,8 @@
 """Fold many models for many boards, clocks and rates: on all cores, or on a Dask cluster.
 
 Every combination is a job with a folder of its own. What is finished is not done again when a sweep
-is run again, unless its model, folding or target changed; a lost Dask worker's job goes to another.
+is run again, unless its model, folding or target changed, or our code. A lost Dask worker's job
+goes to another one.
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-import bonn_hw
-from bonn_hw import extras, files
+from bonn_hw import cache, extras, files
 from bonn_hw.boards import board
 from bonn_hw.errors import UserError
 from bonn_hw.report import values
@@ -66,9 +66,7 @@ class Job:
     @property
     def key(self) -> str:
         """Changes with whatever the outcome depends on."""
-        digest = hashlib.sha256(
-            json.dumps(asdict(self) | {"version": bonn_hw.__version__}).encode()
-        )
+        digest = hashlib.sha256(json.dumps(asdict(self) | {"code": cache.code()}).encode())
         own_board = self.board if self.board.endswith(".toml") else None
         for path in (self.model, self.folding, own_board):
             digest.update(Path(path).read_bytes() if path else b"")

@@ -5,6 +5,7 @@ Imports under TYPE_CHECKING and inside functions count like any other.
 """
 
 import ast
+import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -17,7 +18,8 @@ ROOT = Path(bonn_hw.__file__).parent
 # From the bottom up. A package imports only from the lines above its own.
 ORDER = (
     ("__init__", "errors", "driver"),  # the driver is copied to the board: nothing of ours is there
-    ("files", "ir", "extras"),
+    ("files", "ir", "extras", "progress"),
+    ("cache", "tools"),
     ("boards", "kernels"),
     ("timing", "frontend", "emit"),
     ("passes", "sim"),
@@ -137,3 +139,22 @@ def test_heavy_packages_stay_where_they_belong():
         and not any(module == home or module.startswith(f"{home}.") for home in homes)
     ]
     assert found == []
+
+
+# What only some modules may do, as regular expressions; the driver is alone on its board.
+ONLY_BY = {
+    r"\bos\.(replace|rename)\b|\.rename\(": ("files", "cache", "driver.measure"),
+    r"\b(mkstemp|mkdtemp|TemporaryDirectory|NamedTemporaryFile)\b": (
+        "driver.measure",
+        "cli.bug_report",
+    ),
+    r"\bfcntl\b": ("files",),
+    r"\bsubprocess\b|\bos\.(fork|system|exec\w*|spawn\w*)\b": ("tools",),
+    r"XDG_CACHE_HOME\"\)": ("cache",),
+}
+
+
+@pytest.mark.parametrize("pattern", ONLY_BY)
+def test_files_locks_and_programs_are_one_modules_business(pattern):
+    found = [module for module, text in TEXTS.items() if re.search(pattern, text)]
+    assert sorted(found) == sorted(ONLY_BY[pattern])

@@ -14,7 +14,7 @@ from typing import Any
 
 from bonn_hw.bitstream.open import ecp5, zynq
 from bonn_hw.bitstream.pack import pack
-from bonn_hw.bitstream.tool_runs import Progress, Result
+from bonn_hw.bitstream.tool_runs import Result
 from bonn_hw.bitstream.vivado import flow as vivado
 from bonn_hw.bitstream.vivado import plan as vivado_plan
 from bonn_hw.boards import check_clock, check_tool
@@ -26,6 +26,7 @@ from bonn_hw.files import MARK, fresh_folder
 from bonn_hw.frontend import Host
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.target import Board
+from bonn_hw.progress import Progress, silent
 
 SYSTEM, BOARD = "system", "board"
 NAME = "accelerator"
@@ -41,7 +42,7 @@ def make(
     board: Board,
     clock_mhz: float,
     tool: str,
-    progress: Progress = lambda text: None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Make the bitstream of a build.
 

@@ -1,25 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What all flows to a bitstream share: one run at a time, programs that end with us, results."""
+"""What all flows to a bitstream share: one run at a time, and results."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import signal
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bonn_hw.errors import UserError
-from bonn_hw.files import MARK
+from bonn_hw.files import MARK, lock
 
 TARGET = "bitstream"
-PATIENCE_S = 10  # from the request to end until the tool is ended by force
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -55,16 +48,12 @@ def alone(build: Path) -> Iterator[None]:
         raise UserError(
             f"{target} exists and holds no bitstream of ours (it has no {MARK}): move it away"
         )
-    lock = os.open(build, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise UserError(f"another run makes a bitstream of {build}: wait for its end") from None
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lock(target, patience_s=0))
+        except UserError:
+            raise UserError(f"another run makes a bitstream of {build}: wait for its end") from None
         yield
-    finally:
-        os.close(lock)
 
 
 def left(build: Path) -> str:
@@ -72,46 +61,3 @@ def left(build: Path) -> str:
     if (build / TARGET).exists():
         return f"; the bitstream of an earlier build is unchanged: {build / TARGET}"
     return "; there is no bitstream"
-
-
-def run(command: Sequence[str], work: Path, console: Path, told: Callable[[str], None]) -> int:
-    """Run a program to its end; returns its exit code.
-
-    Every line of its output goes to a file and to ``told``. An exception, Ctrl-C too, ends the
-    program and its children.
-    """
-    with console.open("w") as stream, _process(command, work) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            stream.write(line)
-            told(line)
-        return process.wait()
-
-
-@contextmanager
-def _process(command: Sequence[str], work: Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        command,
-        cwd=work,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,  # one group, so that the tool's own processes end with it
-    )
-    try:
-        yield process
-    finally:
-        _end(process)
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    for request in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            return
-        os.killpg(process.pid, request)
-        try:
-            process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            continue

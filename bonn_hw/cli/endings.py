@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from bonn_hw import extras
 from bonn_hw.cli.exit_codes import BAD_INPUT, BUG, INTERRUPTED, TERMINATED
-from bonn_hw.cli.signals import Terminated
 from bonn_hw.errors import Interrupted, UserError
+from bonn_hw.tools import Terminated
 
 # Errors of the machine that can come from any line.
 MACHINE = frozenset(
@@ -42,7 +42,7 @@ def ending(
     if isinstance(error, UserError):
         return BAD_INPUT, str(error)
     if isinstance(error, Terminated):
-        return TERMINATED, f"ended by SIGTERM; a rerun starts clean{kept}"
+        return error.status, f"ended by {error.name}; a rerun starts clean{kept}"
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, f"interrupted; a rerun starts clean{kept}"
     if isinstance(error, ModuleNotFoundError) and error.name and extras.known(error.name):

@@ -7,11 +7,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import bonn_hw
+from bonn_hw import files, tools
 from bonn_hw.cli import endings, exit_codes
-from bonn_hw.cli.signals import ended_by_sigterm
 from bonn_hw.cli.spelling import check_spelling
 from bonn_hw.cli.table import COMMANDS
 from bonn_hw.cli.terminal import Terminal, discard
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with suppress(AttributeError):  # a stream of tests
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        with ended_by_sigterm():
+        with tools.ended_by_signals():
             return _run(words)
     finally:
         for stream in (sys.stdout, sys.stderr):
@@ -44,7 +44,10 @@ def _run(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     terminal = Terminal(options.quiet, getattr(options, "json", None))
     try:
-        code: int = options.command(options, terminal)
+        # A build that is in use is not replaced by another command meanwhile.
+        build = getattr(options, "build", None)
+        with files.reading(build) if build is not None else nullcontext():
+            code: int = options.command(options, terminal)
     except BaseException as error:
         debug = options.debug or os.environ.get("BONN_HW_DEBUG", "0") not in ("", "0")
         code, text = endings.ending(error, options.name, words, debug)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,9 +46,16 @@ def complete(report: Path, found: dict[str, Any]) -> None:
     facts = json.loads(report.read_text()) if report.is_file() else {}
     for key, value in found.items():
         facts[key] = {**(facts.get(key) or {}), **value} if isinstance(value, dict) else value
-    fresh = report.with_name(f".{report.name}.fresh")
-    fresh.write_text(json.dumps(facts, indent=2) + "\n")
-    fresh.replace(report)
+    # Made aside by a name that nobody can guess: the driver has no other part of the package.
+    descriptor, fresh = tempfile.mkstemp(prefix=f".{report.name}.", dir=report.parent)
+    try:
+        with open(descriptor, "w") as stream:
+            stream.write(json.dumps(facts, indent=2) + "\n")
+            os.fchmod(descriptor, 0o644)
+        os.replace(fresh, report)
+    except BaseException:
+        os.unlink(fresh)
+        raise
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,6 @@ our layer, gives FINN's values bit for bit.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw import frontend
+from bonn_hw import files, frontend
 from bonn_hw.errors import UserError
 from bonn_hw.interop import dialect, finn_defects, finn_folding, finn_result
 from bonn_hw.interop.finn_result import FinnNode, FinnResult
@@ -27,7 +26,8 @@ from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.target import Target
 from bonn_hw.ir.tensor import Integers
 from bonn_hw.passes.folding_file import FoldingConstraints, read_constraints
-from bonn_hw.passes.plan import Progress, plan
+from bonn_hw.passes.plan import plan
+from bonn_hw.progress import Progress, silent
 
 COMPARED = (
     "MVAU",
@@ -91,7 +91,7 @@ def witness(
     random: int,
     target: Target,
     folding: Path | None = None,
-    progress: Progress = lambda text: None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Compare a model's layers, answers and estimates with FINN's.
 
@@ -130,8 +130,8 @@ def witness(
     ours = {graph.input: integers, **dict(graph.walk(integers))}
     answers = host.decode(ours[graph.output].reshape(-1, *graph.tensors[graph.output].shape))
     foldings = finn_folding.of_abstract(design)
-    with tempfile.TemporaryDirectory() as place:
-        folder, part = Path(place), target.board.part
+    part = target.board.part
+    with files.scratch() as folder:
         told = finn_result.hear(model_file, frames, folder, foldings, part, progress)
     if told.stopped is not None:
         raise UserError(f"FINN does not take the model: {told.stopped}")

@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
+from bonn_hw import tools
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.files import shipped
+from bonn_hw.progress import Progress
 
 VARIABLE, FOLDER = "BONN_HW_FINN", ".venv-finn"
-LAST = 15  # lines of what a script said before it failed
 
 
 def python() -> Path:
@@ -35,7 +34,7 @@ def python() -> Path:
     )
 
 
-def run(script: str, *arguments: str | Path, progress: Callable[[str], None]) -> None:
+def run(script: str, *arguments: str | Path, progress: Progress) -> None:
     """Run a script of ``flows/scripts/finn`` there; lines that it prints tell how far it is.
 
     Raises
@@ -46,23 +45,7 @@ def run(script: str, *arguments: str | Path, progress: Callable[[str], None]) ->
         If the script fails, with the last that it said.
     """
     command = [python(), shipped("flows", "scripts", "finn") / script, *arguments]
-    said: list[str] = []
-    with subprocess.Popen(
-        list(map(str, command)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env=os.environ | {"PYTHONWARNINGS": "ignore"},
-    ) as process:
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                said = [*said, line.rstrip()][-LAST:]
-                progress(said[-1])
-        except KeyboardInterrupt:
-            process.kill()
-            raise
-    if process.returncode:
-        told = "\n".join(said)
-        raise UserError(f"FINN's environment: {script} ended with {process.returncode}:\n{told}")
+    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
+    done = tools.run(command, env=environment, on_line=lambda line: progress(line.rstrip()))
+    if done.code:
+        raise UserError(f"FINN's environment: {script} ended with {done.code}:\n{done.last}")

@@ -8,7 +8,7 @@ are -1 and +1, and 2 p - MW.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from bonn_hw.interop import finn_environment
 from bonn_hw.interop.finn_attributes import DOMAIN
 from bonn_hw.interop.finn_folding import operator_of
 from bonn_hw.ir.tensor import Integers
+from bonn_hw.progress import Progress
 
 Values = NDArray[Any]
 
@@ -91,7 +92,7 @@ def hear(
     folder: Path,
     foldings: Mapping[str, Mapping[str, int]] | None,
     part: str,
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> FinnResult:
     """Run FINN on a model and frames.
 

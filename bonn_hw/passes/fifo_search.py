@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw.passes.fifo_queues import Depths, Queues
+from bonn_hw.progress import Progress
 from bonn_hw.timing import model
 from bonn_hw.timing.model import Network
-
-Progress = Callable[[str], None]
 
 EFFORT = 45  # frames that are run for a larger design
 WORTH = 0.8  # a try is, if the queue then costs less than this part of what it did

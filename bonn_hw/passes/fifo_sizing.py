@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +13,7 @@ from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.kernels.fifo import Fifo
 from bonn_hw.passes.fifo_queues import UNLIMITED, Depths, Queues
 from bonn_hw.passes.fifo_search import few_tries, one_by_one, together
+from bonn_hw.progress import Progress, silent
 from bonn_hw.timing import model
 
 # Stages times cycles a frame: up to which every queue is tried, and up to which any is.
@@ -56,7 +56,7 @@ def depths_of(design: FoldedDesign) -> dict[str, int]:
 def size_fifos(
     design: FoldedDesign,
     fixed: Depths | None = None,
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Progress = silent,
 ) -> FoldedDesign:
     """Find depths with the cycle model: from one run of unlimited queues, then as small as may be.
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +21,9 @@ from bonn_hw.passes.fifo_sizing import size_fifos
 from bonn_hw.passes.folding import Choice, Space, usual_weights
 from bonn_hw.passes.folding_file import FoldingConstraints
 from bonn_hw.passes.width_conversion import insert_width_converters
+from bonn_hw.progress import Progress, silent
 from bonn_hw.timing import model
 from bonn_hw.timing.model import Deadlock, Timing
-
-Progress = Callable[[str], None]
 
 ROUNDS = 4  # of folding anew because the FIFOs did not fit as well
 
@@ -158,7 +157,7 @@ def _sized(
     graph: DataflowGraph,
     choice: Choice,
     constraints: FoldingConstraints,
-    progress: Progress = lambda text: None,
+    progress: Progress = silent,
 ) -> FoldedDesign:
     design = insert_width_converters(graph, choice.foldings)
     fixed = {}

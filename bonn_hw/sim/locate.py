@@ -6,17 +6,18 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from bonn_hw.errors import ToolMissing
+from bonn_hw import tools
+from bonn_hw.errors import ToolMissing, UserError
 
 CHOICE = "BONN_HW_VERILATOR"
 OLDEST = (5, 6)
+ANSWER_S = 60.0  # in which it tells its version
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,8 @@ def _examine(path: str) -> Verilator:
         raise ToolMissing(f"{path} is no whole Verilator: verilator_bin or its include/ is missing")
     environment = {**os.environ, "VERILATOR_ROOT": str(roots[0])}
     try:
-        done = subprocess.run(
-            [str(binary), "--version"], capture_output=True, text=True, env=environment, timeout=60
-        )
-        text = done.stdout
-    except (OSError, subprocess.TimeoutExpired) as error:
+        text = tools.run([binary, "--version"], env=environment, timeout_s=ANSWER_S).output
+    except (OSError, UserError) as error:
         raise ToolMissing(f"{path} does not run ({error}): install another Verilator") from error
     header = (roots[0] / "include" / "verilated_config.h").read_text(errors="replace")
     # The PyPI package does not know its own version; its headers do.
@@ -110,9 +108,7 @@ def _examine(path: str) -> Verilator:
 def _root_told_by(path: str) -> Path:
     """What a wrapper says where Verilator lives; a place that does not exist if it says nothing."""
     try:
-        done = subprocess.run(
-            [path, "--getenv", "VERILATOR_ROOT"], capture_output=True, text=True, timeout=60
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        done = tools.run([path, "--getenv", "VERILATOR_ROOT"], timeout_s=ANSWER_S)
+    except (OSError, UserError):
         return Path(os.devnull)
-    return Path(done.stdout.strip() or os.devnull)
+    return Path(done.output.strip() or os.devnull)

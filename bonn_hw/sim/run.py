@@ -5,9 +5,6 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.errors import UserError
+from bonn_hw.files import scratch as scratch_folder
 from bonn_hw.files import writing
 from bonn_hw.ir.rtl import RtlProject
 from bonn_hw.ir.stream import words_a_beat
+from bonn_hw.progress import Progress, silent
 from bonn_hw.sim.build import build
 from bonn_hw.sim.shard import Shard, run_all
 from bonn_hw.sim.waves import wave_file
@@ -95,7 +93,7 @@ def simulate(
     stall: int | None = None,
     trace: Path | None = None,
     templates: Path | None = None,
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Progress = silent,
 ) -> SimulationRun:
     """Simulate ``frames`` frames.
 
@@ -131,7 +129,7 @@ def simulate(
     count = max(1, min(1 if trace else jobs, frames))
     bounds = [frames * place // count for place in range(count + 1)]
     stalls = Stalls.random(stall)
-    with _scratch() as scratch, wave_file(trace) as wave:
+    with scratch_folder() as scratch, wave_file(trace) as wave:
         shards = [
             Shard(scratch / str(place), first, last - first)
             for place, (first, last) in enumerate(pairwise(bounds))
@@ -160,18 +158,6 @@ def simulate(
         for shard in sorted(shards, key=lambda shard: shard.code in (0, -signal.SIGKILL)):
             shard.raise_if_failed(project, trace)
         return _collect(project, shards, simulator.verilator)
-
-
-@contextmanager
-def _scratch() -> Iterator[Path]:
-    try:
-        folder = tempfile.TemporaryDirectory(prefix="bonn_hw-")
-    except OSError as error:
-        raise UserError(
-            f"simulate: no temporary folder can be made ({error.strerror}): name one with TMPDIR"
-        ) from error
-    with folder as path:
-        yield Path(path)
 
 
 def _collect(project: RtlProject, shards: list[Shard], version: str) -> SimulationRun:

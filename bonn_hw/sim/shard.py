@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
+from bonn_hw import tools
 from bonn_hw.errors import UserError
 from bonn_hw.ir.rtl import RtlProject
+from bonn_hw.progress import Progress
 from bonn_hw.sim.build import Simulator
 from bonn_hw.sim.hang import hang, surplus
 
@@ -25,36 +28,21 @@ class Shard:
         self.errors = ""
         self.code = 0
 
-    def start(
-        self, simulator: Simulator, options: Mapping[str, object], folder: Path
-    ) -> subprocess.Popen[str]:
-        """Start the simulator in the project's folder."""
+    def command(self, simulator: Simulator, options: Mapping[str, object]) -> list[str]:
+        """The simulator and its arguments."""
         files = [str(self.folder / name) for name in ("in", "out", "cycles", "frames", "stalls")]
         words = [f"{key}={value}" for key, value in {**options, "frames": self.frames}.items()]
-        try:
-            return subprocess.Popen(
-                [str(simulator.executable), *files, *words],
-                cwd=folder,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        except PermissionError as error:
-            raise UserError(
-                f"simulate: {simulator.executable} may not be run there ({error.strerror}): name "
-                "another cache folder with XDG_CACHE_HOME"
-            ) from error
+        return [str(simulator.executable), *files, *words]
 
-    def follow(self, process: subprocess.Popen[str]) -> None:
+    def follow(self, process: tools.Process) -> None:
         """Read what it tells until it ends."""
-        assert process.stdout is not None and process.stderr is not None
-        for line in process.stdout:
-            words = line.split()
+        for line in process.stdout or ():
+            words = line.decode(errors="replace").split()
             if words[:1] == ["frame"]:
                 self.done = int(words[1])
             elif words[:1] in (["done"], ["hang"], ["surplus"]):
                 self.last_line = words
-        self.errors = process.stderr.read()
+        self.errors = process.stderr.read().decode(errors="replace") if process.stderr else ""
         self.code = process.wait()
 
     def raise_if_failed(self, project: RtlProject, trace: Path | None) -> None:
@@ -78,28 +66,34 @@ def run_all(
     shards: list[Shard],
     options: Mapping[str, object],
     folder: Path,
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> None:
     """Run all shards at the same time; no process is left behind, whatever happens."""
-    processes: list[subprocess.Popen[str]] = []
-    threads: list[threading.Thread] = []
-    try:
-        for shard in shards:
-            processes.append(shard.start(simulator, options, folder))
-            threads.append(threading.Thread(target=shard.follow, args=processes[-1:], daemon=True))
-            threads[-1].start()
-        total = sum(shard.frames for shard in shards)
-        # The first failure ends all: the others' answers are of no use then.
-        while any(thread.is_alive() for thread in threads) and not any(s.code for s in shards):
-            progress(f"RTL, frame {sum(shard.done for shard in shards)} of {total}")
-            for thread in threads:
-                thread.join(0.2)
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-        for thread in threads:
-            thread.join()
+    if not os.access(simulator.executable, os.X_OK):
+        raise UserError(
+            f"simulate: {simulator.executable} may not be run there ({os.strerror(errno.EACCES)}): "
+            "name another cache folder with XDG_CACHE_HOME"
+        )
+    followed: list[tuple[tools.Process, threading.Thread]] = []
+    with ExitStack() as stack:
+        try:
+            for shard in shards:
+                command = shard.command(simulator, options)
+                process = stack.enter_context(tools.started(command, cwd=folder, patience_s=0))
+                thread = threading.Thread(target=shard.follow, args=(process,), daemon=True)
+                thread.start()
+                followed.append((process, thread))
+            total = sum(shard.frames for shard in shards)
+            # The first failure ends all: the others' answers are of no use then.
+            while any(t.is_alive() for _, t in followed) and not any(s.code for s in shards):
+                progress(f"RTL, frame {sum(shard.done for shard in shards)} of {total}")
+                for _, thread in followed:
+                    thread.join(0.2)
+        finally:
+            for process, _ in followed:
+                tools.end(process, patience_s=0)
+            for _, thread in followed:  # before their pipes are closed
+                thread.join()
 
 
 def full(place: Path) -> UserError:

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bonn_hw.errors import Hang
-from bonn_hw.files import writing
+from bonn_hw.files import fresh_file
 from bonn_hw.sim.shard import full
 
 
@@ -22,21 +21,16 @@ def wave_file(target: Path | None) -> Iterator[str]:
     if target is None:
         yield ""
         return
-    partial = target.with_name(f".{target.name}.partial")
-    with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial.touch()
-    try:
+    failure: Hang | None = None
+    with fresh_file(target) as partial:
         try:
             yield str(partial.resolve())
-        except Hang:
-            os.replace(partial, target)
-            raise
-        if target.suffix == ".fst" and not _whole(partial):
+        except Hang as error:
+            failure = error
+        if failure is None and target.suffix == ".fst" and not _whole(partial):
             raise full(target)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    if failure is not None:
+        raise failure
 
 
 def _whole(wave: Path) -> bool:

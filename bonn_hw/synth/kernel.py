@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
+from bonn_hw import files, tools
 from bonn_hw.emit.write import write
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.kernel import Kernel
@@ -51,22 +49,22 @@ def synthesise_kernels(
         for (key, _), use in zip(batch, uses, strict=True):
             keep(key, {"top": use})
 
-    with ThreadPoolExecutor(processes) as pool:
+    with tools.threads(processes) as pool:
         list(pool.map(work, batches))
     return [(kept(key) or {})["top"] for key in keys]
 
 
 def _synthesise(points: Sequence[Point], family: str) -> list[Use]:
-    with tempfile.TemporaryDirectory(prefix="bonn_hw-") as folder:
-        write(side_by_side(points), Path(folder))
-        uses = synthesise(Job(Path(folder), family))
+    with files.scratch() as folder:
+        write(side_by_side(points), folder)
+        uses = synthesise(Job(folder, family))
     return [uses[f"kernel_{place}"] for place in range(len(points))]
 
 
 def _key(point: Point, family: str) -> str:
-    with tempfile.TemporaryDirectory(prefix="bonn_hw-") as folder:
-        write(side_by_side([point]), Path(folder))
-        return Job(Path(folder), family).key
+    with files.scratch() as folder:
+        write(side_by_side([point]), folder)
+        return Job(folder, family).key
 
 
 def side_by_side(points: Sequence[Point]) -> RtlProject:

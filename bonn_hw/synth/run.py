@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from bonn_hw import tools
 from bonn_hw.errors import UserError
 from bonn_hw.synth.netlist import Use
 from bonn_hw.synth.yosys import Job, synthesise, version
@@ -37,7 +37,7 @@ def synthesise_all(
     """
     version()  # missing is told before anything is started
     kind = family(part)
-    with ThreadPoolExecutor(min(2, jobs)) as pool:
+    with tools.threads(min(2, jobs)) as pool:
         whole = pool.submit(synthesise, Job(folder, kind))
         apart = pool.submit(synthesise, Job(folder, kind, tuple(stages)))
         return whole.result()["top"], {name: apart.result()[name] for name in stages}

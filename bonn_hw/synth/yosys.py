@@ -6,23 +6,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 import sys
-import tempfile
-import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
-from bonn_hw import extras
+from bonn_hw import cache, extras, files, tools
 from bonn_hw.errors import ToolMissing
 from bonn_hw.ir.rtl import module_name
 from bonn_hw.synth import netlist
 from bonn_hw.synth.netlist import Use, read
-from bonn_hw.timing.native import cache_folder
 
 PACKAGE = "pyosys"
+USES = "uses.json"  # of a cache entry
 # -noiopad, -noclkbuf: the module will stand inside of a larger design.
 SYNTHESIS = "synth_xilinx -family {family} -flatten -noiopad -noclkbuf -abc9"
 
@@ -103,9 +100,9 @@ def synthesise(job: Job) -> dict[str, Use]:
     known = kept(job.key)
     if known is not None:
         return known
-    with tempfile.TemporaryDirectory(prefix="bonn_hw-") as scratch:
-        written = Path(scratch) / "netlist.json"
-        run_script([*job.script, f"write_json {written}"], job.folder, Path(scratch) / "log")
+    with files.scratch() as scratch:
+        written = scratch / "netlist.json"
+        run_script([*job.script, f"write_json {written}"], job.folder, scratch / "log")
         uses = read(written)
     keep(job.key, uses)
     return uses
@@ -115,35 +112,29 @@ def run_script(commands: Sequence[str], folder: Path, log: Path) -> None:
     """Run Yosys' commands in a folder; raises RuntimeError with the end of the log if it fails."""
     script = log.with_suffix(".ys")
     script.write_text("\n".join(commands))
-    with log.open("w") as stream:
-        done = subprocess.run(
-            [sys.executable, "-m", "bonn_hw.synth.worker", str(script.resolve())],
-            cwd=folder,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        )
-    if done.returncode:
-        tail = "\n".join(log.read_text().splitlines()[-15:])
-        raise RuntimeError(f"Yosys failed in {folder}:\n{tail}")
-
-
-def _place(key: str) -> Path:
-    return cache_folder() / "synth" / f"{key}.json"
+    done = tools.run(
+        [sys.executable, "-m", "bonn_hw.synth.worker", script.resolve()],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        log=log,
+    )
+    if done.code:
+        raise RuntimeError(f"Yosys failed in {folder}:\n{done.last}")
 
 
 def kept(key: str) -> dict[str, Use] | None:
     """What was kept under a key."""
-    place = _place(key)
-    if not place.is_file():
+    place = cache.find("synth", key)
+    if place is None:
         return None
-    return {name: Use(**use) for name, use in json.loads(place.read_text()).items()}
+    return {name: Use(**use) for name, use in json.loads((place / USES).read_text()).items()}
 
 
 def keep(key: str, uses: dict[str, Use]) -> None:
     """Keep what was counted."""
-    place = _place(key)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    fresh = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
-    fresh.write_text(json.dumps({name: asdict(use) for name, use in uses.items()}))
-    fresh.replace(place)
+    text = json.dumps({name: asdict(use) for name, use in uses.items()})
+
+    def make(folder: Path) -> None:
+        (folder / USES).write_text(text)
+
+    cache.entry("synth", key, make)

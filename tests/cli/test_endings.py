@@ -9,7 +9,7 @@ import pytest
 
 from bonn_hw import errors
 from bonn_hw.cli.main import main
-from bonn_hw.cli.signals import Terminated
+from bonn_hw.tools import Terminated
 
 
 @pytest.fixture(autouse=True)

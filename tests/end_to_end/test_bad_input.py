@@ -210,15 +210,16 @@ def test_a_full_disk_leaves_the_earlier_build(model, build, capsys, monkeypatch)
 def test_a_rerun_after_a_kill_starts_clean(build, moment, tmp_path):
     """What a killed process leaves: a partial folder, or the old one already moved away."""
     before = contents(build)
-    (tmp_path / ".build.partial").mkdir()
-    (tmp_path / ".build.partial" / "rubbish").write_text("")
+    partial = tmp_path / ".build.partial-0123456789ab"
+    partial.mkdir()
+    (partial / "rubbish").write_text("")
     if moment == "replacing":
-        build.rename(tmp_path / ".build.replaced")
+        build.rename(tmp_path / ".build.replaced-0123456789ab")
     with pytest.raises(UserError, match="stop"), files.fresh_folder(build) as folder:
         assert list(folder.iterdir()) == []
         raise UserError("stop")
     assert contents(build) == before
-    assert not list(tmp_path.glob(".build*"))
+    assert list(tmp_path.glob(".build*")) == []
 
 
 def test_interrupt_keeps_the_earlier_build(model, build, monkeypatch, capsys):

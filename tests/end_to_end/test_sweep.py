@@ -11,6 +11,7 @@ import time
 import pytest
 from distributed import LocalCluster
 
+from bonn_hw import cache
 from bonn_hw.cli.main import main
 from bonn_hw.sweep import read_sweep
 from tests.support.sketch import Sketch
@@ -134,7 +135,10 @@ def test_files_that_are_none(tmp_path, capsys):
     assert "bad.toml is not TOML" in capsys.readouterr().err
 
 
-def test_the_key_changes_with_the_model(model, tmp_path):
+def test_the_key_changes_with_the_model_and_with_our_code(model, tmp_path, monkeypatch):
     path = write(tmp_path, model)
     one, other = read_sweep(path)
     assert one.key != other.key == read_sweep(path)[1].key
+    before = one.key
+    monkeypatch.setattr(cache, "code", lambda: "other code")
+    assert one.key != before

@@ -17,7 +17,7 @@ from bonn_hw.ir.rtl import Port, RtlProject
 from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.ir.tensor import Element
 from bonn_hw.sim import build as building
-from bonn_hw.sim import cache, locate
+from bonn_hw.sim import locate
 from bonn_hw.sim import run as running
 from bonn_hw.sim.build import build
 from bonn_hw.sim.hang import Surplus
@@ -211,34 +211,6 @@ def test_parallel_builds_of_the_same_design_agree(tmp_path, monkeypatch):
     for thread in threads:
         thread.join()
     assert len(made) == 2 and made[0] == made[1] and made[0].is_file()
-
-
-def test_the_first_build_of_two_stays_and_old_remains_go(tmp_path):
-    remains = tmp_path / f"{cache.PARTIAL}old"
-    remains.mkdir()
-    os.utime(remains, (0, 0))
-    place = tmp_path / "place"
-    with cache.aside(place) as folder:
-        (folder / "made").write_text("second")
-        place.mkdir()
-        (place / "made").write_text("first")
-    assert [path.name for path in tmp_path.iterdir()] == ["place"]
-    assert (place / "made").read_text() == "first"
-
-
-def test_the_cache_keeps_what_was_used_last(tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "KEPT", 2)
-    for age in range(4):
-        (tmp_path / f"{age}").mkdir()
-        os.utime(tmp_path / f"{age}", (1000 - age, 1000 - age))
-    cache.forget(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1"]
-
-
-def test_no_temporary_folder_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(running.tempfile, "tempdir", str(tmp_path / "nowhere"))
-    with pytest.raises(UserError, match="name one with TMPDIR"), running._scratch():
-        pass
 
 
 def test_a_torn_wave_file_is_seen(tmp_path):

@@ -45,6 +45,6 @@ def test_names_are_those_of_the_points():
 
 
 def test_what_was_synthesised_is_kept(uses, monkeypatch):
-    monkeypatch.setattr("bonn_hw.synth.yosys.subprocess.run", None)
+    monkeypatch.setattr("bonn_hw.synth.yosys.tools.run", None)
     name = next(iter(CASES))
     assert synthesise_kernel(*CASES[name]) == uses[name]

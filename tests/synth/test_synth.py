@@ -41,7 +41,7 @@ def test_a_stage_and_the_whole(build, tmp_path, monkeypatch, capsys):
         assert 0 < found["resources"][name]["synthesised"] <= 1.1 * parts
     assert found["synthesis"]["depth"] >= max(1, alone["depth"] - 1)
     assert "synthesised" in capsys.readouterr().out
-    monkeypatch.setattr(yosys.subprocess, "run", None)  # what was done is not done again
+    monkeypatch.setattr(yosys.tools, "run", None)  # what was done is not done again
     assert main(["synth", str(build)]) == 0
     assert facts(build) == found
 

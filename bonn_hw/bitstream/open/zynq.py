@@ -34,10 +34,11 @@ from bonn_hw.bitstream.open.flow import (
     working,
 )
 from bonn_hw.bitstream.open.toolchain import Toolchain
-from bonn_hw.bitstream.tool_runs import Progress, Result, left
+from bonn_hw.bitstream.tool_runs import Result, left
 from bonn_hw.boards import check_clock, check_tool
 from bonn_hw.errors import UserError
 from bonn_hw.ir.target import Board
+from bonn_hw.progress import Progress, silent
 from bonn_hw.synth import yosys
 
 ADDRESS = 0x40000000  # of the registers: where M_AXI_GP0 begins, which is all that zynq.v decodes
@@ -96,7 +97,7 @@ def plan(system: Path, board: Board, clock_mhz: float, name: str) -> OpenPlan:
 
 
 def make_bitstream(
-    planned: OpenPlan, board: Board, system: Path, progress: Progress = lambda text: None
+    planned: OpenPlan, board: Board, system: Path, progress: Progress = silent
 ) -> Result:
     """Run a plan; minutes for a small network, and many for a large one.
 

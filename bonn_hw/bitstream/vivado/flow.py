@@ -11,12 +11,12 @@ import hashlib
 import json
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bonn_hw.bitstream.tool_runs import TARGET, Progress, alone, left, run
+from bonn_hw import tools
+from bonn_hw.bitstream.tool_runs import TARGET, alone, left
 from bonn_hw.bitstream.vivado.plan import (
     NEWEST,
     OLDEST,
@@ -30,7 +30,9 @@ from bonn_hw.bitstream.vivado.reports import ReportFault, Timing, read_timing, r
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.files import MARK, fresh_folder
 from bonn_hw.ir.resources import Resources
+from bonn_hw.progress import Progress, silent
 
+ANSWER_S = 120.0  # in which the tool tells its version
 MISSED = 4  # exit code of the scripts: routed, timing missed
 NAMES = ("lut", "ff", "bram36", "dsp")
 
@@ -81,23 +83,18 @@ class Built:
 
 def find_tool() -> Path:
     """The program, or raise ToolMissing."""
-    found = shutil.which("vivado")
-    if found is None:
-        raise ToolMissing(
-            "the program 'vivado' is not on PATH: source the settings64.sh of Vivado "
-            f"{_dotted(OLDEST)} to {_dotted(NEWEST)}, or run the plan where it is installed"
-        )
-    return Path(found)
+    return tools.find(
+        "vivado",
+        f"source the settings64.sh of Vivado {_dotted(OLDEST)} to {_dotted(NEWEST)}, or run the "
+        "plan where it is installed",
+    )
 
 
 def version(program: Path) -> str:
     """Version of the tool; raises UserError if it is none that the scripts are written for."""
     try:
-        done = subprocess.run(
-            [program, "-version"], capture_output=True, text=True, timeout=120, check=False
-        )
-        told = done.stdout + done.stderr
-    except (OSError, subprocess.TimeoutExpired) as error:
+        told = tools.run([program, "-version"], timeout_s=ANSWER_S).output
+    except (OSError, UserError) as error:
         told = str(error)
     found = re.search(r"vivado v(\d{4})\.(\d)", told, re.IGNORECASE)
     if found is None:
@@ -116,9 +113,7 @@ def _dotted(number: tuple[int, int]) -> str:
     return f"{number[0]}.{number[1]}"
 
 
-def make_bitstream(
-    planned: VivadoPlan, build: Path, progress: Progress = lambda text: None
-) -> Built:
+def make_bitstream(planned: VivadoPlan, build: Path, progress: Progress = silent) -> Built:
     """Run a plan; hours for a large network.
 
     Raises
@@ -139,7 +134,10 @@ def make_bitstream(
         number = version(program)
         work = build / WORK
         command = [str(program), *planned.command[1:]]
-        code = run(command, work, work / "console.log", lambda line: _tell(line, progress))
+        log = work / "console.log"
+        code = tools.run(
+            command, cwd=work, log=log, on_line=lambda line: _tell(line, progress)
+        ).code
         if code not in (0, MISSED):
             raise UserError(_crash(code, work, build))
         return _finish(planned, build, number, finished=code == 0)

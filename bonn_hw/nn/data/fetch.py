@@ -7,21 +7,20 @@ import argparse
 import gzip
 import hashlib
 import http.client
-import os
 import shutil
-import subprocess
 import sys
 import tarfile
-import tempfile
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from bonn_hw import cache, files, tools
 from bonn_hw.errors import UserError
+from bonn_hw.files import folder_aside
 from bonn_hw.nn.data.datasets import SOURCES
-from bonn_hw.nn.data.source import cache_folder
+from bonn_hw.progress import Progress, silent
 
 FASHION_SHA256 = SOURCES["fashion-mnist"].sha256
 FILES = tuple(f"{plain}.gz" for plain in FASHION_SHA256)
@@ -32,16 +31,14 @@ NAMES = ("fashion-mnist", *ARCHIVES)
 SUMS = "SHA256SUMS"
 """Kept beside an archive's files, so that a later fetch knows whether they are whole."""
 TIMEOUT_S = 20
-PATIENCE_S = 300  # for a program of the system
+PATIENCE_S = 300.0  # for a program of the system
 
 
 class _Failed(Exception):
     """One source did not deliver; the next is tried."""
 
 
-def fetch(
-    name: str, say: Callable[[str], None] | None = None, archive: str | Path | None = None
-) -> Path:
+def fetch(name: str, say: Progress = silent, archive: str | Path | None = None) -> Path:
     """Bring data set `name` into the cache and return its folder.
 
     Does nothing if it is there, or if Debian's package of it is installed: `datasets.load` finds it
@@ -69,30 +66,25 @@ def fetch(
             f"data set {name}: --from takes an archive of {' or '.join(ARCHIVES)}, and "
             f"{name} has none; leave it out"
         )
-    say = say or (lambda line: None)
-    target = cache_folder() / name
+    target = cache.folder() / name
     for place in (*map(Path, SOURCES[name].installed), target):
         if _complete(name, place):
             say(f"{name}: already in {place}")
             return place
     reasons = []
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as folder:
-            for source, bring in _sources(name, archive):
-                say(f"{name}: from {source}")
-                staged = Path(folder) / "files"
-                staged.mkdir()
-                try:
+        for source, bring in _sources(name, archive):
+            say(f"{name}: from {source}")
+            try:
+                # What is there is not known to be whole: it goes, whatever it is.
+                with folder_aside(target, mark=None) as staged:
                     bring(staged)
-                except _Failed as failure:
-                    reasons.append(f"{source}: {failure}")
-                    say(f"  {failure}")
-                    shutil.rmtree(staged)
-                    continue
-                _install(staged, target)
-                say(f"{name}: checksums good, in {target}")
-                return target
+            except _Failed as failure:
+                reasons.append(f"{source}: {failure}")
+                say(f"  {failure}")
+                continue
+            say(f"{name}: checksums good, in {target}")
+            return target
     except OSError as error:
         raise UserError(
             f"{target}: cannot be written ({error.strerror or error}); free the space or set "
@@ -192,8 +184,7 @@ def _from_debian(folder: Path) -> None:
     Needs no root: where this machine's package lists are missing or old, others are fetched for
     this once.
     """
-    with tempfile.TemporaryDirectory(prefix="bonn_hw-") as name:
-        scratch = Path(name)
+    with files.scratch() as scratch:
         download = ("download", DEBIAN_PACKAGE)
         try:
             _apt(scratch, *download)
@@ -232,14 +223,12 @@ def _apt(scratch: Path, *words: str, lists: Path | None = None) -> None:
 def _called(folder: Path, *command: str) -> None:
     """Run a program; `_Failed` with its last line if it fails."""
     try:
-        subprocess.run(
-            command, cwd=folder, check=True, capture_output=True, text=True, timeout=PATIENCE_S
-        )
-    except subprocess.CalledProcessError as error:
-        lines = error.stderr.strip().splitlines() or ["no message"]
-        raise _Failed(lines[-1]) from error
-    except subprocess.TimeoutExpired as error:
-        raise _Failed(f"no answer in {PATIENCE_S} s") from error
+        done = tools.run(command, cwd=folder, timeout_s=PATIENCE_S)
+    except UserError as error:
+        raise _Failed(str(error)) from error
+    if done.code:
+        lines = done.output.strip().splitlines() or ["no message"]
+        raise _Failed(lines[-1])
 
 
 def _verify(folder: Path) -> None:
@@ -262,13 +251,6 @@ def _complete(name: str, folder: Path) -> bool:
     except (_Failed, OSError, UnicodeDecodeError):
         return False
     return True
-
-
-def _install(staged: Path, target: Path) -> None:
-    """Move the verified folder into place; what was there is not known to be whole."""
-    if target.exists():
-        os.replace(target, staged.with_name("replaced"))
-    os.replace(staged, target)
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bonn_hw import cache
 from bonn_hw.errors import UserError
 from bonn_hw.nn.data.labelled_images import Dataset
 
@@ -89,7 +90,7 @@ class Source:
         spellings = (self.name, self.name.replace("-", "_"))
         places = [base / spelling for base in bases for spelling in spellings]
         places += [Path(folder) for folder in self.installed]
-        return list(dict.fromkeys([*places, cache_folder() / self.name]))
+        return list(dict.fromkeys([*places, cache.folder() / self.name]))
 
     def found(self, root: str | Path | None, files: list[tuple[str, ...]]) -> list[Path]:
         """The first folder's files, each under one of its spellings.
@@ -112,9 +113,3 @@ class Source:
             + self.remedy
             + ("" if root is not None else ", or name your folder as root")
         )
-
-
-def cache_folder() -> Path:
-    """Where fetched data sets are kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "bonn_hw"

@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,7 @@ import torch
 from torch import Tensor
 
 from bonn_hw.errors import Interrupted, UserError
+from bonn_hw.files import fresh_folder
 from bonn_hw.nn.data.image_folder import ImageFolder
 from bonn_hw.nn.data.labelled_images import Dataset
 from bonn_hw.nn.models.network import Network
@@ -82,7 +80,7 @@ def prune(
     limit = json.loads((run / METRICS).read_text()).get("limit")
     datasets = experiment.data("train", limit), experiment.data(experiment.tested)
     before = _accuracy_before(history)
-    with _aside(out) as folder:
+    with fresh_folder(out) as folder:
         torch.manual_seed(experiment.seed)
         module = PruningModule(drawing, checkpoint.network.train(), *datasets, rate)
         together = PruningWriter(folder, drawing, limit, progress)
@@ -245,15 +243,3 @@ def _uninterrupted(module: TrainingModule, writer: RunWriter, run: Path, out: Pa
             f"{out}: pruning was interrupted, and nothing is left of it; start again with "
             f"`bonn-hw prune {run} --out {out}`"
         ) from stop
-
-
-@contextmanager
-def _aside(out: Path) -> Iterator[Path]:
-    """Give an empty folder beside `out`; it takes that name when all is done, else it goes."""
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        yield partial
-        partial.rename(out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

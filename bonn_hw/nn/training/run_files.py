@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from bonn_hw.errors import UserError
+from bonn_hw.files import file_aside
 
 EXPERIMENT = "experiment.toml"
 CHECKPOINT = "last.ckpt"
@@ -37,16 +37,10 @@ def write_atomically(path: Path, payload: bytes) -> None:
     UserError
         If the file cannot be written; `path` is then as it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(payload)
-        os.replace(temporary, path)
+        with file_aside(path) as partial:
+            partial.write_bytes(payload)
     except OSError as error:
         raise UserError(
             f"{path}: cannot be written ({error.strerror}); free the space or name another place"
         ) from error
-    finally:
-        # Also after Ctrl-C; a failure to make the folder leaves nothing to remove.
-        if temporary.parent.is_dir():
-            temporary.unlink(missing_ok=True)

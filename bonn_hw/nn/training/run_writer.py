@@ -7,7 +7,6 @@ import contextlib
 import csv
 import io
 import json
-import os
 import sys
 import time
 import warnings
@@ -19,6 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from bonn_hw.errors import UserError
+from bonn_hw.files import file_aside
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.kernel_statistics import KERNELS, EpochStatistics
 from bonn_hw.nn.training.run_files import (
@@ -135,19 +135,18 @@ class RunWriter(lightning.Callback):
         training.finish_epoch()
         last = training.history[-1]
         last["seconds"] = round(time.monotonic() - self.started, 3)
-        temporary = self.out / f".{CHECKPOINT}.{os.getpid()}"
         try:
             # By all processes, which meet here; the first one writes.
-            trainer.save_checkpoint(temporary)
             if trainer.is_global_zero:
-                os.replace(temporary, self.out / CHECKPOINT)
+                with file_aside(self.out / CHECKPOINT) as partial:
+                    trainer.save_checkpoint(partial)
+            else:
+                trainer.save_checkpoint(self.out / CHECKPOINT)
         except OSError as error:
             raise UserError(
                 f"{self.out / CHECKPOINT}: cannot be written ({error.strerror}); free the space "
                 "and go on with --resume"
             ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
         self.finished = len(training.history)
         if not trainer.is_global_zero:
             return

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How a long step says how far it is: it calls a function with one line of text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Progress = Callable[[str], None]
+
+
+def silent(text: str) -> None:
+    """A Progress that shows nothing."""
