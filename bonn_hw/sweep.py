@@ -15,20 +15,22 @@ import json
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 import bonn_hw
 from bonn_hw import files
 from bonn_hw.boards import board
 from bonn_hw.errors import UserError
-from bonn_hw.report import values
-from bonn_hw.report.values import RESOURCES
+from bonn_hw.ir.target import Target
+from bonn_hw.report.codec import encode
+from bonn_hw.report.store import NAME, load
+from bonn_hw.report.sweep_values import Design, SweepRow
+from bonn_hw.report.values import RESOURCES, PerResource, Report
 
 SECONDS = 5  # in which a scheduler answers
 COLUMNS = (
@@ -140,53 +142,59 @@ def _file(sweep: Path, name: Any) -> str:
     return str(found)
 
 
-def run_job(job: Job, out: str) -> dict[str, Any]:
+def run_job(job: Job, out: str) -> SweepRow:
     """Fold one design, unless its folder holds it already; returns its row of the table."""
+    folder = Path(out) / job.name
+    row = SweepRow(
+        model=Path(job.model).stem,
+        board=job.board,
+        clock_mhz=job.clock_mhz,
+        fps=job.fps or "max",
+        folder=str(folder),
+    )
+    try:
+        return replace(row, design=_design(job, _fold(job, folder)))
+    except UserError as error:
+        return replace(row, error=str(error))
+    except Exception as error:  # one job's bug must not cost the others
+        told = f"{type(error).__name__}: {error} (a bug of ours: please report it)"
+        return replace(row, error=told)
+
+
+def _fold(job: Job, folder: Path) -> Report:
     from bonn_hw import pipeline
 
-    folder = Path(out) / job.name
-    row: dict[str, Any] = {
-        "model": Path(job.model).stem,
-        "board": job.board,
-        "clock_mhz": job.clock_mhz,
-        "fps": job.fps or "max",
-        "folder": str(folder),
-    }
-    try:
-        if not Path(job.model).is_file():
-            raise UserError(
-                f"{job.model} is not to be seen by this worker: share the folder with it"
-            )
-        key = job.key
-        done = folder / "job.json"
-        if not done.is_file() or json.loads(done.read_text()) != {"key": key}:
-            target = pipeline.Target(
-                board(job.board),
-                job.clock_mhz,
-                job.fps,
-                fastest=job.fps is None,
-                lut_fraction=job.lut_fraction,
-            )
-            folding = Path(job.folding) if job.folding else None
-            pipeline.fold_model(Path(job.model), target, folder, folding)
-            values.save({"key": key}, done)
-        facts = values.load(folder / values.NAME)
-    except UserError as error:
-        return row | {"error": str(error)}
-    except Exception as error:  # one job's bug must not cost the others
-        return row | {"error": f"{type(error).__name__}: {error} (a bug of ours: please report it)"}
-    return row | {
-        "frames_per_second": facts["frames_per_second"]["predicted"],
-        "cycles": facts["cycles_per_frame"]["predicted"],
-        "latency_cycles": facts["latency_cycles"]["predicted"],
-        **{name: facts["resources"][name]["predicted"] for name in RESOURCES},
-        "fits": facts["boards"][job.board],
-    }
+    if not Path(job.model).is_file():
+        raise UserError(f"{job.model} is not to be seen by this worker: share the folder with it")
+    key, done = {"key": job.key}, folder / "job.json"
+    if not done.is_file() or json.loads(done.read_text()) != key:
+        target = Target(
+            board(job.board),
+            job.clock_mhz,
+            job.fps,
+            fastest=job.fps is None,
+            lut_fraction=job.lut_fraction,
+        )
+        folding = Path(job.folding) if job.folding else None
+        pipeline.fold_model(Path(job.model), target, folder, folding)
+        with files.fresh_file(done) as partial:
+            partial.write_text(json.dumps(key) + "\n")
+    return load(Report, folder / NAME)
+
+
+def _design(job: Job, report: Report) -> Design:
+    return Design(
+        frames_per_second=report.frames_per_second.predicted,
+        cycles=report.cycles_per_frame.predicted,
+        latency_cycles=report.latency_cycles.predicted,
+        resources=PerResource(*(one.predicted for one in report.resources)),
+        fits=report.boards[job.board],
+    )
 
 
 def sweep(
     path: Path, out: Path, processes: int, cluster: str | None, notes: Console
-) -> list[dict[str, Any]]:
+) -> list[SweepRow]:
     """Run all jobs of a sweep file; writes ``sweep.json`` and ``sweep.csv`` beside their folders.
 
     Parameters
@@ -198,8 +206,8 @@ def sweep(
 
     Returns
     -------
-    list of dict
-        A row for each job, in the file's order; one that was refused has an ``error``.
+    list of SweepRow
+        A row for each job, in the file's order.
     """
     import joblib
 
@@ -207,7 +215,7 @@ def sweep(
     out = out.resolve()
     with files.writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, SweepRow] = {}
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -218,15 +226,16 @@ def sweep(
         task = progress.add_task("sweep", total=len(jobs))
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
         for row in parallel(joblib.delayed(run_job)(job, str(out)) for job in jobs):
-            rows[row["folder"]] = row
-            progress.update(task, advance=1, description=f"sweep: {Path(row['folder']).name}")
+            rows[row.folder] = row
+            progress.update(task, advance=1, description=f"sweep: {Path(row.folder).name}")
     ordered = [rows[str(out / job.name)] for job in jobs]
+    written = [encode(row) for row in ordered]
     with files.fresh_file(out / "sweep.json") as partial:
-        partial.write_text(json.dumps(ordered, indent=2) + "\n")
+        partial.write_text(json.dumps(written, indent=2) + "\n")
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(ordered)
+    writer.writerows(written)
     with files.fresh_file(out / "sweep.csv") as partial:
         partial.write_text(text.getvalue())
     return ordered
@@ -249,7 +258,7 @@ def _backend(processes: int, cluster: str | None) -> Iterator[None]:
             "'bonn-hw[cluster]'"
         ) from error
     try:
-        client = Client(cluster, timeout=SECONDS)
+        client: Any = Client(cluster, timeout=SECONDS)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise UserError(
             f"sweep: no Dask scheduler answers at {cluster}: start one with 'dask scheduler', and "
@@ -257,31 +266,3 @@ def _backend(processes: int, cluster: str | None) -> Iterator[None]:
         ) from error
     with client, joblib.parallel_config(backend="dask", wait_for_workers_timeout=SECONDS):
         yield
-
-
-def show(rows: list[dict[str, Any]], console: Console) -> None:
-    """Print the table."""
-    table = Table(title=f"{len(rows)} designs")
-    headings = ("model", "board", "MHz", "asked", "frames/s", "latency", "LUT", "BRAM36", "DSP")
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if place < 2 else "right", overflow="fold")
-    refused = []
-    for row in rows:
-        asked = row["fps"] if row["fps"] == "max" else f"{row['fps']:,g}"
-        start = (row["model"], row["board"], f"{row['clock_mhz']:g}", asked)
-        if "error" in row:
-            table.add_row(*start, "refused")
-            refused.append(f"{Path(row['folder']).name}: {row['error']}")
-            continue
-        table.add_row(
-            *start,
-            f"{row['frames_per_second']:,.1f}",
-            f"{row['latency_cycles']:,}",
-            f"{row['lut']:,.0f}",
-            f"{row['bram36']:g}",
-            f"{row['dsp']:g}",
-            style=None if row["fits"] else "red",  # larger than its board
-        )
-    console.print(table)
-    for text in refused:
-        console.print(text)

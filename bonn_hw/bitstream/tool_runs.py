@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bonn_hw.errors import UserError
 from bonn_hw.files import MARK
+from bonn_hw.report.section_values import Implemented
 
 TARGET = "bitstream"
 PATIENCE_S = 10  # from the request to end until the tool is ended by force
@@ -30,8 +30,8 @@ class Result:
     ----------
     folder : Path
         What the tool has made.
-    figures : dict
-        What goes into the build's report.json: ``tool``, ``resources.*.implemented``, ``timing``.
+    figures : Implemented
+        What goes into the build's report.
     address : int or None
         Of the registers; None: the hardware description beside the bitstream tells it.
     baud : int or None
@@ -39,7 +39,7 @@ class Result:
     """
 
     folder: Path
-    figures: dict[str, Any]
+    figures: Implemented
     address: int | None = None
     baud: int | None = None
 

@@ -33,12 +33,12 @@ def run(options: argparse.Namespace, notes: Console) -> int:
     from bonn_hw.report import tables
 
     build = pipeline.Build.load(options.build)
-    target = build.facts["target"]
-    board = options.board or target["board"]
-    tool, clock_mhz = pipeline.bitstream_defaults(board, target["clock_mhz"])
+    target = build.report.target
+    board = options.board or target.board
+    tool, clock_mhz = pipeline.bitstream_defaults(board, target.clock_mhz)
     try:
         with notes.status("") as status:
-            facts = pipeline.make_bitstream(
+            report = pipeline.make_bitstream(
                 build,
                 board,
                 options.clock_mhz or clock_mhz,
@@ -48,5 +48,5 @@ def run(options: argparse.Namespace, notes: Console) -> int:
     except ToolMissing as error:
         notes.print(f"bonn-hw: {error}", soft_wrap=True)
         return 3
-    tables.show(facts, Console(highlight=False))
+    tables.show(report, Console(highlight=False))
     return 0

@@ -28,7 +28,7 @@ def run(options: argparse.Namespace, notes: Console) -> int:
     from bonn_hw import pipeline
     from bonn_hw.boards import board
     from bonn_hw.ir.target import Target
-    from bonn_hw.report import tables
+    from bonn_hw.report import other_tables
 
     target = None
     if options.board is not None:
@@ -41,5 +41,5 @@ def run(options: argparse.Namespace, notes: Console) -> int:
         graph, findings = pipeline.check_model(
             options.model, target, lambda text: status.update(f"check: {text}")
         )
-    tables.show_kernels(graph, findings, Console(highlight=False))
+    other_tables.show_kernels(graph, findings, Console(highlight=False))
     return 0

@@ -5,17 +5,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from bonn_hw.errors import UserError
 
+if TYPE_CHECKING:
+    from bonn_hw.report.values import Front, Report
+
 
 def make_design(
     options: argparse.Namespace,
     notes: Console,
-    make: Callable[..., dict[str, Any]],
+    make: Callable[..., Report | Front],
     any_rate: bool = False,
 ) -> int:
     """Fold or compile by ``make`` and print the report; returns the exit code."""
@@ -40,7 +43,7 @@ def make_design(
         options.lut_fraction,
     )
     with notes.status("") as status:
-        facts = make(
+        report = make(
             options.model,
             target,
             options.out,
@@ -48,5 +51,5 @@ def make_design(
             options.checkpoint,
             lambda text: status.update(f"{name}: {text}"),
         )
-    tables.show(facts, Console(highlight=False))
+    tables.show(report, Console(highlight=False))
     return 0

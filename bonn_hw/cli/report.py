@@ -8,8 +8,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bonn_hw.errors import UserError
-
 NAME = "report"
 HELP = "show a build's report"
 
@@ -22,13 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, notes: Console) -> int:
     """Print a report."""
-    from bonn_hw.report import tables, values
+    from bonn_hw.report import store, tables
 
-    path = options.build / values.NAME
-    if not path.is_file():
-        raise UserError(f"{options.build} is not a build: it has no {values.NAME}")
+    report = store.load_build(options.build)
     if options.json:
-        print(path.read_text(), end="")
+        print(store.to_json(report), end="")
     else:
-        tables.show(values.load(path), Console(highlight=False))
+        tables.show(report, Console(highlight=False))
     return 0

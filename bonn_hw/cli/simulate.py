@@ -11,7 +11,6 @@ import numpy as np
 from rich.console import Console
 
 from bonn_hw.cli.arguments import count
-from bonn_hw.cli.images import load_images
 from bonn_hw.errors import UserError
 
 NAME = "simulate"
@@ -36,38 +35,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, notes: Console) -> int:
     """Run the RTL on images."""
     from bonn_hw import files, pipeline
-    from bonn_hw.report import tables, values
+    from bonn_hw.images import ImageSource
+    from bonn_hw.report import store, tables
 
     if options.trace is not None and options.trace.suffix not in (".fst", ".vcd"):
         raise UserError(f"--trace {options.trace}: waves are written as .fst or .vcd")
     build = pipeline.Build.load(options.build)
-    checkpoint = None
-    if options.checkpoint is not None:
-        from bonn_hw.nn.training.checkpoint import Checkpoint
-
-        checkpoint = Checkpoint.load(options.checkpoint)
-    # Our own exports say how images become inputs; other models are fed images in [0, 1].
-    experiment = checkpoint.experiment if checkpoint else None
-    transform = experiment.transform if experiment else build.facts["model"].get("transform")
-    images, labels = load_images(options, build.host.input_shape, transform)
     with notes.status("") as status:
-        answers = pipeline.simulate(
+        outcome = pipeline.simulate_and_compare(
             build,
-            images,
+            ImageSource(options.inputs, options.dataset, options.count),
+            options.checkpoint,
             options.jobs,
             options.stall,
             options.trace,
             lambda text: status.update(f"simulate: {text}"),
         )
-        status.update("simulate: PyTorch")
-        pytorch = checkpoint.predict(images) if checkpoint else None
-        integers = checkpoint.accumulators(images) if checkpoint else None
-    facts = values.simulated(build.facts, answers, labels, pytorch, integers, options.stall)
     if options.outputs:
         with files.fresh_file(options.outputs) as partial, partial.open("wb") as stream:
-            np.save(stream, answers.y)
+            np.save(stream, outcome.answers.y)
     if options.json:
-        values.save(facts, options.json)
-    values.save(facts, options.build / values.NAME)
-    tables.show(facts, Console(highlight=False))
-    return 1 if facts["mismatches"] else 0
+        store.save(outcome.report, options.json)
+    tables.show(outcome.report, Console(highlight=False), this_run=True)
+    return 0 if outcome.equal else 1

@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, notes: Console) -> int:
     """Fold many designs."""
     from bonn_hw import sweep
+    from bonn_hw.report import other_tables
 
     rows = sweep.sweep(options.file, options.out, options.jobs, options.cluster, notes)
-    sweep.show(rows, Console(highlight=False))
-    return 1 if any("error" in row for row in rows) else 0
+    other_tables.show_sweep(rows, Console(highlight=False))
+    return 1 if any(row.error is not None for row in rows) else 0

@@ -30,11 +30,11 @@ def run(options: argparse.Namespace, notes: Console) -> int:
 
     build = pipeline.Build.load(options.build)
     with notes.status("") as status:
-        facts = pipeline.synthesise(
+        report = pipeline.synthesise(
             build,
             options.kernel,
             options.jobs,
             lambda text: status.update(f"synth: {text}"),
         )
-    tables.show(facts, Console(highlight=False))
+    tables.show(report, Console(highlight=False))
     return 0

@@ -9,7 +9,6 @@ from pathlib import Path
 from rich.console import Console
 
 from bonn_hw.cli.arguments import count, positive
-from bonn_hw.cli.images import load_images
 
 NAME = "witness"
 HELP = "compare a QONNX model layer by layer with FINN"
@@ -38,20 +37,23 @@ def run(options: argparse.Namespace, notes: Console) -> int:
     """Compare with FINN."""
     from bonn_hw import pipeline
     from bonn_hw.boards import board
+    from bonn_hw.images import ImageSource
     from bonn_hw.interop.crosscheck import witness
     from bonn_hw.ir.target import Target
-    from bonn_hw.report import tables, values
+    from bonn_hw.report import other_tables, store
 
     images = None
     if options.inputs or options.dataset:
         model = pipeline.read_model(options.model)
-        images, _ = load_images(options, model.shapes[model.input], model.metadata.get("transform"))
+        source = ImageSource(options.inputs, options.dataset, options.count)
+        transform = model.metadata.get("transform")
+        images = source.load(model.shapes[model.input], transform).values
     chosen = board(options.board)
     # Layers that a file fixes say how fast it is.
     rate = None if options.folding else options.fps
     target = Target(chosen, options.clock_mhz or chosen.clock_mhz, rate)
     with notes.status("") as status:
-        facts = witness(
+        found = witness(
             options.model,
             images,
             options.random,
@@ -60,6 +62,6 @@ def run(options: argparse.Namespace, notes: Console) -> int:
             lambda text: status.update(f"witness: {text}"),
         )
     if options.json:
-        values.save(facts, options.json)
-    tables.show_witness(facts, Console(highlight=False))
-    return 1 if facts["verdict"] == "differs" else 0
+        store.save(found, options.json)
+    other_tables.show_witness(found, Console(highlight=False))
+    return 1 if found.verdict == "differs" else 0

@@ -36,6 +36,8 @@ from bonn_hw.bitstream.open.toolchain import Toolchain
 from bonn_hw.bitstream.tool_runs import Progress, Result, left
 from bonn_hw.boards import board as find_board
 from bonn_hw.errors import UserError
+from bonn_hw.report.section_values import Implemented, ImplementedAmount
+from bonn_hw.report.values import PerResource, Seconds
 from bonn_hw.synth import yosys
 
 BOARDS = ("pynq-z1", "pynq-z2")
@@ -111,20 +113,20 @@ def make_bitstream(
         versions = f"yosys {yosys.version()}, nextpnr {tools.version}"
         watch = Stopwatch()
         refuse(synthesise(planned, work, progress))
-        watch.stop("synthesis")
+        synthesis_s = watch.lap()
         command = [str(tools.router), *planned.command[1:], "--chipdb", str(tools.chip)]
         report = route(command, work, progress)
         timing = timing_of(planned, report, work)
-        watch.stop("place_and_route")
+        route_s = watch.lap()
         progress("frames")
         _assemble(planned, tools, work)
-        watch.stop("frames")
-        figures = {
-            "tool": versions,
-            "resources": use_of(report, (work / "routed.fasm").read_text()),
-            "timing": timing,
-            "seconds": watch.seconds,
-        }
+        seconds = Seconds(synthesis=synthesis_s, place_and_route=route_s, frames=watch.lap())
+        figures = Implemented(
+            tool=versions,
+            resources=use_of(report, (work / "routed.fasm").read_text()),
+            timing=timing,
+            seconds=seconds,
+        )
         return settle(planned, figures, work, [f"{planned.name}.fasm"], address=ADDRESS)
 
 
@@ -144,18 +146,14 @@ def refuse(cells: Mapping[str, Any]) -> None:
         )
 
 
-def use_of(report: Mapping[str, Any], fasm: str) -> dict[str, dict[str, float]]:
+def use_of(report: Mapping[str, Any], fasm: str) -> PerResource[ImplementedAmount]:
     """What the device is used of."""
     used = {name: amounts["used"] for name, amounts in report["utilization"].items()}
     # The router counts both outputs of a table; a table with contents is one that is used.
     tables = set(re.findall(r"^(\w+\.SLICE\w+\.[A-D]LUT)\.INIT", fasm, re.MULTILINE))
     memories = used.get("RAMB36E1_RAMB36E1", 0) + used.get("RAMB18E1_RAMB18E1", 0) / 2
-    return {
-        "lut": {"implemented": len(tables)},
-        "ff": {"implemented": used.get("SLICE_FFX", 0)},
-        "bram36": {"implemented": memories},
-        "dsp": {"implemented": 0},
-    }
+    amounts = (len(tables), used.get("SLICE_FFX", 0), memories, 0)
+    return PerResource(*map(ImplementedAmount, amounts))
 
 
 def narrow(cells: Mapping[str, Any], database: xray.Database) -> list[Feature]:
