@@ -35,7 +35,7 @@ def build(tmp_path_factory):
 @pytest.fixture(scope="module")
 def packed(build, tmp_path_factory):
     folder = tmp_path_factory.mktemp("board") / "cnv"
-    pack(build.design, build.host, build.facts, folder, "cnv")
+    pack(build.design, build.host, build.report, folder, "cnv")
     return folder / "cnv.bit"
 
 
@@ -74,9 +74,9 @@ def test_answers_are_those_of_the_simulation(accelerator, known):
 def test_counters_are_as_predicted(accelerator, build):
     told = accelerator.benchmark()
     assert told["frames"] == 16
-    assert told["interval_cycles"] == build.facts["cycles_per_frame"]["predicted"]
+    assert told["interval_cycles"] == build.report.cycles_per_frame.predicted
     assert told["frames_per_second_at_clock"] == pytest.approx(
-        build.facts["frames_per_second"]["predicted"], rel=1e-6
+        build.report.frames_per_second.predicted, rel=1e-6
     )
     assert len(told["streams"]) == len(build.design.streams)
     assert all(0 <= one["waiting"] + one["empty"] <= 1 for one in told["streams"])
@@ -200,7 +200,7 @@ def test_the_folder_stands_alone(packed, tmp_path):
 
 
 def test_the_same_build_packs_to_the_same_bytes(build, packed, tmp_path):
-    pack(build.design, build.host, build.facts, tmp_path / "again", "cnv")
+    pack(build.design, build.host, build.report, tmp_path / "again", "cnv")
     for path in packed.parent.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
             other = tmp_path / "again" / path.relative_to(packed.parent)
