@@ -7,7 +7,7 @@ What is simulated is what stands in the folder, and not what would be emitted of
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +43,16 @@ def read_project(folder: Path) -> RtlProject:
     """
     try:
         described = json.loads((folder / NAME).read_text())
-        project = RtlProject(
+        named = RtlProject(
             top=described["top"],
             templates=tuple(described["templates"]),
-            files={name: (folder / name).read_text() for name in described["files"]},
+            files=dict.fromkeys(described["files"], ""),
             source=_port(described["source"]),
             sink=_port(described["sink"]),
             probes=tuple(described["probes"]),
         )
-        project.check()
+        named.check()  # before any of these names is opened
+        return replace(named, files={name: (folder / name).read_text() for name in named.files})
     except OSError as error:
         missing = Path(error.filename).name
         raise UserError(
@@ -62,7 +63,6 @@ def read_project(folder: Path) -> RtlProject:
         raise UserError(
             f"{folder / NAME} cannot be read: {told}: compile the model again"
         ) from error
-    return project
 
 
 def _port(described: dict[str, Any]) -> Port:
