@@ -17,6 +17,8 @@ from bonn_hw.driver import Accelerator, AcceleratorError
 from bonn_hw.driver import registers as reg
 from bonn_hw.driver.measure import complete, measure
 from bonn_hw.emit.system import emit_system
+from bonn_hw.report.store import load
+from bonn_hw.report.values import Report
 from tests.support.sketch import Sketch
 
 pytestmark = pytest.mark.rtl
@@ -221,6 +223,9 @@ def test_measured_on_the_board(accelerator, packed, known, tmp_path):
     cycles = facts["cycles_per_frame"]
     assert cycles["board"] == cycles["predicted"]
     assert facts["frames_per_second"]["board"] > 0 < facts["frames_per_second"]["predicted"]
+    read = load(Report, report)  # what the driver writes by itself is still a report
+    assert (read.accuracy.board, read.frames_on_board) == (0.75, 40)
+    assert read.cycles_per_frame.known == dict.fromkeys(("predicted", "board"), cycles["predicted"])
     with pytest.raises(AcceleratorError, match="40 images and 3 labels"):
         measure(accelerator, frames, labels[:3])
 
