@@ -20,6 +20,7 @@ from bonn_hw.report.values import (
 )
 
 KEPT = "of all runs, the one without stalls that has the most frames"
+KEPT_STALLED = "of all runs, the one that has the most frames; none was without stalls"
 ALONE = "accelerator\nalone"
 
 
@@ -146,10 +147,11 @@ def _title(comparison: Comparison | None, this_run: bool) -> str:
     """How many frames a simulation had, and which one it is."""
     if comparison is None:
         return "accuracy"
-    stalled = "" if comparison.stall_seed is None else ", random stalls (seed {})"
-    frames = f"{count(comparison.frames)} frames{stalled.format(comparison.stall_seed)}"
-    which = "this run" if this_run else KEPT
-    return f"{frames}: {count(comparison.mismatches)} mismatches ({which})"
+    seed = comparison.stall_seed
+    stalled = "" if seed is None else f", random stalls (seed {seed})"
+    which = "this run" if this_run else KEPT if seed is None else KEPT_STALLED
+    frames, mismatches = count(comparison.frames), count(comparison.mismatches)
+    return f"{frames} frames{stalled}: {mismatches} mismatches ({which})"
 
 
 def _bitstream(report: Report) -> str:

@@ -117,6 +117,8 @@ def test_which_simulation_is_shown():
     stalled = replace(RUN, comparison=replace(RUN.comparison, stall_seed=3, mismatches=2))
     text = shown(tables.show, with_simulated(DIGITS, stalled), this_run=True)
     assert "20 frames, random stalls (seed 3): 2 mismatches (this run)" in text
+    text = " ".join(shown(tables.show, with_simulated(DIGITS, stalled)).split())
+    assert "2 mismatches (of all runs, the one that has the most frames; none was without" in text
 
 
 def row(text, name):
