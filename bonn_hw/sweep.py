@@ -28,9 +28,10 @@ from bonn_hw.boards import board
 from bonn_hw.errors import UserError
 from bonn_hw.ir.target import Target
 from bonn_hw.report.codec import encode
+from bonn_hw.report.figures import RESOURCES, PerResource
 from bonn_hw.report.store import NAME, load
 from bonn_hw.report.sweep_values import Design, SweepRow
-from bonn_hw.report.values import RESOURCES, PerResource, Report
+from bonn_hw.report.values import Report
 
 SECONDS = 5  # in which a scheduler answers
 COLUMNS = (
@@ -81,18 +82,7 @@ def read_sweep(path: Path) -> list[Job]:
     UserError
         If the file cannot be read or says something that makes no sense.
     """
-    try:
-        document = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise UserError(f"sweep file {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"sweep file {path} is not TOML: {error}") from error
-    known = ("models", "boards", "clocks_mhz", "fps", "lut_fraction", "folding")
-    for key in document:
-        if key not in known:
-            raise UserError(
-                f"sweep file {path}: {key!r} is not known; there are {', '.join(known)}"
-            )
+    document = _document(path)
 
     def listed(key: str, what: str, fits: Any) -> list[Any]:
         values = document.get(key)
@@ -133,6 +123,22 @@ def read_sweep(path: Path) -> list[Job]:
             f"sweep file {path}: two jobs would be {twice}: name the models differently"
         )
     return jobs
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"sweep file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"sweep file {path} is not TOML: {error}") from error
+    known = ("models", "boards", "clocks_mhz", "fps", "lut_fraction", "folding")
+    for key in document:
+        if key not in known:
+            raise UserError(
+                f"sweep file {path}: {key!r} is not known; there are {', '.join(known)}"
+            )
+    return document
 
 
 def _file(sweep: Path, name: Any) -> str:

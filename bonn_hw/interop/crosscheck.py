@@ -92,11 +92,9 @@ def witness(
     model = frontend.read(model_file, dialect.GRAPHS)
     lowered = frontend.lower(model)
     graph, host = lowered.graph, lowered.host
-    constraints = (
-        FoldingConstraints()
-        if folding is None
-        else read_constraints(folding, graph, dialect.FOLDINGS)
-    )
+    constraints = FoldingConstraints()
+    if folding is not None:
+        constraints = read_constraints(folding, graph, dialect.FOLDINGS)
     design = plan(graph, target, constraints, progress).design
     frames = host.random_frames(random)
     if images is not None:
@@ -111,14 +109,11 @@ def witness(
     if told.stopped is not None:
         raise UserError(f"FINN does not take the model: {told.stopped}")
     pairs = list(_pairs(graph, told))
-    inside = _model_tensors(model, graph)
-    tensors = model.tensors(frames, sorted(set(inside.values())))
-    compared = []
-    for pair in pairs:
-        name = inside.get(pair.ours.outputs[0], "")
-        qonnx = tensors[name] / model.grids[name].scale if name else None
-        compared.append(_compared_layer(pair, ours, told, qonnx))
-    layers, floats = tuple(compared), _answers(answers, told)
+    inside = _model_integers(model, graph, frames)
+    layers = tuple(
+        _compared_layer(pair, ours, told, inside.get(pair.ours.outputs[0])) for pair in pairs
+    )
+    floats = _answers(answers, told)
     entry = _entry(graph, pairs, ours, told)
     return Crosscheck(
         verdict=verdict(entry, layers, floats),
@@ -218,6 +213,15 @@ def _compared_layer(
         defects=tuple(sorted(defects)),
         verdict=known if explained and not differs else "differs",
     )
+
+
+def _model_integers(
+    model: frontend.Model, graph: DataflowGraph, frames: NDArray[np.float32]
+) -> dict[str, NDArray[Any]]:
+    """What the model itself has in its tensors that are ours, in steps of its quantisers."""
+    inside = _model_tensors(model, graph)
+    tensors = model.tensors(frames, sorted(set(inside.values())))
+    return {ours: tensors[name] / model.grids[name].scale for ours, name in inside.items()}
 
 
 def _model_tensors(model: frontend.Model, graph: DataflowGraph) -> dict[str, str]:

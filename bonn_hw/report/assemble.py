@@ -11,21 +11,17 @@ from bonn_hw.ir.resources import Resources
 from bonn_hw.passes.fifo_sizing import depths_of
 from bonn_hw.passes.folding import Choice
 from bonn_hw.passes.plan import Plan, total
+from bonn_hw.report.figures import Amount, Cycles, PerResource, Rate, Share
 from bonn_hw.report.merge import filled
 from bonn_hw.report.tools import versions
 from bonn_hw.report.values import (
-    Amount,
     BlockMemory,
-    Cycles,
     FifoDepth,
     Front,
     LayerReport,
     Model,
-    PerResource,
     Point,
-    Rate,
     Report,
-    Share,
     Target,
 )
 

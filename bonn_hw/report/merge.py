@@ -6,8 +6,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bonn_hw.kernels.cost import BRAM36_BITS
+from bonn_hw.report.figures import PerResource
 from bonn_hw.report.section_values import Implemented, Simulated, Synthesised
-from bonn_hw.report.values import Implementation, PerResource, Report
+from bonn_hw.report.values import Implementation, Report
 from bonn_hw.synth.netlist import Use
 
 

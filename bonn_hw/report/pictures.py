@@ -17,8 +17,9 @@ from bonn_hw import files
 from bonn_hw.boards import board
 from bonn_hw.ir.target import Board
 from bonn_hw.report import plot_style
+from bonn_hw.report.figures import Amount, PerResource
 from bonn_hw.report.plot_style import BLUE, ORANGE
-from bonn_hw.report.values import Amount, Front, LayerReport, PerResource, Point, Report
+from bonn_hw.report.values import Front, LayerReport, Point, Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

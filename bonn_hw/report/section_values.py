@@ -6,16 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bonn_hw.report.values import (
-    FLAT,
-    SCHEMA,
-    Accuracy,
-    Bitstream,
-    Comparison,
-    PerResource,
-    Seconds,
-    Timing,
-)
+from bonn_hw.report.figures import PerResource
+from bonn_hw.report.values import FLAT, SCHEMA, Accuracy, Bitstream, Comparison, Seconds, Timing
 from bonn_hw.synth.netlist import Use
 
 

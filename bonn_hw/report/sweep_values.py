@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bonn_hw.report.values import FLAT, PerResource
+from bonn_hw.report.figures import PerResource
+from bonn_hw.report.values import FLAT
 
 
 @dataclass(frozen=True, kw_only=True)

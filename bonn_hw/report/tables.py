@@ -7,17 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 
+from bonn_hw.report.figures import RESOURCES, STAGES, Cycles
 from bonn_hw.report.grid import UNKNOWN, Column, grid, words
-from bonn_hw.report.values import (
-    RESOURCES,
-    STAGES,
-    Accuracy,
-    Comparison,
-    Cycles,
-    Front,
-    LayerReport,
-    Report,
-)
+from bonn_hw.report.values import Accuracy, Comparison, Front, LayerReport, Report
 
 KEPT = "of all runs, the one without stalls that has the most frames"
 KEPT_STALLED = "of all runs, the one that has the most frames; none was without stalls"

@@ -11,8 +11,8 @@ import pytest
 
 from bonn_hw.errors import UserError
 from bonn_hw.report import pictures
+from bonn_hw.report.figures import Cycles, PerResource
 from bonn_hw.report.pictures import draw_front, draw_layers
-from bonn_hw.report.values import Cycles, PerResource
 from tests.support.reports import front, point, report, stage
 
 

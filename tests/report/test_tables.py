@@ -18,11 +18,12 @@ from bonn_hw.interop.crosscheck_report import (
     ModelDigest,
 )
 from bonn_hw.report import other_tables, tables
+from bonn_hw.report.figures import Cycles, PerResource, Rate
 from bonn_hw.report.grid import Column, grid, plain
 from bonn_hw.report.merge import with_implemented, with_simulated, with_synthesised
 from bonn_hw.report.section_values import Synthesised
 from bonn_hw.report.sweep_values import Design, SweepRow
-from bonn_hw.report.values import Accuracy, Cycles, PerResource, Rate
+from bonn_hw.report.values import Accuracy
 from tests.report.test_values import IMPLEMENTED, RUN, USE
 from tests.support.reports import front, point, report, stage
 

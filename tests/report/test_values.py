@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bonn_hw.passes.optimum import HighestRate
 from bonn_hw.report.codec import Fault, encode
+from bonn_hw.report.figures import Amount, Cycles, PerResource, Rate, Share
 from bonn_hw.report.section_values import (
     Implemented,
     ImplementedAmount,
@@ -21,19 +22,14 @@ from bonn_hw.report.store import from_json, to_json
 from bonn_hw.report.sweep_values import Design, SweepRow
 from bonn_hw.report.values import (
     Accuracy,
-    Amount,
     Bitstream,
     Comparison,
-    Cycles,
     FifoDepth,
     Front,
     Implementation,
     Mismatches,
-    PerResource,
-    Rate,
     Report,
     Seconds,
-    Share,
     SimulatorSpeed,
     Timing,
 )

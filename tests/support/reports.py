@@ -3,20 +3,8 @@
 
 from bonn_hw.boards import board
 from bonn_hw.passes.optimum import LeastCost
-from bonn_hw.report.values import (
-    Amount,
-    BlockMemory,
-    Cycles,
-    Front,
-    LayerReport,
-    Model,
-    PerResource,
-    Point,
-    Rate,
-    Report,
-    Share,
-    Target,
-)
+from bonn_hw.report.figures import Amount, Cycles, PerResource, Rate, Share
+from bonn_hw.report.values import BlockMemory, Front, LayerReport, Model, Point, Report, Target
 
 
 def stage(name, kernel="mvu", cycles=1000, lut=100.0, bram36=0.0, dsp=0.0, pe=16, simd=32):

@@ -28,8 +28,9 @@ from bonn_hw.bitstream.open.flow import (
 from bonn_hw.bitstream.tool_runs import Progress, Result
 from bonn_hw.emit.serial import BAUD
 from bonn_hw.errors import ToolMissing, UserError
+from bonn_hw.report.figures import PerResource
 from bonn_hw.report.section_values import Implemented, ImplementedAmount
-from bonn_hw.report.values import PerResource, Seconds
+from bonn_hw.report.values import Seconds
 from bonn_hw.synth import yosys
 
 BOARD, PART = "ulx3s-85f", "LFE5U-85F-6BG381C"

@@ -36,8 +36,9 @@ from bonn_hw.bitstream.open.toolchain import Toolchain
 from bonn_hw.bitstream.tool_runs import Progress, Result, left
 from bonn_hw.boards import board as find_board
 from bonn_hw.errors import UserError
+from bonn_hw.report.figures import PerResource
 from bonn_hw.report.section_values import Implemented, ImplementedAmount
-from bonn_hw.report.values import PerResource, Seconds
+from bonn_hw.report.values import Seconds
 from bonn_hw.synth import yosys
 
 BOARDS = ("pynq-z1", "pynq-z2")

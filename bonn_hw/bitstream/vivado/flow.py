@@ -20,9 +20,9 @@ from bonn_hw.bitstream.vivado.reports import ReportFault, Timing, read_timing, r
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.files import MARK, fresh_folder
 from bonn_hw.ir.resources import Resources
+from bonn_hw.report.figures import PerResource
 from bonn_hw.report.section_values import Implemented, ImplementedAmount
 from bonn_hw.report.store import save
-from bonn_hw.report.values import PerResource
 from bonn_hw.report.values import Timing as TimingFigures
 
 MISSED = 4  # exit code of the scripts: routed, timing missed
