@@ -272,7 +272,7 @@ GRIDS = {
 def describe(kernel: Kernel, folding: Folding) -> str:
     """The parameters of the RTL, but for memories."""
     instance = kernel.rtl(folding)
-    return " ".join([instance.module, *(f"{k}={v}" for k, v in instance.parameters.items())])
+    return " ".join([instance.stem, *(f"{k}={v}" for k, v in instance.parameters.items())])
 
 
 def report(predicted: Resources, use: Use) -> str:

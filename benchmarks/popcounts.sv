@@ -47,7 +47,7 @@ module trial #(
     if (STRUCTURE == 4) begin : gen_by_three
       localparam int TreeBits = $clog2(Groups * 3 + 1);
       logic [TreeBits-1:0] all;
-      adder_tree #(.N(Groups), .BITS(Bits)) tree (.clk, .ce(1'b1), .numbers, .sum(all));
+      bonn_adder_tree #(.N(Groups), .BITS(Bits)) tree (.clk, .ce(1'b1), .numbers, .sum(all));
       assign count = ($clog2(N + 1))'(all);
     end else begin : gen_by_two
       pairs #(.N(Groups), .BITS(Bits), .OUT_BITS($clog2(N + 1))) tree (.numbers, .sum(count));

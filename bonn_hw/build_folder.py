@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bonn_hw import frontend
+from bonn_hw.boards import keep
 from bonn_hw.errors import UserError
 from bonn_hw.interop import finn_folding
 from bonn_hw.ir import store
 from bonn_hw.ir.design import FoldedDesign
+from bonn_hw.ir.target import Target
 from bonn_hw.kernels import kernels
 from bonn_hw.passes.folding_file import constraints_from
 from bonn_hw.passes.plan import Plan
@@ -57,8 +59,9 @@ class Build:
         return (self.folder / "rtl").resolve()
 
 
-def write_design(planned: Plan, report: Report, folder: Path) -> None:
-    """Write the folded design, what fixes it in another run, and the report."""
+def write_design(planned: Plan, target: Target, report: Report, folder: Path) -> None:
+    """Write the folded design, what fixes it in another run, the report, and a user's board."""
+    keep(target.board, folder)
     store.save(planned.design, folder, "design")
     own, finns = constraints_from(planned.design), finn_folding.from_own(planned.design)
     for name, document in (("folding.json", own), ("finn_folding.json", finns)):

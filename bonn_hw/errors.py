@@ -9,8 +9,8 @@ class UserError(Exception):
     """One message that names the thing, the value, the rule and the remedy.
 
     Every error that comes from what a user gave (a file, a flag, a missing tool) is raised as this
-    type or a subclass, before anything is written. Other exceptions are bugs and keep their
-    traceback.
+    type or a subclass, before anything is written. Other exceptions are bugs: the command line
+    ends with exit code 70 on them and keeps their traceback in a log file.
     """
 
 
@@ -18,8 +18,16 @@ class ToolMissing(UserError):
     """A program or package that a step needs is not installed."""
 
 
+class Interrupted(UserError):
+    """Ctrl-C or SIGTERM ended the work; the message says what was kept and how to go on."""
+
+
 class Hang(Exception):
     """The RTL stopped: the message gives the cycle, the streams and their counts. A bug of ours."""
+
+
+class InternalError(Exception):
+    """What we promise does not hold: a bug of ours, whatever the user gave."""
 
 
 class UnsupportedModel(UserError):

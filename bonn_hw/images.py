@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from bonn_hw.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +61,8 @@ class ImageSource:
 
 
 def _read(path: Path, count: int | None) -> NDArray[np.float32]:
+    import numpy as np
+
     try:
         images: Any = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:

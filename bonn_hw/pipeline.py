@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bonn_hw import files, frontend
 from bonn_hw.bitstream import make
-from bonn_hw.bitstream.open import ecp5
+from bonn_hw.boards import board as find_board
 from bonn_hw.build_folder import Build, write_design
 from bonn_hw.emit.stored import read_project, write_project
 from bonn_hw.emit.top import emit
@@ -29,6 +29,7 @@ from bonn_hw.passes.folding_file import FoldingConstraints, constraints_of, read
 from bonn_hw.passes.plan import Progress, outlook, plan, trade_offs
 from bonn_hw.report import assemble, pictures, sections
 from bonn_hw.report.answers import Answers
+from bonn_hw.report.merge import with_simulated
 from bonn_hw.report.section_values import Synthesised
 from bonn_hw.report.simulation import PyTorch, simulated
 from bonn_hw.report.store import NAME, save
@@ -94,7 +95,7 @@ def fold_model(
     planned = plan(lowered.graph, target, constraints, progress)
     report = assemble.compiled(planned, target, _origin(model), lowered.findings)
     with files.fresh_folder(out) as folder:
-        write_design(planned, report, folder)
+        write_design(planned, target, report, folder)
         progress("drawing")
         (folder / "pictures").mkdir()
         pictures.draw_layers(report, folder / "pictures")
@@ -119,7 +120,7 @@ def fold_front(
         save(front, folder / NAME)
         progress("drawing")
         (folder / "pictures").mkdir()
-        pictures.draw_front(front, folder / "pictures")
+        pictures.draw_front(front, folder / "pictures", target.board)
     return front
 
 
@@ -149,7 +150,7 @@ def compile_model(
         (folder / "host").mkdir()
         lowered.host.save(folder / "host")
         store.save(lowered.graph, folder, "graph")
-        write_design(planned, report, folder)
+        write_design(planned, target, report, folder)
         write_project(project, folder / "rtl")
     return report
 
@@ -215,11 +216,11 @@ def synthesise(
     return sections.add_synthesised(build.folder, build.identity, found)
 
 
-def bitstream_defaults(board: str, clock_mhz: float) -> tuple[str, float]:
-    """Tool and clock of a board, where none is asked for; ``clock_mhz`` is the build's."""
-    if board == ecp5.BOARD:
-        return "open", ecp5.CLOCK_MHZ
-    return "vivado", clock_mhz
+def bitstream_defaults(build: Build, board: str) -> tuple[str, float]:
+    """Tool and clock for a board, where none is asked for: the board's usual tool, and the clock of
+    the build unless the board has only one."""
+    chosen, clock_mhz = find_board(board, build.folder), build.report.target.clock_mhz
+    return chosen.tools[0], chosen.clock_mhz if chosen.clock.fixed else clock_mhz
 
 
 def make_bitstream(
@@ -231,10 +232,16 @@ def make_bitstream(
 ) -> Report:
     """Make the bitstream of a build and the folder that is copied to the board.
 
+    Parameters
+    ----------
+    board : str
+        Name of a board, or path of a board's file; the build's own may be a user's board.
+
     Returns the report, completed and saved; raises what `bitstream.make.make` does.
     """
+    chosen = find_board(board, build.folder)
     found = make.make(
-        build.folder, build.design, build.host, build.report, board, clock_mhz, tool, progress
+        build.folder, build.design, build.host, build.report, chosen, clock_mhz, tool, progress
     )
     return sections.add_implemented(build.folder, build.identity, found)
 
@@ -322,6 +329,7 @@ def simulate_and_compare(
     stall: int | None = None,
     trace: Path | None = None,
     progress: Progress = lambda text: None,
+    kept: bool = True,
 ) -> Outcome:
     """Simulate a build, compare with all references, and keep the figures in its report.
 
@@ -329,6 +337,8 @@ def simulate_and_compare(
     ----------
     checkpoint : Path or None
         Run folder of the network, to compare with PyTorch.
+    kept : bool
+        Whether the build's report is to have the figures; its folder is left alone otherwise.
 
     Raises
     ------
@@ -350,4 +360,6 @@ def simulate_and_compare(
         pytorch = PyTorch(trained.predict(images.values), trained.accumulators(images.values))
     stages = [stage.name for stage in build.design.stages]
     found = simulated(stages, answers, images.labels, pytorch, stall)
+    if not kept:
+        return Outcome(with_simulated(build.report, found), answers)
     return Outcome(sections.add_simulated(build.folder, build.identity, found), answers)

@@ -13,6 +13,7 @@ import io
 import itertools
 import json
 import tomllib
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -23,7 +24,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 import bonn_hw
-from bonn_hw import files
+from bonn_hw import extras, files
 from bonn_hw.boards import board
 from bonn_hw.errors import UserError
 from bonn_hw.ir.target import Target
@@ -46,6 +47,8 @@ class Job:
 
     Attributes
     ----------
+    board : str
+        Name, or path of a user's board file.
     fps : float or None
         None: as many frames per second as fit.
     """
@@ -61,7 +64,7 @@ class Job:
     def name(self) -> str:
         """Name of its folder."""
         rate = "max" if self.fps is None else f"{self.fps:g}"
-        return f"{Path(self.model).stem}-{self.board}-{self.clock_mhz:g}MHz-{rate}fps"
+        return f"{Path(self.model).stem}-{Path(self.board).stem}-{self.clock_mhz:g}MHz-{rate}fps"
 
     @property
     def key(self) -> str:
@@ -69,7 +72,8 @@ class Job:
         digest = hashlib.sha256(
             json.dumps(asdict(self) | {"version": bonn_hw.__version__}).encode()
         )
-        for path in (self.model, self.folding):
+        own_board = self.board if self.board.endswith(".toml") else None
+        for path in (self.model, self.folding, own_board):
             digest.update(Path(path).read_bytes() if path else b"")
         return digest.hexdigest()
 
@@ -94,7 +98,8 @@ def read_sweep(path: Path) -> list[Job]:
         return type(value) in (int, float) and value > 0
 
     models = [_file(path, name) for name in listed("models", "files", lambda v: isinstance(v, str))]
-    boards = [board(name) for name in listed("boards", "boards", lambda v: isinstance(v, str))]
+    named = listed("boards", "boards", lambda v: isinstance(v, str))
+    boards = [_file(path, name) if name.endswith(".toml") else name for name in named]
     rates = listed("fps", 'positive numbers or "max"', lambda v: v == "max" or number(v))
     clocks = (
         listed("clocks_mhz", "positive numbers", number) if "clocks_mhz" in document else [None]
@@ -108,8 +113,8 @@ def read_sweep(path: Path) -> list[Job]:
     jobs = [
         Job(
             model,
-            one.name,
-            clock or one.clock_mhz,
+            one,
+            clock or board(one).clock_mhz,
             None if rate == "max" else rate,
             fraction,
             folding,
@@ -153,18 +158,19 @@ def run_job(job: Job, out: str) -> SweepRow:
     folder = Path(out) / job.name
     row = SweepRow(
         model=Path(job.model).stem,
-        board=job.board,
+        board=Path(job.board).stem,
         clock_mhz=job.clock_mhz,
         fps=job.fps or "max",
         folder=str(folder),
     )
     try:
-        return replace(row, design=_design(job, _fold(job, folder)))
+        return replace(row, design=_design(_fold(job, folder)))
     except UserError as error:
         return replace(row, error=str(error))
     except Exception as error:  # one job's bug must not cost the others
-        told = f"{type(error).__name__}: {error} (a bug of ours: please report it)"
-        return replace(row, error=told)
+        text = f"{type(error).__name__}: {error} (a bug in bonn-hw)"
+        trace = "".join(traceback.format_exception(error))
+        return replace(row, error=text, traceback=trace)
 
 
 def _fold(job: Job, folder: Path) -> Report:
@@ -188,13 +194,13 @@ def _fold(job: Job, folder: Path) -> Report:
     return load(Report, folder / NAME)
 
 
-def _design(job: Job, report: Report) -> Design:
+def _design(report: Report) -> Design:
     return Design(
         frames_per_second=report.frames_per_second.predicted,
         cycles=report.cycles_per_frame.predicted,
         latency_cycles=report.latency_cycles.predicted,
         resources=PerResource(*(one.predicted for one in report.resources)),
-        fits=report.boards[job.board],
+        fits=report.boards[report.target.board],
     )
 
 
@@ -224,7 +230,7 @@ def sweep(
     rows: dict[str, SweepRow] = {}
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
@@ -239,7 +245,7 @@ def sweep(
     with files.fresh_file(out / "sweep.json") as partial:
         partial.write_text(json.dumps(written, indent=2) + "\n")
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(written)
     with files.fresh_file(out / "sweep.csv") as partial:
@@ -259,10 +265,7 @@ def _backend(processes: int, cluster: str | None) -> Iterator[None]:
     try:
         from distributed import Client
     except ModuleNotFoundError as error:
-        raise UserError(
-            "sweep: --cluster needs the package 'distributed', which is not installed: pip install "
-            "'bonn-hw[cluster]'"
-        ) from error
+        raise UserError(extras.missing("sweep: --cluster", "distributed")) from error
     try:
         client: Any = Client(cluster, timeout=SECONDS)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:

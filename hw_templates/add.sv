@@ -4,13 +4,13 @@
 // 2 ** OUT_BITS, so a result of few bits is exact where it holds the sum, however wide an operand.
 // A step takes a beat of both inputs in the same cycle. Stalls when one of them is missing or when
 // the output register is full and not taken.
-module add #(
+module bonn_add #(
   parameter int LANES = 1,
   parameter int LEFT_BITS = 1,
   parameter int RIGHT_BITS = 1,
   parameter bit LEFT_SIGNED = 0,
   parameter bit RIGHT_SIGNED = 0,
-  parameter int OUT_BITS = 2
+  parameter int OUT_BITS = 2  // derived: holds every sum
 ) (
   input  logic                                    clk,
   input  logic                                    rst,

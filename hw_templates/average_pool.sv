@@ -5,11 +5,11 @@
 // A step takes one input beat. Running sums of a row of windows stand in a memory, the
 // word of a fold below window x of the row in its address, read without a clock (LUT memory).
 // Stalls when the output register is full and not taken.
-module average_pool #(
+module bonn_average_pool #(
   parameter int LANES = 1,
   parameter int BITS = 1,
   parameter bit IS_SIGNED = 0,
-  parameter int OUT_BITS = 3,
+  parameter int OUT_BITS = 3,  // derived: holds the sum of a window
   parameter int H = 2,
   parameter int W = 2,
   parameter int FOLDS = 1,
@@ -46,7 +46,7 @@ module average_pool #(
   assign step = ce && s_axis_tvalid;
   assign s_axis_tready = ce;
 
-  pool_walk #(.H(H), .W(W), .FOLDS(FOLDS), .KH(KH), .KW(KW)) u_walk (
+  bonn_window_counter #(.H(H), .W(W), .FOLDS(FOLDS), .KH(KH), .KW(KW)) u_windows (
     .clk, .rst, .step, .address, .covered, .first, .last
   );
 

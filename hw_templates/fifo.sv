@@ -4,7 +4,7 @@
 // one leaves, so a DEPTH of 1 moves a beat every other cycle at most.
 // STYLE says what the beats stand in and changes no cycle: 0 a register (DEPTH 1), 1 a shift
 // register (DEPTH 2 to 32), 2 a ring in LUT memory, 3 a ring in block memory.
-module fifo #(
+module bonn_fifo #(
   parameter int WIDTH = 1,
   parameter int DEPTH = 2,
   parameter int STYLE = 1
@@ -64,7 +64,10 @@ module fifo #(
   end else begin : gen_ring
     localparam int AddressBits = DEPTH > 1 ? $clog2(DEPTH) : 1;
     // Addresses with a lap bit on top, which tells a full ring from an empty one.
-    logic [AddressBits:0] write_q, read_q, write_next, read_next;
+    logic [AddressBits:0] write_q, write_next, read_next;
+    // Starts with a value, but not for the value: else Yosys takes read_q into the memory as its
+    // address register, which LUT memory does not have, and builds it a second time.
+    logic [AddressBits:0] read_q = '0;
 
     function automatic logic [AddressBits:0] next(input logic [AddressBits:0] pointer);
       // Toggles and not a sum: a carry chain takes a LUT for each bit.
@@ -73,10 +76,6 @@ module fifo #(
       if (DEPTH != 1 << AddressBits && pointer[AddressBits-1:0] == AddressBits'(DEPTH - 1))
         next = {!pointer[AddressBits], AddressBits'(0)};
     endfunction
-
-    // Not for its value: else Yosys takes read_q into the memory as its address register, which LUT
-    // memory does not have, and builds it a second time.
-    initial read_q = '0;
 
     assign write_next = next(write_q);
     assign m_axis_tvalid = write_q != read_q;

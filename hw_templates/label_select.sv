@@ -3,12 +3,12 @@
 // beat of LANES numbers: the best of them, found by a tournament, meets the best of the beats
 // before. The last beat of a frame gives the index, INDEX_BITS wide.
 // Stalls when the output register is full and not taken.
-module label_select #(
+module bonn_label_select #(
   parameter int LANES = 1,
   parameter int BITS = 2,
   parameter bit IS_SIGNED = 0,
   parameter int FOLDS = 2,
-  parameter int INDEX_BITS = 1
+  parameter int INDEX_BITS = 1  // derived: holds every index
 ) (
   input  logic                  clk,
   input  logic                  rst,
@@ -32,7 +32,7 @@ module label_select #(
 
   localparam int FoldBits = FOLDS > 1 ? $clog2(FOLDS) : 1;
   logic [FoldBits-1:0] fold;
-  counter #(.STATES(FOLDS)) u_fold (.clk, .rst, .step, .value(fold), .last);
+  bonn_counter #(.STATES(FOLDS)) u_fold (.clk, .rst, .step, .value(fold), .last);
   assign first = fold == '0;
 
   // Tournament: numbers 2i and 2i + 1 play for place i, and place 1 is the best. Codes whose sign is

@@ -4,7 +4,7 @@
 // A step takes one input beat. Running maxima of a row of windows stand in a memory, the
 // word of a fold below window x of the row in its address, read without a clock (LUT memory).
 // Stalls when the output register is full and not taken.
-module max_pool #(
+module bonn_max_pool #(
   parameter int LANES = 1,
   parameter int BITS = 1,
   parameter bit IS_SIGNED = 0,
@@ -42,7 +42,7 @@ module max_pool #(
   assign step = ce && s_axis_tvalid;
   assign s_axis_tready = ce;
 
-  pool_walk #(.H(H), .W(W), .FOLDS(FOLDS), .KH(KH), .KW(KW)) u_walk (
+  bonn_window_counter #(.H(H), .W(W), .FOLDS(FOLDS), .KH(KH), .KW(KW)) u_windows (
     .clk, .rst, .step, .address, .covered, .first, .last
   );
 

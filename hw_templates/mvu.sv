@@ -23,7 +23,7 @@
 // wire. Otherwise a buffer of SF beats (of two where SF = 1) keeps the vector for all NF passes; the
 // last pass gives it back beat by beat, so the next vector comes in meanwhile.
 // Stalls when a beat of the first pass is missing or when the output is not taken.
-module mvu #(
+module bonn_mvu #(
   parameter int MH = 1,
   parameter int MW = 1,
   parameter int PE = 1,
@@ -31,19 +31,19 @@ module mvu #(
   parameter int WEIGHT_BITS = 1,
   parameter int IN_BITS = 1,
   parameter int IN_KIND = 0,
-  parameter int SUM_BITS = 2,
+  parameter int SUM_BITS = 2,     // derived: holds h + level of every neuron, or those of an offset
   parameter bit HAS_THRESHOLDS = 1,
   parameter int OUT_BITS = 1,
-  parameter int LEVEL_BITS = 2,
-  parameter int CUTS = 0,
+  parameter int LEVEL_BITS = 2,   // derived: holds every level
+  parameter int CUTS = 0,         // derived: (levels of the adder tree + 2) / 3
   parameter bit WEIGHTS_IN_BLOCK = 0,
   parameter bit LEVELS_IN_BLOCK = 0,
   parameter int ROWS = 1,
   parameter int COLS = 1,
   parameter logic [ROWS-1:0] ROW_STEPS = '0,
   parameter logic [COLS-1:0] COL_STEPS = '0,
-  parameter int ROW_CLASSES = 1,
-  parameter int COL_CLASSES = 1,
+  parameter int ROW_CLASSES = 1,  // derived: 1 + the ones of ROW_STEPS
+  parameter int COL_CLASSES = 1,  // derived: 1 + the ones of COL_STEPS
   parameter WEIGHTS = "",
   parameter LEVELS = ""
 ) (
@@ -69,6 +69,16 @@ module mvu #(
   if (WEIGHT_BITS < 1) begin : gen_illegal_weights
     $error("mvu: WEIGHT_BITS %0d must be 1 (bits) or more (integers)", WEIGHT_BITS);
   end
+  if (ROW_CLASSES != $countones(ROW_STEPS) + 1 || COL_CLASSES != $countones(COL_STEPS) + 1)
+  begin : gen_illegal_classes
+    $error("mvu: ROW_CLASSES %0d, COL_CLASSES %0d must be one more than the ones of ROW_STEPS %b, \
+COL_STEPS %b", ROW_CLASSES, COL_CLASSES, ROW_STEPS, COL_STEPS);
+  end
+  if (HAS_THRESHOLDS ? OUT_BITS != 1 : SUM_BITS != OUT_BITS - int'(IN_KIND == 0))
+  begin : gen_illegal_sum
+    $error("mvu: SUM_BITS %0d, OUT_BITS %0d: a threshold gives 1 bit; an offset takes OUT_BITS of \
+a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
+  end
 
   localparam int RowBits = SIMD * WEIGHT_BITS;
   localparam int Classes = ROW_CLASSES * COL_CLASSES;
@@ -84,8 +94,8 @@ module mvu #(
   assign step = ce && present;
   assign sf_first = sf == '0;
   assign nf_first = nf == '0;
-  counter #(.STATES(SF)) sf_counter (.clk, .rst, .step, .value(sf), .last(sf_last));
-  counter #(.STATES(NF)) nf_counter (
+  bonn_counter #(.STATES(SF)) sf_counter (.clk, .rst, .step, .value(sf), .last(sf_last));
+  bonn_counter #(.STATES(NF)) nf_counter (
     .clk, .rst, .step(step && sf_last), .value(nf), .last(nf_last)
   );
 
@@ -104,7 +114,7 @@ module mvu #(
     logic [BeatBits-1:0] write, read;
     logic take, write_last;
     assign take = s_axis_tvalid && s_axis_tready;
-    counter #(.STATES(Beats)) write_counter (
+    bonn_counter #(.STATES(Beats)) write_counter (
       .clk, .rst, .step(take), .value(write), .last(write_last)
     );
     always_ff @(posedge clk) if (take) beats[write] <= s_axis_tdata;
@@ -176,25 +186,26 @@ module mvu #(
     assign {add, add_first, add_last} = {active_q, first_q, last_q};
     assign level_read = step && sf_first;
   end else begin : gen_later
-    logic [CUTS:0] active, first, last;
-    assign active[0] = active_q;
-    assign first[0] = first_q;
-    assign last[0] = last_q;
+    logic [CUTS:0] active, first, last;  // bit i: behind i cuts
+    logic [CUTS-1:0] cut_active_q, cut_first_q, cut_last_q;
+    assign active = {cut_active_q, active_q};
+    assign first = {cut_first_q, first_q};
+    assign last = {cut_last_q, last_q};
     always_ff @(posedge clk) begin
       if (rst) begin
-        active[CUTS:1] <= '0;
-        last[CUTS:1] <= '0;
+        cut_active_q <= '0;
+        cut_last_q <= '0;
       end else if (ce) begin
-        active[CUTS:1] <= active[CUTS-1:0];
-        last[CUTS:1] <= last[CUTS-1:0];
+        cut_active_q <= active[CUTS-1:0];
+        cut_last_q <= last[CUTS-1:0];
       end
-      if (ce) first[CUTS:1] <= first[CUTS-1:0];
+      if (ce) cut_first_q <= first[CUTS-1:0];
     end
     assign {add, add_first, add_last} = {active[CUTS], first[CUTS], last[CUTS]};
     assign level_read = ce && active[CUTS-1] && first[CUTS-1];
   end
 
-  rom_sequence #(
+  bonn_rom_sequence #(
     .DEPTH(NF * SF), .WIDTH(PE * RowBits), .BLOCK(WEIGHTS_IN_BLOCK), .FILE(WEIGHTS)
   ) weight_rom (
     .clk, .rst, .read(step), .word(weight)
@@ -202,7 +213,7 @@ module mvu #(
 
   // Levels: one after the other, or those of the vector's border class.
   if (Classes == 1) begin : gen_one_class
-    rom_sequence #(
+    bonn_rom_sequence #(
       .DEPTH(NF), .WIDTH(PE * LEVEL_BITS), .BLOCK(LEVELS_IN_BLOCK), .FILE(LEVELS)
     ) level_rom (
       .clk, .rst, .read(level_read), .word(level)
@@ -215,10 +226,10 @@ module mvu #(
     logic [XBits-1:0] x_q;
     logic [YBits-1:0] y_q;
     logic [NfBits-1:0] unused;
-    counter #(.STATES(NF)) level_counter (
+    logic vector_last, x_last, y_last;
+    bonn_counter #(.STATES(NF)) level_counter (
       .clk, .rst, .step(level_read), .value(unused), .last(vector_last)
     );
-    logic vector_last, x_last, y_last;
     assign x_last = x_q == XBits'(COLS - 1);
     assign y_last = y_q == YBits'(ROWS - 1);
     assign next_row_base =
@@ -243,7 +254,7 @@ module mvu #(
         end
       end
     end
-    rom #(
+    bonn_rom #(
       .DEPTH(Classes * NF), .WIDTH(PE * LEVEL_BITS), .BLOCK(LEVELS_IN_BLOCK), .FILE(LEVELS)
     ) level_rom (
       .clk, .read(level_read), .address(address_q), .word(level)
@@ -265,7 +276,7 @@ module mvu #(
     if (IN_KIND == 0 && WEIGHT_BITS == 1) begin : gen_popcount
       localparam int CountBits = $clog2((SIMD + 2) / 3 * 3 + 1);
       logic [CountBits-1:0] count;
-      popcount #(.N(SIMD), .CUTS(CUTS)) popcount (.clk, .ce, .bits(~(row ^ beat_q)), .count);
+      bonn_popcount #(.N(SIMD), .CUTS(CUTS)) popcount (.clk, .ce, .bits(~(row ^ beat_q)), .count);
       assign product = SUM_BITS'(count);
     end else begin : gen_terms
       logic [SIMD*TermBits-1:0] terms;
@@ -287,7 +298,7 @@ module mvu #(
         end
         assign terms[lane*TermBits+:TermBits] = term;
       end
-      adder_tree #(.N(SIMD), .BITS(TermBits), .IS_SIGNED(1), .CUTS(CUTS)) tree (
+      bonn_adder_tree #(.N(SIMD), .BITS(TermBits), .IS_SIGNED(1), .CUTS(CUTS)) tree (
         .clk, .ce, .numbers(terms), .sum(total)
       );
       assign product = SUM_BITS'($signed(total));  // which may be narrower than a beat's sum

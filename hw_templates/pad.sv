@@ -2,7 +2,7 @@
 // Frames of H x W pixels of FOLDS beats, with TOP, LEFT, BOTTOM, RIGHT pixels of VALUE round them.
 // A step gives one output beat: inside the frame it takes an input beat, in the border it takes none.
 // Stalls when the output register is full and not taken, or when a beat of the frame is missing.
-module pad #(
+module bonn_pad #(
   parameter int LANES = 1,
   parameter int BITS = 1,
   parameter int H = 1,
@@ -24,11 +24,11 @@ module pad #(
   input  logic                  m_axis_tready,
   output logic                  step
 );
-  localparam int ROWS = TOP + H + BOTTOM;
-  localparam int COLS = LEFT + W + RIGHT;
+  localparam int Rows = TOP + H + BOTTOM;
+  localparam int Cols = LEFT + W + RIGHT;
   localparam int FoldBits = FOLDS > 1 ? $clog2(FOLDS) : 1;
-  localparam int XBits = COLS > 1 ? $clog2(COLS) : 1;
-  localparam int YBits = ROWS > 1 ? $clog2(ROWS) : 1;
+  localparam int XBits = Cols > 1 ? $clog2(Cols) : 1;
+  localparam int YBits = Rows > 1 ? $clog2(Rows) : 1;
 
   if (LANES < 1 || BITS < 1 || H < 1 || W < 1 || FOLDS < 1) begin : gen_illegal
     $error("pad: LANES %0d, BITS %0d, H %0d, W %0d, FOLDS %0d must be positive",
@@ -53,9 +53,9 @@ module pad #(
   assign step = ce && (s_axis_tvalid || !in_frame);
   assign s_axis_tready = ce && in_frame;
 
-  counter #(.STATES(FOLDS)) folds (.clk, .rst, .step, .value(unused_fold), .last(fold_last));
-  counter #(.STATES(COLS)) columns (.clk, .rst, .step(next_x), .value(x), .last(x_last));
-  counter #(.STATES(ROWS)) rows (.clk, .rst, .step(next_y), .value(y), .last(y_last));
+  bonn_counter #(.STATES(FOLDS)) folds (.clk, .rst, .step, .value(unused_fold), .last(fold_last));
+  bonn_counter #(.STATES(Cols)) columns (.clk, .rst, .step(next_x), .value(x), .last(x_last));
+  bonn_counter #(.STATES(Rows)) rows (.clk, .rst, .step(next_y), .value(y), .last(y_last));
 
   always_ff @(posedge clk) begin
     if (rst) begin

@@ -16,17 +16,17 @@
 //
 // A step takes a beat; its result is valid a cycle later, and one more for lines that are read (or
 // multiplied), and one more for sums (of a table there are none). Stalls when the output is not taken.
-module requantize #(
+module bonn_requantize #(
   parameter int LANES = 1,
   parameter int BITS = 8,
   parameter bit IS_SIGNED = 1,
   parameter int FOLDS = 1,
   parameter bit ALIKE = 0,
   parameter int SEGMENT_BITS = 0,
-  parameter int SLOPE_BITS = 2,
-  parameter logic [SLOPE_BITS-1:0] SLOPE_MASK = '1,
-  parameter int OFFSET_BITS = 2,
-  parameter int SUM_BITS = 10,
+  parameter int SLOPE_BITS = 2,                     // derived: holds every slope
+  parameter logic [SLOPE_BITS-1:0] SLOPE_MASK = '1,  // derived: the bits set in any slope
+  parameter int OFFSET_BITS = 2,                    // derived: holds every offset
+  parameter int SUM_BITS = 10,                      // derived: see above
   parameter int SHIFT = 2,
   parameter bit TIES_EVEN = 1,
   parameter int OUT_BITS = 4,
@@ -107,7 +107,7 @@ module requantize #(
 
   if (SEGMENT_BITS == 0) begin : gen_line
     logic [Columns*LineBits-1:0] word;
-    rom_sequence #(
+    bonn_rom_sequence #(
       .DEPTH(FOLDS), .WIDTH(Columns * LineBits), .BLOCK(BLOCK), .FILE(LINES)
     ) u_lines (.clk, .rst, .read(step), .word);
     assign line = {(LANES / Columns) {word}};
@@ -124,7 +124,7 @@ module requantize #(
       logic [Columns*LineBits-1:0] word;
       logic [SEGMENT_BITS-1:0] segment;
       assign segment = s_axis_tdata[lane*BITS+LowBits+:SEGMENT_BITS];
-      rom #(.DEPTH(Words), .WIDTH(Columns * LineBits), .BLOCK(BLOCK), .FILE(LINES)) u_lines (
+      bonn_rom #(.DEPTH(Words), .WIDTH(Columns * LineBits), .BLOCK(BLOCK), .FILE(LINES)) u_lines (
         .clk, .read(step), .address(AddressBits'({fold_q, segment})), .word
       );
       assign line[lane*LineBits+:LineBits] = word[Column*LineBits+:LineBits];

@@ -10,7 +10,7 @@
 // or when a row of taps is missing.
 // DEPTH 0: no line buffer, for windows that come as they are wanted. A step takes an input beat and
 // gives it if a window covers it; it stalls when the output is not taken.
-module sliding_window #(
+module bonn_sliding_window #(
   parameter int LANES = 1,
   parameter int BITS = 1,
   parameter int H = 3,
@@ -21,7 +21,7 @@ module sliding_window #(
   parameter int SY = 1,
   parameter int SX = 1,
   parameter int TAPS = 1,
-  parameter int DEPTH = 16,
+  parameter int DEPTH = 16,  // derived: holds what a window needs, see above
   parameter int STYLE = 0
 ) (
   input  logic                       clk,
@@ -82,14 +82,16 @@ module sliding_window #(
     assign tile_end = (CutX && row_end) || (step && in_x_last);
     assign frame_end = row_end && y_last && int'(in_y) == LastY;
     assign rows_end = (CutY && frame_end) || (row_end && in_y_last);
-    counter #(.STATES(PitchX)) in_tile (
+    bonn_counter #(.STATES(PitchX)) in_tile (
       .clk, .rst(rst || (CutX && row_end)), .step, .value(in_x), .last(in_x_last)
     );
-    counter #(.STATES(TilesX)) tiles (.clk, .rst, .step(tile_end), .value(x), .last(x_last));
-    counter #(.STATES(PitchY)) rows_in_tile (
+    bonn_counter #(.STATES(TilesX)) tiles (.clk, .rst, .step(tile_end), .value(x), .last(x_last));
+    bonn_counter #(.STATES(PitchY)) rows_in_tile (
       .clk, .rst(rst || (CutY && frame_end)), .step(row_end), .value(in_y), .last(in_y_last)
     );
-    counter #(.STATES(TilesY)) tile_rows (.clk, .rst, .step(rows_end), .value(y), .last(y_last));
+    bonn_counter #(.STATES(TilesY)) tile_rows (
+      .clk, .rst, .step(rows_end), .value(y), .last(y_last)
+    );
     // What always holds is said, so that no counter is kept that nothing depends on.
     assign covered = (PitchX <= KW * FOLDS || int'(in_x) < KW * FOLDS) &&
                      (TilesX <= Cols || int'(x) < Cols) &&
@@ -158,10 +160,10 @@ module sliding_window #(
       logic [$clog2(W)-1:0] column;
       logic [SX > 1 ? $clog2(SX)-1 : 0:0] phase;
       logic column_last, unused_phase_last;
-      counter #(.STATES(W), .FIRST(W - KW + 1)) columns (
+      bonn_counter #(.STATES(W), .FIRST(W - KW + 1)) columns (
         .clk, .rst, .step(take), .value(column), .last(column_last)
       );
-      counter #(.STATES(SX)) phases (
+      bonn_counter #(.STATES(SX)) phases (
         .clk, .rst(rst || (take && column_last)), .step(take), .value(phase),
         .last(unused_phase_last)
       );
@@ -175,14 +177,14 @@ module sliding_window #(
     logic [(KH > 1 ? $clog2(KH) : 1)-1:0] ky;
     logic [(Cols > 1 ? $clog2(Cols) : 1)-1:0] unused_x;
     logic [(Rows > 1 ? $clog2(Rows) : 1)-1:0] unused_y;
-    counter #(.STATES(TapRow)) taps (.clk, .rst, .step, .value(tap), .last(tap_last));
-    counter #(.STATES(KH)) tap_rows (
+    bonn_counter #(.STATES(TapRow)) taps (.clk, .rst, .step, .value(tap), .last(tap_last));
+    bonn_counter #(.STATES(KH)) tap_rows (
       .clk, .rst, .step(step && tap_last), .value(ky), .last(ky_last)
     );
-    counter #(.STATES(Cols)) windows (
+    bonn_counter #(.STATES(Cols)) windows (
       .clk, .rst, .step(step && window_last), .value(unused_x), .last(x_last)
     );
-    counter #(.STATES(Rows)) window_rows (
+    bonn_counter #(.STATES(Rows)) window_rows (
       .clk, .rst, .step(step && row_last), .value(unused_y), .last(y_last)
     );
     assign tap_first = tap == '0;
@@ -220,7 +222,7 @@ module sliding_window #(
       else given_back = '0;
     end
 
-    counter #(.STATES(DEPTH)) writes (
+    bonn_counter #(.STATES(DEPTH)) writes (
       .clk, .rst, .step(put), .value(write_address), .last(unused_write_last)
     );
     always_ff @(posedge clk) begin

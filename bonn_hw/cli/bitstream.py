@@ -6,47 +6,61 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
-from bonn_hw.cli.arguments import positive
+from bonn_hw.cli.arguments import add_json, positive
+from bonn_hw.cli.exit_codes import DONE, TOOL_MISSING
+from bonn_hw.cli.outputs import check_writable
+from bonn_hw.cli.terminal import Terminal
 from bonn_hw.errors import ToolMissing
 
 NAME = "bitstream"
-HELP = "make a build's bitstream and driver"
+HELP = "make the bitstream of a build and its driver"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """State the arguments."""
-    parser.add_argument("build", type=Path, help="build folder")
+    parser.add_argument(
+        "build", metavar="BUILD", type=Path, help="build folder, from 'bonn-hw compile'"
+    )
     parser.add_argument(
         "--tool",
         choices=("vivado", "open"),
-        help="open: Yosys and nextpnr, for PYNQ-Z1, -Z2 and ULX3S; default: vivado where it can",
+        help="vivado, or open: Yosys and nextpnr; default: the board's usual tool",
     )
-    parser.add_argument("--board", help="default: the one that it was compiled for")
-    parser.add_argument("--clock-mhz", type=positive, help="default: as compiled")
+    parser.add_argument(
+        "--board",
+        metavar="NAME",
+        help="name of a board, or path of a board's file; default: as compiled",
+    )
+    parser.add_argument(
+        "--clock-mhz",
+        metavar="MHZ",
+        type=positive,
+        help="clock frequency in MHz; default: as compiled, or the board's only one",
+    )
+    add_json(parser)
 
 
-def run(options: argparse.Namespace, notes: Console) -> int:
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Make a bitstream; 3 where its tool is not here."""
     from bonn_hw import pipeline
-    from bonn_hw.report import tables
+    from bonn_hw.report import store, tables
 
     build = pipeline.Build.load(options.build)
-    target = build.report.target
-    board = options.board or target.board
-    tool, clock_mhz = pipeline.bitstream_defaults(board, target.clock_mhz)
+    board = options.board or build.report.target.board
+    tool, clock_mhz = pipeline.bitstream_defaults(build, board)
+    check_writable(options.build, "folder")
+    check_writable(options.json)
     try:
-        with notes.status("") as status:
+        with terminal.progress("bitstream") as progress:
             report = pipeline.make_bitstream(
                 build,
                 board,
                 options.clock_mhz or clock_mhz,
                 options.tool or tool,
-                lambda text: status.update(f"bitstream: {text}"),
+                progress,
             )
     except ToolMissing as error:
-        notes.print(f"bonn-hw: {error}", soft_wrap=True)
-        return 3
-    tables.show(report, Console(highlight=False))
-    return 0
+        terminal.error(f"bonn-hw: {error}")
+        return TOOL_MISSING
+    terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
+    return DONE

@@ -5,25 +5,34 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from bonn_hw.cli.arguments import positive
+from bonn_hw.cli.arguments import add_json, positive
+from bonn_hw.cli.exit_codes import DONE
+from bonn_hw.cli.outputs import check_writable
+from bonn_hw.cli.target import add_clock
+from bonn_hw.cli.terminal import Terminal
 from bonn_hw.errors import UserError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 NAME = "check"
-HELP = "say whether a QONNX model can be compiled"
+HELP = "say whether a QONNX model can be compiled, and fits a board"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """State the arguments."""
-    parser.add_argument("model", type=Path, help="the .onnx file")
-    parser.add_argument("--board", help="say also what fits it")
-    parser.add_argument("--fps", type=positive, help="and what so many frames per second need")
-    parser.add_argument("--clock-mhz", type=positive, help="default: the board's")
+    parser.add_argument("model", metavar="MODEL", type=Path, help="QONNX file (.onnx)")
+    parser.add_argument("--board", metavar="NAME", help="say what fits this board, too")
+    parser.add_argument(
+        "--fps", metavar="N", type=positive, help="frame rate in frames per second, with --board"
+    )
+    add_clock(parser)
+    add_json(parser)
 
 
-def run(options: argparse.Namespace, notes: Console) -> int:
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Say whether a model can be compiled."""
     from bonn_hw import pipeline
     from bonn_hw.boards import board
@@ -37,9 +46,24 @@ def run(options: argparse.Namespace, notes: Console) -> int:
         target = Target(chosen, clock, options.fps)
     elif options.fps or options.clock_mhz:
         raise UserError("check: --fps and --clock-mhz need a --board")
-    with notes.status("") as status:
-        graph, findings = pipeline.check_model(
-            options.model, target, lambda text: status.update(f"check: {text}")
-        )
-    other_tables.show_kernels(graph, findings, Console(highlight=False))
-    return 0
+    check_writable(options.json)
+    with terminal.progress("check") as progress:
+        graph, findings = pipeline.check_model(options.model, target, progress)
+    document = {
+        "kernels": [
+            {
+                "name": node.name,
+                "layer": node.origin,
+                "takes": [str(tensor) for tensor in node.kernel.inputs],
+                "gives": [str(tensor) for tensor in node.kernel.outputs],
+            }
+            for node in graph.nodes
+        ],
+        "findings": findings,
+    }
+
+    def show(console: Console) -> None:
+        other_tables.show_kernels(graph, findings, console)
+
+    terminal.report(document, show)
+    return DONE

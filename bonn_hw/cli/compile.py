@@ -6,24 +6,27 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
+from bonn_hw.cli.arguments import add_json
 from bonn_hw.cli.design import make_design
 from bonn_hw.cli.target import add_target
+from bonn_hw.cli.terminal import Terminal
 
 NAME = "compile"
-HELP = "make an accelerator of a QONNX model"
+HELP = "compile a QONNX model into an accelerator (RTL)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """State the arguments."""
-    parser.add_argument("model", type=Path, help="the .onnx file")
+    parser.add_argument("model", metavar="MODEL", type=Path, help="QONNX file (.onnx)")
     add_target(parser)
-    parser.add_argument("--out", type=Path, required=True, help="build folder")
+    parser.add_argument(
+        "--out", metavar="BUILD", type=Path, required=True, help="build folder to write"
+    )
+    add_json(parser)
 
 
-def run(options: argparse.Namespace, notes: Console) -> int:
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Write the accelerator."""
     from bonn_hw import pipeline
 
-    return make_design(options, notes, pipeline.compile_model)
+    return make_design(options, terminal, pipeline.compile_model)

@@ -7,8 +7,9 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from bonn_hw.cli.exit_codes import DONE
+from bonn_hw.cli.outputs import check_writable
+from bonn_hw.cli.terminal import Terminal
 from bonn_hw.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 
 def make_design(
     options: argparse.Namespace,
-    notes: Console,
+    terminal: Terminal,
     make: Callable[..., Report | Front],
     any_rate: bool = False,
 ) -> int:
     """Fold or compile by ``make`` and print the report; returns the exit code."""
     from bonn_hw.boards import board
     from bonn_hw.ir.target import Target
-    from bonn_hw.report import tables
+    from bonn_hw.report import store, tables
 
     name = options.name
     if not (options.fps or options.max_fps or options.folding or any_rate):
@@ -42,14 +43,16 @@ def make_design(
         options.latency_ms,
         options.lut_fraction,
     )
-    with notes.status("") as status:
+    check_writable(options.out, "build")
+    check_writable(options.json)
+    with terminal.progress(name) as progress:
         report = make(
             options.model,
             target,
             options.out,
             options.folding,
             options.checkpoint,
-            lambda text: status.update(f"{name}: {text}"),
+            progress,
         )
-    tables.show(report, Console(highlight=False))
-    return 0
+    terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
+    return DONE

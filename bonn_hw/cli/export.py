@@ -6,22 +6,27 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
+from bonn_hw.cli.exit_codes import DONE
+from bonn_hw.cli.outputs import check_writable
+from bonn_hw.cli.terminal import Terminal
 
 NAME = "export"
-HELP = "write a run as QONNX"
+HELP = "write a trained network as a QONNX file"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """State the arguments."""
-    parser.add_argument("run", type=Path, help="run folder")
-    parser.add_argument("--out", type=Path, required=True, help="the .onnx file")
+    parser.add_argument("run", metavar="RUN", type=Path, help="run folder, from 'bonn-hw train'")
+    parser.add_argument(
+        "--out", metavar="FILE", type=Path, required=True, help="QONNX file to write (.onnx)"
+    )
 
 
-def run(options: argparse.Namespace, notes: Console) -> int:
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Write a run as QONNX."""
+    check_writable(options.out)
     from bonn_hw.nn.export import export
 
     export(options.run, options.out)
-    notes.print(f"wrote {options.out}")
-    return 0
+    terminal.note(f"wrote {options.out}")
+    return DONE

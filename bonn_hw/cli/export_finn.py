@@ -6,23 +6,31 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
+from bonn_hw.cli.exit_codes import DONE
+from bonn_hw.cli.outputs import check_writable
+from bonn_hw.cli.terminal import Terminal
 
 NAME = "export-finn"
-HELP = "write a build as FINN's graph"
+HELP = "write a build as a hardware graph for FINN"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """State the arguments."""
-    parser.add_argument("build", type=Path, help="build folder")
-    parser.add_argument("--out", type=Path, help="folder; default: finn in the build")
+    parser.add_argument(
+        "build", metavar="BUILD", type=Path, help="build folder, from 'bonn-hw compile'"
+    )
+    parser.add_argument(
+        "--out", metavar="FOLDER", type=Path, help="default: the folder finn in the build"
+    )
 
 
-def run(options: argparse.Namespace, notes: Console) -> int:
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Write a build in FINN's form."""
     from bonn_hw import pipeline
 
     build = pipeline.Build.load(options.build)
-    for path in pipeline.export_finn(build, options.out or options.build / "finn"):
-        notes.print(f"wrote {path}", soft_wrap=True)
-    return 0
+    out = options.out or options.build / "finn"
+    check_writable(out, "folder")
+    for path in pipeline.export_finn(build, out):
+        terminal.note(f"wrote {path}")
+    return DONE

@@ -6,33 +6,40 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
+from bonn_hw.cli.arguments import add_json
 from bonn_hw.cli.design import make_design
 from bonn_hw.cli.target import add_target
+from bonn_hw.cli.terminal import Terminal
 from bonn_hw.errors import UserError
 
 NAME = "fold"
-HELP = "find the best foldings and FIFO depths for a board"
+HELP = "choose foldings and FIFO depths for a board, without RTL"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """State the arguments."""
-    parser.add_argument("model", type=Path, help="the .onnx file")
+    parser.add_argument("model", metavar="MODEL", type=Path, help="QONNX file (.onnx)")
     add_target(parser)
     parser.add_argument(
-        "--pareto", action="store_true", help="all trade-offs instead of one design"
+        "--pareto",
+        action="store_true",
+        help="list the trade-offs of frame rate and resources instead of one design",
     )
     parser.add_argument(
-        "--out", type=Path, required=True, help="folder for design.json and pictures"
+        "--out",
+        metavar="FOLDER",
+        type=Path,
+        required=True,
+        help="folder to write: design.json, report, pictures",
     )
+    add_json(parser)
 
 
-def run(options: argparse.Namespace, notes: Console) -> int:
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Find foldings and FIFO depths."""
     from bonn_hw import pipeline
 
     if options.pareto and (options.fps or options.max_fps or options.latency_ms):
         raise UserError("fold: --pareto shows all rates: leave --fps, --max-fps, --latency-ms out")
     make = pipeline.fold_front if options.pareto else pipeline.fold_model
-    return make_design(options, notes, make, any_rate=options.pareto)
+    return make_design(options, terminal, make, any_rate=options.pareto)

@@ -1,62 +1,98 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The command ``bonn-hw``. What a user got wrong ends with one message and exit code 2."""
+"""The command ``bonn-hw``: reads the command line, runs a command, turns errors into exit codes."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Callable, Sequence
-
-from rich.console import Console
+from collections.abc import Sequence
+from contextlib import suppress
 
 import bonn_hw
+from bonn_hw.cli import endings, exit_codes
+from bonn_hw.cli.signals import ended_by_sigterm
+from bonn_hw.cli.spelling import check_spelling
 from bonn_hw.cli.table import COMMANDS
-from bonn_hw.errors import Hang, UserError
+from bonn_hw.cli.terminal import Terminal, discard
+
+EPILOG = "exit codes:\n" + "\n".join(
+    f"  {code:3}  {meaning}" for code, meaning in exit_codes.MEANING.items()
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command.
-
-    Returns the exit code: 0 good, 1 mismatches found (by a witness: others than known defects) or
-    designs of a sweep refused, 2 user error, 3 the RTL hangs (a bug of ours) or the bitstream's
-    tool is not here, 130 interrupted.
-    """
-    options = make_parser().parse_args(arguments)
-    notes = Console(stderr=True, highlight=False)
-    command: Callable[[argparse.Namespace, Console], int] = options.command
+    """Run a command; returns the exit code (see `exit_codes`)."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):  # a stream of tests
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        return command(options, notes)
-    except UserError as error:
-        print(f"bonn-hw: {error}", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "brevitas", "lightning", "matplotlib", "sklearn"):
-            raise
-        print(
-            f"bonn-hw: {options.name} needs the package {error.name!r}, which is not installed: "
-            "pip install 'bonn-hw[train]'",
-            file=sys.stderr,
+        with ended_by_sigterm():
+            return _run(words)
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:  # its reader is gone (`| head`), or its disk is full
+                discard(stream)
+
+
+def _run(words: Sequence[str]) -> int:
+    parser, subparsers = make_parsers()
+    check_spelling(words, parser, subparsers)
+    options = parser.parse_args(words)
+    terminal = Terminal(options.quiet, getattr(options, "json", None))
+    try:
+        code: int = options.command(options, terminal)
+    except BaseException as error:
+        debug = options.debug or os.environ.get("BONN_HW_DEBUG", "0") not in ("", "0")
+        code, text = endings.ending(error, options.name, words, debug)
+        terminal.error(f"bonn-hw: {text}")
+    return code
+
+
+def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of the command line, and those of the commands by their names."""
+    parser = argparse.ArgumentParser(
+        prog="bonn-hw",
+        description=bonn_hw.__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=bonn_hw.__version__)
+    _add_common(parser, default=False)
+    choices = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+    subparsers = {}
+    for command in COMMANDS:
+        subparser = choices.add_parser(
+            command.NAME, help=command.HELP, description=f"{command.HELP}."
         )
-        return 2
-    except Hang as error:
-        print(f"bonn-hw: {error}", file=sys.stderr)
-        return 3
-    except KeyboardInterrupt:
-        kept = ", and keeps finished designs" if options.name == "sweep" else ""
-        print(f"bonn-hw: interrupted; a rerun starts clean{kept}", file=sys.stderr)
-        return 130
+        command.add_arguments(subparser)
+        _add_common(subparser, default=argparse.SUPPRESS)  # else it would undo what stands before
+        subparser.set_defaults(command=command.run)
+        subparsers[command.NAME] = subparser
+    return parser, subparsers
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of the command line, with all commands."""
-    parser = argparse.ArgumentParser(prog="bonn-hw", description=bonn_hw.__doc__)
-    parser.add_argument("--version", action="version", version=bonn_hw.__version__)
-    subparsers = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        subparser = subparsers.add_parser(command.NAME, help=command.HELP)
-        command.add_arguments(subparser)
-        subparser.set_defaults(command=command.run)
-    return parser
+    """The parser of the command line."""
+    return make_parsers()[0]
+
+
+def _add_common(parser: argparse.ArgumentParser, default: object) -> None:
+    parser.add_argument(
+        "--quiet",
+        action="store_true",
+        default=default,
+        help="print errors only, and what --json - asks for",
+    )
+    parser.add_argument(
+        "--debug",
+        action="store_true",
+        default=default,
+        help="show the traceback of an error (also: BONN_HW_DEBUG=1)",
+    )
 
 
 if __name__ == "__main__":

@@ -6,29 +6,36 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
 from bonn_hw.cli.arguments import numbers
+from bonn_hw.cli.exit_codes import DONE
+from bonn_hw.cli.outputs import check_writable
+from bonn_hw.cli.terminal import Terminal
 
 NAME = "plot"
-HELP = "draw how a run's kernels and accuracy developed"
+HELP = "draw the accuracy and the weights of a training run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """State the arguments."""
-    parser.add_argument("run", type=Path, help="run folder")
-    parser.add_argument("--against", type=Path, metavar="RUN", help="run folder to compare with")
+    parser.add_argument("run", metavar="RUN", type=Path, help="run folder, from 'bonn-hw train'")
+    parser.add_argument("--against", metavar="RUN", type=Path, help="run folder to compare with")
     parser.add_argument(
-        "--layers", type=numbers, help="1-bit layers shown one by one, from 1; default: 2,8,14"
+        "--layers",
+        metavar="N,N",
+        type=numbers,
+        help="1-bit layers to draw one by one, counted from 1; default: 2,8,14",
     )
-    parser.add_argument("--out", type=Path, help="folder; default: figures in the run folder")
+    parser.add_argument(
+        "--out", metavar="FOLDER", type=Path, help="default: the folder figures in the run folder"
+    )
 
 
-def run(options: argparse.Namespace, notes: Console) -> int:
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Draw a run."""
+    check_writable(options.out, "folder")
     from bonn_hw.nn.figures import plot
 
     layers = options.layers or plot.PAPER_LAYERS
     for path in plot.plot(options.run, options.out, options.against, layers):
-        print(path)
-    return 0
+        terminal.result(str(path))
+    return DONE

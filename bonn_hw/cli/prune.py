@@ -6,32 +6,53 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
 from bonn_hw.cli.arguments import count
+from bonn_hw.cli.exit_codes import DONE
+from bonn_hw.cli.outputs import check_writable
+from bonn_hw.cli.terminal import Terminal
 
 NAME = "prune"
-HELP = "make a run with fewer filters of a finished one"
+HELP = "prune similar filters of a trained network"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """State the arguments."""
-    parser.add_argument("run", type=Path, help="run folder")
+    parser.add_argument("run", metavar="RUN", type=Path, help="run folder, from 'bonn-hw train'")
     parser.add_argument(
-        "--rate", type=float, default=0.5, help="share of filters to keep; default: %(default)s"
+        "--rate",
+        metavar="SHARE",
+        type=float,
+        default=0.5,
+        help="share of the filters of a layer to keep; default: %(default)s",
     )
     parser.add_argument(
-        "--epochs", type=count, help="to draw alike filters together; default: a quarter of RUN's"
+        "--epochs",
+        metavar="N",
+        type=count,
+        help="epochs in which similar filters are pulled together; default: a quarter of RUN's",
     )
     parser.add_argument(
-        "--recover", type=count, help="epochs of training after that; default: a quarter of RUN's"
+        "--recover",
+        metavar="N",
+        type=count,
+        help="epochs of training after that; default: a quarter of RUN's",
     )
-    parser.add_argument("--out", type=Path, required=True, help="the new run folder")
+    parser.add_argument(
+        "--out", metavar="NEW", type=Path, required=True, help="run folder to write"
+    )
 
 
-def run(options: argparse.Namespace, notes: Console) -> int:
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Merge alike filters of a run."""
+    check_writable(options.out, "folder")
     from bonn_hw.nn.training.pruning import prune
 
-    prune(options.run, options.out, options.rate, options.epochs, options.recover)
-    return 0
+    prune(
+        options.run,
+        options.out,
+        options.rate,
+        options.epochs,
+        options.recover,
+        progress=not terminal.quiet,
+    )
+    return DONE

@@ -6,23 +6,26 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
+from bonn_hw.cli.exit_codes import DONE
+from bonn_hw.cli.outputs import check_writable
+from bonn_hw.cli.terminal import Terminal
 
 NAME = "release"
-HELP = "keep a run in a few hundred kB"
+HELP = "archive a run: 1-bit weights and figures, in a few hundred kB"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """State the arguments."""
-    parser.add_argument("run", type=Path, help="run folder")
-    parser.add_argument("--out", type=Path, required=True, help="the new folder")
+    parser.add_argument("run", metavar="RUN", type=Path, help="run folder, from 'bonn-hw train'")
+    parser.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="folder to write")
 
 
-def run(options: argparse.Namespace, notes: Console) -> int:
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Keep a run small."""
+    check_writable(options.out, "folder")
     from bonn_hw.nn.training.checkpoint import Checkpoint
     from bonn_hw.nn.training.release import release
 
     weights = release(Checkpoint.load(options.run).network, options.run, options.out)
-    notes.print(f"wrote {weights}: {weights.stat().st_size / 1000:.0f} kB")
-    return 0
+    terminal.note(f"wrote {weights}: {weights.stat().st_size / 1000:.0f} kB")
+    return DONE

@@ -6,25 +6,39 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
+from bonn_hw.cli.exit_codes import DONE
+from bonn_hw.cli.outputs import check_writable
+from bonn_hw.cli.terminal import STDOUT, Terminal
+from bonn_hw.errors import UserError
 
 NAME = "report"
-HELP = "show a build's report"
+HELP = "show the report of a build or of foldings"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """State the arguments."""
-    parser.add_argument("build", type=Path, help="build folder")
-    parser.add_argument("--json", action="store_true", help="print report.json itself")
+    parser.add_argument(
+        "build", metavar="BUILD", type=Path, nargs="?", help="folder from 'bonn-hw compile' or fold"
+    )
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        type=Path,
+        nargs="?",
+        const=STDOUT,
+        help="write the report as JSON to this file; without a file or with -: to stdout",
+    )
 
 
-def run(options: argparse.Namespace, notes: Console) -> int:
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Print a report."""
     from bonn_hw.report import store, tables
 
+    if options.build is None and options.json not in (None, STDOUT):
+        options.build, terminal.json = options.json, STDOUT  # ``report --json BUILD``
+    if options.build is None:
+        raise UserError("report: name the build: bonn-hw report BUILD")
+    check_writable(terminal.json)
     report = store.load_build(options.build)
-    if options.json:
-        print(store.to_json(report), end="")
-    else:
-        tables.show(report, Console(highlight=False))
-    return 0
+    terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
+    return DONE

@@ -4,57 +4,81 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
-import numpy as np
-from rich.console import Console
-
-from bonn_hw.cli.arguments import count
+from bonn_hw.cli.arguments import add_jobs, add_json, seed
+from bonn_hw.cli.exit_codes import DONE, MISMATCH
+from bonn_hw.cli.images import add_images, image_source
+from bonn_hw.cli.outputs import check_writable, is_writable
+from bonn_hw.cli.terminal import Terminal
 from bonn_hw.errors import UserError
 
 NAME = "simulate"
-HELP = "simulate a build cycle by cycle and compare"
+HELP = "simulate a build cycle by cycle and compare it with the model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """State the arguments."""
-    parser.add_argument("build", type=Path, help="build folder")
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--inputs", type=Path, help=".npy that the QONNX model would be fed")
-    source.add_argument("--dataset", help="test images of a data set, with labels")
-    parser.add_argument("--count", type=count, help="frames at most")
-    parser.add_argument("--checkpoint", type=Path, help="run folder: compare with PyTorch")
-    parser.add_argument("--outputs", type=Path, help=".npy for the answers")
-    parser.add_argument("--json", type=Path, help="file for the report")
-    parser.add_argument("--stall", type=int, metavar="SEED", help="random stalls on both ends")
-    parser.add_argument("--trace", type=Path, help="wave file, .fst or .vcd")
-    parser.add_argument("--jobs", type=count, default=os.cpu_count(), help="processes")
+    parser.add_argument(
+        "build", metavar="BUILD", type=Path, help="build folder, from 'bonn-hw compile'"
+    )
+    add_images(parser, required=True)
+    parser.add_argument(
+        "--checkpoint",
+        metavar="RUN",
+        type=Path,
+        help="run folder of the training: compare with PyTorch, too",
+    )
+    parser.add_argument(
+        "--outputs",
+        metavar="FILE",
+        type=Path,
+        help="write the outputs of the RTL to this .npy file",
+    )
+    add_json(parser)
+    parser.add_argument(
+        "--stall",
+        metavar="SEED",
+        type=seed,
+        help="random stalls at input and output, from this seed; default: none",
+    )
+    parser.add_argument(
+        "--trace", metavar="FILE", type=Path, help="write the waves to this file (.fst or .vcd)"
+    )
+    add_jobs(parser)
 
 
-def run(options: argparse.Namespace, notes: Console) -> int:
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Run the RTL on images."""
+    import numpy as np
+
     from bonn_hw import files, pipeline
-    from bonn_hw.images import ImageSource
     from bonn_hw.report import store, tables
 
     if options.trace is not None and options.trace.suffix not in (".fst", ".vcd"):
         raise UserError(f"--trace {options.trace}: waves are written as .fst or .vcd")
+    for target in (options.trace, options.outputs, options.json):
+        check_writable(target)
     build = pipeline.Build.load(options.build)
-    with notes.status("") as status:
+    kept = is_writable(options.build)
+    if not kept:
+        terminal.note(f"{options.build} cannot be written: its report stays as it is")
+    with terminal.progress("simulate") as progress:
         outcome = pipeline.simulate_and_compare(
             build,
-            ImageSource(options.inputs, options.dataset, options.count),
+            image_source(options),
             options.checkpoint,
             options.jobs,
             options.stall,
             options.trace,
-            lambda text: status.update(f"simulate: {text}"),
+            progress,
+            kept=kept,
         )
     if options.outputs:
         with files.fresh_file(options.outputs) as partial, partial.open("wb") as stream:
             np.save(stream, outcome.answers.y)
-    if options.json:
-        store.save(outcome.report, options.json)
-    tables.show(outcome.report, Console(highlight=False), this_run=True)
-    return 0 if outcome.equal else 1
+    report = outcome.report
+    terminal.report_text(
+        store.to_json(report), lambda console: tables.show(report, console, this_run=True)
+    )
+    return DONE if outcome.equal else MISMATCH

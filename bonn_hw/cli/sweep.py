@@ -4,30 +4,47 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
-from rich.console import Console
-
-from bonn_hw.cli.arguments import count
+from bonn_hw.cli.arguments import add_jobs, add_json
+from bonn_hw.cli.exit_codes import DONE, MISMATCH
+from bonn_hw.cli.outputs import check_writable
+from bonn_hw.cli.terminal import Terminal
+from bonn_hw.errors import InternalError
 
 NAME = "sweep"
-HELP = "fold many models for many boards, clocks, rates"
+HELP = "fold many models for many boards, clocks and frame rates"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """State the arguments."""
-    parser.add_argument("file", type=Path, help="a .toml with lists of them")
-    parser.add_argument("--out", type=Path, required=True, help="folder for all designs")
-    parser.add_argument("--jobs", type=count, default=os.cpu_count(), help="processes")
-    parser.add_argument("--cluster", metavar="ADDRESS", help="run on the workers of this scheduler")
+    parser.add_argument("file", metavar="SWEEP", type=Path, help="sweep file (.toml)")
+    parser.add_argument(
+        "--out",
+        metavar="FOLDER",
+        type=Path,
+        required=True,
+        help="folder to write, with one folder for each design",
+    )
+    add_jobs(parser)
+    parser.add_argument(
+        "--cluster", metavar="ADDRESS", help="run on the Dask workers of this scheduler"
+    )
+    add_json(parser)
 
 
-def run(options: argparse.Namespace, notes: Console) -> int:
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Fold many designs."""
     from bonn_hw import sweep
     from bonn_hw.report import other_tables
+    from bonn_hw.report.codec import encode
 
-    rows = sweep.sweep(options.file, options.out, options.jobs, options.cluster, notes)
-    other_tables.show_sweep(rows, Console(highlight=False))
-    return 1 if any(row.error is not None for row in rows) else 0
+    check_writable(options.out, "folder")
+    check_writable(options.json)
+    rows = sweep.sweep(options.file, options.out, options.jobs, options.cluster, terminal.notes)
+    written = [encode(row) for row in rows]
+    terminal.report(written, lambda console: other_tables.show_sweep(rows, console))
+    bugs = [f"{row.folder}:\n{row.traceback}" for row in rows if row.traceback is not None]
+    if bugs:
+        raise InternalError(f"{len(bugs)} of {len(rows)} designs failed:\n" + "\n".join(bugs))
+    return MISMATCH if any(row.error is not None for row in rows) else DONE

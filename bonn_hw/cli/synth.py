@@ -4,37 +4,38 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
-from rich.console import Console
-
-from bonn_hw.cli.arguments import count
+from bonn_hw.cli.arguments import add_jobs, add_json
+from bonn_hw.cli.exit_codes import DONE
+from bonn_hw.cli.outputs import check_writable
+from bonn_hw.cli.terminal import Terminal
 
 NAME = "synth"
-HELP = "synthesise a build with an open tool"
+HELP = "synthesise a build with Yosys and count its resources"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """State the arguments."""
-    parser.add_argument("build", type=Path, help="build folder")
-    parser.add_argument("--kernel", metavar="NAME", help="this stage alone")
-    parser.add_argument("--tool", choices=("yosys",), default="yosys", help="default: %(default)s")
-    parser.add_argument("--jobs", type=count, default=os.cpu_count(), help="processes")
+    parser.add_argument(
+        "build", metavar="BUILD", type=Path, help="build folder, from 'bonn-hw compile'"
+    )
+    parser.add_argument(
+        "--kernel", metavar="NAME", help="this stage only; default: the design and all its stages"
+    )
+    add_jobs(parser)
+    add_json(parser)
 
 
-def run(options: argparse.Namespace, notes: Console) -> int:
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Synthesise a build."""
     from bonn_hw import pipeline
-    from bonn_hw.report import tables
+    from bonn_hw.report import store, tables
 
     build = pipeline.Build.load(options.build)
-    with notes.status("") as status:
-        report = pipeline.synthesise(
-            build,
-            options.kernel,
-            options.jobs,
-            lambda text: status.update(f"synth: {text}"),
-        )
-    tables.show(report, Console(highlight=False))
-    return 0
+    check_writable(options.build, "folder")
+    check_writable(options.json)
+    with terminal.progress("synth") as progress:
+        report = pipeline.synthesise(build, options.kernel, options.jobs, progress)
+    terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
+    return DONE

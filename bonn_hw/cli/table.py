@@ -6,8 +6,6 @@ from __future__ import annotations
 import argparse
 from typing import Protocol
 
-from rich.console import Console
-
 from bonn_hw.cli import (
     bitstream,
     check,
@@ -25,6 +23,7 @@ from bonn_hw.cli import (
     train,
     witness,
 )
+from bonn_hw.cli.terminal import Terminal
 
 
 class Command(Protocol):
@@ -44,8 +43,8 @@ class Command(Protocol):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """State the arguments."""
 
-    def run(self, options: argparse.Namespace, notes: Console) -> int:
-        """Do it; returns the exit code. Heavy imports (torch, onnx) stand in here."""
+    def run(self, options: argparse.Namespace, terminal: Terminal) -> int:
+        """Do it; returns the exit code. Slow imports (NumPy, onnx, torch) stand in here."""
 
 
 # In the order of the flow, as the help lists them.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The flags that state a target: board, clock, rate, and layers that are fixed."""
+"""The options that state a target: board, clock, frame rate, and foldings that are fixed."""
 
 from __future__ import annotations
 
@@ -9,27 +9,75 @@ from pathlib import Path
 from bonn_hw.cli.arguments import fraction, positive
 
 
-def add_target(command: argparse.ArgumentParser) -> None:
-    """Add the flags of a target."""
-    command.add_argument("--board", default="pynq-z2", help="default: %(default)s")
-    command.add_argument("--clock-mhz", type=positive, help="default: the board's")
-    rate = command.add_mutually_exclusive_group()
-    rate.add_argument("--fps", type=positive, help="frames per second to reach")
-    rate.add_argument("--max-fps", action="store_true", help="as many as fit the board")
-    command.add_argument(
+def add_board(parser: argparse.ArgumentParser) -> None:
+    """Add the board and its clock."""
+    parser.add_argument(
+        "--board",
+        metavar="NAME",
+        default="pynq-z2",
+        help="target board: its name, such as kv260, or the path of a board's file; "
+        "default: %(default)s",
+    )
+    add_clock(parser)
+
+
+def add_clock(parser: argparse.ArgumentParser) -> None:
+    """Add the clock."""
+    parser.add_argument(
+        "--clock-mhz",
+        metavar="MHZ",
+        type=positive,
+        help="clock frequency in MHz; default: the board's",
+    )
+
+
+def add_folding(group: argparse._ActionsContainer) -> None:
+    """Add the file that fixes foldings."""
+    group.add_argument(
+        "--folding",
+        metavar="FILE",
+        type=Path,
+        help="JSON file with PE and SIMD of some or all layers, in our form or FINN's",
+    )
+
+
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a target."""
+    add_board(parser)
+    rate = parser.add_mutually_exclusive_group()
+    rate.add_argument(
+        "--fps", metavar="N", type=positive, help="frame rate to reach, in frames per second"
+    )
+    rate.add_argument(
+        "--max-fps", action="store_true", help="highest frame rate that fits the board"
+    )
+    parser.add_argument(
         "--lut-fraction",
+        metavar="SHARE",
         type=fraction,
         default=0.7,
-        help="part of the board's LUT that --max-fps may use; default: %(default)s",
+        help="share of the board's LUTs that --max-fps may use, above 0 and at most 1; "
+        "default: %(default)s",
     )
-    command.add_argument("--latency-ms", type=positive, help="first beat in to first beat out")
-    fixed = command.add_mutually_exclusive_group()
-    fixed.add_argument("--folding", type=Path, help="JSON that fixes layers, ours or FINN's")
+    parser.add_argument(
+        "--latency-ms",
+        metavar="MS",
+        type=positive,
+        help="maximum latency of a frame in milliseconds; default: any",
+    )
+    fixed = parser.add_mutually_exclusive_group()
+    add_folding(fixed)
     fixed.add_argument(
         "--keep-folding",
         dest="folding",
         action="store_const",
         const="model",
-        help="PE and SIMD as a hardware graph of FINN's states them",
+        help="keep the PE and SIMD that the model, a hardware graph of FINN, has",
     )
-    command.add_argument("--checkpoint", type=Path, help="run folder: PyTorch decides float ties")
+    parser.add_argument(
+        "--checkpoint",
+        metavar="RUN",
+        type=Path,
+        help="run folder of the training: where PyTorch and ONNX Runtime round differently, "
+        "follow PyTorch",
+    )

@@ -6,25 +6,41 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
 from bonn_hw.cli.arguments import count
+from bonn_hw.cli.exit_codes import DONE
+from bonn_hw.cli.outputs import check_writable
+from bonn_hw.cli.terminal import Terminal
 
 NAME = "train"
-HELP = "train an experiment file"
+HELP = "train the network of an experiment file"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """State the arguments."""
-    parser.add_argument("experiment", type=Path, help="a .toml of flows/")
-    parser.add_argument("--out", type=Path, required=True, help="run folder")
-    parser.add_argument("--resume", action="store_true", help="go on where the run folder ends")
-    parser.add_argument("--limit", type=count, help="train with the first so many images only")
+    parser.add_argument(
+        "experiment", metavar="EXPERIMENT", type=Path, help="experiment file (.toml)"
+    )
+    parser.add_argument(
+        "--out", metavar="RUN", type=Path, required=True, help="run folder to write"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="continue the training in the run folder"
+    )
+    parser.add_argument(
+        "--limit", metavar="N", type=count, help="train with the first N images only; default: all"
+    )
 
 
-def run(options: argparse.Namespace, notes: Console) -> int:
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Train an experiment."""
+    check_writable(options.out, "folder")
     from bonn_hw.nn.training.train import train
 
-    train(options.experiment, options.out, resume=options.resume, limit=options.limit)
-    return 0
+    train(
+        options.experiment,
+        options.out,
+        resume=options.resume,
+        progress=not terminal.quiet,
+        limit=options.limit,
+    )
+    return DONE

@@ -6,9 +6,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rich.console import Console
-
-from bonn_hw.cli.arguments import count, positive
+from bonn_hw.cli.arguments import add_json, count, positive
+from bonn_hw.cli.exit_codes import DONE, MISMATCH
+from bonn_hw.cli.images import add_images, image_source
+from bonn_hw.cli.outputs import check_writable
+from bonn_hw.cli.target import add_board, add_folding
+from bonn_hw.cli.terminal import Terminal
 
 NAME = "witness"
 HELP = "compare a QONNX model layer by layer with FINN"
@@ -16,52 +19,56 @@ HELP = "compare a QONNX model layer by layer with FINN"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """State the arguments."""
-    parser.add_argument("model", type=Path, help="the .onnx file")
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--inputs", type=Path, help=".npy that the QONNX model would be fed")
-    source.add_argument("--dataset", help="test images of a data set")
-    parser.add_argument("--count", type=count, default=8, help="of them; default: %(default)s")
+    parser.add_argument("model", metavar="MODEL", type=Path, help="QONNX file (.onnx)")
+    add_images(parser, required=False, default=8)
     parser.add_argument(
-        "--random", type=count, default=8, help="random frames besides; default: %(default)s"
+        "--random",
+        metavar="N",
+        type=count,
+        default=8,
+        help="number of random frames, besides; default: %(default)s",
     )
-    parser.add_argument("--board", default="pynq-z2", help="default: %(default)s")
-    parser.add_argument("--clock-mhz", type=positive, help="default: the board's")
+    add_board(parser)
     parser.add_argument(
-        "--fps", type=positive, default=1000, help="estimates are of this; default: %(default)s"
+        "--fps",
+        metavar="N",
+        type=positive,
+        default=1000,
+        help="frame rate of the design whose estimates are compared, in frames per second; "
+        "default: %(default)s",
     )
-    parser.add_argument("--folding", type=Path, help="JSON that fixes layers, ours or FINN's")
-    parser.add_argument("--json", type=Path, help="file for the report")
+    add_folding(parser)
+    add_json(parser)
 
 
-def run(options: argparse.Namespace, notes: Console) -> int:
+def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Compare with FINN."""
     from bonn_hw import pipeline
     from bonn_hw.boards import board
-    from bonn_hw.images import ImageSource
     from bonn_hw.interop.crosscheck import witness
     from bonn_hw.ir.target import Target
     from bonn_hw.report import other_tables, store
 
+    check_writable(options.json)
     images = None
     if options.inputs or options.dataset:
         model = pipeline.read_model(options.model)
-        source = ImageSource(options.inputs, options.dataset, options.count)
         transform = model.metadata.get("transform")
-        images = source.load(model.shapes[model.input], transform).values
+        images = image_source(options).load(model.shapes[model.input], transform).values
     chosen = board(options.board)
     # Layers that a file fixes say how fast it is.
     rate = None if options.folding else options.fps
     target = Target(chosen, options.clock_mhz or chosen.clock_mhz, rate)
-    with notes.status("") as status:
+    with terminal.progress("witness") as progress:
         found = witness(
             options.model,
             images,
             options.random,
             target,
             options.folding,
-            lambda text: status.update(f"witness: {text}"),
+            progress,
         )
-    if options.json:
-        store.save(found, options.json)
-    other_tables.show_witness(found, Console(highlight=False))
-    return 1 if found.verdict == "differs" else 0
+    terminal.report_text(
+        store.to_json(found), lambda console: other_tables.show_witness(found, console)
+    )
+    return MISMATCH if found.verdict == "differs" else DONE

@@ -9,24 +9,24 @@ from dataclasses import replace
 from bonn_hw.emit.system import Slots, digest
 from bonn_hw.emit.top import emit
 from bonn_hw.ir.design import FoldedDesign
-from bonn_hw.ir.rtl import RtlProject
+from bonn_hw.ir.rtl import RtlProject, module_name
 
 SERIAL_SYSTEM = "serial_system"
 BAUD = 1_000_000
 TEMPLATES = (
     *("cells/counter.sv", "serial/serial_front.sv", "serial/uart_receiver.sv"),
-    *("serial/uart_sender.sv", "shell/packer.sv", "shell/unpacker.sv", "shell/word_queue.sv"),
+    *("serial/uart_sender.sv", "shell/packer.sv", "shell/sync_fifo.sv", "shell/unpacker.sv"),
 )
 
 
-def emit_serial(design: FoldedDesign, clock_mhz: float) -> RtlProject:
+def emit_serial(design: FoldedDesign, clock_mhz: float, baud: int = BAUD) -> RtlProject:
     """Write the design with its serial line; the same design gives the same bytes.
 
     Raises ValueError for a clock that is no multiple of the line's rate.
     """
-    divider, left = divmod(clock_mhz * 1e6, BAUD)
+    divider, left = divmod(clock_mhz * 1e6, baud)
     if left or divider < 4:
-        raise ValueError(f"a clock of {clock_mhz:g} MHz is no multiple of {BAUD} bits a second")
+        raise ValueError(f"a clock of {clock_mhz:g} MHz is no multiple of {baud} bits a second")
     accelerator = emit(design, watched=True)
     text = "\n".join([*_system(accelerator, len(design.streams), int(divider)), ""])
     files = {**accelerator.files, f"{SERIAL_SYSTEM}.v": text}
@@ -63,7 +63,7 @@ def _system(accelerator: RtlProject, streams: int, divider: int) -> Iterator[str
     yield f"  wire [{streams - 1}:0] unused_valid, unused_ready;"
     yield "  wire rst;"
     yield ""
-    yield "  serial_front #("
+    yield f"  {module_name('serial_front')} #("
     yield ",\n".join(f"    .{name}({value})" for name, value in parameters.items())
     yield "  ) front ("
     yield "    .clk(clk), .rxd(rxd), .txd(txd), .accelerator_rst(rst),"

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 
 from bonn_hw.emit.top import emit
 from bonn_hw.ir.design import FoldedDesign
-from bonn_hw.ir.rtl import Port, RtlProject
+from bonn_hw.ir.rtl import Port, RtlProject, module_name
 
 SYSTEM = "system"
 TEMPLATES = (
-    *("cells/counter.sv", "shell/burst_walk.sv", "shell/memory_reader.sv"),
+    *("cells/counter.sv", "shell/burst_splitter.sv", "shell/memory_reader.sv"),
     *("shell/memory_writer.sv", "shell/packer.sv", "shell/registers.sv", "shell/shell.sv"),
-    *("shell/stream_watch.sv", "shell/unpacker.sv", "shell/word_queue.sv"),
+    *("shell/stream_monitor.sv", "shell/sync_fifo.sv", "shell/unpacker.sv"),
 )
 MOST_WATCHED = 128
 WORD = 8  # bytes
@@ -134,8 +134,8 @@ def _wires(accelerator: RtlProject, streams: int) -> Iterator[str]:
 
 def _shell(parameters: dict[str, int | str]) -> Iterator[str]:
     last = parameters["STREAMS"]
-    assert isinstance(last, int)
-    yield "  shell #("
+    assert isinstance(last, int)  # noqa: S101  # narrows: a count, not a file's name
+    yield f"  {module_name('shell')} #("
     yield ",\n".join(f"    .{name}({value})" for name, value in parameters.items())
     yield "  ) shell ("
     yield "    .aclk(aclk), .aresetn(aresetn),"

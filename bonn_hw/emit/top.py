@@ -22,11 +22,7 @@ def emit(design: FoldedDesign, watched: bool = False) -> RtlProject:
     for name, instance in instances.items():
         for memory, image in instance.memories.items():
             files[_memory_file(name, memory)] = image.hex()
-    sources = {
-        source
-        for instance in instances.values()
-        for source in (f"{instance.module}.sv", *instance.sources)
-    }
+    sources = {source for instance in instances.values() for source in instance.templates}
     entry, exit_ = design.streams[0], design.streams[-1]
     project = RtlProject(
         top=TOP,

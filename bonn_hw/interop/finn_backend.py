@@ -42,7 +42,6 @@ from bonn_hw.kernels.mvu import Mvu
 
 DOMAIN = "finn.custom_op.fpgadataflow.rtl"
 BITS = ("BINARY", "BIPOLAR")
-SAME_NAMES = ("MVAU_rtl", "VVAU_rtl")  # FINN's RTL for these has a module "mvu" too
 
 
 class _Bonn(RTLBackend):
@@ -67,12 +66,6 @@ class _Bonn(RTLBackend):
 
     def generate_hdl(self, model: ModelWrapper, fpgapart: str, clk: float) -> None:
         """Write the module and its memory images into ``code_gen_dir_ipgen``."""
-        others = [node.name for node in model.graph.node if node.op_type in SAME_NAMES]
-        if others:
-            raise UnsupportedModel(
-                f"{self.onnx_node.name}: {', '.join(others)} would have a module of the same name, "
-                "mvu: set their preferred_impl_style to hls, or select them for bonn_hw as well"
-            )
         name, ip = self.get_verilog_top_module_name(), self.ip(model)
         folder = Path(self.get_nodeattr("code_gen_dir_ipgen")).resolve()
         for file, text in ip.files(name, folder).items():

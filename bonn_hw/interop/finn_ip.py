@@ -39,7 +39,7 @@ class FinnIp:
         """The files of ``hw_templates`` that it needs, in the order of their names."""
         instance = self.kernel.rtl(self.folding)
         folder = shipped("hw_templates")
-        return [folder / name for name in sorted({f"{instance.module}.sv", *instance.sources})]
+        return [folder / name for name in sorted(instance.templates)]
 
     def files(self, name: str, folder: Path) -> Mapping[str, str]:
         """The module ``name`` and its memory images, to be written into ``folder``.

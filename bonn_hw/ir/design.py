@@ -101,5 +101,6 @@ class FoldedDesign:
         for stage in self.stages:
             if stage.folding not in stage.node.kernel.foldings():
                 raise ValueError(f"{stage.name}: {stage.folding} is not a legal folding")
-        assert self.streams  # raises where lanes disagree
+        if not self.streams:  # which raises where lanes disagree
+            raise ValueError("a design needs a stream in and one out, and has no stream")
         return self

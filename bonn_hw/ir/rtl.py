@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from bonn_hw.ir.tensor import Element
 
+PREFIX = "bonn_"  # of every module of hw_templates/, so that names of other RTL never clash
+
 
 @dataclass(frozen=True)
 class Bits:
@@ -57,12 +59,32 @@ class Instance:
     """One module instance: parameters by name, and memory images for its file parameters.
 
     A memory is named after the parameter that receives its file name.
+
+    Attributes
+    ----------
+    stem : str
+        The module stands in ``hw_templates/<stem>.sv``; see `module_name`.
     """
 
-    module: str
+    stem: str
     parameters: Mapping[str, int | Bits]
     memories: Mapping[str, MemoryImage] = field(default_factory=dict)
     sources: tuple[str, ...] = ()  # further files of hw_templates/ that the module instantiates
+
+    @property
+    def module(self) -> str:
+        """Name of the module."""
+        return module_name(self.stem)
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """All files of ``hw_templates/`` that it needs, its own first."""
+        return (f"{self.stem}.sv", *self.sources)
+
+
+def module_name(stem: str) -> str:
+    """Name of the module in the file ``<stem>.sv`` of ``hw_templates/`` or one of its folders."""
+    return PREFIX + stem
 
 
 @dataclass(frozen=True)

@@ -4,29 +4,122 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from bonn_hw.ir.resources import Resources
+
+PREDICTED_INPUTS = 6  # of the LUT that kernels predict
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The clock of a board's programmable logic.
+
+    Attributes
+    ----------
+    default_mhz : float
+        When none is asked for.
+    lowest_mhz, highest_mhz : float
+        What the board and its flow can give; equal where the clock is fixed.
+    source : str
+        ``processing-system`` (divided from a PLL) or ``oscillator`` (fixed).
+    """
+
+    default_mhz: float
+    lowest_mhz: float
+    highest_mhz: float
+    source: str
+
+    @property
+    def fixed(self) -> bool:
+        """Whether there is one clock alone."""
+        return self.lowest_mhz == self.highest_mhz
+
+    def allows(self, clock_mhz: float) -> bool:
+        """Whether the board can give a clock."""
+        return self.lowest_mhz <= clock_mhz <= self.highest_mhz
+
+
+@dataclass(frozen=True)
+class OpenTools:
+    """What the open tools call a board's device, and the files of the board's own.
+
+    Attributes
+    ----------
+    device : str
+        Zynq-7000: of the chip database and of prjxray's folder; ECP5: option of nextpnr-ecp5.
+    package, speed, top : str
+        ECP5 alone: package and speed grade, and the module that holds ``serial_system``.
+    files : tuple of Path
+        ECP5 alone: that module (.v) and the pins (.lpf).
+    """
+
+    device: str
+    package: str = ""
+    speed: str = ""
+    top: str = ""
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
 class Board:
-    """A PYNQ board.
+    """A board, as its file in ``boards`` (or the user's own) has it.
 
-    Parameters
+    Attributes
     ----------
     part : str
         The vendor's name of the device.
-    clock_mhz : float
-        Clock when none is asked for.
+    family : str
+        ``zynq-7000``, ``zynq-ultrascale-plus`` or ``ecp5``.
     holds : Resources
-        What the device has (data sheets DS190, DS891, DS889); UltraRAM is not counted, since it
-        starts empty and weights could not lie there.
+        What the device has, in the units of the predictions: LUT with six inputs.
+    device_lut, lut_inputs : int
+        LUT that the device has, and how many inputs they have.
+    shell : str
+        ``axi`` (registers and memory of a processing system) or ``serial`` (a serial line).
+    tools : tuple of str
+        What can make its bitstreams: ``vivado``, ``open``; the usual one first.
+    processing_system : tuple
+        Settings of it, names and values as Vivado's scripts take them; empty where there is none.
+    baud : int or None
+        Bits a second of the serial line.
+    file : Path
+        Where all of this was read.
     """
 
     name: str
     part: str
-    clock_mhz: float
+    family: str
+    clock: Clock
     holds: Resources
+    device_lut: int
+    lut_inputs: int
+    shell: str
+    tools: tuple[str, ...]
+    processing_system: tuple[tuple[str, str], ...]
+    open_tools: OpenTools | None
+    baud: int | None
+    file: Path
+
+    @property
+    def clock_mhz(self) -> float:
+        """Clock when none is asked for."""
+        return self.clock.default_mhz
+
+    def notes(self, clock_mhz: float) -> list[str]:
+        """What to know of predictions for this board and a clock."""
+        told = []
+        if self.lut_inputs != PREDICTED_INPUTS:
+            told.append(
+                f"LUT are predicted as LUT with {PREDICTED_INPUTS} inputs; the {self.device_lut:,} "
+                f"LUT with {self.lut_inputs} inputs of {self.name} are counted as "
+                f"{self.holds.lut:,.0f} of them"
+            )
+        if not self.clock.allows(clock_mhz):
+            lowest, highest = self.clock.lowest_mhz, self.clock.highest_mhz
+            span = f"{lowest:g}" if self.clock.fixed else f"{lowest:g} to {highest:g}"
+            told.append(f"{self.name} has no clock of {clock_mhz:g} MHz: it can give {span} MHz")
+        return told
 
     def lacks(self, used: Resources) -> list[tuple[str, float, float]]:
         """What a design uses more of than there is: name, used, available."""

@@ -12,7 +12,7 @@ from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Instance
 from bonn_hw.ir.tensor import Element, Integers, TensorType
-from bonn_hw.kernels.max_pool import WALK, Pool
+from bonn_hw.kernels.max_pool import WINDOW_COUNTER, Pool
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,4 +56,4 @@ class AveragePool(Pool):
             "OUT_BITS": self.outputs[0].element.bits,
             **self.extents(folding),
         }
-        return Instance("average_pool", parameters, sources=WALK)
+        return Instance("average_pool", parameters, sources=WINDOW_COUNTER)

@@ -17,7 +17,7 @@ from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.tensor import Integers, TensorType
 from bonn_hw.kernels.cost import counter
 
-WALK = ("cells/counter.sv", "cells/pool_walk.sv")
+WINDOW_COUNTER = ("cells/counter.sv", "cells/window_counter.sv")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ class Pool(Elementwise):
         return Resources(lut=parts + width * (4 * parts + -(-(parts - 1) // 3)))
 
     def walk(self, folding: Folding) -> Resources:
-        """The counters of ``pool_walk.sv``, when each goes on, and what is first and last."""
+        """The counters of ``window_counter.sv``, when each goes on, and what is first and last."""
         (height, width, channels), (high, wide) = self.input.shape, self.kernel
         rows = -(-height // high) if height % high else 1
         extents = (channels // folding.pe, wide, -(-width // wide), high, rows)
@@ -96,7 +96,7 @@ class Pool(Elementwise):
         return sum(map(counter, moving), Resources(lut=len(moving) + first, ff=first))
 
     def extents(self, folding: Folding) -> dict[str, int | Bits]:
-        """Parameters of ``pool_walk.sv``."""
+        """Parameters of ``window_counter.sv``."""
         height, width, channels = self.input.shape
         return {
             "H": height,
@@ -153,4 +153,4 @@ class MaxPool(Pool):
             "IS_SIGNED": int(self.input.element.signed),
             **self.extents(folding),
         }
-        return Instance("max_pool", parameters, sources=WALK)
+        return Instance("max_pool", parameters, sources=WINDOW_COUNTER)

@@ -84,7 +84,7 @@ class Mvu(Kernel):
     def levels(self) -> NDArray[np.int64]:
         """Thresholds or offsets, ``(classes, MH)``."""
         chosen = self.thresholds if self.offsets is None else self.offsets
-        assert chosen is not None
+        assert chosen is not None  # noqa: S101  # narrows: the constructor refuses both None
         return chosen
 
     @property
@@ -229,7 +229,7 @@ class Mvu(Kernel):
             clipped = np.clip(self.thresholds, low, high + 1)  # always and never stay what they are
             levels = (-clipped - shift) // scale  # scale * h >= t + shift <=> h >= its ceiling
             return Element(min(int(levels.min()), -1), max(int(levels.max()), 0)), levels
-        assert self.offsets is not None
+        assert self.offsets is not None  # noqa: S101  # narrows: the constructor refuses both None
         # Sums are taken modulo 2**bits of the output, so offsets may be as well.
         last = (1 << self._output_element.bits) - 1
         return Element(0, last), self.offsets - shift & last

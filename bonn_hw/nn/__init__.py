@@ -5,6 +5,8 @@ Neither is imported here, so that ``from bonn_hw.nn import data`` works without 
 `__all__` are loaded when they are used.
 """
 
+from __future__ import annotations
+
 import importlib
 import warnings
 from typing import Any

@@ -5,6 +5,8 @@ The file is batch 1 with static shapes, as qonnx wants it; nothing in the graph 
 size, so that ``qonnx.transformation.change_batchsize.ChangeBatchSize`` gives any other.
 """
 
+from __future__ import annotations
+
 import contextlib
 import copy
 import hashlib
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest import mock
 
 import brevitas.export.onnx.manager as brevitas_manager
@@ -23,6 +26,7 @@ import onnx
 import torch
 from brevitas.export import export_qonnx
 from brevitas.nn import QuantIdentity
+from numpy.typing import NDArray
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.change_batchsize import ChangeBatchSize
@@ -108,7 +112,7 @@ def _traced(network: Network) -> onnx.ModelProto:
     patched = mock.patch.multiple(brevitas_manager, onnx=onnx, opt=no_optimizer)
     with patched, warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
-        return export_qonnx(
+        proto: onnx.ModelProto = export_qonnx(
             _folded(network),
             args=images,
             export_path=None,
@@ -117,11 +121,12 @@ def _traced(network: Network) -> onnx.ModelProto:
             input_names=["images"],
             output_names=["logits"],
         )
+    return proto
 
 
 @torch.no_grad()
 def _folded(network: Network) -> Network:
-    """Return a copy with its norms' constants computed, which qonnx would take minutes for."""
+    """A copy with its norms' constants computed, which qonnx would take minutes for."""
     network = copy.deepcopy(network)
     for name, module in list(network.named_modules()):
         if isinstance(module, ExactNorm):
@@ -177,13 +182,15 @@ def _readable(name: str) -> str:
     return "_".join("weights" if part == "weight_quant" else part for part in scopes)
 
 
-def _grid_images(network: Network, count: int) -> np.ndarray:
-    """Return noise on the 8-bit input grid, ``(count, C, H, W)``: the same for every call."""
+def _grid_images(network: Network, count: int) -> NDArray[np.float32]:
+    """Noise on the 8-bit input grid, ``(count, C, H, W)``: the same for every call."""
     levels = np.random.default_rng(0).integers(-128, 128, (count, *network.input_shape))
     return (levels / 128).astype(np.float32)
 
 
-def compare(model: ModelWrapper, checkpoint: Checkpoint, images: np.ndarray) -> tuple[str, ...]:
+def compare(
+    model: ModelWrapper, checkpoint: Checkpoint, images: NDArray[np.float32]
+) -> tuple[str, ...]:
     """Check layer by layer that qonnx executes `model` as PyTorch does its network.
 
     Returns
@@ -216,12 +223,14 @@ def compare(model: ModelWrapper, checkpoint: Checkpoint, images: np.ndarray) -> 
 
 
 @torch.inference_mode()
-def _layer_outputs(network: Network, images: np.ndarray) -> list[tuple[str, nn.Module, np.ndarray]]:
-    """Return name, module and output of every product and every quantiser, in order."""
-    seen: list[tuple[str, nn.Module, np.ndarray]] = []
+def _layer_outputs(
+    network: Network, images: NDArray[np.float32]
+) -> list[tuple[str, nn.Module, NDArray[np.float32]]]:
+    """Name, module and output of every product and every quantiser, in order."""
+    seen: list[tuple[str, nn.Module, NDArray[np.float32]]] = []
 
     def keep(name: str) -> Callable[..., None]:
-        def hook(layer: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+        def hook(layer: nn.Module, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
             seen.append((name, layer, output.numpy()))
 
         return hook

@@ -112,7 +112,7 @@ def fastest(space: Space, budget: Resources, weights: NDArray[np.float64]) -> Fa
             "may be used: choose a larger board"
         )
     found = tried[place]
-    assert isinstance(found, Choice)
+    assert isinstance(found, Choice)  # noqa: S101  # narrows: the search ends where one fits
     cheapest = space.cheapest(bounds[place], weights)
     if _fits(cheapest.resources, budget):
         found = cheapest
@@ -121,7 +121,7 @@ def fastest(space: Space, budget: Resources, weights: NDArray[np.float64]) -> Fa
         limit = f"{node.name} ({node.origin}) needs {cycles:,} cycles a frame at full parallelism"
         return Fastest(found, limit, proved=True)
     over_ = tried.get(place - 1) or within(space, bounds[place - 1], budget)
-    assert isinstance(over_, TooLarge)
+    assert isinstance(over_, TooLarge)  # noqa: S101  # narrows: below, none fits
     limit = f"{over_.scarce}: the next faster design needs more than may be used"
     return Fastest(found, limit, over_.proved)
 

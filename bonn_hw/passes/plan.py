@@ -141,7 +141,8 @@ def outlook(graph: DataflowGraph, target: Target) -> list[str]:
     most = target.rate(best.choice.cycles)
     told = [
         f"at {target.clock_mhz:g} MHz and with {share} at most {most:,.1f} frames per second fit, "
-        f"limited by {best.limit}"
+        f"limited by {best.limit}",
+        *target.board.notes(target.clock_mhz),
     ]
     if target.fps is None:
         return told

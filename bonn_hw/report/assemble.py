@@ -41,12 +41,16 @@ def compiled(planned: Plan, target: aims.Target, model: Model, findings: Sequenc
             *(Amount(predicted=round(amount, 1), available=holds) for amount, holds in amounts)
         ),
         block_memory=BlockMemory(round(used.block_bits), share),
-        boards={name: not board.lacks(used) for name, board in BOARDS.items()},
+        boards={
+            name: not board.lacks(used)
+            for name, board in {**BOARDS, target.board.name: target.board}.items()
+        },
         optimum=planned.optimum,
         notes=planned.notes,
         layers=tuple(_layers(planned)),
         findings=(
             *findings,
+            *target.board.notes(target.clock_mhz),
             *_shortfall(target, timing.interval),
             *_misfits(used, target.board),
         ),

@@ -61,7 +61,7 @@ def draw_layers(report: Report, folder: Path) -> list[Path]:
     return _write("layers", folder, lambda: _layers(report))
 
 
-def draw_front(front: Front, folder: Path) -> list[Path]:
+def draw_front(front: Front, folder: Path, device: Board | None = None) -> list[Path]:
     """Draw what designs of rising speed cost: ``front.png`` and ``front.svg``.
 
     Parameters
@@ -70,6 +70,8 @@ def draw_front(front: Front, folder: Path) -> list[Path]:
         At least one design, in any order.
     folder
         Where the files go; it is made if needed.
+    device
+        The board; None: one of the package, by its name.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def draw_front(front: Front, folder: Path) -> list[Path]:
     UserError
         If a file cannot be written.
     """
-    return _write("front", folder, lambda: _front(front))
+    return _write("front", folder, lambda: _front(front, device))
 
 
 def _write(name: str, folder: Path, draw: Callable[[], Figure]) -> list[Path]:
@@ -257,12 +259,12 @@ def _rate(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.4g}"
 
 
-def _front(front: Front) -> Figure:
+def _front(front: Front, device: Board | None = None) -> Figure:
     from matplotlib.figure import Figure
 
     target = front.target
     points = sorted(front.front, key=lambda point: point.frames_per_second)
-    device, asked = board(target.board), target.fps
+    device, asked = device or board(target.board), target.fps
     drawn = _drawn(point.resources for point in points)
     heights = [2.6, *([1.7] * (len(drawn) - 1))]
     figure = Figure(figsize=(8, 1.6 + sum(heights)))

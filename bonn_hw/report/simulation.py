@@ -22,7 +22,7 @@ class PyTorch:
     """The trained network's answers ``(N, classes)``, and the integers of its last product."""
 
     answers: NDArray[np.float32]
-    integers: NDArray[np.floating[Any]]
+    integers: NDArray[np.number[Any]]
 
 
 def simulated(

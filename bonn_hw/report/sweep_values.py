@@ -31,6 +31,8 @@ class SweepRow:
         Frames per second that were asked for; ``max``: as many as fit.
     design : Design or None
         What came of it; None where it was refused, and ``error`` says why.
+    traceback : str or None
+        Of a bug of ours.
     """
 
     model: str
@@ -40,3 +42,4 @@ class SweepRow:
     folder: str
     design: Design | None = field(default=None, metadata=FLAT)
     error: str | None = None
+    traceback: str | None = None

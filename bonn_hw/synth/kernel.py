@@ -75,7 +75,7 @@ def side_by_side(points: Sequence[Point]) -> RtlProject:
     modules, sources = [], set()
     for place, (kernel, folding) in enumerate(points):
         instance = kernel.rtl(folding)
-        sources |= {f"{instance.module}.sv", *instance.sources}
+        sources |= {*instance.templates}
         values = {name: str(value) for name, value in instance.parameters.items()}
         for name, image in instance.memories.items():
             file = f"mem/{place}_{name.lower()}.hex"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from bonn_hw.errors import UserError
 from bonn_hw.synth.netlist import Use
 from bonn_hw.synth.yosys import Job, synthesise, version
 
@@ -14,7 +15,15 @@ __all__ = ["family", "synthesise_all", "synthesise_stage", "version"]
 
 
 def family(part: str) -> str:
-    """Yosys' name of a device's family, from the vendor's name of the device."""
+    """Yosys' name of a device's family, from the vendor's name of the device.
+
+    Raises UserError for another vendor's: their cells are not counted.
+    """
+    if not part.startswith("xc"):
+        raise UserError(
+            f"synth: {part} is no device of AMD's, and cells of others are not counted: 'bonn-hw "
+            "bitstream' synthesises for it and reports what it takes"
+        )
     return "xc7" if part.startswith("xc7") else "xcup"
 
 

@@ -15,7 +15,9 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
+from bonn_hw import extras
 from bonn_hw.errors import ToolMissing
+from bonn_hw.ir.rtl import module_name
 from bonn_hw.synth import netlist
 from bonn_hw.synth.netlist import Use, read
 from bonn_hw.timing.native import cache_folder
@@ -55,11 +57,12 @@ class Job:
             "hierarchy -top top",
         ]
         if self.stages:
+            apart = [module_name(stem) for stem in modules]
             lines += [
                 f"delete top/t:* {' '.join(f'top/{name} %d' for name in self.stages)}",
                 "setattr -set keep 1 top/t:*",  # whatever their outputs lead to
                 "hierarchy -top top",
-                f"setattr -mod -set keep_hierarchy 1 {' '.join(f'*{name}' for name in modules)}",
+                f"setattr -mod -set keep_hierarchy 1 {' '.join(f'*{name}' for name in apart)}",
             ]
         return [*lines, SYNTHESIS.format(family=self.family)]
 
@@ -79,10 +82,7 @@ def version() -> str:
     try:
         return metadata.version(PACKAGE)
     except metadata.PackageNotFoundError as error:
-        raise ToolMissing(
-            f"synth needs the package {PACKAGE!r}, which is not installed: pip install "
-            "'bonn-hw[synth]'"
-        ) from error
+        raise ToolMissing(extras.missing("synth", PACKAGE)) from error
 
 
 def synthesise(job: Job) -> dict[str, Use]:

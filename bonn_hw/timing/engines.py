@@ -105,7 +105,11 @@ class _Steps(ctypes.Structure):
 
 def events(stages: Sequence[Schedule], links: Cycles, limits: Limits) -> Outcome:
     """Skip cycles in which nothing changes (``events.cpp``): what the model runs."""
-    assert all(stage.latency < MOST_REGISTERS for stage in stages)
+    deepest = max(stage.latency for stage in stages)
+    if deepest >= MOST_REGISTERS:
+        raise ValueError(
+            f"a pipeline of {deepest} registers: the engine holds {MOST_REGISTERS - 1} at most"
+        )
     plans = (_Events * len(stages))()
     for plan, stage in zip(plans, stages, strict=True):
         plan.events, plan.count = stage.events.ctypes.data, len(stage.events)

@@ -4,7 +4,7 @@
 // CUTS registers of the enabled clock cut the logic: after the first level of additions, after the
 // third, ...; so many cycles later comes the sum. What is left between two of them is at most two
 // additions, four LUTs deep.
-module adder_tree #(
+module bonn_adder_tree #(
   parameter int N = 1,
   parameter int BITS = 2,
   parameter bit IS_SIGNED = 0,

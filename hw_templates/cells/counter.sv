@@ -2,7 +2,7 @@
 // Counts steps: 0, 1, ... STATES - 1 and again 0; last tells that it is at STATES - 1.
 // Written as toggles and not as a sum, because a carry chain takes a LUT for each bit and two short
 // bits fit into one.
-module counter #(
+module bonn_counter #(
   parameter int STATES = 2,
   parameter int FIRST = 0,
   localparam int Bits = STATES > 1 ? $clog2(STATES) : 1

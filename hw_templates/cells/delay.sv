@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A value, CYCLES enabled clocks later.
-module delay #(
+module bonn_delay #(
   parameter int BITS = 1,
   parameter int CYCLES = 0
 ) (

@@ -2,7 +2,7 @@
 // The number of ones among N bits, CUTS enabled clocks later. Three bits make a number of two bits,
 // two LUTs if each bit is an XNOR; an adder tree takes these numbers.
 // Of what was tried this takes the fewest LUTs (docs/synthesis.md).
-module popcount #(
+module bonn_popcount #(
   parameter int N = 1,
   parameter int CUTS = 0,
   localparam int Groups = (N + 2) / 3,
@@ -16,7 +16,7 @@ module popcount #(
 `ifdef VERILATOR
   // One instruction instead of one for each gate: five times the speed of a whole simulation. The
   // structure is proved to count the same (tests/synth/test_netlists.py).
-  delay #(.BITS(CountBits), .CYCLES(CUTS)) cut (
+  bonn_delay #(.BITS(CountBits), .CYCLES(CUTS)) cut (
     .clk, .ce, .from(CountBits'($countones(bits))), .to(count)
   );
 `else
@@ -28,6 +28,6 @@ module popcount #(
     assign {a, b, c} = padded[3*i+:3];
     assign numbers[2*i+:2] = {a & b | a & c | b & c, a ^ b ^ c};
   end
-  adder_tree #(.N(Groups), .BITS(2), .CUTS(CUTS)) tree (.clk, .ce, .numbers, .sum(count));
+  bonn_adder_tree #(.N(Groups), .BITS(2), .CUTS(CUTS)) tree (.clk, .ce, .numbers, .sum(count));
 `endif
 endmodule

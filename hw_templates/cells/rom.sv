@@ -2,7 +2,7 @@
 // Constants read by address: DEPTH words of WIDTH bits from FILE, one cycle later where read is set.
 // BLOCK: in block memory, otherwise in logic; a synthesiser's own choice would not be the predicted.
 // A single word is no memory: it is always there, a constant.
-module rom #(
+module bonn_rom #(
   parameter int DEPTH = 1,
   parameter int WIDTH = 1,
   parameter bit BLOCK = 0,

@@ -2,7 +2,7 @@
 // The words of a rom in their order, over and over: the next one a cycle after each read.
 // The counter runs a word ahead of the address register. An address that counts itself shares logic
 // with the decoded constants, and they then take three LUTs a bit instead of one (Yosys 0.70).
-module rom_sequence #(
+module bonn_rom_sequence #(
   parameter int DEPTH = 1,
   parameter int WIDTH = 1,
   parameter bit BLOCK = 0,
@@ -23,14 +23,16 @@ module rom_sequence #(
   end else begin : gen_count
     logic [AddressBits-1:0] ahead;
     logic unused;
-    counter #(.STATES(DEPTH), .FIRST(1)) next (.clk, .rst, .step(read), .value(ahead), .last(unused));
+    bonn_counter #(.STATES(DEPTH), .FIRST(1)) next (
+      .clk, .rst, .step(read), .value(ahead), .last(unused)
+    );
     always_ff @(posedge clk) begin
       if (rst) address_q <= '0;
       else if (read) address_q <= ahead;
     end
   end
 
-  rom #(.DEPTH(DEPTH), .WIDTH(WIDTH), .BLOCK(BLOCK), .FILE(FILE)) constants (
+  bonn_rom #(.DEPTH(DEPTH), .WIDTH(WIDTH), .BLOCK(BLOCK), .FILE(FILE)) constants (
     .clk, .read, .address(address_q), .word
   );
 endmodule

@@ -2,12 +2,12 @@
 // An accelerator behind a serial line, for boards without a processing system. A byte I asks for the
 // design's hash (16 bytes); a byte F and a frame as docs/shell.md lays it out ask for its answer, in
 // the same layout. The next frame is sent after that. A break on the line resets everything.
-module serial_front #(
+module bonn_serial_front #(
   parameter int DIVIDER = 25,    // cycles a bit
   parameter int IN_BITS = 8,     // of a beat
   parameter int IN_SLOT = 1,     // bytes of a beat
   parameter int IN_BEATS = 1,    // of a frame
-  parameter int IN_WORDS = 1,    // of 64 bits of a frame
+  parameter int IN_WORDS = 1,    // of 64 bits of a frame; derived: IN_SLOT * IN_BEATS / 8, rounded up
   parameter int OUT_BITS = 8,
   parameter int OUT_SLOT = 1,
   parameter int OUT_BEATS = 1,
@@ -40,7 +40,7 @@ module serial_front #(
 
   logic heard;
   logic [7:0] octet;
-  uart_receiver #(.DIVIDER(DIVIDER)) receiver (
+  bonn_uart_receiver #(.DIVIDER(DIVIDER)) receiver (
     .clk, .rxd, .valid(heard), .data(octet), .broken
   );
 
@@ -66,11 +66,11 @@ module serial_front #(
       put_q <= 1'b0;
     end
   end
-  word_queue #(.WIDTH(64), .DEPTH(Depth)) queue (
+  bonn_sync_fifo #(.WIDTH(64), .DEPTH(Depth)) queue (
     .clk, .clear(rst), .put(put_q), .word_in(word_q), .valid(queued), .word, .take,
     .count(unused_count)
   );
-  unpacker #(.BITS(IN_BITS), .SLOT(IN_SLOT), .BEATS(IN_BEATS)) entry (
+  bonn_unpacker #(.BITS(IN_BITS), .SLOT(IN_SLOT), .BEATS(IN_BEATS)) entry (
     .clk, .rst, .valid(queued), .word, .take, .m_axis_tdata(in_tdata), .m_axis_tvalid(in_tvalid),
     .m_axis_tready(in_tready), .frame_end(unused_in)
   );
@@ -80,7 +80,7 @@ module serial_front #(
   logic [63:0] answer;
   logic [127:0] sent_q;
   logic [4:0] unsent_q;
-  packer #(.BITS(OUT_BITS), .SLOT(OUT_SLOT), .BEATS(OUT_BEATS)) exit (
+  bonn_packer #(.BITS(OUT_BITS), .SLOT(OUT_SLOT), .BEATS(OUT_BEATS)) exit (
     .clk, .rst, .s_axis_tdata(out_tdata), .s_axis_tvalid(out_tvalid), .s_axis_tready(out_tready),
     .frame_end(unused_out), .valid(answered), .word(answer), .take(taken)
   );
@@ -96,7 +96,7 @@ module serial_front #(
     else if (taken) sent_q <= {64'd0, answer};
     else if (ready) sent_q <= sent_q >> 8;
   end
-  uart_sender #(.DIVIDER(DIVIDER)) sender (
+  bonn_uart_sender #(.DIVIDER(DIVIDER)) sender (
     .clk, .rst, .valid(speaks), .data(sent_q[7:0]), .ready, .txd
   );
 endmodule

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A serial line's bytes: 8 bits, no parity, DIVIDER cycles a bit. A byte shows for one cycle; one
 // without a stop bit is dropped. broken: the line is low for two bytes or more, which no byte is.
-module uart_receiver #(
+module bonn_uart_receiver #(
   parameter int DIVIDER = 25
 ) (
   input  logic       clk,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Bytes to a serial line: a start bit, 8 bits, a stop bit, DIVIDER cycles each.
-module uart_sender #(
+module bonn_uart_sender #(
   parameter int DIVIDER = 25
 ) (
   input  logic       clk,
@@ -16,7 +16,7 @@ module uart_sender #(
   logic [$clog2(DIVIDER)-1:0] unused_count;
   assign ready = left_q == '0;
   assign txd = bits_q[0];
-  counter #(.STATES(DIVIDER)) cycles (
+  bonn_counter #(.STATES(DIVIDER)) cycles (
     .clk, .rst(rst || ready), .step(1'b1), .value(unused_count), .last(bit_end)
   );
   always_ff @(posedge clk) begin

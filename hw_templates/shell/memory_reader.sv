@@ -3,7 +3,7 @@
 // far as there is room for all of their words, so that memory never waits for us. After `stop` no
 // burst is asked for; `quiet` says that none is under way. `failed` is a pulse: an answer that was
 // no good.
-module memory_reader #(
+module bonn_memory_reader #(
   parameter int FRAME_WORDS = 1,
   parameter int ROOM = 64
 ) (
@@ -44,7 +44,7 @@ module memory_reader #(
     $error("memory_reader: ROOM %0d must hold two bursts of 16 words", ROOM);
   end
 
-  burst_walk #(.FRAME_WORDS(FRAME_WORDS)) walk (
+  bonn_burst_splitter #(.FRAME_WORDS(FRAME_WORDS)) splitter (
     .clk, .begin_run, .first_address, .next(ask), .address, .words, .frame_end
   );
 
@@ -71,7 +71,7 @@ module memory_reader #(
     end
   end
 
-  word_queue #(.WIDTH(64), .DEPTH(ROOM)) queue (
+  bonn_sync_fifo #(.WIDTH(64), .DEPTH(ROOM)) queue (
     .clk, .clear(rst), .put(given), .word_in(m_axi_rdata), .valid, .word, .take,
     .count(unused_count)
   );

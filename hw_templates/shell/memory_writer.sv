@@ -3,7 +3,7 @@
 // its words are there, so that the bus never waits for the accelerator. After `stop` no burst is
 // begun; `quiet` says that none is under way. `wrote` is a pulse: a frame is in memory. `failed` is a
 // pulse: an answer that was no good.
-module memory_writer #(
+module bonn_memory_writer #(
   parameter int FRAME_WORDS = 1
 ) (
   input  logic        clk,
@@ -38,21 +38,21 @@ module memory_writer #(
   logic [5:0] held;
   logic [3:0] waiting;
 
-  burst_walk #(.FRAME_WORDS(FRAME_WORDS)) walk (
+  bonn_burst_splitter #(.FRAME_WORDS(FRAME_WORDS)) splitter (
     .clk, .begin_run, .first_address, .next(ask), .address, .words, .frame_end
   );
 
   // A queue of 32 words: a burst is sent while the next one gathers.
   logic word_valid;
   logic [63:0] oldest;
-  word_queue #(.WIDTH(64), .DEPTH(32)) queue (
+  bonn_sync_fifo #(.WIDTH(64), .DEPTH(32)) queue (
     .clk, .clear(rst), .put(valid && take), .word_in(word), .valid(word_valid), .word(oldest),
     .take(send), .count(held)
   );
   assign take = !held[5];
 
   // Of the bursts that were begun: which end a frame.
-  word_queue #(.WIDTH(1), .DEPTH(Bursts)) ends (
+  bonn_sync_fifo #(.WIDTH(1), .DEPTH(Bursts)) ends (
     .clk, .clear(rst), .put(ask), .word_in(frame_end), .valid(unused_valid), .word(ends_frame),
     .take(answered), .count(waiting)
   );

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Beats of BITS bits to words of 64 bits: each beat in a slot of SLOT bytes, a part of a word (1, 2,
 // 4, 8) or several words, zeros above it. A frame of BEATS beats is filled up to a whole word.
-module packer #(
+module bonn_packer #(
   parameter int BITS = 8,
   parameter int SLOT = 1,
   parameter int BEATS = 1
@@ -30,10 +30,10 @@ module packer #(
   assign beat = s_axis_tvalid && s_axis_tready;
   assign frame_end = beat && beat_last;
 
-  counter #(.STATES(BEATS)) beats (
+  bonn_counter #(.STATES(BEATS)) beats (
     .clk, .rst, .step(beat), .value(unused_beat), .last(beat_last)
   );
-  counter #(.STATES(Slots)) slots (
+  bonn_counter #(.STATES(Slots)) slots (
     .clk, .rst(rst || frame_end), .step(beat), .value(slot), .last(slot_last)
   );
 
@@ -56,7 +56,7 @@ module packer #(
     logic [$clog2(Words)-1:0] unused_word;
     logic word_last, unused;
     assign unused = &{1'b0, slot, slot_last};
-    counter #(.STATES(Words)) words (
+    bonn_counter #(.STATES(Words)) words (
       .clk, .rst, .step(valid && take), .value(unused_word), .last(word_last)
     );
     assign s_axis_tready = !valid || (take && word_last);

@@ -3,7 +3,7 @@
 // both there; bytes that are not strobed are not written, so words whose strobes are not all set are
 // passed over. A read shows its address for three cycles before its data are taken, which is long
 // enough for registers in memories. Every access is answered OKAY.
-module registers #(
+module bonn_registers #(
   parameter int ADDRESS_BITS = 12
 ) (
   input  logic                    clk,

@@ -2,15 +2,15 @@
 // An accelerator behind a bus: registers, frames from memory, answers to memory, counters, watchdog.
 // docs/shell.md is the contract. A run goes from start to done; an error or a soft reset ends it:
 // no burst is begun any more, those under way are finished, then all but the registers is reset.
-module shell #(
+module bonn_shell #(
   parameter int IN_BITS = 8,     // of a beat
   parameter int IN_SLOT = 1,     // bytes of memory of a beat
   parameter int IN_BEATS = 1,    // of a frame
-  parameter int IN_WORDS = 1,    // of 64 bits of a frame
+  parameter int IN_WORDS = 1,    // of 64 bits of a frame; derived: IN_SLOT * IN_BEATS / 8, rounded up
   parameter int OUT_BITS = 8,
   parameter int OUT_SLOT = 1,
   parameter int OUT_BEATS = 1,
-  parameter int OUT_WORDS = 1,
+  parameter int OUT_WORDS = 1,   // derived likewise
   parameter int STREAMS = 2,     // that are watched
   parameter int CLOCK_KHZ = 100000,
   parameter logic [127:0] HASH = '0
@@ -97,7 +97,7 @@ module shell #(
   logic write;
   logic [9:0] write_word, read_word;
   logic [31:0] write_data, read_data, fixed_data, run_data, waiting, empty;
-  registers #(.ADDRESS_BITS(12)) bus (
+  bonn_registers #(.ADDRESS_BITS(12)) bus (
     .clk, .rst,
     .s_axi_awaddr(s_axi_ctrl_awaddr), .s_axi_awvalid(s_axi_ctrl_awvalid),
     .s_axi_awready(s_axi_ctrl_awready), .s_axi_wdata(s_axi_ctrl_wdata),
@@ -162,7 +162,7 @@ module shell #(
           if (reader_quiet && writer_quiet) state_q <= Clearing;
           if (read_failed || write_failed) error_q <= 1'b1;
         end
-        Clearing: begin
+        default: begin  // Clearing
           if (wants_reset) goes_on_q <= 1'b0;
           if (cleared) state_q <= goes_on_q && !wants_reset ? Running : Idle;
         end
@@ -197,24 +197,24 @@ module shell #(
   logic [63:0] read_data_word, answer_word;
   assign flush = rst || clearing;
   assign accelerator_rst = flush;
-  memory_reader #(.FRAME_WORDS(IN_WORDS)) reader (
+  bonn_memory_reader #(.FRAME_WORDS(IN_WORDS)) reader (
     .clk, .rst(flush), .begin_run(begins), .stop(!running), .first_address(in_address_q),
     .frames(frames_q), .quiet(reader_quiet), .failed(read_failed), .m_axi_araddr,
     .m_axi_arlen(m_axi_arlen[3:0]), .m_axi_arvalid, .m_axi_arready, .m_axi_rdata, .m_axi_rresp,
     .m_axi_rlast, .m_axi_rvalid, .m_axi_rready, .valid(read_valid), .word(read_data_word),
     .take(read_take)
   );
-  unpacker #(.BITS(IN_BITS), .SLOT(IN_SLOT), .BEATS(IN_BEATS)) unpack (
+  bonn_unpacker #(.BITS(IN_BITS), .SLOT(IN_SLOT), .BEATS(IN_BEATS)) unpack (
     .clk, .rst(flush), .valid(read_valid), .word(read_data_word), .take(read_take),
     .m_axis_tdata(in_tdata), .m_axis_tvalid(in_tvalid), .m_axis_tready(in_tready),
     .frame_end(frame_in)
   );
-  packer #(.BITS(OUT_BITS), .SLOT(OUT_SLOT), .BEATS(OUT_BEATS)) pack (
+  bonn_packer #(.BITS(OUT_BITS), .SLOT(OUT_SLOT), .BEATS(OUT_BEATS)) pack (
     .clk, .rst(flush), .s_axis_tdata(out_tdata), .s_axis_tvalid(out_tvalid),
     .s_axis_tready(out_tready), .frame_end(frame_left), .valid(answer_valid), .word(answer_word),
     .take(answer_take)
   );
-  memory_writer #(.FRAME_WORDS(OUT_WORDS)) writer (
+  bonn_memory_writer #(.FRAME_WORDS(OUT_WORDS)) writer (
     .clk, .rst(flush), .begin_run(begins), .stop(!running), .first_address(out_address_q),
     .quiet(writer_quiet), .failed(write_failed), .wrote, .m_axi_awaddr,
     .m_axi_awlen(m_axi_awlen[3:0]), .m_axi_awvalid, .m_axi_awready, .m_axi_wdata, .m_axi_wlast,
@@ -261,7 +261,7 @@ module shell #(
     still_q <= running && !moved_q ? still_q + 1 : ~watchdog_q;
   end
 
-  stream_watch #(.STREAMS(STREAMS)) watch (
+  bonn_stream_monitor #(.STREAMS(STREAMS)) monitor (
     .clk, .clear(flush), .counts(running), .valid(watch_valid), .ready(watch_ready),
     .place(PlaceBits'(read_word[9:1])), .waiting, .empty, .moves(stream_moves),
     .any_waiting, .last_waiting

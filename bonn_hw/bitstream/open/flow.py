@@ -60,11 +60,11 @@ def files_folder() -> Path:
     return shipped("flows", "scripts", "open")
 
 
-def sources_of(rtl: Path, templates: Sequence[str]) -> dict[str, str]:
+def sources_of(rtl: Path, templates: Sequence[Path]) -> dict[str, str]:
     """Files of a build's ``rtl`` and of a flow: relative name to SHA-256."""
     files = sorted(path for path in rtl.rglob("*") if path.suffix in (".sv", ".v", ".hex"))
     named = [(path.relative_to(rtl).as_posix(), path) for path in files]
-    named += [(f"{WORK}/{one}", files_folder() / one) for one in templates]
+    named += [(f"{WORK}/{one.name}", one) for one in templates]
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in named}
 
 
@@ -89,7 +89,7 @@ class Stopwatch:
 
 
 @contextmanager
-def working(planned: OpenPlan, system: Path, templates: Sequence[str]) -> Iterator[Path]:
+def working(planned: OpenPlan, system: Path, templates: Sequence[Path]) -> Iterator[Path]:
     """Make the folder ``open`` anew, with the plan and the flow's files; one run at a time.
 
     A missing tool leaves the plan, and the message says where.
@@ -99,8 +99,8 @@ def working(planned: OpenPlan, system: Path, templates: Sequence[str]) -> Iterat
         with writing(work):
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir(parents=True)
-            for name in templates:
-                shutil.copyfile(files_folder() / name, work / name)
+            for template in templates:
+                shutil.copyfile(template, work / template.name)
             (work / "plan.json").write_text(planned.json())
         try:
             yield work

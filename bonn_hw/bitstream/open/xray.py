@@ -100,7 +100,8 @@ class Database:
         for line in path.read_text().splitlines() if path.is_file() else ():
             name, *words = line.split()
             found = NAME.fullmatch(name.partition(".")[2])
-            assert found is not None, line
+            if found is None:
+                raise FasmFault(f"{path.name} has a line that names no feature: {line[:80]}")
             bits = []
             for word in words:
                 frame, _, bit = word.lstrip("!").partition("_")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""RTL with its shell -> bitstream of a Zynq-7020 by open tools alone.
+"""RTL with its shell -> bitstream of a Zynq-7000 by open tools alone.
 
 Yosys, nextpnr, our assembler of frames over prjxray's database, xc7frames2bit. The chain's known
 defects are kept away from: no LUT memories, shift registers or DSP, no cascaded block memories, the
@@ -24,6 +24,7 @@ from bonn_hw.bitstream.open.flow import (
     Stopwatch,
     call,
     cells_of,
+    files_folder,
     reading,
     route,
     settle,
@@ -34,17 +35,16 @@ from bonn_hw.bitstream.open.flow import (
 )
 from bonn_hw.bitstream.open.toolchain import Toolchain
 from bonn_hw.bitstream.tool_runs import Progress, Result, left
-from bonn_hw.boards import board as find_board
+from bonn_hw.boards import check_clock, check_tool
 from bonn_hw.errors import UserError
+from bonn_hw.ir.target import Board
 from bonn_hw.report.figures import PerResource
 from bonn_hw.report.section_values import Implemented, ImplementedAmount
 from bonn_hw.report.values import Seconds
 from bonn_hw.synth import yosys
 
-BOARDS = ("pynq-z1", "pynq-z2")
-DEVICE = "xc7z020"
-ADDRESS = 0x40000000  # of the registers: where M_AXI_GP0 begins
-TEMPLATES = ("gp_port.sv", "zynq.v")
+ADDRESS = 0x40000000  # of the registers: where M_AXI_GP0 begins, which is all that zynq.v decodes
+TEMPLATES = tuple(files_folder() / name for name in ("gp_port.sv", "zynq.v"))
 SYNTHESIS = "synth_xilinx -family xc7 -flatten -abc9 -nolutram -nosrl -nodsp -top zynq"
 # What the rest of the chain is known to do right.
 CELLS = re.compile(
@@ -55,7 +55,7 @@ NARROW = ("RAMB36.BRAM36_READ_WIDTH_B_1", "RAMB36.BRAM36_WRITE_WIDTH_A_1")
 STAMP = {b"c\0\x0b": b"1970/01/01\0", b"d\0\x09": b"00:00:00\0"}  # the same input, the same bytes
 
 
-def plan(system: Path, board: str, clock_mhz: float, name: str) -> OpenPlan:
+def plan(system: Path, board: Board, clock_mhz: float, name: str) -> OpenPlan:
     """Plan the bitstream of RTL with a shell in ``system/rtl``.
 
     Raises
@@ -63,17 +63,12 @@ def plan(system: Path, board: str, clock_mhz: float, name: str) -> OpenPlan:
     UserError
         If the open flow has no such board, or the clock is none that the board can give.
     """
-    if board not in BOARDS:
-        raise UserError(
-            f"board {board!r} has no open flow; choose one of {', '.join(BOARDS)}, ulx3s-85f, or "
-            "--tool vivado"
-        )
-    if not 10 <= clock_mhz <= 250:
-        raise UserError(f"clock {clock_mhz:g} MHz is not possible: choose one from 10 to 250 MHz")
-    part, sources = find_board(board).part, sources_of(system / "rtl", TEMPLATES)
+    check_tool(board, "open")
+    check_clock(board, clock_mhz)
+    sources = sources_of(system / "rtl", TEMPLATES)
     return OpenPlan(
-        board,
-        part,
+        board.name,
+        board.part,
         clock_mhz,
         name,
         script=(
@@ -87,7 +82,15 @@ def plan(system: Path, board: str, clock_mhz: float, name: str) -> OpenPlan:
             f"write_json ../{WORK}/{NETLIST}",
         ),
         command=(
-            *(toolchain.ROUTER, "--device", part, "--json", NETLIST, "--write", "placed.json"),
+            *(
+                toolchain.ROUTER,
+                "--device",
+                board.part,
+                "--json",
+                NETLIST,
+                "--write",
+                "placed.json",
+            ),
             *("-o", "fasm=routed.fasm", "--report", ROUTED, "--freq", f"{clock_mhz:g}"),
             *("--timing-allow-fail", "--seed", "1"),
         ),
@@ -96,7 +99,7 @@ def plan(system: Path, board: str, clock_mhz: float, name: str) -> OpenPlan:
 
 
 def make_bitstream(
-    planned: OpenPlan, system: Path, progress: Progress = lambda text: None
+    planned: OpenPlan, board: Board, system: Path, progress: Progress = lambda text: None
 ) -> Result:
     """Run a plan; minutes for a small network, and many for a large one.
 
@@ -110,7 +113,8 @@ def make_bitstream(
         What was in ``bitstream`` stays there.
     """
     with working(planned, system, TEMPLATES) as work:
-        tools = toolchain.find(DEVICE, planned.part)
+        assert board.open_tools is not None  # the plan was made for it
+        tools = toolchain.find(board.open_tools.device, planned.part)
         versions = f"yosys {yosys.version()}, nextpnr {tools.version}"
         watch = Stopwatch()
         refuse(synthesise(planned, work, progress))
@@ -169,7 +173,8 @@ def narrow(cells: Mapping[str, Any], database: xray.Database) -> list[Feature]:
         }
         if cell["type"].startswith("RAMB36E1") and widths & {1, 9}:
             place = re.match(r"X(\d+)Y(\d+)/", cell["attributes"]["NEXTPNR_BEL"])
-            assert place is not None, cell["attributes"]
+            if place is None:
+                raise FasmFault(f"a block memory lies at {cell['attributes']['NEXTPNR_BEL']}")
             tile = tiles[int(place[1]), int(place[2])]
             found += [Feature(tile, name) for name in NARROW]
     return found

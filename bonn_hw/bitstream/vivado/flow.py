@@ -15,7 +15,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bonn_hw.bitstream.tool_runs import TARGET, Progress, alone, left, run
-from bonn_hw.bitstream.vivado.plan import NEWEST, OLDEST, PLAN, WORK, VivadoPlan, plan, write
+from bonn_hw.bitstream.vivado.plan import (
+    NEWEST,
+    OLDEST,
+    PLAN,
+    WORK,
+    VivadoPlan,
+    current,
+    write,
+)
 from bonn_hw.bitstream.vivado.reports import ReportFault, Timing, read_timing, read_utilisation
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.files import MARK, fresh_folder
@@ -160,13 +168,8 @@ def _finish(planned: VivadoPlan, build: Path, number: str, finished: bool) -> Bu
 
 
 def _unchanged(planned: VivadoPlan, build: Path) -> None:
-    now = plan(build, planned.board, planned.clock_mhz, planned.name, _interrupt(planned))
-    if now != planned:
+    if current(planned, build) != planned:
         raise UserError(f"{build}/rtl is not what the plan was made of: plan and build again")
-
-
-def _interrupt(planned: VivadoPlan) -> str:
-    return planned.command[planned.command.index("--interrupt") + 1]
 
 
 def _tell(line: str, progress: Progress) -> None:

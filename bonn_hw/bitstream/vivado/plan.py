@@ -12,12 +12,13 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from bonn_hw.boards import board as find_board
+from bonn_hw.boards import check_clock, check_tool
 from bonn_hw.errors import UserError
 from bonn_hw.files import shipped, writing
+from bonn_hw.ir.target import Board
 
 MAIN = "bitstream.tcl"
 WORK = "vivado"  # folder of a build in which the tool works
@@ -70,38 +71,32 @@ def scripts_folder() -> Path:
     return shipped("flows", "scripts", "vivado")
 
 
-def boards_of(folder: Path) -> tuple[str, ...]:
-    """Boards that the scripts of a folder know."""
-    text = (folder / "boards.tcl").read_text()
-    return tuple(sorted(re.findall(r"^    ([\w-]+) +\{family", text, re.MULTILINE)))
-
-
 def arguments(
-    board: str,
-    part: str,
+    board: Board,
     clock_mhz: float,
     name: str,
     rtl: str,
     out: str,
     interrupt: str = "controller",
 ) -> tuple[str, ...]:
-    """The words behind ``-tclargs``: names as in ``arguments.tcl``."""
+    """The words behind ``-tclargs``, with all of a board; names as in ``arguments.tcl``."""
     values = {
         "rtl": rtl,
-        "board": board,
-        "part": part,
+        "part": board.part,
+        "family": board.family,
         "clock-mhz": f"{clock_mhz:g}",
         "name": name,
         "out": out,
         "interrupt": interrupt,
         "threads": str(THREADS),
     }
+    values |= {key.replace("_", "-"): text for key, text in board.processing_system}
     return tuple(word for key, value in values.items() for word in (f"--{key}", value))
 
 
 def plan(
     build: Path,
-    board: str,
+    board: Board,
     clock_mhz: float | None = None,
     name: str = "accelerator",
     interrupt: str = "controller",
@@ -122,13 +117,9 @@ def plan(
     UserError
         If the board is not one of the flow, or the build has no RTL with a shell.
     """
-    found, scripts = find_board(board), scripts_folder()
-    if board not in boards_of(scripts):
-        raise UserError(
-            f"board {board!r} has no Vivado flow; choose one of {', '.join(boards_of(scripts))}"
-        )
-    if clock_mhz is not None and not 10 <= clock_mhz <= 500:
-        raise UserError(f"clock {clock_mhz:g} MHz is not possible: choose one from 10 to 500 MHz")
+    check_tool(board, "vivado")
+    clock = board.clock_mhz if clock_mhz is None else clock_mhz
+    check_clock(board, clock)
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
         raise UserError(
             f"name {name!r} cannot be a file's stem: letters, digits, _ and -, a letter first"
@@ -143,18 +134,26 @@ def plan(
     gone = sorted(set(images) - set(sources))
     if gone:
         raise UserError(f"{build}/rtl lacks {', '.join(gone)}, which top.v names: compile again")
-    clock = found.clock_mhz if clock_mhz is None else clock_mhz
-    given = arguments(board, found.part, clock, name, "../rtl", ".", interrupt)
+    given = arguments(board, clock, name, "../rtl", ".", interrupt)
     batch = ("-mode", "batch", "-nojournal", "-log", "vivado.log")
     return VivadoPlan(
-        board=board,
-        part=found.part,
+        board=board.name,
+        part=board.part,
         clock_mhz=clock,
         name=name,
         command=("vivado", *batch, "-source", f"scripts/{MAIN}", "-tclargs", *given),
         sources=sources,
-        scripts=_digests(scripts, ("*.tcl",)),
+        scripts=_digests(scripts_folder(), ("*.tcl",)),
         results=(f"{name}.bit", f"{name}.hwh", *REPORTS, "routed.dcp", "vivado.log"),
+    )
+
+
+def current(planned: VivadoPlan, build: Path) -> VivadoPlan:
+    """The plan with the digests that its files have now."""
+    return replace(
+        planned,
+        sources=_digests(build / "rtl", SOURCES),
+        scripts=_digests(scripts_folder(), ("*.tcl",)),
     )
 
 

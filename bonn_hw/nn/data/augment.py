@@ -5,6 +5,8 @@ No generator's state survives an epoch, so that a resumed training sees the very
 uninterrupted one.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -59,7 +61,7 @@ class EpochBatches:
         check_shares(self.batch, len(self.labels), self.world)
 
     def __len__(self) -> int:
-        """Return the number of batches."""
+        """The number of batches."""
         return max(1, len(self.labels) // self.batch)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -81,7 +83,7 @@ class EpochBatches:
 
 
 def epoch_generator(seed: int, epoch: int) -> torch.Generator:
-    """Return the source of an epoch's order and augmentation."""
+    """The source of an epoch's order and augmentation."""
     return torch.Generator().manual_seed(seed * 1_000_003 + epoch)
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Fetch published data sets into the cache: ``python -m bonn_hw.nn.data.fetch cifar10``."""
 
+from __future__ import annotations
+
 import argparse
 import gzip
 import hashlib
@@ -14,29 +16,23 @@ import tempfile
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from bonn_hw.errors import UserError
-from bonn_hw.nn.data.datasets import CIFAR_FILES, FASHION_SHA256, cache_folder
+from bonn_hw.nn.data.datasets import SOURCES
+from bonn_hw.nn.data.source import cache_folder
 
+FASHION_SHA256 = SOURCES["fashion-mnist"].sha256
 FILES = tuple(f"{plain}.gz" for plain in FASHION_SHA256)
-FASHION_MIRRORS = (
-    "https://storage.googleapis.com/tensorflow/tf-keras-datasets",
-    "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion",
-    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
-)
-DEBIAN_PACKAGE = "dataset-fashion-mnist"
-CIFAR_ADDRESS = "https://www.cs.toronto.edu/~kriz"
-CIFAR_ARCHIVES = {"cifar10": "cifar-10-binary.tar.gz", "cifar100": "cifar-100-binary.tar.gz"}
-# Of the archives, as their page gives them.
-CIFAR_MD5 = {
-    "cifar10": "c32a1d4ab5d03f1284b67883e8d87530",
-    "cifar100": "03b5dce01913d631647c71ecec9e9cb8",
-}
-NAMES = ("fashion-mnist", *CIFAR_ARCHIVES)
+FASHION_MIRRORS = SOURCES["fashion-mnist"].mirrors
+DEBIAN_PACKAGE = SOURCES["fashion-mnist"].package
+ARCHIVES = {name: source.archive for name, source in SOURCES.items() if source.archive}
+NAMES = ("fashion-mnist", *ARCHIVES)
 SUMS = "SHA256SUMS"
-"""Kept beside CIFAR's unpacked files, so that a later fetch knows whether they are whole."""
+"""Kept beside an archive's files, so that a later fetch knows whether they are whole."""
 TIMEOUT_S = 20
+PATIENCE_S = 300  # for a program of the system
 
 
 class _Failed(Exception):
@@ -46,7 +42,10 @@ class _Failed(Exception):
 def fetch(
     name: str, say: Callable[[str], None] | None = None, archive: str | Path | None = None
 ) -> Path:
-    """Bring data set `name` into the cache and return its folder; does nothing if it is there.
+    """Bring data set `name` into the cache and return its folder.
+
+    Does nothing if it is there, or if Debian's package of it is installed: `datasets.load` finds it
+    in either place.
 
     The folder appears whole, with all checksums verified, or not at all.
 
@@ -55,7 +54,7 @@ def fetch(
     say
         Called with each line of progress.
     archive
-        CIFAR's archive, where the user already has it.
+        The published archive, where the user already has it.
 
     Raises
     ------
@@ -65,16 +64,17 @@ def fetch(
     """
     if name not in NAMES:
         raise UserError(f"data set {name!r} cannot be fetched; choose one of {', '.join(NAMES)}")
-    if archive is not None and name not in CIFAR_ARCHIVES:
+    if archive is not None and name not in ARCHIVES:
         raise UserError(
-            f"data set {name}: --from takes an archive of {' or '.join(CIFAR_ARCHIVES)}, and "
+            f"data set {name}: --from takes an archive of {' or '.join(ARCHIVES)}, and "
             f"{name} has none; leave it out"
         )
     say = say or (lambda line: None)
     target = cache_folder() / name
-    if _complete(name, target):
-        say(f"{name}: already in {target}")
-        return target
+    for place in (*map(Path, SOURCES[name].installed), target):
+        if _complete(name, place):
+            say(f"{name}: already in {place}")
+            return place
     reasons = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -100,8 +100,8 @@ def fetch(
         ) from error
     if archive is not None:
         raise UserError(f"{reasons[0]}; give {_address(name)} as it is published")
-    if name in CIFAR_ARCHIVES:
-        own = f"add --from FILE with your own copy of {CIFAR_ARCHIVES[name]}"
+    if name in ARCHIVES:
+        own = f"add --from FILE with your own copy of {ARCHIVES[name].file}"
     else:
         own = f"put its four .gz files into {target}"
     raise UserError(
@@ -111,30 +111,27 @@ def fetch(
 
 
 def _sources(name: str, archive: str | Path | None) -> list[tuple[str, Callable[[Path], None]]]:
-    """Return who may have the data set; each fills a folder with verified files or is `_Failed`."""
+    """Who may have the data set; each fills a folder with verified files or is `_Failed`."""
     if archive is not None:
         return [(str(archive), lambda folder: _unpack(name, Path(archive), folder))]
-    if name in CIFAR_ARCHIVES:
+    if name in ARCHIVES:
         return [(_address(name), lambda folder: _download_archive(name, folder))]
-    sources: list[tuple[str, Callable[[Path], None]]] = [
-        (mirror, lambda folder, mirror=mirror: _download(mirror, folder))
-        for mirror in FASHION_MIRRORS
-    ]
+    sources: list[tuple[str, Callable[[Path], None]]] = []
     if shutil.which("apt-get") and shutil.which("dpkg-deb"):
         sources.append((f"apt-get download {DEBIAN_PACKAGE}", _from_debian))
-    return sources
+    return [*sources, *((mirror, partial(_download, mirror)) for mirror in FASHION_MIRRORS)]
 
 
 def _address(name: str) -> str:
-    return f"{CIFAR_ADDRESS}/{CIFAR_ARCHIVES[name]}"
+    return f"{ARCHIVES[name].folder}/{ARCHIVES[name].file}"
 
 
 def _members(name: str) -> tuple[str, ...]:
-    return tuple(file for files in CIFAR_FILES[name].values() for file in files)
+    return tuple(file for files in SOURCES[name].files.values() for file in files)
 
 
 def _download_archive(name: str, folder: Path) -> None:
-    archive = folder / CIFAR_ARCHIVES[name]
+    archive = folder / ARCHIVES[name].file
     with archive.open("wb") as file:
         for piece in _received(_address(name)):
             file.write(piece)
@@ -143,14 +140,14 @@ def _download_archive(name: str, folder: Path) -> None:
 
 
 def _unpack(name: str, archive: Path, folder: Path) -> None:
-    """Take what `bonn_hw.nn.data.datasets` reads out of CIFAR's archive, and nothing else."""
+    """Take what `bonn_hw.nn.data.datasets` reads out of an archive, and nothing else."""
     try:
         with archive.open("rb") as file:
             md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     except OSError as error:
         raise _Failed(f"cannot be read ({error.strerror})") from error
-    if md5 != CIFAR_MD5[name]:
-        raise _Failed(f"its MD5 is {md5}, not {CIFAR_MD5[name]}")
+    if md5 != ARCHIVES[name].md5:
+        raise _Failed(f"its MD5 is {md5}, not {ARCHIVES[name].md5}")
     with tarfile.open(archive) as content:
         # In the order of the archive: to go back means to decompress it once more.
         for member in content:
@@ -162,7 +159,7 @@ def _unpack(name: str, archive: Path, folder: Path) -> None:
 
 
 def _sums(name: str, folder: Path) -> str:
-    """Return the checksums of CIFAR's unpacked files, as `sha256sum` writes them."""
+    """The checksums of an archive's unpacked files, as `sha256sum` writes them."""
     lines = []
     for member in _members(name):
         with (folder / Path(member).name).open("rb") as file:
@@ -190,27 +187,59 @@ def _download(mirror: str, folder: Path) -> None:
 
 
 def _from_debian(folder: Path) -> None:
-    """Unpack Debian's package without installing it: needs no root."""
-    with tempfile.TemporaryDirectory(prefix="bonn_hw-") as scratch:
-        for command in (
-            ["apt-get", "download", DEBIAN_PACKAGE],
-            ["sh", "-c", f"dpkg-deb -x {DEBIAN_PACKAGE}_*.deb unpacked"],
-        ):
-            try:
-                subprocess.run(
-                    command, cwd=scratch, check=True, capture_output=True, text=True, timeout=300
-                )
-            except subprocess.CalledProcessError as error:
-                lines = error.stderr.strip().splitlines() or ["no message"]
-                raise _Failed(f"{lines[-1]} (is `apt-get update` due?)") from error
-            except subprocess.TimeoutExpired as error:
-                raise _Failed("no answer in 300 s") from error
+    """Unpack Debian's package without installing it, from the archives that apt is set up for.
+
+    Needs no root: where this machine's package lists are missing or old, others are fetched for
+    this once.
+    """
+    with tempfile.TemporaryDirectory(prefix="bonn_hw-") as name:
+        scratch = Path(name)
+        download = ("download", DEBIAN_PACKAGE)
+        try:
+            _apt(scratch, *download)
+        except _Failed:
+            lists = scratch / "lists"
+            lists.mkdir()
+            _apt(scratch, "update", lists=lists)
+            _apt(scratch, *download, lists=lists)
+        _called(scratch, "dpkg-deb", "-x", str(next(scratch.glob("*.deb"))), "unpacked")
         for file in FILES:
-            found = sorted(Path(scratch, "unpacked").rglob(file))
+            found = sorted((scratch / "unpacked").rglob(file))
             if not found:
                 raise _Failed(f"{file}: not in the package")
             shutil.copyfile(found[0], folder / file)
     _verify(folder)
+
+
+def _apt(scratch: Path, *words: str, lists: Path | None = None) -> None:
+    """Run apt-get with this machine's sources; `lists`: package lists of our own."""
+    options = {
+        "Acquire::Retries": "0",
+        "Acquire::http::Timeout": str(TIMEOUT_S),
+        "APT::Sandbox::User": "root",  # it cannot write to a folder of ours as another user
+    }
+    if lists is not None:
+        options |= {
+            "Dir::State::lists": str(lists),
+            "Dir::Cache": str(lists),
+            "Debug::NoLocking": "1",
+            "APT::Update::Error-Mode": "any",
+        }
+    given = (word for key, value in options.items() for word in ("-o", f"{key}={value}"))
+    _called(scratch, "apt-get", *given, *words)
+
+
+def _called(folder: Path, *command: str) -> None:
+    """Run a program; `_Failed` with its last line if it fails."""
+    try:
+        subprocess.run(
+            command, cwd=folder, check=True, capture_output=True, text=True, timeout=PATIENCE_S
+        )
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.strip().splitlines() or ["no message"]
+        raise _Failed(lines[-1]) from error
+    except subprocess.TimeoutExpired as error:
+        raise _Failed(f"no answer in {PATIENCE_S} s") from error
 
 
 def _verify(folder: Path) -> None:
@@ -227,7 +256,7 @@ def _verify(folder: Path) -> None:
 
 def _complete(name: str, folder: Path) -> bool:
     try:
-        if name in CIFAR_ARCHIVES:
+        if name in ARCHIVES:
             return (folder / SUMS).read_text() == _sums(name, folder)
         _verify(folder)
     except (_Failed, OSError, UnicodeDecodeError):
@@ -251,7 +280,7 @@ def main() -> int:
         dest="archive",
         metavar="FILE",
         type=Path,
-        help="CIFAR's archive in binary form, where you already have it",
+        help="the published archive, where you already have it",
     )
     options = parser.parse_args()
     try:

@@ -4,28 +4,32 @@
 Pillow decodes; worker processes do it side by side, and a batch is the same however many they are.
 """
 
+from __future__ import annotations
+
 import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.nn.data.augment import check_shares, epoch_generator
-from bonn_hw.nn.data.datasets import SPLITS
+from bonn_hw.nn.data.crops import centre_crop, random_crop
+from bonn_hw.nn.data.labelled_images import SPLITS
 from bonn_hw.nn.data.transforms import held_out
 
+_Result: TypeAlias = tuple[int, NDArray[np.uint8]] | UserError
+"""A decoded image and its place in the folder, or what is wrong with it."""
 # ImageNet's own test images have no labels: val is what everybody tests with.
 SPLIT_FOLDERS = {"train": ("train",), "test": ("val", "test")}
 SUFFIXES = (".jpeg", ".jpg", ".png")
-SCALE = (0.08, 1.0)
-ASPECT = (3 / 4, 4 / 3)
-TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,11 @@ class ImageFolder:
     """
 
     paths: tuple[str, ...]
-    labels: np.ndarray
+    labels: NDArray[np.int64]
     classes: tuple[str, ...]
 
     @classmethod
-    def read(cls, root: str | Path, split: str) -> "ImageFolder":
+    def read(cls, root: str | Path, split: str) -> ImageFolder:
         """List the images of ``root/train/CLASS`` or, for test, of ``root/val/CLASS``.
 
         For test, ``root/test`` is taken where there is no ``root/val``.
@@ -71,7 +75,7 @@ class ImageFolder:
         other = _folder(root, next(s for s in SPLITS if s != split))
         # Else the labels of the one would mean other classes than those of the other.
         differ = sorted(set(classes) ^ set(_classes(other))) if other else []
-        if differ:
+        if other and differ:
             raise UserError(
                 f"image folder {root}: class {differ[0]!r} is in only one of {folder.name} and "
                 f"{other.name}; give both the same class folders"
@@ -84,15 +88,15 @@ class ImageFolder:
         return cls(tuple(found[i][0] for i in order), labels[order], classes)
 
     def __len__(self) -> int:
-        """Return the number of images."""
+        """The number of images."""
         return len(self.paths)
 
-    def first(self, count: int | None) -> "ImageFolder":
-        """Return the first `count` images, or all."""
+    def first(self, count: int | None) -> ImageFolder:
+        """The first `count` images, or all."""
         return replace(self, paths=self.paths[:count], labels=self.labels[:count])
 
-    def held_out(self, count: int) -> tuple["ImageFolder", "ImageFolder"]:
-        """Return the rest and `count` images that `transforms.held_out` sets apart."""
+    def held_out(self, count: int) -> tuple[ImageFolder, ImageFolder]:
+        """The rest and `count` images that `transforms.held_out` sets apart."""
         apart = held_out(self.labels, count)
         rest, out = (
             replace(
@@ -104,9 +108,13 @@ class ImageFolder:
         )
         return rest, out
 
+    def transformed(self, name: str) -> ImageFolder:
+        """The same: images of a folder are cropped and scaled as they are read."""
+        return self
+
 
 def usable_workers() -> int:
-    """Return how many worker processes are worth while: a process' share of the cores, up to 8."""
+    """How many worker processes are worth while: a process' share of the cores, up to 8."""
     # Where the system tells, only the cores that this process may use.
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
@@ -164,7 +172,7 @@ class FolderBatches:
             ) from error
 
     def __len__(self) -> int:
-        """Return the number of batches, of this process."""
+        """The number of batches, of this process."""
         if self.train:
             return max(1, len(self.folder) // self.batch)
         mine = len(range(self.rank, len(self.folder), self.world))
@@ -197,13 +205,13 @@ class FolderBatches:
             yield images, torch.from_numpy(self.folder.labels[places])
 
 
-class _Decoded(torch.utils.data.Dataset):
+class _Decoded(torch.utils.data.Dataset["_Result"]):
     """Images by their place in the folder: uint8 (3, size, size); an error is handed on."""
 
     def __init__(self, batches: FolderBatches):
         self.batches = batches
 
-    def __getitem__(self, place: int) -> tuple[int, np.ndarray] | UserError:
+    def __getitem__(self, place: int) -> _Result:
         b = self.batches
         try:
             if b.train:
@@ -215,72 +223,14 @@ class _Decoded(torch.utils.data.Dataset):
             return error
 
 
-def _collated(results: list) -> tuple[Tensor, list[int]] | UserError:
+def _collated(results: list[_Result]) -> tuple[Tensor, list[int]] | UserError:
+    places, images = [], []
     for result in results:
         if isinstance(result, UserError):
             return result
-    places, images = zip(*results, strict=True)
-    return torch.from_numpy(np.stack(images)), list(places)
-
-
-def random_crop(path: str, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Read a random part of an image, half the time mirrored: uint8 ``(3, size, size)``.
-
-    As is usual for ImageNet: a rectangle of 8 to 100 % of the area and of an aspect ratio from 3:4
-    to 4:3, at a random place.
-    """
-    image = _rgb(path)
-    left, top, width, height = _random_box(image.width, image.height, rng)
-    pixels = _resized(image.crop((left, top, left + width, top + height)), size, size)
-    if rng.random() < 0.5:
-        pixels = pixels[:, :, ::-1]
-    return pixels
-
-
-def centre_crop(path: str, size: int) -> np.ndarray:
-    """Read the middle of an image: uint8 ``(3, size, size)``.
-
-    As is usual for ImageNet: the shorter side is 256/224 of `size` before.
-    """
-    image = _rgb(path)
-    scale = size * 256 / 224 / min(image.size)
-    width, height = (max(size, round(side * scale)) for side in image.size)
-    left, top = (width - size) // 2, (height - size) // 2
-    return _resized(image, width, height)[:, top : top + size, left : left + size]
-
-
-def _random_box(width: int, height: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """Choose left, top, width and height, in pixels."""
-    for _ in range(TRIES):
-        area = width * height * rng.uniform(*SCALE)
-        aspect = math.exp(rng.uniform(*map(math.log, ASPECT)))
-        w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
-        if 0 < w <= width and 0 < h <= height:
-            return int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1)), w, h
-    # A very long image: its middle, of the nearest aspect ratio that is allowed.
-    w = min(width, max(1, round(height * ASPECT[1])))
-    h = min(height, max(1, round(width / ASPECT[0])))
-    return (width - w) // 2, (height - h) // 2, w, h
-
-
-def _rgb(path: str):
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    # Pillow's decoders end in any of these on a damaged file.
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise UserError(
-            f"{path}: cannot be decoded ({error}); copy the image again, or delete it"
-        ) from error
-
-
-def _resized(image, width: int, height: int) -> np.ndarray:
-    from PIL import Image
-
-    pixels = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
-    return pixels.transpose(2, 0, 1)
+        places.append(result[0])
+        images.append(result[1])
+    return torch.from_numpy(np.stack(images)), places
 
 
 def _folder(root: Path, split: str) -> Path | None:

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What happens to images before a network is fed, and which of them are set apart; NumPy only."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bonn_hw.errors import UserError
 
 
-def normalise(images: np.ndarray) -> np.ndarray:
+def normalise(images: NDArray[np.float32]) -> NDArray[np.float32]:
     """Map [0, 1] to the 8-bit input grid: pixel p of 0..255 becomes (p - 128) / 128, exactly."""
     levels = images * np.float32(255)
     # In place: the training splits are hundreds of megabytes.
@@ -18,7 +21,7 @@ def normalise(images: np.ndarray) -> np.ndarray:
     return levels
 
 
-def pad32(images: np.ndarray) -> np.ndarray:
+def pad32(images: NDArray[np.float32]) -> NDArray[np.float32]:
     """Surround ``(N, C, 28, 28)`` by two black pixels: ``(N, C, 32, 32)``."""
     if images.shape[2:] != (28, 28):
         height, width = images.shape[2:]
@@ -26,7 +29,7 @@ def pad32(images: np.ndarray) -> np.ndarray:
     return np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2)))
 
 
-def halved(images: np.ndarray) -> np.ndarray:
+def halved(images: NDArray[np.float32]) -> NDArray[np.float32]:
     """Take the mean of 2x2 pixels of ``(N, C, H, W)``, rounded to one of the 256 levels again."""
     count, channels, height, width = images.shape
     if height % 2 or width % 2:
@@ -36,10 +39,11 @@ def halved(images: np.ndarray) -> np.ndarray:
     # Of whole numbers the sums are exact, so that no image depends on the order of additions.
     levels = np.rint(images * np.float32(255))
     levels = levels.reshape(count, channels, height // 2, 2, width // 2, 2).sum((3, 5))
-    return np.rint(levels / 4) / np.float32(255)
+    means: NDArray[np.float32] = np.rint(levels / 4) / np.float32(255)
+    return means
 
 
-def held_out(labels: np.ndarray, count: int) -> np.ndarray:
+def held_out(labels: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
     """Choose `count` images to set apart, of each class the same share, to within one image.
 
     The choice is fixed: it depends on the labels and the count alone.
@@ -76,7 +80,7 @@ def held_out(labels: np.ndarray, count: int) -> np.ndarray:
     return apart
 
 
-TRANSFORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+TRANSFORMS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     "none": lambda images: images,
     "pad32": pad32,
     "half": halved,

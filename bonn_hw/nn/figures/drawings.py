@@ -4,16 +4,20 @@
 Matplotlib is imported where a figure is made: reading and refusing runs needs none.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bonn_hw.nn.figures.run_reader import Run
+from bonn_hw.nn.figures.run_reader import Statistic, TrainingRun
+from bonn_hw.nn.training.kernel_statistics import LayerStatistics
 from bonn_hw.report import plot_style
 from bonn_hw.report.plot_style import BLUE, GREY, ORANGE
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -25,7 +29,7 @@ MOST_NAMES = 20
 STYLE = plot_style.STYLE | {"image.cmap": "viridis"}  # depth, told apart with any colour vision
 
 
-def kernels_over_epochs(run: Run, shown: list[int]) -> "Figure":
+def kernels_over_epochs(run: TrainingRun, shown: list[int]) -> Figure:
     """Draw histograms of the `shown` layers over the epochs (figure 3)."""
     from matplotlib.figure import Figure
 
@@ -56,7 +60,7 @@ def kernels_over_epochs(run: Run, shown: list[int]) -> "Figure":
     return figure
 
 
-def kernels_against(ours: Run, other: Run, shown: list[int]) -> "Figure":
+def kernels_against(ours: TrainingRun, other: TrainingRun, shown: list[int]) -> Figure:
     """Draw the final histograms of two runs over each other (figure 4)."""
     from matplotlib.figure import Figure
 
@@ -73,13 +77,13 @@ def kernels_against(ours: Run, other: Run, shown: list[int]) -> "Figure":
             f"{_two(theirs['bimodality'])}"
         )
     row[0].set_ylabel("density / its peak")
-    mine, theirs = (_two(_median_of("bimodality", run, -1, shown)) for run in (ours, other))
-    figure.suptitle(f"Latent kernels at the end: median bimodality {mine} against {theirs}")
+    medians = [_two(_median_of("bimodality", run, -1, shown)) for run in (ours, other)]
+    figure.suptitle(f"Latent kernels at the end: median bimodality {' against '.join(medians)}")
     figure.legend(handles, [ours.label, other.label], loc="outside lower center", ncols=2)
     return figure
 
 
-def _histogram(axes: "Axes", statistics: dict, colour: str, fill: bool = True) -> object:
+def _histogram(axes: Axes, statistics: LayerStatistics, colour: str, fill: bool = True) -> Artist:
     """Draw a histogram, its peak at 1 and the modes -mean |X| and mean |X| at -1 and 1."""
     counts = np.array(statistics["counts"], float)
     # All weights 0: any unit will do.
@@ -91,14 +95,14 @@ def _histogram(axes: "Axes", statistics: dict, colour: str, fill: bool = True) -
     return axes.stairs(heights, edges, color=colour, linewidth=1.4)
 
 
-def _panel(axes: "Axes", top: float) -> None:
+def _panel(axes: Axes, top: float) -> None:
     axes.set_xlim(-SPAN, SPAN)
     axes.set_ylim(0, top)
     axes.set_xticks([-2, -1, 0, 1, 2])
     axes.set_yticks([0, 1])
 
 
-def mean_abs(run: Run) -> "Figure":
+def mean_abs(run: TrainingRun) -> Figure:
     """Draw mean |X| of each layer over the epochs (figure 5)."""
     figure, axes = _by_depth(run, "mean_abs")
     axes.set_ylim(0, None)
@@ -108,7 +112,7 @@ def mean_abs(run: Run) -> "Figure":
     return figure
 
 
-def pull(run: Run) -> "Figure":
+def pull(run: TrainingRun) -> Figure:
     """Draw the prior's pull lambda nu / sigma^2 of each layer over the epochs."""
     figure, axes = _by_depth(run, "pull")
     # Lines are not clipped to the axes, so a pull of 0 must be a gap.
@@ -123,7 +127,7 @@ def pull(run: Run) -> "Figure":
     return figure
 
 
-def _by_depth(run: Run, name: str) -> tuple["Figure", "Axes"]:
+def _by_depth(run: TrainingRun, name: Statistic) -> tuple[Figure, Axes]:
     """Draw a line for each layer, its colour and its place in the key by depth."""
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
@@ -151,7 +155,7 @@ def _by_depth(run: Run, name: str) -> tuple["Figure", "Axes"]:
     return figure, axes
 
 
-def accuracy(ours: Run, other: Run | None) -> "Figure":
+def accuracy(ours: TrainingRun, other: TrainingRun | None) -> Figure:
     """Draw the accuracies over the epochs (figure 6)."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
@@ -159,15 +163,18 @@ def accuracy(ours: Run, other: Run | None) -> "Figure":
     figure = Figure(figsize=(7.5, 4.2))
     axes = figure.subplots()
     runs = {BLUE: ours} if other is None else {BLUE: ours, ORANGE: other}
-    handles, labels, ends, starts = [], [], [], {}
+    handles, labels, ends = [], [], []
+    starts: dict[int, list[str]] = {}
     for colour, run in runs.items():
         epochs = [row["epoch"] for row in run.metrics]
-        for split, line in (("test", "-"), ("train", "--")):
-            values = [row[f"{split}_accuracy"] for row in run.metrics]
+        # None, of an epoch that was not tested, becomes a gap.
+        tested = np.array([row["test_accuracy"] for row in run.metrics], float)
+        trained = np.array([row["train_accuracy"] for row in run.metrics], float)
+        for split, line, values in (("test", "-", tested), ("training", "--", trained)):
             handles += axes.plot(
                 epochs, values, line, color=colour, marker=_marker(epochs), clip_on=False
             )
-            labels.append(f"{run.label}, {'test' if split == 'test' else 'training'}")
+            labels.append(f"{run.label}, {split}")
         ends.append(f"{run.metrics[-1]['test_accuracy']:.1%}")
         tuned = [row["epoch"] for row in run.metrics if row.get("phase") == "fine-tune"]
         if tuned and tuned[0] > epochs[0]:
@@ -197,7 +204,7 @@ def accuracy(ours: Run, other: Run | None) -> "Figure":
     return figure
 
 
-def _epoch_axis(axes: "Axes", epochs: list[int]) -> None:
+def _epoch_axis(axes: Axes, epochs: list[int]) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.set_xlabel("epochs trained")
@@ -213,8 +220,8 @@ def _marker(epochs: list[int]) -> str:
     return "o" if len(epochs) <= 30 else ""
 
 
-def _median_of(name: str, run: Run, index: int, layers: Iterable[int]) -> float:
-    """Return the median over the layers that have a value at one epoch, NaN where none has."""
+def _median_of(name: Statistic, run: TrainingRun, index: int, layers: Iterable[int]) -> float:
+    """The median over the layers that have a value at one epoch, NaN where none has."""
     statistics = run.kernels[index]["layers"]
     found = [statistics[run.layers[n]].get(name) for n in layers]
     numbers = [value for value in found if value is not None]

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Run folder -> figures of the training, after those of Gu et al., ICCV 2019 (fig. 3 to 6)."""
 
+from __future__ import annotations
+
 import io
 import os
 from collections.abc import Callable, Sequence
@@ -11,7 +13,7 @@ import numpy as np
 
 from bonn_hw.errors import UserError
 from bonn_hw.nn.figures import drawings
-from bonn_hw.nn.figures.run_reader import Run
+from bonn_hw.nn.figures.run_reader import TrainingRun
 from bonn_hw.nn.training.run_files import write_atomically
 
 # Matplotlib is imported where a figure is made: reading and refusing runs needs none.
@@ -57,12 +59,30 @@ def plot(
     out = run / FOLDER if out is None else Path(out)
     # Runs of one name, in two folders, are told apart by these.
     parts = 2 if against is not None and run.resolve().name == against.resolve().name else 1
-    ours, other = Run.load(run, _label(run, parts)), None
+    ours, other = TrainingRun.load(run, _label(run, parts)), None
     if against is not None:
-        other = Run.load(against, _label(against, parts))
+        other = TrainingRun.load(against, _label(against, parts))
         _check_same_layers(run, ours, against, other)
     shown = _chosen(run, ours, layers)
 
+    import matplotlib.style
+
+    files = {}
+    # From Matplotlib's defaults, so that a user's own style changes nothing.
+    with matplotlib.style.context(["default", drawings.STYLE]):
+        for name, draw in _figures(ours, other, shown).items():
+            figure = draw()
+            for suffix in ("png", "svg"):
+                files[out / f"{name}.{suffix}"] = _rendered(figure, suffix)
+    for path, payload in files.items():
+        write_atomically(path, payload)
+    return list(files)
+
+
+def _figures(
+    ours: TrainingRun, other: TrainingRun | None, shown: list[int]
+) -> dict[str, Callable[[], Figure]]:
+    """The figures that the runs have something for, by the name of their files, yet to be drawn."""
     figures: dict[str, Callable[[], Figure]] = {
         "kernels_over_epochs": lambda: drawings.kernels_over_epochs(ours, shown)
     }
@@ -72,22 +92,10 @@ def plot(
     figures["accuracy"] = lambda: drawings.accuracy(ours, other)
     if any(np.any(ours.values("pull", layer) > 0) for layer in ours.layers):
         figures["pull"] = lambda: drawings.pull(ours)
-
-    import matplotlib.style
-
-    files = {}
-    # From Matplotlib's defaults, so that a user's own style changes nothing.
-    with matplotlib.style.context(["default", drawings.STYLE]):
-        for name, draw in figures.items():
-            figure = draw()
-            for suffix in ("png", "svg"):
-                files[out / f"{name}.{suffix}"] = _rendered(figure, suffix)
-    for path, payload in files.items():
-        write_atomically(path, payload)
-    return list(files)
+    return figures
 
 
-def _check_same_layers(run: Path, ours: Run, against: Path, other: Run) -> None:
+def _check_same_layers(run: Path, ours: TrainingRun, against: Path, other: TrainingRun) -> None:
     if ours.layers == other.layers:
         return
     if len(ours.layers) != len(other.layers):
@@ -102,8 +110,8 @@ def _check_same_layers(run: Path, ours: Run, against: Path, other: Run) -> None:
     )
 
 
-def _chosen(run: Path, ours: Run, layers: Sequence[int]) -> list[int]:
-    """Return the indices, from 0, of the layers to show."""
+def _chosen(run: Path, ours: TrainingRun, layers: Sequence[int]) -> list[int]:
+    """The indices, from 0, of the layers to show."""
     count = len(ours.layers)
     if tuple(layers) == PAPER_LAYERS:
         layers = [min(n, count) for n in layers]
@@ -117,7 +125,7 @@ def _chosen(run: Path, ours: Run, layers: Sequence[int]) -> list[int]:
 
 
 def _label(folder: Path, parts: int) -> str:
-    """Return the last `parts` names of a path, shortened in the middle: runs differ at the end."""
+    """The last `parts` names of a path, shortened in the middle: runs differ at the end."""
     # Names may hold bytes that are no text, and a dollar sign, which begins a formula.
     name = os.fsencode("/".join(folder.resolve().parts[-parts:])).decode(errors="replace")
     if len(name) > LONGEST_LABEL:
@@ -125,7 +133,7 @@ def _label(folder: Path, parts: int) -> str:
     return name.replace("$", r"\$")
 
 
-def _rendered(figure: "Figure", suffix: str) -> bytes:
+def _rendered(figure: Figure, suffix: str) -> bytes:
     stream = io.BytesIO()
     # A bare Figure, without pyplot, is drawn by Agg and needs no display.
     figure.savefig(stream, format=suffix, metadata={"Date": None} if suffix == "svg" else None)

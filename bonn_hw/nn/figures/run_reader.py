@@ -1,19 +1,26 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A run folder's figures by epoch, checked, for those who draw them."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bonn_hw.errors import UserError
-from bonn_hw.nn.training.kernel_statistics import KERNELS
-from bonn_hw.nn.training.run_files import METRICS
+from bonn_hw.nn.training.kernel_statistics import KERNELS, EpochStatistics
+from bonn_hw.nn.training.run_files import METRICS, EpochFigures
+
+Statistic = Literal["mean_abs", "bimodality", "pull"]
+"""What is drawn of a layer's statistics."""
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """What the figures need of a run folder.
 
     Attributes
@@ -31,11 +38,11 @@ class Run:
 
     label: str
     layers: tuple[str, ...]
-    kernels: tuple[dict, ...]
-    metrics: tuple[dict, ...]
+    kernels: tuple[EpochStatistics, ...]
+    metrics: tuple[EpochFigures, ...]
 
     @classmethod
-    def load(cls, folder: Path, label: str) -> "Run":
+    def load(cls, folder: Path, label: str) -> TrainingRun:
         """Read a run folder, to be called `label`.
 
         Raises
@@ -58,8 +65,10 @@ class Run:
                 f"{folder}: has no {KERNELS}, so it was trained by an older version; train again, "
                 "into a new folder"
             )
-        metrics = _epochs(folder / METRICS, ("epoch", "train_accuracy", "test_accuracy"))
-        kernels = _epochs(folder / KERNELS, ("epoch", "layers"))
+        metrics: tuple[EpochFigures, ...] = _epochs(
+            folder / METRICS, ("epoch", "train_accuracy", "test_accuracy")
+        )
+        kernels: tuple[EpochStatistics, ...] = _epochs(folder / KERNELS, ("epoch", "layers"))
         layers = tuple(kernels[0]["layers"]) if kernels else ()
         if kernels and not layers:
             raise UserError(
@@ -74,13 +83,13 @@ class Run:
         _check_statistics(folder / KERNELS, layers, kernels)
         return cls(label, layers, kernels, metrics)
 
-    def values(self, name: str, layer: str) -> np.ndarray:
-        """Return one statistic of a layer over the epochs, NaN where it has none."""
+    def values(self, name: Statistic, layer: str) -> NDArray[np.float64]:
+        """One statistic of a layer over the epochs, NaN where it has none."""
         found = [epoch["layers"][layer].get(name) for epoch in self.kernels]
         return np.array([np.nan if v is None else v for v in found], float)
 
 
-def _epochs(path: Path, keys: tuple[str, ...]) -> tuple[dict, ...]:
+def _epochs(path: Path, keys: tuple[str, ...]) -> tuple[Any, ...]:
     try:
         epochs = json.loads(path.read_text())["epochs"]
         for epoch in epochs:
@@ -91,7 +100,7 @@ def _epochs(path: Path, keys: tuple[str, ...]) -> tuple[dict, ...]:
     return tuple(epochs)
 
 
-def _check_statistics(path: Path, layers: tuple[str, ...], kernels: tuple[dict, ...]) -> None:
+def _check_statistics(path: Path, layers: tuple[str, ...], kernels: tuple[Any, ...]) -> None:
     try:
         for epoch in kernels:
             if tuple(epoch["layers"]) != layers:

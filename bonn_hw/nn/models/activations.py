@@ -5,10 +5,16 @@ They compute what Brevitas' own would, in half the time on a processor, or with 
 Brevitas does not have.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import torch
 from brevitas.core.bit_width import BitWidthConst
 from brevitas.core.utils import StatelessBuffer
 from torch import Tensor, nn
+
+from bonn_hw.nn.models.quantized_layer import applied
 
 
 class Sign(torch.autograd.Function):
@@ -19,7 +25,7 @@ class Sign(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, gradient: str) -> Tensor:
+    def forward(ctx: Any, x: Tensor, gradient: str) -> Tensor:
         """Map any shape to its signs."""
         ctx.save_for_backward(x)
         ctx.gradient = gradient
@@ -27,9 +33,9 @@ class Sign(torch.autograd.Function):
         return (x >= 0).to(x.dtype).mul_(2).sub_(1)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
-        """Return the gradient of x."""
-        (x,) = ctx.saved_tensors
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        """The gradient of x."""
+        x: Tensor = ctx.saved_tensors[0]
         size = x.abs()
         if ctx.gradient == "window":
             return size.le_(1).mul_(grad), None
@@ -54,23 +60,24 @@ class SignQuant(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Map x to its signs; also return scale, zero point and bit width, for Brevitas."""
-        return Sign.apply(x, self.gradient), self.scale(), self.zero_point(), self.bit_width()
+        y = applied(Sign, x, self.gradient)
+        return y, self.scale(), self.zero_point(), self.bit_width()
 
 
-class Grid(torch.autograd.Function):
-    """Round to a multiple of a step, half to even, within a range; the gradient passes inside."""
+class RoundToGrid(torch.autograd.Function):
+    """Round to a multiple of a scale, half to even, within a range; the gradient passes inside."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, step: float, low: int, high: int) -> Tensor:
-        """Map any shape to ``step`` times integers from `low` to `high`."""
+    def forward(ctx: Any, x: Tensor, scale: float, low: int, high: int) -> Tensor:
+        """Map any shape to ``scale`` times integers from `low` to `high`."""
         ctx.save_for_backward(x)
-        ctx.range = low * step, high * step
-        return x.div(step).round_().clamp_(low, high).mul_(step)
+        ctx.range = low * scale, high * scale
+        return x.div(scale).round_().clamp_(low, high).mul_(scale)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None, None]:
-        """Return the gradient of x."""
-        (x,) = ctx.saved_tensors
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        """The gradient of x."""
+        x: Tensor = ctx.saved_tensors[0]
         low, high = ctx.range
         return (x.clamp(low, high) == x).to(grad.dtype).mul_(grad), None, None, None
 
@@ -80,21 +87,21 @@ class GridQuant(nn.Module):
 
     Parameters
     ----------
-    step
+    grid_scale
         What an integer counts for.
     bit_width
         Bits of the integers.
     """
 
-    def __init__(self, step: float, bit_width: int):
+    def __init__(self, grid_scale: float, bit_width: int):
         super().__init__()
-        self.step = step
+        self.grid_scale = grid_scale
         self.low, self.high = -(2 ** (bit_width - 1)), 2 ** (bit_width - 1) - 1
-        self.scale = StatelessBuffer(torch.tensor(step))
+        self.scale = StatelessBuffer(torch.tensor(grid_scale))
         self.zero_point = StatelessBuffer(torch.tensor(0.0))
         self.bit_width = BitWidthConst(bit_width)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Map x to the grid; also return scale, zero point and bit width, for Brevitas."""
-        y = Grid.apply(x, self.step, self.low, self.high)
+        y = applied(RoundToGrid, x, self.grid_scale, self.low, self.high)
         return y, self.scale(), self.zero_point(), self.bit_width()

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Both losses of BONN for a whole network: priors of its kernels, centres of its features."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import torch
-from brevitas.nn import QuantConv2d, QuantLinear
 from torch import Tensor, nn
 
 from bonn_hw.errors import UserError
 from bonn_hw.nn.models.losses import centre_step_of_sums, feature_loss, kernel_loss
 from bonn_hw.nn.models.modulation import ModulatedBinaryQuant
+from bonn_hw.nn.models.quantized_layer import QuantizedLayer
 from bonn_hw.nn.models.quantizers import BayesianWeight
 
 SMALLEST_SIGMA = 1e-3
@@ -42,13 +46,16 @@ class BayesianLosses(nn.Module):
         If the model has no 1-bit layer or no classifier, or a weight is out of range.
     """
 
+    centres: Tensor
+    started: Tensor
+
     def __init__(
         self,
         model: nn.Module,
         lam: float = 1e-4,
         theta: float = 1e-3,
         nu: float = 1e-4,
-        classifier: nn.Module | None = None,
+        classifier: nn.Linear | None = None,
     ):
         super().__init__()
         for name, value in (("lam", lam), ("theta", theta), ("nu", nu)):
@@ -80,21 +87,21 @@ class BayesianLosses(nn.Module):
         classifier.register_forward_pre_hook(self._keep_features)
 
     def kernel(self) -> Tensor:
-        """Return the kernel loss of all 1-bit layers, a scalar."""
+        """The kernel loss of all 1-bit layers, a scalar."""
         total = torch.zeros((), device=self.deviations.device)
         if self.lam == 0:
             return total
         for layer, mu, sigma in zip(self._layers, self.mu, self.sigma, strict=True):
             with torch.no_grad():
                 sigma.clamp_(min=SMALLEST_SIGMA)
-            quantiser = layer.weight_quant.tensor_quant
+            quantiser = modulated_quantiser(layer)
             total = total + kernel_loss(
                 layer.weight, quantiser.modulation, mu, sigma, self.lam, self.nu, quantiser.scale()
             )
         return total
 
     def feature(self, labels: Tensor) -> Tensor:
-        """Return the feature loss of the model's last batch, a scalar; in training, move centres.
+        """The feature loss of the model's last batch, a scalar; in training, move centres.
 
         Parameters
         ----------
@@ -135,16 +142,18 @@ class BayesianLosses(nn.Module):
         weight_decay: float = 0.0,
         modulation_lr: float | None = None,
         prior_lr: float | None = None,
-    ) -> list[dict]:
-        """Return parameter groups for an optimiser: the model's, its w, and the losses' own.
+    ) -> list[dict[str, Any]]:
+        """Parameter groups for an optimiser: the model's, its w, and the losses' own.
 
         The last, mu, sigma and the deviations of the features, do not decay. The learning rates are
         the optimiser's own if left out.
         """
-        modulations = [layer.weight_quant.tensor_quant.modulation for layer in self._layers]
+        modulations = [modulated_quantiser(layer).modulation for layer in self._layers]
         apart = set(map(id, modulations))
         others = [p for p in self._model[0].parameters() if id(p) not in apart]
-        rates = [{} if lr is None else {"lr": lr} for lr in (None, modulation_lr, prior_lr)]
+        rates: list[dict[str, Any]] = [
+            {} if lr is None else {"lr": lr} for lr in (None, modulation_lr, prior_lr)
+        ]
         return [
             {"params": others, "weight_decay": weight_decay} | rates[0],
             {"params": modulations, "weight_decay": weight_decay} | rates[1],
@@ -152,13 +161,13 @@ class BayesianLosses(nn.Module):
         ]
 
     def pull(self) -> dict[str, float]:
-        """Return lambda * nu / sigma^2 by layer, mean over its filters: the prior's pull a step."""
+        """The prior's pull a step, lambda * nu / sigma^2, by layer: the mean of its filters."""
         return {
             name: self.lam * self.nu * float(sigma.detach().square().reciprocal().mean())
             for name, sigma in zip(self.names, self.sigma, strict=True)
         }
 
-    def _keep_features(self, layer: nn.Module, inputs: tuple) -> None:
+    def _keep_features(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
         features = inputs[0]
         self._features = getattr(features, "value", features)
 
@@ -185,7 +194,7 @@ class BayesianLosses(nn.Module):
         self.centres -= CENTRE_RATE * centre_step_of_sums(sums, counts[:, None], self.centres)
 
     def _sums(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return sums ``(classes, K)`` and counts ``(classes,)``, over all processes."""
+        """Sums ``(classes, K)`` and counts ``(classes,)``, over all processes."""
         counts = torch.bincount(labels, minlength=len(self.centres)).to(self.centres.dtype)
         sums = torch.zeros_like(self.centres).index_add_(0, labels, features)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
@@ -194,28 +203,37 @@ class BayesianLosses(nn.Module):
         return sums, counts
 
 
-def binary_layers(model: nn.Module) -> dict[str, nn.Module]:
-    """Return every 1-bit layer by name, in the model's order."""
+def binary_layers(model: nn.Module) -> dict[str, QuantizedLayer]:
+    """Every 1-bit layer by name, in the model's order."""
     return {
         name: layer
         for name, layer in model.named_modules()
-        if isinstance(layer, QuantConv2d | QuantLinear)
+        if isinstance(layer, QuantizedLayer)
         and layer.weight_quant.is_quant_enabled
         and layer.weight_quant.bit_width() == 1
     }
 
 
-def is_modulated(layer: nn.Module) -> bool:
-    """Return whether a 1-bit layer has the learnt modulation."""
+def is_modulated(layer: QuantizedLayer) -> bool:
+    """Whether a 1-bit layer has the learnt modulation."""
     return isinstance(layer.weight_quant.tensor_quant, ModulatedBinaryQuant)
 
 
-def _modulate(layer: nn.Module) -> None:
-    layer.weight_quant = BayesianWeight.proxy_class(layer, BayesianWeight)
-    layer.weight_quant.to(layer.weight.device)
+def modulated_quantiser(layer: QuantizedLayer) -> ModulatedBinaryQuant:
+    """The quantiser of a layer with the learnt modulation; a layer without it is a bug of ours."""
+    quantiser = layer.weight_quant.tensor_quant
+    if not isinstance(quantiser, ModulatedBinaryQuant):
+        raise TypeError(f"weights are quantised by {type(quantiser).__name__}, without modulation")
+    return quantiser
 
 
-def _last_linear(model: nn.Module) -> nn.Module:
+def _modulate(layer: QuantizedLayer) -> None:
+    quantiser = BayesianWeight.proxy_class(layer, BayesianWeight)
+    layer.weight_quant = quantiser
+    quantiser.to(layer.weight.device)
+
+
+def _last_linear(model: nn.Module) -> nn.Linear:
     linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
     if not linear:
         raise UserError(
@@ -226,5 +244,5 @@ def _last_linear(model: nn.Module) -> nn.Module:
 
 
 def _spread(kernel: Tensor) -> Tensor:
-    """Return the deviation of |X| of each filter ``(C_out,)``; 0 for filters of one element."""
+    """The deviation of |X| of each filter ``(C_out,)``; 0 for filters of one element."""
     return kernel.abs().flatten(1).std(1, correction=0).clamp(min=SMALLEST_SIGMA)

@@ -1,65 +1,38 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Chains of 1-bit blocks (matrix product, batch norm, sign, pool) and a 1-bit linear head."""
 
+from __future__ import annotations
+
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from torch import Tensor, nn
 
 from bonn_hw.errors import UserError
-from bonn_hw.nn.models.methods import METHODS, start
+from bonn_hw.nn.models import methods
+from bonn_hw.nn.models.block import Block
+from bonn_hw.nn.models.methods import Method
 from bonn_hw.nn.models.network import Network
-from bonn_hw.nn.models.quantizers import BipolarActivation, BipolarWeight, SignedByteInput
+from bonn_hw.nn.models.quantized_layer import quantized_identity
+from bonn_hw.nn.models.quantizers import BipolarActivation, SignedByteInput
 
-WEIGHTS = {"bnn": BipolarWeight, "bonn": METHODS["bonn"].weight_power_of_two}
-"""Behind each product a batch norm rescales, so that of the scales only the gradient is left."""
 INPUTS = {"1-bit": BipolarActivation, "8-bit": SignedByteInput}
 """Quantisers of the image, as an experiment file names them."""
 
 
-class Block(nn.Module):
-    """A 1-bit layer: matrix product, batch norm, sign and, if asked for, a 2x2 max-pool.
-
-    The pool stands after the sign, where it is an OR of bits; before it, it would compare integers.
-    """
-
-    def __init__(self, matrix: nn.Module, norm: nn.Module, pool: bool = False):
-        super().__init__()
-        self.matrix = matrix
-        self.norm = norm
-        self.sign = QuantIdentity(act_quant=BipolarActivation)
-        self.pool = nn.MaxPool2d(2) if pool else None
-
-    def activate(self, accumulators: Tensor) -> Tensor:
-        """Map the matrix product's outputs to -1 and +1, same shape."""
-        return self.sign(self.norm(accumulators))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, C, H, W)`` or ``(N, features)`` of the layer before to this layer's signs."""
-        x = self.activate(self.matrix(x))
-        return x if self.pool is None else self.pool(x)
+def conv_block(
+    method: Method, inputs: int, outputs: int, padding: int, pool: bool = False
+) -> Block:
+    """A 3x3 convolution block; `padding` pixels of PyTorch's zero on each side."""
+    conv = methods.chain_convolution(method, inputs, outputs, padding)
+    return Block(conv, nn.BatchNorm2d(outputs), methods.chain_sign(method), pool)
 
 
-def conv_block(method: str, inputs: int, outputs: int, padding: int, pool: bool = False) -> Block:
-    """Return a 3x3 convolution block; `padding` pixels of PyTorch's zero on each side."""
-    weights = WEIGHTS[method]
-    conv = QuantConv2d(inputs, outputs, 3, padding=padding, bias=False, weight_quant=weights)
-    start(METHODS[method], conv)
-    return Block(conv, nn.BatchNorm2d(outputs), pool)
-
-
-def linear(method: str, inputs: int, outputs: int) -> QuantLinear:
-    """Return a 1-bit linear layer."""
-    layer = QuantLinear(inputs, outputs, bias=False, weight_quant=WEIGHTS[method])
-    start(METHODS[method], layer)
-    return layer
-
-
-def dense_block(method: str, inputs: int, outputs: int) -> Block:
-    """Return a fully connected block."""
-    return Block(linear(method, inputs, outputs), nn.BatchNorm1d(outputs))
+def dense_block(method: Method, inputs: int, outputs: int) -> Block:
+    """A fully connected block."""
+    linear = methods.chain_linear(method, inputs, outputs)
+    return Block(linear, nn.BatchNorm1d(outputs), methods.chain_sign(method))
 
 
 class Chain(Network):
@@ -68,7 +41,7 @@ class Chain(Network):
     Parameters
     ----------
     method
-        A key of `WEIGHTS`.
+        Of the head, see `methods.in_chain`.
     input_shape, classes
         See `Network`.
     input_quant
@@ -81,27 +54,29 @@ class Chain(Network):
 
     def __init__(
         self,
-        method: str,
+        method: Method,
         input_shape: tuple[int, int, int],
         input_quant: type,
-        layers: "OrderedDict[str, nn.Module]",
+        layers: OrderedDict[str, nn.Module],
         features: int,
         classes: int,
     ):
         super().__init__(input_shape, classes)
-        self.input = QuantIdentity(act_quant=input_quant)
+        self.input = quantized_identity(input_quant)
         self.layers = nn.Sequential(layers)
-        self.head = linear(method, features, classes)
+        self.head = methods.chain_linear(method, features, classes)
         # Without a scale, logits of hundreds would saturate the cross entropy.
         self.scale = nn.BatchNorm1d(classes)
 
     def accumulators(self, x: Tensor) -> Tensor:
-        """Return the head's integers before the scale, ``(N, classes)`` in float32."""
-        return self.head(self.layers(self.input(x))) / self.head.weight_quant.scale()
+        """The head's integers before the scale, ``(N, classes)`` in float32."""
+        products: Tensor = self.head(self.layers(self.input(x)))
+        return products / self.head.weight_quant.scale()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images ``(N, C, H, W)`` to logits ``(N, classes)``."""
-        return self.scale(self.head(self.layers(self.input(x))))
+        logits: Tensor = self.scale(self.head(self.layers(self.input(x))))
+        return logits
 
     def blocks(self) -> Iterator[tuple[str, Block]]:
         """Yield name and block of every 1-bit activation behind a matrix product, in order."""
@@ -119,13 +94,14 @@ def _fully_connected(neurons: int) -> Callable[..., Chain]:
         method: str = "bnn",
         input: str = "1-bit",
     ) -> Chain:
+        kind = methods.in_chain(method)
         pixels = in_channels * height * width
         sizes = [pixels] + [hidden] * depth
         layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
         for i, (inputs, outputs) in enumerate(pairwise(sizes)):
-            layers[f"fc{i}"] = dense_block(method, inputs, outputs)
+            layers[f"fc{i}"] = dense_block(kind, inputs, outputs)
         shape = (in_channels, height, width)
-        return Chain(method, shape, INPUTS[input], layers, hidden, classes)
+        return Chain(kind, shape, INPUTS[input], layers, hidden, classes)
 
     return network
 
@@ -141,10 +117,11 @@ def _convolutional(
     input: str = "8-bit",
 ) -> Chain:
     """Chain 3x3 convolutions (`pools` names those followed by a pool) and hidden dense layers."""
+    kind = methods.in_chain(method)
     channels, height, width = shape
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for i, outputs in enumerate(convs):
-        layers[f"conv{i}"] = conv_block(method, channels, outputs, padding, pool=i in pools)
+        layers[f"conv{i}"] = conv_block(kind, channels, outputs, padding, pool=i in pools)
         channels = outputs
         height, width = height + 2 * padding - 2, width + 2 * padding - 2
         if i in pools:
@@ -157,9 +134,9 @@ def _convolutional(
     features = channels * height * width
     layers["flatten"] = nn.Flatten()
     for i, outputs in enumerate(hidden):
-        layers[f"fc{i}"] = dense_block(method, features, outputs)
+        layers[f"fc{i}"] = dense_block(kind, features, outputs)
         features = outputs
-    return Chain(method, shape, INPUTS[input], layers, features, classes)
+    return Chain(kind, shape, INPUTS[input], layers, features, classes)
 
 
 def cnv(

@@ -6,8 +6,14 @@ the paper's. The losses' gradients define the method and are not those of plain 
 their modes and their spreads are each learnt with the others held constant.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import torch
 from torch import Tensor
+
+from bonn_hw.nn.models.quantized_layer import applied
 
 
 class _KernelLoss(torch.autograd.Function):
@@ -15,7 +21,7 @@ class _KernelLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx,
+        ctx: Any,
         latent: Tensor,
         modulation: Tensor,
         mu: Tensor,
@@ -24,7 +30,7 @@ class _KernelLoss(torch.autograd.Function):
         lam: float,
         nu: float,
     ) -> Tensor:
-        """Return lambda/2 * (reconstruction + prior), a scalar.
+        """The scalar lambda/2 * (reconstruction + prior).
 
         X ``(C_out, ...)``; w broadcasts over filters and channels; mu, sigma ``(C_out,)``.
         """
@@ -47,8 +53,8 @@ class _KernelLoss(torch.autograd.Function):
         return lam / 2 * (residual.square().sum() + nu * prior)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of X, w, mu and sigma."""
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradients of X, w, mu and sigma."""
         return *(grad * saved for saved in ctx.saved_tensors), None, None, None
 
 
@@ -61,7 +67,7 @@ def kernel_loss(
     nu: float,
     scale: Tensor | None = None,
 ) -> Tensor:
-    """Return the Bayesian kernel loss of one layer, a scalar (equation 9).
+    """The Bayesian kernel loss of one layer, a scalar (equation 9).
 
     Parameters
     ----------
@@ -75,13 +81,13 @@ def kernel_loss(
         The scalar in X^ = scale * sign(X); left out, mean(w).
     """
     scale = modulation.detach().mean() if scale is None else scale
-    return _KernelLoss.apply(latent, modulation, mu, sigma, scale, lam, nu)
+    return applied(_KernelLoss, latent, modulation, mu, sigma, scale, lam, nu)
 
 
 def feature_loss(
     features: Tensor, labels: Tensor, centres: Tensor, deviations: Tensor, theta: float
 ) -> Tensor:
-    """Return the Bayesian feature loss of a batch, a scalar (equation 9); centres get no gradient.
+    """The Bayesian feature loss of a batch, a scalar (equation 9); centres get no gradient.
 
     Parameters
     ----------
@@ -94,16 +100,17 @@ def feature_loss(
     """
     variances = deviations.square()[labels]
     squares = (features - centres.detach()[labels]).square()
-    return theta / 2 * (squares + squares / variances + variances.log()).sum(1).mean()
+    loss: Tensor = theta / 2 * (squares + squares / variances + variances.log()).sum(1).mean()
+    return loss
 
 
 def centre_step(features: Tensor, labels: Tensor, centres: Tensor) -> Tensor:
-    """Return dc ``(classes, K)`` of the centre-loss rule, by class: sum(c - f) / (1 + count)."""
+    """Step dc ``(classes, K)`` of the centre-loss rule, by class: sum(c - f) / (1 + count)."""
     counts = torch.bincount(labels, minlength=len(centres))
     sums = torch.zeros_like(centres).index_add_(0, labels, features.to(centres.dtype))
     return centre_step_of_sums(sums, counts[:, None], centres)
 
 
 def centre_step_of_sums(sums: Tensor, counts: Tensor, centres: Tensor) -> Tensor:
-    """Return `centre_step` from the features' sums ``(classes, K)`` and counts ``(classes, 1)``."""
+    """`centre_step` from the features' sums ``(classes, K)`` and counts ``(classes, 1)``."""
     return (counts * centres - sums) / (1 + counts)

@@ -1,14 +1,26 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How a 1-bit convolution is trained: BONN and the methods that it is compared with."""
+"""How 1-bit layers are trained: BONN and the methods that it is compared with.
+
+A method is one entry of `METHODS`. Residual networks and chains both read it: an entry says with
+which weights it works in a chain, or why it does not.
+"""
+
+from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
-from brevitas.nn import QuantConv2d, QuantIdentity
 from torch import Tensor, nn
 
+from bonn_hw.errors import UserError
 from bonn_hw.nn.models import quantizers
+from bonn_hw.nn.models.quantized_layer import (
+    QuantizedLayer,
+    quantized_convolution,
+    quantized_identity,
+    quantized_linear,
+)
 
 LATENT_DEVIATION = 0.01
 """Of BONN's kernels at the start; at |X| of this size the prior's pull matters (paper, fig. 3)."""
@@ -29,6 +41,11 @@ class Method:
         Learnable shifts before the sign and around the PReLU (ReActNet's RSign and RPReLU).
     deviation
         Of the latent weights at the start; None: torch's own start.
+    weight_in_chain
+        Weight quantiser of a chain, where a batch norm behind each product rescales; its scale is
+        one power of two a layer.
+    not_in_chain
+        Why a chain cannot have this method, for the error message; "" where it can.
     """
 
     weight: type | None
@@ -36,7 +53,15 @@ class Method:
     activation: type | None
     shifts: bool = False
     deviation: float | None = None
+    weight_in_chain: type | None = None
+    not_in_chain: str = ""
 
+    def __post_init__(self) -> None:
+        if (self.weight_in_chain is None) != bool(self.not_in_chain):
+            raise ValueError("a method has a weight_in_chain, or says why not in not_in_chain")
+
+
+_SCALES_OF_FILTERS = "it scales each filter by itself, and a layer of a chain has one scale"
 
 METHODS = {
     "bonn": Method(
@@ -44,58 +69,109 @@ METHODS = {
         quantizers.BayesianWeightPowerOfTwo,
         quantizers.BipolarActivation,
         deviation=LATENT_DEVIATION,
+        # A norm follows, so that of the scale only the gradient is left.
+        weight_in_chain=quantizers.BayesianWeightPowerOfTwo,
     ),
     "xnor": Method(
-        quantizers.XnorWeight, quantizers.XnorWeightPowerOfTwo, quantizers.BipolarActivation
+        quantizers.XnorWeight,
+        quantizers.XnorWeightPowerOfTwo,
+        quantizers.BipolarActivation,
+        not_in_chain=_SCALES_OF_FILTERS,
     ),
     "bnn": Method(
         quantizers.ScaledBipolarWeight,
         quantizers.ScaledBipolarWeightPowerOfTwo,
         quantizers.BipolarActivation,
+        weight_in_chain=quantizers.BipolarWeight,
     ),
     "bireal": Method(
-        quantizers.XnorWeight, quantizers.XnorWeightPowerOfTwo, quantizers.ApproximateSignActivation
+        quantizers.XnorWeight,
+        quantizers.XnorWeightPowerOfTwo,
+        quantizers.ApproximateSignActivation,
+        not_in_chain=_SCALES_OF_FILTERS,
     ),
     "react": Method(
         quantizers.XnorWeight,
         quantizers.XnorWeightPowerOfTwo,
         quantizers.ApproximateSignActivation,
         shifts=True,
+        not_in_chain=_SCALES_OF_FILTERS,
     ),
-    "float": Method(None, None, None),
+    "float": Method(None, None, None, not_in_chain="a chain has 1-bit layers only"),
 }
 
 
 def convolution(
     method: Method, inputs: int, outputs: int, stride: int, power_of_two: bool
 ) -> nn.Module:
-    """Return the method's 3x3 convolution, zero-padded by one pixel."""
+    """The method's 3x3 convolution, zero-padded by one pixel."""
     weight = method.weight_power_of_two if power_of_two else method.weight
     if weight is None:
         return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
-    conv = QuantConv2d(inputs, outputs, 3, stride, padding=1, bias=False, weight_quant=weight)
-    start(method, conv)
-    return conv
+    return _started(method, quantized_convolution(inputs, outputs, 3, stride, 1, weight))
 
 
-def start(method: Method, layer: nn.Module) -> None:
-    """Draw the latent weights of a 1-bit layer as the method wants them."""
+def chain_convolution(method: Method, inputs: int, outputs: int, padding: int) -> QuantizedLayer:
+    """The method's 3x3 convolution in a chain; `padding` pixels of PyTorch's zero on each side."""
+    weight = _weight_in_chain(method)
+    return _started(method, quantized_convolution(inputs, outputs, 3, 1, padding, weight))
+
+
+def chain_linear(method: Method, inputs: int, outputs: int) -> QuantizedLayer:
+    """The method's linear layer in a chain."""
+    return _started(method, quantized_linear(inputs, outputs, _weight_in_chain(method)))
+
+
+def chain_sign(method: Method) -> nn.Module:
+    """The activation behind each product of a chain."""
+    if method.activation is None or method.shifts:
+        raise ValueError("a chain's activation is a plain sign")
+    return quantized_identity(method.activation)
+
+
+def in_chain(name: str) -> Method:
+    """The method `name` for a chain.
+
+    Raises
+    ------
+    UserError
+        If it does not work in a chain.
+    """
+    method = METHODS[name]
+    if method.not_in_chain:
+        others = [other for other, entry in METHODS.items() if not entry.not_in_chain]
+        raise UserError(
+            f'network: method "{name}" does not work in a chain: {method.not_in_chain}; use a '
+            f"residual network, or one of the methods {', '.join(others)}"
+        )
+    return method
+
+
+def _weight_in_chain(method: Method) -> type:
+    if method.weight_in_chain is None:
+        raise ValueError(f"no method of a chain: {method.not_in_chain}")
+    return method.weight_in_chain
+
+
+def _started(method: Method, layer: QuantizedLayer) -> QuantizedLayer:
+    """Draw the latent weights of a 1-bit layer as the method wants them; return the layer."""
     if method.deviation is not None:
         nn.init.normal_(layer.weight, std=method.deviation)
+    return layer
 
 
 def sign(method: Method, channels: int) -> nn.Module:
-    """Return what stands in front of the convolution, for `channels` channels."""
+    """What stands in front of the convolution, for `channels` channels."""
     if method.activation is None:
         return nn.ReLU()
-    quantiser = QuantIdentity(act_quant=method.activation)
+    quantiser = quantized_identity(method.activation)
     if not method.shifts:
         return quantiser
     return nn.Sequential(OrderedDict(shift=Shift(channels), sign=quantiser))
 
 
 def activation(method: Method, channels: int, learnt: bool) -> nn.Module:
-    """Return the PReLU behind the addition: one slope a channel, or the fixed `FIXED_SLOPE`."""
+    """The PReLU behind the addition: one slope a channel, or the fixed `FIXED_SLOPE`."""
     prelu = nn.PReLU(channels) if learnt else nn.LeakyReLU(FIXED_SLOPE)
     if not method.shifts:
         return prelu

@@ -5,10 +5,16 @@ Gu et al., "Bayesian Optimized 1-Bit CNNs", ICCV 2019 (arXiv 1908.06314), algori
 12 and 15. `quantizers.BayesianWeight` makes a Brevitas quantiser of it.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 import torch
 from brevitas.core.bit_width import BitWidthConst
 from brevitas.core.utils import StatelessBuffer
 from torch import Tensor, nn
+
+from bonn_hw.nn.models.quantized_layer import applied
 
 SMALLEST_SCALE = 2.0**-16
 
@@ -24,15 +30,17 @@ class ModulatedSign(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, latent: Tensor, modulation: Tensor, scale: Tensor, exact: bool) -> Tensor:
+    def forward(ctx: Any, latent: Tensor, modulation: Tensor, scale: Tensor, exact: bool) -> Tensor:
         """Map X ``(C_out, ...)``, w (broadcast over filters and channels) to +-scale, as X."""
         ctx.save_for_backward(latent, modulation)
         ctx.exact = exact
         return torch.where(latent >= 0, scale, -scale)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        """Return the gradients of X and w."""
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        """The gradients of X and w."""
+        latent: Tensor
+        modulation: Tensor
         latent, modulation = ctx.saved_tensors
         passed = grad * ((modulation * latent).abs() <= 1)
         if ctx.exact:
@@ -73,7 +81,7 @@ class ModulatedBinaryQuant(nn.Module):
         self.zero_point = StatelessBuffer(torch.tensor(0.0))
 
     def scale(self) -> Tensor:
-        """Return the scalar by which signs are multiplied; no gradient passes through it."""
+        """The scalar by which signs are multiplied; no gradient passes through it."""
         mean = self.modulation.detach().mean()
         if self.power_of_two:
             return torch.exp2(mean.clamp(min=SMALLEST_SCALE).log2().round())
@@ -82,5 +90,5 @@ class ModulatedBinaryQuant(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Map X to its 1-bit values; also return scale, zero point and bit width, for Brevitas."""
         scale = self.scale()
-        y = ModulatedSign.apply(x, self.modulation, scale, self.exact)
+        y = applied(ModulatedSign, x, self.modulation, scale, self.exact)
         return y, scale, self.zero_point(), self.bit_width()

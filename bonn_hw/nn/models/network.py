@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What every network of this package offers to training, export and comparison."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
 import torch
-from brevitas.nn import QuantConv2d, QuantLinear
 from torch import Tensor, nn
 
+from bonn_hw.nn.models.block import Block
+from bonn_hw.nn.models.quantized_layer import QuantizedLayer
 from bonn_hw.nn.models.quantizers import BipolarWeight
 
 
@@ -35,10 +38,10 @@ class Network(nn.Module):
         self.classes = classes
 
     def accumulators(self, x: Tensor) -> Tensor:
-        """Return the classifier's integers before scale and bias, ``(N, classes)`` in float32."""
+        """The classifier's integers before scale and bias, ``(N, classes)`` in float32."""
         raise NotImplementedError
 
-    def blocks(self) -> Iterator[tuple[str, nn.Module]]:
+    def blocks(self) -> Iterator[tuple[str, Block]]:
         """Yield name and block of every 1-bit activation right behind a 1-bit matrix product.
 
         Only there can a batch norm in float32 meet a tie that PyTorch has to decide.
@@ -53,7 +56,7 @@ def clip_latent_weights(model: nn.Module) -> None:
     Outside, small steps no longer reach the sign, and a weight would take ever longer to flip.
     """
     for module in model.modules():
-        if isinstance(module, QuantConv2d | QuantLinear) and issubclass(
+        if isinstance(module, QuantizedLayer) and issubclass(
             module.weight_quant.quant_injector, BipolarWeight
         ):
             module.weight.clamp_(-1, 1)

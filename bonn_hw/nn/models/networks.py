@@ -5,6 +5,8 @@ All take images ``(N, C, H, W)`` as `transforms.normalise` leaves them and answe
 ``(N, classes)``.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Callable
 
@@ -25,11 +27,16 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "wrn40": residual.wrn40,
     "resnet18": residual.resnet18,
 }
-_CHOICES = {"input": tuple(chains.INPUTS), "form": tuple(FORMS), "slopes": ("fixed", "learnt")}
+_CHOICES = {
+    "method": tuple(METHODS),
+    "input": tuple(chains.INPUTS),
+    "form": tuple(FORMS),
+    "slopes": ("fixed", "learnt"),
+}
 
 
 def build(name: str, **options: object) -> Network:
-    """Return the untrained network `name`; its weights come from torch's global generator.
+    """The untrained network `name`; its weights come from torch's global generator.
 
     Raises
     ------
@@ -52,27 +59,24 @@ def build(name: str, **options: object) -> Network:
     return NETWORKS[name](**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
 
 
-def _choices(network: str, option: str) -> tuple[str, ...]:
-    if option == "method":
-        chain = NETWORKS[network].__module__ == chains.__name__
-        return tuple(chains.WEIGHTS) if chain else tuple(METHODS)
-    return _CHOICES[option]
-
-
 def _check_option(network: str, option: str, value: object, default: object) -> None:
-    def positive(x: object) -> bool:
-        return isinstance(x, int) and not isinstance(x, bool) and x > 0
-
     if isinstance(default, str):
-        choices = _choices(network, option)
+        choices = _CHOICES[option]
         holds, rule = value in choices, f"one of {', '.join(choices)}"
     elif isinstance(default, float):
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        holds, rule = number and 0 <= value < 1, "a number from 0 to below 1"
+        holds, rule = _share(value), "a number from 0 to below 1"
     elif isinstance(default, tuple):
-        holds = isinstance(value, list | tuple) and all(map(positive, value))
+        holds = isinstance(value, list | tuple) and all(map(_positive, value))
         rule = "a list of positive integers"
     else:
-        holds, rule = positive(value), "a positive integer"
+        holds, rule = _positive(value), "a positive integer"
     if not holds:
         raise UserError(f"network {network}: option {option} must be {rule}, not {value!r}")
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1

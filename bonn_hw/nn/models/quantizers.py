@@ -6,6 +6,8 @@ product is an integer times a power of two, which float32 holds exactly: PyTorch
 then an exact reference for the hardware. The settings follow Brevitas' ``bnn_pynq`` examples.
 """
 
+from __future__ import annotations
+
 import math
 
 from brevitas.core.bit_width import BitWidthImplType
@@ -23,15 +25,15 @@ from bonn_hw.nn.models.activations import GridQuant, SignQuant
 from bonn_hw.nn.models.modulation import ModulatedBinaryQuant
 
 INPUT_SCALE = 2.0**-7
-"""Step of the input grid: a pixel p of 0 to 255 is (p - 128) / 128 (`transforms.normalise`)."""
+"""Scale of the input grid: a pixel p of 0 to 255 is (p - 128) / 128 (`transforms.normalise`)."""
 STREAM_SCALE = 2.0**-3
-"""Step of the residual stream's 8-bit grid, whose range is -16 to 15.875: blocks add up, and with
+"""Scale of the residual stream's 8-bit grid, whose range is -16 to 15.875: blocks add up, and with
 half of that one value in eight is clipped in the middle of WRN-22."""
 FINE_SCALE = 2.0**-6
-"""Step of the 14-bit grid, whose range is +-128, that the input of a norm between two integers lies
-on: without it hardware would have to follow the norm's float rounding through millions of sums."""
+"""Scale of the 14-bit grid, whose range is +-128, for the input of a norm between two integers:
+without it hardware would have to follow the norm's float rounding through millions of sums."""
 FEATURE_SCALE = 2.0**-5
-"""Step of the 8-bit features before the classifier: averages, so the range of +-4 is ample."""
+"""Scale of the 8-bit features before the classifier: averages, so the range of +-4 is ample."""
 
 
 class _ConstantScale(ExtendedInjector):
@@ -87,20 +89,20 @@ class StreamActivation(_ConstantScale, ActQuantSolver):
     bit_width = 8
     narrow_range = False
     tensor_quant = GridQuant
-    step = STREAM_SCALE
+    grid_scale = STREAM_SCALE
 
 
 class FineActivation(StreamActivation):
     """Sums of a few-bit convolution before their norm: 14-bit multiples of `FINE_SCALE`."""
 
     bit_width = 14
-    step = FINE_SCALE
+    grid_scale = FINE_SCALE
 
 
 class FeatureActivation(StreamActivation):
     """The classifier's input: 8-bit multiples of `FEATURE_SCALE`."""
 
-    step = FEATURE_SCALE
+    grid_scale = FEATURE_SCALE
 
 
 class ByteWeight(Int8WeightPerTensorFixedPoint):
@@ -108,7 +110,7 @@ class ByteWeight(Int8WeightPerTensorFixedPoint):
 
 
 def _unit_scale(weight: Tensor) -> float:
-    """Return the scale at which +-1 weights keep the variance of +-1 inputs at 1."""
+    """The scale at which +-1 weights keep the variance of +-1 inputs at 1."""
     return 1 / math.sqrt(weight[0].numel())
 
 
@@ -129,12 +131,12 @@ class BayesianWeight(_ConstantScale, WeightQuantSolver):
 
     @value
     def modulation_shape(tracked_parameter_list: list[Tensor]) -> tuple[int, ...]:
-        """Return the kernel's shape with one filter and one channel."""
+        """The kernel's shape with one filter and one channel."""
         return (1, 1, *tracked_parameter_list[0].shape[2:])
 
     @value
     def modulation_init(tracked_parameter_list: list[Tensor]) -> float:
-        """Return the first value of w."""
+        """The first value of w."""
         return _unit_scale(tracked_parameter_list[0])
 
 
@@ -173,7 +175,7 @@ class ScaledBipolarWeight(BipolarWeight):
 
     @value
     def scaling_const(tracked_parameter_list: list[Tensor]) -> float:
-        """Return the constant scale."""
+        """The constant scale."""
         return _unit_scale(tracked_parameter_list[0])
 
 
@@ -182,7 +184,7 @@ class ScaledBipolarWeightPowerOfTwo(BipolarWeight):
 
     @value
     def scaling_const(tracked_parameter_list: list[Tensor]) -> float:
-        """Return the constant scale."""
+        """The constant scale."""
         return 2.0 ** round(math.log2(_unit_scale(tracked_parameter_list[0])))
 
 

@@ -9,16 +9,20 @@ A pruned convolution computes one filter a group, and each answer is copied to t
 group: identity shortcuts allow no channel of the stream to go (see `pruning`).
 """
 
+from __future__ import annotations
+
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
 import torch
+from brevitas.nn import QuantIdentity
 from torch import Tensor, nn
 
 from bonn_hw.errors import UserError
 from bonn_hw.nn.models import methods
 from bonn_hw.nn.models.methods import METHODS, Method
 from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.models.quantized_layer import QuantizedLayer
 from bonn_hw.nn.models.variants import FORMS, Paper
 
 
@@ -28,7 +32,7 @@ class BinaryBlock(nn.Module):
     Parameters
     ----------
     form, method
-        See `forms`, `methods`.
+        See `variants`, `methods`.
     inputs, outputs, stride
         Of the convolution; stride 2 halves height and width.
     affine
@@ -59,9 +63,9 @@ class BinaryBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
         filters = kept or outputs
         self.conv = methods.convolution(method, inputs, filters, stride, power_of_two=form.exact)
-        self.copies = nn.Identity() if kept is None else Copies(kept, outputs)
+        self.copies: nn.Module = nn.Identity() if kept is None else Copies(kept, outputs)
         self.branch = form.stream()
-        self.shortcut = nn.Identity()
+        self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
             self.shortcut = _sequence(
                 conv=form.convolution(inputs, outputs, kernel=1, stride=1),
@@ -77,7 +81,8 @@ class BinaryBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, inputs, H, W)`` to ``(N, outputs, H / stride, W / stride)``."""
         y = self.copies(self.conv(self.dropout(self.sign(self.norm(x)))))
-        return self.stream(self.activation(self.branch(y) + self.shortcut(x)))
+        added: Tensor = self.stream(self.activation(self.branch(y) + self.shortcut(x)))
+        return added
 
 
 class Copies(nn.Module):
@@ -107,7 +112,7 @@ class ResidualNetwork(Network):
     Parameters
     ----------
     form
-        `forms.Paper` or `forms.Hardware`.
+        `variants.Paper` or `variants.Hardware`.
     input_shape, classes
         See `Network`.
     stem, blocks, tail
@@ -141,22 +146,26 @@ class ResidualNetwork(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images ``(N, C, H, W)`` to logits ``(N, classes)``."""
-        return self.head(self.embed(x)) + self.bias
+        products: Tensor = self.head(self.embed(x))
+        return products + self.bias
 
     def accumulators(self, x: Tensor) -> Tensor:
-        """Return the classifier's integers, ``(N, classes)`` in float32; `Hardware` only."""
-        if not self.exact:
+        """The classifier's integers, ``(N, classes)`` in float32; `Hardware` only."""
+        features = self.features
+        if not isinstance(self.head, QuantizedLayer) or not isinstance(features, QuantIdentity):
             raise UserError(
                 'network: the paper form has no integers; train with form = "hardware" to '
                 "compile it"
             )
-        scale = self.head.weight_quant.scale() * self.features.act_quant.scale()
-        return self.head(self.embed(x)) / scale
+        scale: Tensor = self.head.weight_quant.scale() * features.act_quant.scale()
+        products: Tensor = self.head(self.embed(x))
+        return products / scale
 
     def embed(self, x: Tensor) -> Tensor:
-        """Return the features, the classifier's inputs, ``(N, K)``."""
+        """The features, the classifier's inputs, ``(N, K)``."""
         x = self.tail(self.layers(self.stem(self.input(x))))
-        return self.features(self.flatten(self.pool(x)))
+        features: Tensor = self.features(self.flatten(self.pool(x)))
+        return features
 
 
 def _wide(depth: int) -> Callable[..., ResidualNetwork]:
@@ -176,8 +185,9 @@ def _wide(depth: int) -> Callable[..., ResidualNetwork]:
         inputs, *stages = widths
         a_stage = (depth - 4) // 3
         kept = _kept(pruned, stages, a_stage)
-        stem = _sequence(conv=parts.convolution(in_channels, inputs, 3, 1), stream=parts.stream())
-        nn.init.kaiming_normal_(stem.conv.weight, mode="fan_out")
+        first = parts.convolution(in_channels, inputs, 3, 1)
+        nn.init.kaiming_normal_(first.weight, mode="fan_out")
+        stem = _sequence(conv=first, stream=parts.stream())
         blocks = {}
         # Three blocks of two convolutions a stage in WRN-22, six in WRN-40.
         for i, outputs in enumerate(stages, 1):
@@ -249,7 +259,7 @@ wrn40 = _wide(40)
 
 
 def _sequence(**modules: nn.Module) -> nn.Sequential:
-    """Return the modules in a row; their names become those of the exported nodes."""
+    """The modules in a row; their names become those of the exported nodes."""
     return nn.Sequential(OrderedDict(modules))
 
 

@@ -6,11 +6,18 @@ in `Hardware` they are few-bit integers on power-of-two grids, every value an ex
 scale.
 """
 
+from __future__ import annotations
+
 import torch
-from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from torch import Tensor, nn
 
 from bonn_hw.nn.models import quantizers
+from bonn_hw.nn.models.quantized_layer import (
+    QuantizedLayer,
+    quantized_convolution,
+    quantized_identity,
+    quantized_linear,
+)
 
 
 class Paper:
@@ -19,31 +26,33 @@ class Paper:
     exact = False
 
     def image(self) -> nn.Module:
-        """Return what an image passes first."""
+        """What an image passes first."""
         return nn.Identity()
 
-    def convolution(self, inputs: int, outputs: int, kernel: int, stride: int) -> nn.Module:
-        """Return a convolution that is not binarised, its padding half the kernel."""
+    def convolution(
+        self, inputs: int, outputs: int, kernel: int, stride: int
+    ) -> nn.Conv2d | QuantizedLayer:
+        """A convolution that is not binarised, its padding half the kernel."""
         return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
 
     def norm(self, channels: int, affine: bool = True) -> nn.Module:
-        """Return a batch norm."""
+        """A batch norm."""
         return nn.BatchNorm2d(channels, affine=affine)
 
     def stream(self) -> nn.Module:
-        """Return the quantiser of the residual stream and of what is added to it."""
+        """The quantiser of the residual stream and of what is added to it."""
         return nn.Identity()
 
     def fine(self) -> nn.Module:
-        """Return the quantiser before a norm whose output is quantised to several bits."""
+        """The quantiser before a norm whose output is quantised to several bits."""
         return nn.Identity()
 
     def features(self) -> nn.Module:
-        """Return the quantiser of the features."""
+        """The quantiser of the features."""
         return nn.Identity()
 
-    def linear(self, features: int, classes: int) -> nn.Module:
-        """Return the classifier without its bias."""
+    def linear(self, features: int, classes: int) -> nn.Linear | QuantizedLayer:
+        """The classifier without its bias."""
         return nn.Linear(features, classes, bias=False)
 
 
@@ -53,35 +62,35 @@ class Hardware(Paper):
     exact = True
 
     def image(self) -> nn.Module:
-        """Return the quantiser of 8-bit pixels."""
-        return QuantIdentity(act_quant=quantizers.SignedByteInput)
+        """The quantiser of 8-bit pixels."""
+        return quantized_identity(quantizers.SignedByteInput)
 
-    def convolution(self, inputs: int, outputs: int, kernel: int, stride: int) -> nn.Module:
-        """Return a convolution with 8-bit weights."""
-        weights = quantizers.ByteWeight
-        return QuantConv2d(
-            inputs, outputs, kernel, stride, kernel // 2, bias=False, weight_quant=weights
+    def convolution(self, inputs: int, outputs: int, kernel: int, stride: int) -> QuantizedLayer:
+        """A convolution with 8-bit weights."""
+        padding = kernel // 2
+        return quantized_convolution(
+            inputs, outputs, kernel, stride, padding, quantizers.ByteWeight
         )
 
     def norm(self, channels: int, affine: bool = True) -> nn.Module:
-        """Return a batch norm that any evaluation rounds alike."""
+        """A batch norm that any evaluation rounds alike."""
         return ExactNorm(channels, affine=affine)
 
     def stream(self) -> nn.Module:
-        """Return the quantiser of the residual stream and of what is added to it."""
-        return QuantIdentity(act_quant=quantizers.StreamActivation)
+        """The quantiser of the residual stream and of what is added to it."""
+        return quantized_identity(quantizers.StreamActivation)
 
     def fine(self) -> nn.Module:
-        """Return the quantiser before a norm whose output is quantised to several bits."""
-        return QuantIdentity(act_quant=quantizers.FineActivation)
+        """The quantiser before a norm whose output is quantised to several bits."""
+        return quantized_identity(quantizers.FineActivation)
 
     def features(self) -> nn.Module:
-        """Return the quantiser of the features."""
-        return QuantIdentity(act_quant=quantizers.FeatureActivation)
+        """The quantiser of the features."""
+        return quantized_identity(quantizers.FeatureActivation)
 
-    def linear(self, features: int, classes: int) -> nn.Module:
-        """Return the classifier with 8-bit weights, without its bias."""
-        return QuantLinear(features, classes, bias=False, weight_quant=quantizers.ByteWeight)
+    def linear(self, features: int, classes: int) -> QuantizedLayer:
+        """The classifier with 8-bit weights, without its bias."""
+        return quantized_linear(features, classes, quantizers.ByteWeight)
 
 
 FORMS = {"paper": Paper(), "hardware": Hardware()}
@@ -97,10 +106,15 @@ class ExactNorm(nn.BatchNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, C, H, W)`` to the same shape; in training, as `torch.nn.BatchNorm2d`."""
-        return super().forward(x) if self.training else self.folded()(x)
+        if self.training:
+            return super().forward(x)
+        y: Tensor = self.folded()(x)
+        return y
 
-    def folded(self) -> "Affine":
-        """Return the evaluation as one multiplication and one addition a channel."""
+    def folded(self) -> Affine:
+        """The evaluation as one multiplication and one addition a channel."""
+        if self.running_mean is None or self.running_var is None:
+            raise TypeError("a norm without running statistics cannot be folded")
         gain = 1 / torch.sqrt(self.running_var + self.eps)
         if self.affine:
             gain = self.weight * gain
@@ -112,6 +126,9 @@ class ExactNorm(nn.BatchNorm2d):
 
 class Affine(nn.Module):
     """x * gain + shift, both ``(C, 1, 1)``."""
+
+    gain: Tensor
+    shift: Tensor
 
     def __init__(self, gain: Tensor, shift: Tensor):
         super().__init__()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A network whose filters stand in groups -> the network with one filter a group.
+"""A network whose filters are grouped -> the network with one filter a group.
 
 * In a residual network, whose identity shortcuts need every channel, each convolution computes one
   filter a group, and its answers are copied: the same network as before, with fewer products;
@@ -8,34 +8,42 @@
   a recovery has to make up for it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bonn_hw.nn.models.bayesian import binary_layers
-from bonn_hw.nn.models.chains import Block, Chain
+from bonn_hw.nn.models.block import Block
+from bonn_hw.nn.models.chains import Chain
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.models.networks import build
+from bonn_hw.nn.models.quantized_layer import QuantizedLayer
 from bonn_hw.nn.models.residual import ResidualNetwork
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.filter_clustering import Groups
 
 
-def prunable(network: Network) -> dict[str, nn.Module]:
-    """Return the 1-bit layers that pruning may narrow, all but a classifier, by block."""
-    binary = {id(layer) for layer in binary_layers(network).values()}
+def prunable(network: Network) -> dict[str, QuantizedLayer]:
+    """The 1-bit layers that pruning may narrow, all but a classifier, by block."""
     if isinstance(network, Chain):
-        layers = {name: block.matrix for name, block in network.blocks()}
+        part, blocks = "matrix", [name for name, _ in network.blocks()]
     elif isinstance(network, ResidualNetwork):
-        layers = {name: block.conv for name, block in network.layers.named_children()}
+        part, blocks = "conv", [name for name, _ in network.layers.named_children()]
     else:
-        layers = {}
-    return {name: layer for name, layer in layers.items() if id(layer) in binary}
+        return {}
+    binary = binary_layers(network)
+    paths = {name: f"layers.{name}.{part}" for name in blocks}
+    return {name: binary[path] for name, path in paths.items() if path in binary}
 
 
-def pruned(network: Network, experiment: Experiment, groups: Groups) -> tuple[dict, Network]:
-    """Return options and network with one filter a group.
+def pruned(
+    network: Network, experiment: Experiment, groups: Groups
+) -> tuple[dict[str, Any], Network]:
+    """Options and network with one filter a group.
 
     Parameters
     ----------
@@ -48,9 +56,9 @@ def pruned(network: Network, experiment: Experiment, groups: Groups) -> tuple[di
     groups.settle()
     state = network.state_dict()
     if isinstance(network, Chain):
-        changed, values = _narrowed_chain(network, experiment, kept, state)
+        changed, values = _narrowed_chain(network, kept, state)
     else:
-        changed, values = _deduplicated(network, kept, groups.labels, state)
+        changed, values = _deduplicated(kept, groups.labels, state)
     options = {**experiment.options, **changed}
     smaller = build(experiment.network, **options)
     smaller.load_state_dict(values)
@@ -58,9 +66,9 @@ def pruned(network: Network, experiment: Experiment, groups: Groups) -> tuple[di
 
 
 def _deduplicated(
-    network: ResidualNetwork, kept: Mapping[str, Tensor], labels: Mapping[str, Tensor], state: dict
-) -> tuple[dict, dict[str, Tensor]]:
-    """Return option ``pruned`` and the state with one filter a group and the copies' indices."""
+    kept: Mapping[str, Tensor], labels: Mapping[str, Tensor], state: Mapping[str, Tensor]
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Option ``pruned`` and the state with one filter a group and the copies' indices."""
     state = dict(state)
     for name, chosen in kept.items():
         groups = labels[name]
@@ -76,9 +84,9 @@ def _deduplicated(
 
 
 def _narrowed_chain(
-    network: Chain, experiment: Experiment, kept: Mapping[str, Tensor], state: dict
-) -> tuple[dict, dict[str, Tensor]]:
-    """Return options ``convs`` and ``hidden``, and the state of the narrower network."""
+    network: Chain, kept: Mapping[str, Tensor], state: Mapping[str, Tensor]
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Options ``convs`` and ``hidden``, and the state of the narrower network."""
     state = dict(state)
     before: tuple[int, Tensor] | None = None
     for name, layer in [*network.blocks(), ("head", network.head)]:
@@ -89,7 +97,7 @@ def _narrowed_chain(
         if before is not None:
             channels, chosen = before
             # Behind the flatten, each channel is a run of all its pixels.
-            columns = weight.unflatten(1, (channels, -1))[:, chosen]
+            columns = weight.reshape(len(weight), channels, -1, *weight.shape[2:])[:, chosen]
             weight = columns.flatten(1, 2)
         if block:
             chosen = kept[name]

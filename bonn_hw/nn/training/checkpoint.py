@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A trained network as a reference: NumPy in, NumPy out, evaluated by PyTorch itself."""
 
+from __future__ import annotations
+
 import hashlib
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bonn_hw.errors import UserError
-from bonn_hw.nn.data.datasets import Dataset
-from bonn_hw.nn.models.chains import Block
+from bonn_hw.nn.data.labelled_images import Dataset
+from bonn_hw.nn.models.block import Block
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training import release
@@ -25,7 +29,7 @@ NETWORK_PREFIX = "network."
 
 
 @dataclass(frozen=True)
-class Activation:
+class BinaryActivation:
     """One 1-bit activation behind a matrix product, as PyTorch evaluates it.
 
     Attributes
@@ -40,10 +44,10 @@ class Activation:
 
     name: str
     channels: int
-    function: Callable[[np.ndarray], np.ndarray]
+    function: Callable[[NDArray[np.float32]], NDArray[np.int8]]
 
 
-def read_state(path: Path) -> dict:
+def read_state(path: Path) -> dict[str, Any]:
     """Read a checkpoint file: tensors and plain values only, nothing in it is executed."""
     if not path.is_file():
         raise UserError(
@@ -51,16 +55,17 @@ def read_state(path: Path) -> dict:
             f"`bonn-hw train FLOW.toml --out {path.parent}`"
         )
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
             f"{path}: not a readable checkpoint ({reason}); delete the run and train again"
         ) from error
+    return state
 
 
 def network_weights(path: Path) -> dict[str, Tensor]:
-    """Return the network's part of a checkpoint file."""
+    """The network's part of a checkpoint file."""
     return {
         key.removeprefix(NETWORK_PREFIX): value
         for key, value in read_state(path).get("state_dict", {}).items()
@@ -76,7 +81,7 @@ class Checkpoint:
     experiment: Experiment | None = None
 
     @classmethod
-    def load(cls, run: str | Path) -> "Checkpoint":
+    def load(cls, run: str | Path) -> TrainedCheckpoint:
         """Read a run folder written by `training.train`, or by `release.release`.
 
         Raises
@@ -101,38 +106,52 @@ class Checkpoint:
                 f"{path}: its weights are not those of network "
                 f"{experiment.network!r} in {EXPERIMENT}; one of the two was edited: train again"
             ) from error
-        return cls(network.eval(), experiment)
+        return TrainedCheckpoint(network.eval(), experiment)
 
     def test_set(self, limit: int | None = None) -> Dataset:
-        """Return the test split as the network (and its exported file) is fed."""
+        """The test split as the network (and its exported file) is fed."""
         if self.experiment is None:
             raise UserError("checkpoint: made from a bare network, which has no data; load a run")
-        return self.experiment.data("test", limit)
+        data = self.experiment.data("test", limit)
+        if not isinstance(data, Dataset):
+            raise UserError(
+                f"data set {self.experiment.dataset}: is read batch by batch in training, and "
+                "cannot be loaded as a whole; prepare test images yourself and give them as an "
+                "array (--inputs)"
+            )
+        return data
 
-    def predict(self, images: np.ndarray, batch: int = 250) -> np.ndarray:
-        """Return PyTorch's logits ``(N, classes)`` of `images` ``(N, C, H, W)``, both float32."""
+    def predict(self, images: NDArray[np.float32], batch: int = 250) -> NDArray[np.float32]:
+        """PyTorch's logits ``(N, classes)`` of `images` ``(N, C, H, W)``, both float32."""
         return self._evaluate(self.network, images, batch)
 
-    def accumulators(self, images: np.ndarray, batch: int = 250) -> np.ndarray:
-        """Return the last matrix product's outputs before their scale, int32 ``(N, classes)``."""
+    def accumulators(self, images: NDArray[np.float32], batch: int = 250) -> NDArray[np.int32]:
+        """The last matrix product's outputs before their scale, int32 ``(N, classes)``."""
         values = self._evaluate(self.network.accumulators, images, batch)
         integers = values.astype(np.int32)
-        assert np.array_equal(integers, values), "a product of signs is an integer"
+        if not np.array_equal(integers, values):
+            # A bug of ours: products of integer weights and inputs, whose scales are divided out.
+            raise ArithmeticError(
+                "checkpoint: the classifier's accumulators are not integers; a scale of its "
+                "weights or of its inputs is not accounted for"
+            )
         return integers
 
-    def accuracy(self, images: np.ndarray, labels: np.ndarray, batch: int = 250) -> float:
-        """Return the share of `images` whose largest logit is that of `labels` ``(N,)``."""
+    def accuracy(
+        self, images: NDArray[np.float32], labels: NDArray[np.int64], batch: int = 250
+    ) -> float:
+        """The share of `images` whose largest logit is that of `labels` ``(N,)``."""
         return float(np.mean(self.predict(images, batch).argmax(axis=1) == labels))
 
-    def activations(self) -> list[Activation]:
-        """Return every 1-bit activation that follows a matrix product, in the network's order."""
+    def activations(self) -> list[BinaryActivation]:
+        """Every 1-bit activation that follows a matrix product, in the network's order."""
         return [
-            Activation(name, block.norm.num_features, _signs(block))
+            BinaryActivation(name, block.norm.num_features, _signs(block))
             for name, block in self.network.blocks()
         ]
 
     def digest(self) -> str:
-        """Return the SHA-256 of all weights and statistics, by name, as hexadecimal."""
+        """The SHA-256 of all weights and statistics, by name, as hexadecimal."""
         digest = hashlib.sha256()
         for name, value in sorted(self.network.state_dict().items()):
             array = value.detach().cpu().numpy()
@@ -141,8 +160,8 @@ class Checkpoint:
         return digest.hexdigest()
 
     def _evaluate(
-        self, function: Callable[[Tensor], Tensor], images: np.ndarray, batch: int
-    ) -> np.ndarray:
+        self, function: Callable[[Tensor], Tensor], images: NDArray[np.float32], batch: int
+    ) -> NDArray[np.float32]:
         shape = self.network.input_shape
         if images.dtype != np.float32 or images.shape[1:] != shape:
             raise UserError(
@@ -157,17 +176,26 @@ class Checkpoint:
         return answers
 
 
-def _signs(block: Block) -> Callable[[np.ndarray], np.ndarray]:
+@dataclass(frozen=True)
+class TrainedCheckpoint(Checkpoint):
+    """A checkpoint of a run, which always has its experiment."""
+
+    # field() takes the default away that the other type has.
+    experiment: Experiment = field()
+
+
+def _signs(block: Block) -> Callable[[NDArray[np.float32]], NDArray[np.int8]]:
     # In the layout of the real tensors: the batch norm's kernel, and its rounding, depend on it.
     spatial = isinstance(block.norm, torch.nn.BatchNorm2d)
 
-    def function(values: np.ndarray) -> np.ndarray:
+    def function(values: NDArray[np.float32]) -> NDArray[np.int8]:
         x = torch.from_numpy(np.ascontiguousarray(values, np.float32))
         with torch.inference_mode():
             if spatial:
                 y = block.activate(x.T.contiguous()[None, :, :, None])[0, :, :, 0].T
             else:
                 y = block.activate(x)
-        return y.numpy().astype(np.int8)
+        signs: NDArray[np.int8] = y.numpy().astype(np.int8)
+        return signs
 
     return function

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """An experiment as a value: which network, on which data, trained how; read from a TOML file."""
 
+from __future__ import annotations
+
 import json
 import tomllib
 from collections.abc import Callable, Mapping
@@ -10,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from bonn_hw.errors import UserError, near
 from bonn_hw.nn.data import datasets, transforms
+from bonn_hw.nn.data.labelled_images import Dataset
 
 if TYPE_CHECKING:
     from bonn_hw.nn.data.image_folder import ImageFolder
 
-IMAGENET = "imagenet"
-"""Any folder of images, laid out as ImageNet's; read by `image_folder`, batch by batch."""
 OPTIMISERS = ("adam", "sgd")
 SCHEDULES = ("constant", "cosine", "linear", "steps")
 AUGMENTS = ("none", "shift", "flip", "shift-flip", "crop", "crop-flip")
@@ -31,15 +32,15 @@ def _whole(v: object) -> bool:
     return isinstance(v, int) and not isinstance(v, bool)
 
 
-def _number(v: object) -> bool:
+def _number(v: Any) -> bool:
     return isinstance(v, int | float) and not isinstance(v, bool)
 
 
-def _positive_number(v: object) -> bool:
+def _positive_number(v: Any) -> bool:
     return _number(v) and 0 < v < float("inf")
 
 
-def _weight(v: object) -> bool:
+def _weight(v: Any) -> bool:
     return _number(v) and 0 <= v < float("inf")
 
 
@@ -54,7 +55,7 @@ TABLES = ("network", "data", "training", "bayesian")
 # TOML table and key -> field of Experiment, rule, the rule in words. [network] also takes options.
 _KEYS: dict[tuple[str, str], tuple[str, Callable[[Any], bool], str]] = {
     ("network", "name"): ("network", *_TEXT),
-    ("data", "name"): ("dataset", *_one_of(*datasets.READERS, IMAGENET)),
+    ("data", "name"): ("dataset", *_one_of(*datasets.SOURCES)),
     ("data", "transform"): ("transform", *_one_of(*transforms.TRANSFORMS)),
     ("data", "root"): ("root", *_TEXT),
     ("data", "held_out"): ("held_out", *_COUNT),
@@ -96,7 +97,7 @@ class Experiment:
     network, options
         Name and options of `networks.build`.
     dataset, transform, root
-        Arguments of `data.load` and `Dataset.transformed`.
+        Arguments of `datasets.read` and `Dataset.transformed`.
     held_out
         Training images that are set apart and tested in place of the test images, to choose
         settings by.
@@ -153,7 +154,7 @@ class Experiment:
         return self.epochs + self.fine_tune_epochs
 
     @classmethod
-    def read(cls, path: str | Path) -> "Experiment":
+    def read(cls, path: str | Path) -> Experiment:
         """Read a TOML file.
 
         Raises
@@ -173,7 +174,7 @@ class Experiment:
         return cls.parse(text, str(path))
 
     @classmethod
-    def parse(cls, text: str, source: str) -> "Experiment":
+    def parse(cls, text: str, source: str) -> Experiment:
         """Read TOML `text`; `source` names it in messages."""
         try:
             tables = tomllib.loads(text)
@@ -210,8 +211,8 @@ class Experiment:
         """The split whose accuracy is reported: test, or held-out where images are set apart."""
         return "held-out" if self.held_out else "test"
 
-    def data(self, split: str, limit: int | None = None) -> "data.Dataset | ImageFolder":
-        """Return the train, held-out or test split as the network is fed, or its first images.
+    def data(self, split: str, limit: int | None = None) -> Dataset | ImageFolder:
+        """The train, held-out or test split as the network is fed, or its first images.
 
         Raises
         ------
@@ -219,25 +220,14 @@ class Experiment:
             If the data is missing or damaged.
         """
         source = "test" if split == "test" else "train"
-        if self.dataset == IMAGENET:
-            from bonn_hw.nn.data.image_folder import ImageFolder
-
-            if self.root is None:
-                raise UserError(
-                    "data set imagenet: root is missing; name the folder that holds train/ and "
-                    "val/ under [data]"
-                )
-            chosen = ImageFolder.read(self.root, source)
-        else:
-            chosen = datasets.load(self.dataset, source, self.root)
+        chosen = datasets.read(self.dataset, source, self.root)
         if self.held_out and split != "test":
             rest, held_out = chosen.held_out(self.held_out)
             chosen = held_out if split == "held-out" else rest
-        chosen = chosen.first(limit)
-        return chosen if self.dataset == IMAGENET else chosen.transformed(self.transform)
+        return chosen.first(limit).transformed(self.transform)
 
     def toml(self) -> str:
-        """Return the experiment as TOML, every value spelled out; `parse` reads it back."""
+        """The experiment as TOML, every value spelled out; `parse` reads it back."""
         lines = []
         for table in TABLES:
             lines.append(f"[{table}]")

@@ -6,6 +6,8 @@ The journal version of BONN (Zhao et al., "Bayesian Optimized 1-Bit CNNs", IJCV 
 the filters of a group to their mean Kbar, until one of them can stand for all.
 """
 
+from __future__ import annotations
+
 import warnings
 
 import numpy as np
@@ -15,18 +17,19 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from bonn_hw.nn.models.quantized_layer import QuantizedLayer
 from bonn_hw.nn.models.quantizers import BipolarWeight
 
 SMALLEST_SIGMA = 1e-3
 
 
 def kept_filters(filters: int, rate: float) -> int:
-    """Return how many of `filters` remain: int(filters * rate), at least 1."""
+    """How many of `filters` remain: int(filters * rate), at least 1."""
     return max(1, int(filters * rate))
 
 
 def cluster(filters: Tensor, groups: int, seed: int) -> Tensor:
-    """Return the group of each filter, int64 ``(C_out,)``, by k-means; no group is empty.
+    """The group of each filter, int64 ``(C_out,)``, by k-means; no group is empty.
 
     Parameters
     ----------
@@ -49,7 +52,7 @@ def cluster(filters: Tensor, groups: int, seed: int) -> Tensor:
 
 
 def group_means(latent: Tensor, labels: Tensor) -> Tensor:
-    """Return Kbar ``(groups, ...)`` of K ``(C_out, ...)`` in groups ``(C_out,)``."""
+    """Kbar ``(groups, ...)`` of K ``(C_out, ...)`` in groups ``(C_out,)``."""
     groups = int(labels.max()) + 1
     sums = latent.new_zeros(groups, *latent.shape[1:]).index_add(0, labels, latent)
     counts = torch.bincount(labels, minlength=groups).to(latent.dtype)
@@ -57,13 +60,13 @@ def group_means(latent: Tensor, labels: Tensor) -> Tensor:
 
 
 def group_deviations(latent: Tensor, labels: Tensor) -> Tensor:
-    """Return the deviation of the elements of K from Kbar in each group, ``(groups,)``."""
+    """The deviation of the elements of K from Kbar in each group, ``(groups,)``."""
     squares = (latent - group_means(latent, labels)[labels]).square().flatten(1).mean(1)
     return group_means(squares, labels).sqrt()
 
 
 def pruning_loss(latent: Tensor, labels: Tensor, sigma: Tensor, lam: float, nu: float) -> Tensor:
-    """Return the pruning loss of one layer, a scalar.
+    """The pruning loss of one layer, a scalar.
 
     lambda/2 * sum over groups and their filters of ||K - Kbar||^2 + nu (K - Kbar)' Psi^-1 (K -
     Kbar) + nu log det Psi, with Psi = sigma^2 I in each group. Kbar is held constant, as X^ is in
@@ -89,11 +92,11 @@ def pruning_loss(latent: Tensor, labels: Tensor, sigma: Tensor, lam: float, nu: 
 
 
 def representatives(latent: Tensor, labels: Tensor) -> Tensor:
-    """Return the filter of each group that is nearest to its mean, ascending, ``(groups,)``."""
+    """The filter of each group that is nearest to its mean, ascending, ``(groups,)``."""
     distance = (latent - group_means(latent, labels)[labels]).square().flatten(1).sum(1)
     chosen = {}
-    for filter_ in distance.argsort(descending=True, stable=True).tolist():
-        chosen[int(labels[filter_])] = filter_
+    for index in distance.argsort(descending=True, stable=True).tolist():
+        chosen[int(labels[index])] = index
     return torch.tensor(sorted(chosen.values()))
 
 
@@ -140,7 +143,9 @@ class Groups(nn.Module):
         See `cluster`.
     """
 
-    def __init__(self, layers: dict[str, nn.Module], rate: float, lam: float, nu: float, seed: int):
+    def __init__(
+        self, layers: dict[str, QuantizedLayer], rate: float, lam: float, nu: float, seed: int
+    ):
         super().__init__()
         self.lam, self.nu = lam, nu
         # The network owns its layers: as submodules of this one they would be saved twice.
@@ -160,7 +165,7 @@ class Groups(nn.Module):
         return {name: blend.labels for name, blend in self._blends.items()}
 
     def representatives(self) -> dict[str, Tensor]:
-        """Return the filter of each group that is nearest to its mean, by layer, ``(groups,)``."""
+        """The filter of each group that is nearest to its mean, by layer, ``(groups,)``."""
         return {
             name: representatives(self.latent(name).detach(), labels)
             for name, labels in self.labels.items()
@@ -177,12 +182,12 @@ class Groups(nn.Module):
             blend.gamma = value
 
     def latent(self, name: str) -> nn.Parameter:
-        """Return K of a layer, before the blend."""
-        return self._layers[name].parametrizations.weight.original
+        """K of a layer, before the blend."""
+        return self._layers[name].get_parameter("parametrizations.weight.original")
 
     def loss(self) -> Tensor:
-        """Return the pruning loss of all layers, a scalar."""
-        total = self.sigma[0].new_zeros(())
+        """The pruning loss of all layers, a scalar."""
+        total: Tensor = self.sigma[0].new_zeros(())
         for (name, blend), sigma in zip(self._blends.items(), self.sigma, strict=True):
             with torch.no_grad():
                 sigma.clamp_(min=SMALLEST_SIGMA)

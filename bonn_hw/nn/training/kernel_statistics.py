@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How the latent weights of a 1-bit layer are spread: one mode around 0, or two at ±mean |X|."""
 
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
 import numpy as np
+from numpy.typing import NDArray
 
 from bonn_hw.errors import UserError
 
@@ -16,26 +21,54 @@ WINDOW = 0.25
 """Half the width over which the valley takes a density, in units of mean |X|."""
 
 
-def kernel_statistics(weights: np.ndarray) -> dict:
-    """Return the spread of one layer's latent weights, ready for JSON.
+class LayerStatistics(TypedDict):
+    """The spread of one layer's latent weights X, as `KERNELS` holds it.
+
+    Attributes
+    ----------
+    limit
+        L: the histogram covers -L to L, L = 1.25 times the 99.9 % quantile of |X|.
+    counts
+        Weights in each of 64 equal bins; those beyond ±L count in the end bins.
+    mean_abs, deviation
+        Mean and standard deviation of |X|.
+    bimodality
+        Sarle's coefficient, (skewness² + 1) / kurtosis: 1/3 for a normal distribution, 5/9 for a
+        uniform one, 1 for two points. None where all weights are equal.
+    valley
+        Density around 0 by the mean density around -mean |X| and mean |X|: 1 or more where there
+        is one mode, towards 0 where there are two. None where all weights are equal, or none is
+        near ±mean |X|.
+    scale
+        Of a layer with the learnt modulation w: mean(w).
+    pull
+        Of a layer with the kernel loss: the prior's pull a step, lambda * nu / sigma^2.
+    """
+
+    limit: float
+    counts: list[int]
+    mean_abs: float
+    deviation: float
+    bimodality: float | None
+    valley: float | None
+    scale: NotRequired[float]
+    pull: NotRequired[float]
+
+
+class EpochStatistics(TypedDict):
+    """The statistics of all 1-bit layers, by name, after so many epochs."""
+
+    epoch: int
+    layers: dict[str, LayerStatistics]
+
+
+def kernel_statistics(weights: NDArray[Any]) -> LayerStatistics:
+    """The spread of one layer's latent weights, ready for JSON.
 
     Parameters
     ----------
     weights
         Latent weights X, float ``(C_out, ...)``, finite.
-
-    Returns
-    -------
-    dict
-        ``limit`` L: the histogram covers -L to L, L = 1.25 times the 99.9 % quantile of |X|.
-        ``counts``: weights in each of 64 equal bins; those beyond ±L count in the end bins.
-        ``mean_abs``: mean |X|.
-        ``deviation``: standard deviation of |X|.
-        ``bimodality``: Sarle's coefficient, (skewness² + 1) / kurtosis: 1/3 for a normal
-        distribution, 5/9 for a uniform one, 1 for two points. None where all weights are equal.
-        ``valley``: density around 0 by the mean density around -mean |X| and mean |X|: 1 or more
-        where there is one mode, towards 0 where there are two. None where all weights are equal,
-        or none is near ±mean |X|.
 
     Raises
     ------
@@ -68,7 +101,7 @@ def kernel_statistics(weights: np.ndarray) -> dict:
     }
 
 
-def _bimodality(x: np.ndarray) -> float | None:
+def _bimodality(x: NDArray[np.float64]) -> float | None:
     centred = x - x.mean()
     deviation = np.sqrt(np.mean(centred**2))
     # A mean of equal numbers may miss them by a rounding, so the deviation alone does not tell.
@@ -78,7 +111,7 @@ def _bimodality(x: np.ndarray) -> float | None:
     return float((np.mean(z**3) ** 2 + 1) / np.mean(z**4))
 
 
-def _valley(x: np.ndarray) -> float | None:
+def _valley(x: NDArray[np.float64]) -> float | None:
     if x.min() == x.max():
         return None
     relative = np.abs(x) / np.abs(x).mean()

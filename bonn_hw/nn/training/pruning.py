@@ -2,34 +2,43 @@
 """A finished run -> a run with fewer filters: group, draw together, keep one of each, recover.
 
 The pruning of BONN's journal version (Zhao et al., "Bayesian Optimized 1-Bit CNNs", IJCV 2022, doi
-10.1007/s11263-021-01543-y); `grouping` holds its groups, loss and blend, `narrowing` makes the
-network that is left.
+10.1007/s11263-021-01543-y); `filter_clustering` holds its groups, loss and blend,
+`channel_pruning` makes the network that is left.
 """
+
+from __future__ import annotations
 
 import json
 import os
 import shutil
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from bonn_hw.errors import UserError
-from bonn_hw.nn.data.datasets import Dataset
+from bonn_hw.errors import Interrupted, UserError
+from bonn_hw.nn.data.image_folder import ImageFolder
+from bonn_hw.nn.data.labelled_images import Dataset
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.training.channel_pruning import prunable, pruned
-from bonn_hw.nn.training.checkpoint import Checkpoint, read_state
+from bonn_hw.nn.training.checkpoint import Checkpoint, TrainedCheckpoint, read_state
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.filter_clustering import Groups
-from bonn_hw.nn.training.run_files import CHECKPOINT, METRICS, write_atomically
-from bonn_hw.nn.training.run_writer import RunLog
-from bonn_hw.nn.training.train import Interrupted, fit
-from bonn_hw.nn.training.training_module import Training
+from bonn_hw.nn.training.run_files import CHECKPOINT, METRICS, EpochFigures, write_atomically
+from bonn_hw.nn.training.run_writer import RunWriter, training_of
+from bonn_hw.nn.training.train import fit
+from bonn_hw.nn.training.training_module import TrainingModule
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import lightning.pytorch as lightning
 
 PRUNING = "pruning.json"
 """The file of a pruned run that says how it was pruned."""
@@ -44,7 +53,7 @@ def prune(
     epochs: int | None = None,
     recover: int | None = None,
     progress: bool = True,
-) -> Checkpoint:
+) -> TrainedCheckpoint:
     """Prune the network of a finished run, and return that of the new run.
 
     Parameters
@@ -72,60 +81,55 @@ def prune(
     drawing = _phase(experiment, epochs or quarter, "constant")
     limit = json.loads((run / METRICS).read_text()).get("limit")
     datasets = experiment.data("train", limit), experiment.data(experiment.tested)
-    tested = [row["test_accuracy"] for row in history if row["test_accuracy"] is not None]
-    before = tested[-1] if tested else None
+    before = _accuracy_before(history)
     with _aside(out) as folder:
         torch.manual_seed(experiment.seed)
-        module = Pruning(drawing, checkpoint.network.train(), *datasets, rate)
-        log = PruningLog(folder, drawing, limit, progress)
+        module = PruningModule(drawing, checkpoint.network.train(), *datasets, rate)
+        together = PruningWriter(folder, drawing, limit, progress)
         if progress:
-            log.announce(module.groups, before)
-        _uninterrupted(module, log, run, out)
+            together.announce(module.groups, before)
+        _uninterrupted(module, together, run, out)
+        _write_facts(folder, rate, before, module)
         options, network = pruned(checkpoint.network, experiment, module.groups)
         schedule = "cosine" if experiment.schedule == "steps" else experiment.schedule
         smaller = _phase(replace(experiment, options=options), recover or quarter, schedule)
-        facts = {
-            "rate": rate,
-            "accuracy_before": before,
-            "layers": {
-                name: {"filters": len(labels), "kept": int(labels.max()) + 1}
-                for name, labels in module.groups.labels.items()
-            },
-            "epochs": module.history,
-        }
-        write_atomically(folder / PRUNING, (json.dumps(facts, indent=2) + "\n").encode())
-        recovery = Training(smaller, network.train(), *datasets)
-        log = RunLog(folder, smaller, limit, progress)
-        log.begin()
-        _uninterrupted(recovery, log, run, out)
+        recovery = TrainingModule(smaller, network.train(), *datasets)
+        writer = RunWriter(folder, smaller, limit, progress)
+        writer.begin()
+        _uninterrupted(recovery, writer, run, out)
     return Checkpoint.load(out)
 
 
-class Pruning(Training):
-    """The steps that draw the filters of each group together; gamma goes from 0 to 1, linearly.
+class PruningModule(TrainingModule):
+    """A training that draws the filters of each group together; gamma goes from 0 to 1, linearly.
 
     Attributes
     ----------
     groups
-        The groups of the layers, see `grouping.Groups`.
+        The groups of the layers, see `filter_clustering.Groups`.
     """
 
     def __init__(
-        self, experiment: Experiment, network: Network, train: Dataset, test: Dataset, rate: float
+        self,
+        experiment: Experiment,
+        network: Network,
+        train: Dataset | ImageFolder,
+        test: Dataset | ImageFolder,
+        rate: float,
     ):
         super().__init__(experiment, network, train, test)
         lam = experiment.lam or LAMBDA
         self.groups = Groups(prunable(network), rate, lam, experiment.nu, experiment.seed)
 
-    def parameter_groups(self) -> list[dict]:
-        """Return what is learnt; the spreads of the groups do not decay."""
-        spreads = {"params": list(self.groups.parameters()), "weight_decay": 0.0}
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """What is learnt; the spreads of the groups do not decay."""
+        spreads: dict[str, Any] = {"params": list(self.groups.parameters()), "weight_decay": 0.0}
         if self.experiment.prior_lr is not None:
             spreads["lr"] = self.experiment.prior_lr
         return [*super().parameter_groups(), spreads]
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
-        """Return the loss of one batch, with that of pruning."""
+        """The loss of one batch, with that of pruning."""
         steps = self.experiment.epochs * self.trainer.num_training_batches
         self.groups.gamma = self.global_step / (steps - 1) if steps > 1 else 1.0
         return super().training_step(batch, index) + self.groups.loss()
@@ -138,10 +142,11 @@ class Pruning(Training):
     def finish_epoch(self) -> None:
         """Add the epoch to the history."""
         super().finish_epoch()
-        self.history[-1] |= {"phase": "prune", "gamma": self.groups.gamma}
+        self.history[-1]["phase"] = "prune"
+        self.history[-1]["gamma"] = self.groups.gamma
 
 
-class PruningLog(RunLog):
+class PruningWriter(RunWriter):
     """Shows how far the drawing together is; of it, the run folder keeps `PRUNING` alone."""
 
     def announce(self, groups: Groups, before: float | None) -> None:
@@ -151,28 +156,23 @@ class PruningLog(RunLog):
         if before is not None:
             print(f"before: {self.experiment.tested} {before:.2%}", file=sys.stderr, flush=True)
 
-    def on_train_epoch_end(self, trainer, module: Pruning) -> None:
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule
+    ) -> None:
         """Show the epoch."""
         self._close_bar()
-        module.finish_epoch()
-        last = module.history[-1]
-        self.finished = len(module.history)
-        if self.progress:
-            accuracy = last["test_accuracy"]
-            tested = "" if accuracy is None else f"{self.experiment.tested} {accuracy:.2%}  "
-            print(
-                f"prune {last['epoch']}/{trainer.max_epochs}  gamma {last['gamma']:.2f}  "
-                f"loss {last['loss']:.4f}  train {last['train_accuracy']:.2%}  {tested}"
-                f"{time.monotonic() - self.started:.1f} s",
-                file=sys.stderr,
-                flush=True,
-            )
+        training = training_of(module)
+        training.finish_epoch()
+        last = training.history[-1]
+        self.finished = len(training.history)
+        start = f"prune {last['epoch']}/{trainer.max_epochs}  gamma {last['gamma']:.2f}"
+        self.show(start, last, time.monotonic() - self.started)
 
 
 def _admitted(
     run: Path, out: Path, rate: float, counts: dict[str, int | None]
-) -> tuple[Checkpoint, list[dict]]:
-    """Return the run's network and history, or refuse what cannot be pruned."""
+) -> tuple[TrainedCheckpoint, list[EpochFigures]]:
+    """The run's network and history; what cannot be pruned is refused."""
     if not 0 < rate < 1:
         raise UserError(
             f"prune: rate must be between 0 and 1, not {rate}; it is the share of filters to keep"
@@ -205,8 +205,28 @@ def _admitted(
     return checkpoint, history
 
 
+def _accuracy_before(history: list[EpochFigures]) -> float | None:
+    """The last accuracy of a run, None if it was never tested."""
+    tested = [row["test_accuracy"] for row in history if row["test_accuracy"] is not None]
+    return tested[-1] if tested else None
+
+
+def _write_facts(folder: Path, rate: float, before: float | None, module: PruningModule) -> None:
+    """Write how the run was pruned."""
+    facts = {
+        "rate": rate,
+        "accuracy_before": before,
+        "layers": {
+            name: {"filters": len(labels), "kept": int(labels.max()) + 1}
+            for name, labels in module.groups.labels.items()
+        },
+        "epochs": module.history,
+    }
+    write_atomically(folder / PRUNING, (json.dumps(facts, indent=2) + "\n").encode())
+
+
 def _phase(experiment: Experiment, epochs: int, schedule: str) -> Experiment:
-    """Return the experiment with one phase of so many epochs."""
+    """The experiment with one phase of so many epochs."""
     return replace(
         experiment,
         epochs=epochs,
@@ -217,9 +237,9 @@ def _phase(experiment: Experiment, epochs: int, schedule: str) -> Experiment:
     )
 
 
-def _uninterrupted(module: Training, log: RunLog, run: Path, out: Path) -> None:
+def _uninterrupted(module: TrainingModule, writer: RunWriter, run: Path, out: Path) -> None:
     try:
-        fit(module, log)
+        fit(module, writer)
     except SystemExit as stop:
         raise Interrupted(
             f"{out}: pruning was interrupted, and nothing is left of it; start again with "

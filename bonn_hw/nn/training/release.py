@@ -5,13 +5,17 @@ A released folder is a run folder with ``weights.npz`` in the place of the check
 exported, compiled, compared and plotted, but not trained further.
 """
 
+from __future__ import annotations
+
 import io
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bonn_hw.errors import UserError
@@ -26,8 +30,8 @@ BITS = "bits "
 SHAPE = "shape "
 
 
-def pack(network: Network) -> dict[str, np.ndarray]:
-    """Return all that an evaluation of `network` depends on, as arrays.
+def pack(network: Network) -> dict[str, NDArray[Any]]:
+    """All that an evaluation of `network` depends on, as arrays.
 
     1-bit weights whose scale does not depend on the latent ones become bits, 1 for +1.
     """
@@ -36,7 +40,7 @@ def pack(network: Network) -> dict[str, np.ndarray]:
         for name, layer in binary_layers(network).items()
         if is_modulated(layer) or issubclass(layer.weight_quant.quant_injector, BipolarWeight)
     }
-    arrays = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for name, value in network.state_dict().items():
         array = value.detach().cpu().numpy()
         if name in bits:
@@ -47,8 +51,8 @@ def pack(network: Network) -> dict[str, np.ndarray]:
     return arrays
 
 
-def unpack(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    """Return a state of the network; kept bits become weights of -1 and +1."""
+def unpack(arrays: dict[str, NDArray[Any]]) -> dict[str, Tensor]:
+    """A state of the network; kept bits become weights of -1 and +1."""
     state = {}
     for name, array in arrays.items():
         if name.startswith(BITS):
@@ -102,6 +106,7 @@ def release(network: Network, run: Path, out: Path) -> Path:
             if file.is_file() and file.name not in (CHECKPOINT, WEIGHTS):
                 shutil.copyfile(file, partial / file.name)
         payload = io.BytesIO()
-        np.savez_compressed(payload, **pack(network))
+        # Names of arrays and np.savez's own flag share its keywords.
+        np.savez_compressed(payload, **pack(network))  # type: ignore[arg-type]
         (partial / WEIGHTS).write_bytes(payload.getvalue())
     return out / WEIGHTS

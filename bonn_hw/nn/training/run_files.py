@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Writing files so that a reader finds the old or the new content, never half of it."""
+"""The files of a run folder: their names, their figures, and writing them whole or not at all."""
+
+from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 from bonn_hw.errors import UserError
 
@@ -12,6 +15,18 @@ METRICS = "metrics.json"
 """Files of a run folder: what was asked for, the last whole epoch, the figures by epoch."""
 WEIGHTS = "weights.npz"
 """The file of a released run that stands for its checkpoint."""
+
+
+class EpochFigures(TypedDict):
+    """A row of `METRICS`: what one epoch reached; accuracies from 0 to 1, None where untested."""
+
+    epoch: int
+    phase: str
+    loss: float
+    train_accuracy: float
+    test_accuracy: float | None
+    seconds: NotRequired[float]
+    gamma: NotRequired[float]
 
 
 def write_atomically(path: Path, payload: bytes) -> None:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a training writes and shows: the run folder and the progress bar."""
 
+from __future__ import annotations
+
 import contextlib
 import csv
 import io
@@ -12,13 +14,22 @@ import warnings
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from bonn_hw.errors import UserError
 from bonn_hw.nn.training.experiment import Experiment
-from bonn_hw.nn.training.kernel_statistics import KERNELS
-from bonn_hw.nn.training.run_files import CHECKPOINT, EXPERIMENT, METRICS, WEIGHTS, write_atomically
+from bonn_hw.nn.training.kernel_statistics import KERNELS, EpochStatistics
+from bonn_hw.nn.training.run_files import (
+    CHECKPOINT,
+    EXPERIMENT,
+    METRICS,
+    WEIGHTS,
+    EpochFigures,
+    write_atomically,
+)
+from bonn_hw.nn.training.training_module import TrainingModule
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -28,7 +39,7 @@ TABLE = "metrics.csv"
 COLUMNS = ("epoch", "phase", "loss", "train_accuracy", "test_accuracy", "seconds")
 
 
-class RunLog(lightning.Callback):
+class RunWriter(lightning.Callback):
     """Writes the run folder after each epoch, and shows how far the training is.
 
     Parameters
@@ -89,7 +100,9 @@ class RunLog(lightning.Callback):
         if not (self.out / METRICS).exists():
             self.write_figures([], [])
 
-    def on_train_epoch_start(self, trainer: lightning.Trainer, module: lightning.LightningModule):
+    def on_train_epoch_start(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule
+    ) -> None:
         """Start a bar for the epoch."""
         self.started = time.monotonic()
         self.bar = tqdm(
@@ -100,16 +113,27 @@ class RunLog(lightning.Callback):
             disable=None if self.progress and trainer.is_global_zero else True,
         )
 
-    def on_train_batch_end(self, trainer, module, outputs, batch, index) -> None:
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        module: lightning.LightningModule,
+        outputs: Any,
+        batch: Any,
+        index: int,
+    ) -> None:
         """Move the bar."""
-        self.bar.set_postfix_str(f"loss {float(outputs['loss']):.3f}", refresh=False)
-        self.bar.update()
+        if self.bar is not None:
+            self.bar.set_postfix_str(f"loss {float(outputs['loss']):.3f}", refresh=False)
+            self.bar.update()
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule):
+    def on_train_epoch_end(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule
+    ) -> None:
         """Save the epoch: first the checkpoint, which also holds the history, then the figures."""
         self._close_bar()
-        module.finish_epoch()
-        last = module.history[-1]
+        training = training_of(module)
+        training.finish_epoch()
+        last = training.history[-1]
         last["seconds"] = round(time.monotonic() - self.started, 3)
         temporary = self.out / f".{CHECKPOINT}.{os.getpid()}"
         try:
@@ -124,25 +148,40 @@ class RunLog(lightning.Callback):
             ) from error
         finally:
             temporary.unlink(missing_ok=True)
-        self.finished = len(module.history)
+        self.finished = len(training.history)
         if not trainer.is_global_zero:
             return
-        self.write_figures(module.history, module.kernels)
-        if self.progress:
-            accuracy = last["test_accuracy"]
-            tested = "" if accuracy is None else f"{self.experiment.tested} {accuracy:.2%}  "
-            print(
-                f"epoch {last['epoch']}/{trainer.max_epochs}  loss {last['loss']:.4f}  "
-                f"train {last['train_accuracy']:.2%}  {tested}{last['seconds']:.1f} s",
-                file=sys.stderr,
-                flush=True,
-            )
+        self.write_figures(training.history, training.kernels)
+        self.show(f"epoch {last['epoch']}/{trainer.max_epochs}", last, last["seconds"])
 
-    def on_load_checkpoint(self, trainer, module, checkpoint: dict) -> None:
+    def show(self, start: str, last: EpochFigures, seconds: float) -> None:
+        """Print a line on a finished epoch, unless nothing is to be shown; `start` names it."""
+        if not self.progress:
+            return
+        accuracy = last["test_accuracy"]
+        tested = "" if accuracy is None else f"{self.experiment.tested} {accuracy:.2%}  "
+        print(
+            f"{start}  loss {last['loss']:.4f}  train {last['train_accuracy']:.2%}  {tested}"
+            f"{seconds:.1f} s",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def on_load_checkpoint(
+        self,
+        trainer: lightning.Trainer,
+        module: lightning.LightningModule,
+        checkpoint: dict[str, Any],
+    ) -> None:
         """Take the count of finished epochs up again."""
         self.finished = len(checkpoint["history"])
 
-    def on_exception(self, trainer, module, exception) -> None:
+    def on_exception(
+        self,
+        trainer: lightning.Trainer,
+        module: lightning.LightningModule,
+        exception: BaseException,
+    ) -> None:
         """Leave a clean line."""
         self._close_bar()
 
@@ -150,13 +189,13 @@ class RunLog(lightning.Callback):
         if self.bar is not None:
             self.bar.close()
 
-    def write_figures(self, history: list[dict], kernels: list[dict]) -> None:
+    def write_figures(self, history: list[EpochFigures], kernels: list[EpochStatistics]) -> None:
         """Write the figures by epoch; the JSON without times, so that a repetition gives its bytes.
 
         Parameters
         ----------
         history, kernels
-            Of `steps.Training`.
+            Of `training_module.TrainingModule`.
         """
         epochs = [{k: v for k, v in row.items() if k != "seconds"} for row in history]
         metrics = {
@@ -175,10 +214,18 @@ class RunLog(lightning.Callback):
         writer.writerows(history)
         write_atomically(self.out / TABLE, text.getvalue().encode())
 
-    def _write_json(self, name: str, value: dict, indent: int | None) -> None:
+    def _write_json(self, name: str, value: dict[str, Any], indent: int | None) -> None:
         write_atomically(self.out / name, (json.dumps(value, indent=indent) + "\n").encode())
 
     def _held_limit(self) -> int | None:
         with contextlib.suppress(OSError, ValueError, AttributeError):
-            return json.loads((self.out / METRICS).read_text()).get("limit")
+            limit: int | None = json.loads((self.out / METRICS).read_text()).get("limit")
+            return limit
         return self.limit
+
+
+def training_of(module: lightning.LightningModule) -> TrainingModule:
+    """The module as the one whose epochs are written."""
+    if not isinstance(module, TrainingModule):
+        raise TypeError(f"a run is written of a TrainingModule, not of a {type(module).__name__}")
+    return module

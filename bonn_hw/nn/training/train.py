@@ -7,6 +7,8 @@ bit like an uninterrupted one with the same number of threads and processes. Und
 every process takes its share of each batch, on one machine or several.
 """
 
+from __future__ import annotations
+
 import logging
 import os
 import signal
@@ -15,19 +17,20 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 
-from bonn_hw.errors import UserError
-from bonn_hw.nn.data.datasets import Dataset
+from bonn_hw.errors import Interrupted, UserError
 from bonn_hw.nn.data.image_folder import ImageFolder
+from bonn_hw.nn.data.labelled_images import Dataset
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.models.networks import build
-from bonn_hw.nn.training.checkpoint import Checkpoint, read_state
+from bonn_hw.nn.training.checkpoint import Checkpoint, TrainedCheckpoint, read_state
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.run_files import CHECKPOINT
-from bonn_hw.nn.training.run_writer import RunLog
-from bonn_hw.nn.training.training_module import Training
+from bonn_hw.nn.training.run_writer import RunWriter
+from bonn_hw.nn.training.training_module import TrainingModule
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -35,8 +38,13 @@ with warnings.catch_warnings():
     from lightning.pytorch.strategies import DDPStrategy
 
 
-class Interrupted(UserError):
-    """Ctrl-C ended a training; the run folder holds the last finished epoch."""
+Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
+PRECISIONS: dict[str, Precision] = {
+    "32": "32-true",
+    "16-mixed": "16-mixed",
+    "bf16-mixed": "bf16-mixed",
+}
+"""As an experiment names it -> as Lightning does."""
 
 
 def train(
@@ -45,7 +53,7 @@ def train(
     resume: bool = False,
     progress: bool = True,
     limit: int | None = None,
-) -> Checkpoint:
+) -> TrainedCheckpoint:
     """Train, and return the network of the last epoch.
 
     Parameters
@@ -71,36 +79,36 @@ def train(
         experiment = Experiment.read(experiment)
     if limit is not None and limit < 2:
         raise UserError(f"limit: must be at least 2 images, not {limit}")
-    log = RunLog(out, experiment, limit, progress)
+    writer = RunWriter(out, experiment, limit, progress)
     first = int(os.environ.get("RANK", 0)) == 0
     if first:
-        log.admit(resume)
+        writer.admit(resume)
     torch.manual_seed(experiment.seed)
     network = build(experiment.network, **experiment.options)
     train_set, test_set = experiment.data("train", limit), experiment.data(experiment.tested)
     _fits(experiment, network, train_set)
-    module = Training(experiment, network, train_set, test_set)
+    module = TrainingModule(experiment, network, train_set, test_set)
     if first:
-        log.begin()
+        writer.begin()
     saved = out / CHECKPOINT
     resumed = resume and saved.exists()
     if resumed:
         read_state(saved)
     try:
-        trainer = fit(module, log, saved if resumed else None)
+        trainer = fit(module, writer, saved if resumed else None)
     except SystemExit as stop:
         raise Interrupted(
-            f"{out}: interrupted after {log.finished} of {experiment.all_epochs} epochs; "
+            f"{out}: interrupted after {writer.finished} of {experiment.all_epochs} epochs; "
             f"go on with `bonn-hw train FLOW.toml --out {out} --resume`"
         ) from stop
     # Again, in case an earlier process was stopped between its last checkpoint and its figures.
     if first:
-        log.write_figures(module.history, module.kernels)
+        writer.write_figures(module.history, module.kernels)
     trainer.strategy.barrier()
     return Checkpoint.load(out)
 
 
-def fit(module: Training, log: RunLog, saved: Path | None = None) -> lightning.Trainer:
+def fit(module: TrainingModule, writer: RunWriter, saved: Path | None = None) -> lightning.Trainer:
     """Train `module` for all epochs of its experiment, from the checkpoint `saved` on if given.
 
     Raises
@@ -115,7 +123,7 @@ def fit(module: Training, log: RunLog, saved: Path | None = None) -> lightning.T
             **_processes(),
             precision=_precision(experiment),
             max_epochs=experiment.all_epochs,
-            callbacks=[log],
+            callbacks=[writer],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -124,14 +132,14 @@ def fit(module: Training, log: RunLog, saved: Path | None = None) -> lightning.T
             reload_dataloaders_every_n_epochs=1,
             # The batches are shared out as they are made.
             use_distributed_sampler=False,
-            default_root_dir=log.out,
+            default_root_dir=writer.out,
         )
         trainer.fit(module, ckpt_path=saved, weights_only=True)
     return trainer
 
 
-def _processes() -> dict:
-    """Return the Trainer's arguments for this process, or for those that ``torchrun`` started."""
+def _processes() -> dict[str, Any]:
+    """The Trainer's arguments for this process, or for those that ``torchrun`` started."""
     world = int(os.environ.get("WORLD_SIZE", 1))
     if world == 1:
         return {"devices": 1}
@@ -141,17 +149,17 @@ def _processes() -> dict:
     return {"devices": devices, "num_nodes": world // devices, "strategy": strategy}
 
 
-def _precision(experiment: Experiment) -> str:
-    if experiment.precision != "auto":
-        return {"32": "32-true"}.get(experiment.precision, experiment.precision)
-    return "16-mixed" if torch.cuda.is_available() else "32-true"
+def _precision(experiment: Experiment) -> Precision:
+    """Lightning's name of the precision."""
+    if experiment.precision == "auto":
+        return "16-mixed" if torch.cuda.is_available() else "32-true"
+    return PRECISIONS[experiment.precision]
 
 
 def _fits(experiment: Experiment, network: Network, dataset: Dataset | ImageFolder) -> None:
     size = network.input_shape[1]
     # Images of a folder are cut to what the network takes.
-    folder = isinstance(dataset, ImageFolder)
-    shape = (3, size, size) if folder else dataset.images.shape[1:]
+    shape = (3, size, size) if isinstance(dataset, ImageFolder) else dataset.images.shape[1:]
     if shape != network.input_shape:
         raise UserError(
             f"experiment: network {experiment.network} takes images {network.input_shape}, but "

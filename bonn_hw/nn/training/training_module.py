@@ -1,27 +1,37 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The steps of one experiment, as a module of PyTorch Lightning."""
+"""The training of one experiment, as a module of PyTorch Lightning."""
+
+from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
 from bonn_hw.errors import UserError
 from bonn_hw.nn.data.augment import EpochBatches
-from bonn_hw.nn.data.datasets import Dataset
 from bonn_hw.nn.data.image_folder import FolderBatches, ImageFolder
-from bonn_hw.nn.models.bayesian import BayesianLosses, binary_layers, is_modulated
+from bonn_hw.nn.data.labelled_images import Dataset
+from bonn_hw.nn.models.bayesian import (
+    BayesianLosses,
+    binary_layers,
+    is_modulated,
+    modulated_quantiser,
+)
 from bonn_hw.nn.models.network import Network, clip_latent_weights
 from bonn_hw.nn.training.experiment import Experiment
-from bonn_hw.nn.training.kernel_statistics import kernel_statistics
+from bonn_hw.nn.training.kernel_statistics import EpochStatistics, kernel_statistics
+from bonn_hw.nn.training.layer_at_fault import layer_at_fault
+from bonn_hw.nn.training.run_files import EpochFigures
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import lightning.pytorch as lightning
+    from lightning.pytorch.utilities.types import OptimizerLRScheduler
 
 TEST_BATCH = 250
 
@@ -29,7 +39,7 @@ TEST_BATCH = 250
 def objective(
     logits: Tensor, labels: Tensor, losses: BayesianLosses | None, fine_tuning: bool
 ) -> Tensor:
-    """Return the scalar that one step minimises."""
+    """The scalar that one step minimises."""
     loss = functional.cross_entropy(logits, labels)
     if losses is None:
         return loss
@@ -37,8 +47,8 @@ def objective(
     return loss + losses.feature(labels) if fine_tuning else loss
 
 
-class Training(lightning.LightningModule):
-    """The steps of one experiment.
+class TrainingModule(lightning.LightningModule):
+    """Losses, optimiser, batches and figures of one experiment.
 
     Attributes
     ----------
@@ -60,8 +70,8 @@ class Training(lightning.LightningModule):
         self.network = network
         self.losses = _losses(experiment, network)
         self._train, self._test = _tensors(train), _tensors(test)
-        self.history: list[dict] = []
-        self.kernels: list[dict] = [self._kernels(0)]
+        self.history: list[EpochFigures] = []
+        self.kernels: list[EpochStatistics] = [self._kernels(0)]
         self._sums = torch.zeros(3, dtype=torch.float64)
         self._hits = torch.zeros(2, dtype=torch.float64)
 
@@ -71,24 +81,26 @@ class Training(lightning.LightningModule):
         return self.current_epoch >= self.experiment.epochs
 
     def train_dataloader(self) -> EpochBatches | FolderBatches:
-        """Return this process' share of the epoch's batches."""
+        """This process' share of the epoch's batches."""
         return self._batches(self.current_epoch)
 
-    def val_dataloader(self) -> DataLoader | FolderBatches:
-        """Return this process' share of the test images in batches; none in untested epochs."""
+    def val_dataloader(self) -> DataLoader[Any] | FolderBatches:
+        """This process' share of the test images in batches; none in untested epochs."""
         e = self.experiment
         epoch = self.current_epoch + 1
         if epoch % e.test_every and epoch not in (e.epochs, e.all_epochs):
-            return DataLoader([])
+            nothing: list[Any] = []
+            return DataLoader(nothing)  # type: ignore[arg-type]  # any sequence is a data set
         if isinstance(self._test, ImageFolder):
             return self._folder_batches(self._test, False, 0)
         images, labels = (part[self._rank :: self._world] for part in self._test)
         return DataLoader(TensorDataset(images, labels), batch_size=TEST_BATCH)
 
-    def configure_optimizers(self) -> dict:
-        """Return the optimiser and its schedule, a function of the step alone."""
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The optimiser and its schedule, a function of the step alone."""
         e = self.experiment
         groups = self.parameter_groups()
+        optimiser: torch.optim.Optimizer
         if e.optimiser == "sgd":
             optimiser = torch.optim.SGD(groups, lr=e.lr, momentum=e.momentum, nesterov=e.nesterov)
         else:
@@ -99,8 +111,8 @@ class Training(lightning.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
-    def parameter_groups(self) -> list[dict]:
-        """Return what is learnt, in groups for the optimiser."""
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """What is learnt, in groups for the optimiser."""
         e = self.experiment
         if self.losses is None:
             return [{"params": self.network.parameters(), "weight_decay": e.weight_decay}]
@@ -112,7 +124,7 @@ class Training(lightning.LightningModule):
         self._sums.zero_()
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
-        """Return the loss of one batch."""
+        """The loss of one batch."""
         images, labels = batch
         logits = self.network(images)
         loss = objective(logits, labels, self.losses, self.fine_tuning)
@@ -160,12 +172,12 @@ class Training(lightning.LightningModule):
         )
         self.kernels.append(self._kernels(self.current_epoch + 1))
 
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the history with the weights that it describes."""
         checkpoint["history"] = self.history
         checkpoint["kernels"] = self.kernels
 
-    def on_load_checkpoint(self, checkpoint: dict) -> None:
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take the history up again."""
         self.history = list(checkpoint["history"])
         self.kernels = list(checkpoint["kernels"])
@@ -184,7 +196,7 @@ class Training(lightning.LightningModule):
         return FolderBatches(folder, e.batch, size, train, e.seed, epoch, *share)
 
     def _factor(self, step: int) -> float:
-        """Return what the learning rates are multiplied by in one step."""
+        """What the learning rates are multiplied by in one step."""
         e = self.experiment
         per_epoch = len(self._batches(0))
         main = e.epochs * per_epoch
@@ -199,21 +211,21 @@ class Training(lightning.LightningModule):
             return level * 0.5 * (1 + math.cos(math.pi * share))
         return level * (1 - share) if e.schedule == "linear" else level
 
-    def _kernels(self, epoch: int) -> dict:
-        """Return the statistics of all 1-bit layers after so many epochs."""
+    def _kernels(self, epoch: int) -> EpochStatistics:
+        """The statistics of all 1-bit layers after so many epochs."""
         layers = {}
         pull = self.losses.pull() if self.losses else {}
         for name, layer in binary_layers(self.network).items():
-            facts = kernel_statistics(layer.weight.detach().float().cpu().numpy())
+            statistics = kernel_statistics(layer.weight.detach().float().cpu().numpy())
             if is_modulated(layer):
-                facts["scale"] = float(layer.weight_quant.tensor_quant.scale())
+                statistics["scale"] = float(modulated_quantiser(layer).scale())
             if name in pull:
-                facts["pull"] = pull[name]
-            layers[name.removeprefix("layers.")] = facts
+                statistics["pull"] = pull[name]
+            layers[name.removeprefix("layers.")] = statistics
         return {"epoch": epoch, "layers": layers}
 
     def _stop(self, what: str, where: str, images: Tensor | None) -> None:
-        layer = _not_finite(self.network, images)
+        layer = layer_at_fault(self.network, images)
         kept = (
             f"{self.current_epoch} whole epochs are kept" if self.current_epoch else "none is kept"
         )
@@ -224,11 +236,12 @@ class Training(lightning.LightningModule):
         )
 
     def _total(self, counts: Tensor) -> list[float]:
-        """Return the sums over all processes."""
+        """The sums over all processes."""
         if self._world > 1:
             counts = counts.to(self.device if self.device.type == "cuda" else "cpu")
             torch.distributed.all_reduce(counts)
-        return counts.tolist()
+        totals: list[float] = counts.tolist()
+        return totals
 
     @property
     def _rank(self) -> int:
@@ -256,36 +269,5 @@ def _losses(experiment: Experiment, network: Network) -> BayesianLosses | None:
             )
         return None
     for layer in layers.values():
-        layer.weight_quant.tensor_quant.exact = experiment.modulation_gradient == "exact"
+        modulated_quantiser(layer).exact = experiment.modulation_gradient == "exact"
     return BayesianLosses(network, experiment.lam, experiment.theta, experiment.nu)
-
-
-@torch.no_grad()
-def _not_finite(network: Network, images: Tensor | None) -> str:
-    """Say which layer is the first with values that are not finite."""
-    for name, value in network.named_parameters():
-        if not torch.isfinite(value).all():
-            return f"the first weights that are not finite are {name!r}"
-    if images is None:
-        return "its name is not in the network but in the losses"
-    found: list[str] = []
-
-    def look(name: str) -> Callable[..., None]:
-        def hook(layer: nn.Module, inputs: tuple, output: Tensor) -> None:
-            if not found and not torch.isfinite(output).all():
-                found.append(name)
-
-        return hook
-
-    # Inner modules answer before those around them; what is inside a quantiser is none of a user's.
-    handles = [
-        module.register_forward_hook(look(name))
-        for name, module in network.named_modules()
-        if name and "_quant" not in name
-    ]
-    network(images)
-    for handle in handles:
-        handle.remove()
-    if found:
-        return f"the first layer that gives such values is {found[0]!r}"
-    return "the layers' values are finite, a term of the loss is not"

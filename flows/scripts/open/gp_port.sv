@@ -3,7 +3,7 @@
 // write at a time, each beat of a burst an access of its own. Wrapping bursts, which processors make
 // for cached memory only, count upwards here. Identifiers come back as they were sent. A processor
 // that asks during reset waits for its end.
-module gp_port #(
+module bonn_gp_port #(
   parameter int ADDRESS_BITS = 12,
   parameter int ID_BITS = 12
 ) (

@@ -4,9 +4,14 @@
 #
 #   flows/scripts/open/toolchain.sh [FOLDER]
 #
-# No root and nothing outside of the folder: apt works with settings and state of its own, packages
-# are unpacked and not installed, and programs run with the C library that comes with them. Needs a
-# Debian or Ubuntu (apt-get, dpkg-deb) of the architecture amd64, the network, and 400 MB.
+# The mirror is the one that this machine's apt uses for Debian, or DEBIAN_MIRROR (an address such as
+# http://HOST/debian), which Ubuntu needs: its own archive has no "sid". Debian's key decides whether
+# an archive is Debian's, wherever it lies.
+#
+# No root and nothing outside of the folder: apt works with a list of sources and state of its own
+# and keeps the rest of this machine's settings (proxy, credentials). Packages are unpacked and not
+# installed, and programs run with the C library that comes with them. Needs a Debian or Ubuntu
+# (apt-get, dpkg-deb) of the architecture amd64, the network, and 400 MB.
 set -euo pipefail
 
 folder=$(realpath -m "${1:-${XDG_CACHE_HOME:-$HOME/.cache}/bonn_hw/open-toolchain}")
@@ -21,11 +26,12 @@ fail() {
 command -v apt-get >/dev/null || fail "there is no apt-get: fetch ${packages[*]} another way"
 [ -f "$keys" ] || fail "$keys is missing: install debian-archive-keyring"
 
-state=$folder.partial
-rm -rf "$state"
+mkdir -p "$(dirname "$folder")"
+state=$(mktemp -d "$folder.XXXXXX")
+trap 'rm -rf "$state"' EXIT
+chmod 755 "$state"
 mkdir -p "$state/apt/lists/partial" "$state/apt/archives/partial"
 : >"$state/apt/status"
-echo "deb [signed-by=$keys] http://deb.debian.org/debian sid main" >"$state/apt/sources.list"
 options=(
   -o "Dir::State=$state/apt" -o "Dir::State::lists=$state/apt/lists"
   -o "Dir::State::status=$state/apt/status" -o "Dir::Cache=$state/apt"
@@ -34,7 +40,31 @@ options=(
   -o Dir::Etc::preferencesparts=/dev/null -o APT::Architecture=amd64
   -o APT::Install-Recommends=false -o Debug::NoLocking=1 -o "APT::Sandbox::User=$(id -un)" -qq
 )
-apt-get "${options[@]}" update || fail "Debian's package lists cannot be fetched"
+
+# Addresses of the archives that apt is set up for, in its own order; asks no server.
+archives() {
+  if [ -n "${DEBIAN_MIRROR:-}" ]; then
+    echo "${DEBIAN_MIRROR%/}"
+  else
+    apt-get --print-uris update 2>/dev/null | sed -n "s,^'\\(.*\\)/dists/.*,\\1,p" | awk '!seen[$0]++'
+  fi
+}
+
+# Fetches the package lists from the first archive that has Debian's "sid".
+update() {
+  local archive tried=()
+  while read -r archive; do
+    echo "deb [signed-by=$keys] $archive sid main" >"$state/apt/sources.list"
+    if apt-get "${options[@]}" -o APT::Update::Error-Mode=any update 2>"$state/apt/log"; then
+      return
+    fi
+    tried+=("$archive")
+  done < <(archives)
+  [ ${#tried[@]} = 0 ] || cat "$state/apt/log" >&2
+  fail "no archive of this machine's apt has Debian's sid (tried: ${tried[*]:-none}): set\
+ DEBIAN_MIRROR to the address of a mirror of Debian"
+}
+update
 apt-get "${options[@]}" install --yes --download-only "${packages[@]}" ||
   fail "the packages cannot be fetched"
 for archive in "$state"/apt/archives/*.deb; do

@@ -67,7 +67,7 @@ module zynq;
     .SAXIHP0BRESP(hp_bresp), .SAXIHP0BVALID(hp_bvalid), .SAXIHP0BREADY(hp_bready)
   );
 
-  gp_port #(.ADDRESS_BITS(12), .ID_BITS(12)) gp_port (
+  bonn_gp_port #(.ADDRESS_BITS(12), .ID_BITS(12)) gp_port (
     .clk(clk), .rst(!aresetn),
     .s_axi_awid(gp_awid), .s_axi_awaddr(gp_awaddr[11:0]), .s_axi_awsize(gp_awsize),
     .s_axi_awburst(gp_awburst), .s_axi_awvalid(gp_awvalid), .s_axi_awready(gp_awready),

@@ -7,7 +7,7 @@
 # there are reports and no bitstream.
 
 set here [file dirname [file normalize [info script]]]
-foreach part {arguments boards package_ip processing_system block_design implement} {
+foreach part {arguments package_ip processing_system block_design implement} {
     source [file join $here $part.tcl]
 }
 
@@ -19,19 +19,25 @@ proc check_version {} {
     }
 }
 
-proc report_clocks {ps settings wanted} {
-    puts "bonn-hw: clock [dict get $ps clock_mhz] MHz, wanted $wanted MHz"
-    if {abs([dict get $ps pll_mhz] - [dict get $settings pll]) > 1} {
+proc check_part {part} {
+    if {[llength [get_parts -quiet $part]] == 0} {
+        error "part '$part' is not installed: add its family with the tool's installer"
+    }
+}
+
+proc report_clocks {ps settings} {
+    puts "bonn-hw: clock [dict get $ps clock_mhz] MHz, wanted [dict get $settings clock-mhz] MHz"
+    if {abs([dict get $ps pll_mhz] - [dict get $settings pll-mhz]) > 1} {
         puts "bonn-hw: warning: the tool divides the clock from [dict get $ps pll_mhz] MHz and the\
-            board has [dict get $settings pll] MHz: set the clock when the bitstream is loaded"
+            board has [dict get $settings pll-mhz] MHz: set the clock when the bitstream is loaded"
     }
 }
 
 proc build {values} {
     check_version
-    set settings [board_settings [dict get $values board] [dict get $values part]]
-    set out [file normalize [dict get $values out]]
     set part [dict get $values part]
+    check_part $part
+    set out [file normalize [dict get $values out]]
     set ip [file join $out ip]
     set project [file join $out project]
     set_param general.maxThreads [dict get $values threads]
@@ -41,9 +47,8 @@ proc build {values} {
     create_project -force -part $part board $project
     set_property ip_repo_paths [list $ip] [current_project]
     update_ip_catalog
-    set clock_mhz [dict get $values clock-mhz]
-    set ps [make_block_design $settings $clock_mhz [dict get $values interrupt]]
-    report_clocks $ps $settings $clock_mhz
+    set ps [make_block_design $values]
+    report_clocks $ps $values
     set top [generate_sources]
     step synth_design
     synthesise $top $part [file join $ip src]

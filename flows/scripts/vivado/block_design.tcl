@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Processing system, accelerator, and what stands between them. All of it runs on one clock.
 
-proc make_block_design {settings clock_mhz interrupt} {
+proc make_block_design {settings} {
     global accelerator_vlnv
+    set interrupt [dict get $settings interrupt]
     create_bd_design board
-    if {[dict get $settings family] eq "7"} {
-        set ps [make_zynq_7 $clock_mhz $settings]
+    if {[dict get $settings family] eq "zynq-7000"} {
+        set ps [make_zynq_7 $settings]
     } else {
-        set ps [make_zynq_plus $clock_mhz $settings]
+        set ps [make_zynq_plus $settings]
     }
     create_bd_cell -type ip -vlnv $accelerator_vlnv accelerator
     make_reset $ps

@@ -11,26 +11,31 @@ proc vlnv_of {name} {
     return [lindex $found end]
 }
 
+# 16..27 as the tool writes it.
+proc mio {pins} {
+    return "MIO [string map {.. { .. }} $pins]"
+}
+
 # The peripherals are those of the boards' own settings as far as their clocks go: with them the
 # tool divides the fabric's clock from the same PLL frequency that the boot image has set.
-proc make_zynq_7 {clock_mhz settings} {
+proc make_zynq_7 {settings} {
     set ps [create_bd_cell -type ip -vlnv [vlnv_of processing_system7] ps]
     apply_bd_automation -rule xilinx.com:bd_rule:processing_system7 -config {
         make_external "FIXED_IO, DDR" apply_board_preset "0" Master "Disable" Slave "Disable"
     } $ps
     set_property -dict [list \
-        CONFIG.PCW_CRYSTAL_PERIPHERAL_FREQMHZ [dict get $settings reference] \
-        CONFIG.PCW_APU_PERIPHERAL_FREQMHZ 650 \
-        CONFIG.PCW_UIPARAM_DDR_FREQ_MHZ 525 \
+        CONFIG.PCW_CRYSTAL_PERIPHERAL_FREQMHZ [dict get $settings reference-mhz] \
+        CONFIG.PCW_APU_PERIPHERAL_FREQMHZ [dict get $settings cpu-mhz] \
+        CONFIG.PCW_UIPARAM_DDR_FREQ_MHZ [dict get $settings ddr-mhz] \
         CONFIG.PCW_ENET0_PERIPHERAL_ENABLE 1 \
-        CONFIG.PCW_ENET0_ENET0_IO {MIO 16 .. 27} \
+        CONFIG.PCW_ENET0_ENET0_IO [mio [dict get $settings ethernet-mio]] \
         CONFIG.PCW_QSPI_PERIPHERAL_ENABLE 1 \
         CONFIG.PCW_QSPI_GRP_SINGLE_SS_ENABLE 1 \
         CONFIG.PCW_SD0_PERIPHERAL_ENABLE 1 \
-        CONFIG.PCW_SD0_SD0_IO {MIO 40 .. 45} \
+        CONFIG.PCW_SD0_SD0_IO [mio [dict get $settings sd-mio]] \
         CONFIG.PCW_SDIO_PERIPHERAL_FREQMHZ 50 \
         CONFIG.PCW_FCLK0_PERIPHERAL_CLKSRC {IO PLL} \
-        CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ $clock_mhz \
+        CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ [dict get $settings clock-mhz] \
         CONFIG.PCW_EN_CLK0_PORT 1 \
         CONFIG.PCW_EN_RST0_PORT 1 \
         CONFIG.PCW_USE_M_AXI_GP0 1 \
@@ -50,16 +55,16 @@ proc make_zynq_7 {clock_mhz settings} {
 }
 
 # The PLL is told its multiplier; a divider of 2 stands behind it.
-proc make_zynq_plus {clock_mhz settings} {
-    set reference [dict get $settings reference]
-    set multiplier [expr {round(2 * [dict get $settings pll] / $reference)}]
+proc make_zynq_plus {settings} {
+    set reference [dict get $settings reference-mhz]
+    set multiplier [expr {round(2 * [dict get $settings pll-mhz] / $reference)}]
     set ps [create_bd_cell -type ip -vlnv [vlnv_of zynq_ultra_ps_e] ps]
     set_property -dict [list \
         CONFIG.PSU__PSS_REF_CLK__FREQMHZ $reference \
         CONFIG.PSU__FPGA_PL0_ENABLE 1 \
         CONFIG.PSU__CRL_APB__IOPLL_CTRL__FBDIV $multiplier \
         CONFIG.PSU__CRL_APB__PL0_REF_CTRL__SRCSEL IOPLL \
-        CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ $clock_mhz \
+        CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ [dict get $settings clock-mhz] \
         CONFIG.PSU__USE__FABRIC__RST 1 \
         CONFIG.PSU__USE__M_AXI_GP0 1 \
         CONFIG.PSU__MAXIGP0__DATA_WIDTH 32 \

@@ -136,3 +136,13 @@ def test_what_the_router_leaves_out_of_narrow_block_memories_is_added(database):
         "CLB_X1Y2.RAMB36.BRAM36_READ_WIDTH_B_1",
         "CLB_X1Y2.RAMB36.BRAM36_WRITE_WIDTH_A_1",
     ]
+    cells["narrow"]["attributes"]["NEXTPNR_BEL"] = "nowhere"
+    with pytest.raises(FasmFault, match="^a block memory lies at nowhere$"):
+        zynq.narrow(cells, database)
+
+
+def test_a_line_of_the_database_that_names_no_feature(database, tmp_path):
+    (tmp_path / "segbits_clb.db").write_text("CLB.MUX-X 00_01\n")
+    with pytest.raises(FasmFault) as error:
+        database.bits(Feature("CLB_X1Y2", "MUX.X"))
+    assert str(error.value) == "segbits_clb.db has a line that names no feature: CLB.MUX-X 00_01"

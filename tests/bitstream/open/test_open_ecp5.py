@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bonn_hw.bitstream.open import ecp5
+from bonn_hw.boards import board
 from bonn_hw.cli.main import main
 from bonn_hw.errors import ToolMissing
 from tests.support.sketch import Sketch
@@ -55,13 +56,46 @@ def test_a_small_bitstream_is_the_same_each_time(build):
     assert str(build).encode() not in made[0][1]
 
 
+def test_a_build_for_the_board_itself(build, capsys):
+    """Folded for the board, its tool and clock are those that are taken."""
+    folder = build.parent / "own"
+    model = str(build / "model.onnx")
+    assert main(["check", model, "--board", "ulx3s-85f", "--fps", "1000"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "at 25 MHz and with 70 % of the LUT of ulx3s-85f at most" in told
+    counted = (
+        "note: LUT are predicted as LUT with 6 inputs; the 83,640 LUT with 4 inputs of ulx3s-85f "
+        "are counted as 24,600 of them"
+    )
+    assert counted in told
+    options = ["--board", "ulx3s-85f", "--fps", "1000", "--out", str(folder)]
+    assert main(["compile", model, *options]) == 0
+    facts = json.loads((folder / "report.json").read_text())
+    assert facts["target"] == {
+        "board": "ulx3s-85f",
+        "part": "LFE5U-85F-6BG381C",
+        "clock_mhz": 25.0,
+        "fps": 1000.0,
+    }
+    assert facts["resources"]["lut"]["available"] == 24600
+    assert f"note: {facts['findings'][-1]}" == counted
+    assert main(["bitstream", str(folder)]) == 0
+    assert json.loads((folder / "report.json").read_text())["timing"]["clock_mhz"] == 25
+    capsys.readouterr()
+    assert main(["synth", str(folder)]) == 2
+    assert capsys.readouterr().err == (
+        "bonn-hw: synth: LFE5U-85F-6BG381C is no device of AMD's, and cells of others are not "
+        "counted: 'bonn-hw bitstream' synthesises for it and reports what it takes\n"
+    )
+
+
 def test_another_clock_is_refused(build, capsys):
     assert main(["bitstream", str(build), "--board", "ulx3s-85f", "--clock-mhz", "50"]) == 2
     assert "ulx3s-85f runs at 25 MHz, by its oscillator" in capsys.readouterr().err
 
 
 def test_without_the_tools_there_is_a_plan(build, monkeypatch, capsys):
-    def nothing(name):
+    def nothing(name, board):
         raise ToolMissing(f"no {name}")
 
     monkeypatch.setattr(ecp5, "_program", nothing)
@@ -74,5 +108,5 @@ def test_without_the_tools_there_is_a_plan(build, monkeypatch, capsys):
 def test_missing_programs_are_named(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     monkeypatch.setattr(ecp5.sys, "executable", "/nonexistent/python")
-    with pytest.raises(ToolMissing, match=r"ulx3s-85f lacks ecppack: pip install yowasp-nextpnr"):
-        ecp5._program("ecppack")
+    with pytest.raises(ToolMissing, match=r"ulx3s-85f lacks ecppack: pip install 'bonn-hw.ecp5.'"):
+        ecp5._program("ecppack", board("ulx3s-85f"))

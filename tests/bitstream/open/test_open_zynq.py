@@ -35,7 +35,7 @@ def build(compiled, tmp_path):
 @pytest.fixture(scope="module")
 def tools():
     try:
-        return toolchain.find(zynq.DEVICE, "xc7z020clg400-1")
+        return toolchain.find("xc7z020", "xc7z020clg400-1")
     except ToolMissing as error:
         absent(f"open place and route ({error})")
 
@@ -88,7 +88,8 @@ def test_without_the_tools_there_is_a_plan(build, monkeypatch, tmp_path, capsys)
     [
         (
             ["--board", "kv260"],
-            "board 'kv260' has no open flow; choose one of pynq-z1, pynq-z2, ulx3s-85f",
+            "board 'kv260' has no open flow; choose one of pynq-z1, pynq-z2, ulx3s-85f, or "
+            "--tool vivado",
         ),
         (["--clock-mhz", "400"], "clock 400 MHz is not possible: choose one from 10 to 250 MHz"),
     ],

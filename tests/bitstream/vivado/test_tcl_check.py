@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bonn_hw.bitstream.vivado.plan import SOURCES, arguments, boards_of, scripts_folder
+from bonn_hw.bitstream.vivado.plan import SOURCES, arguments, scripts_folder
+from bonn_hw.boards import BOARDS, board
 from bonn_hw.errors import ToolMissing
 from tests.bitstream.vivado.stand_in import tcl_check
 from tests.bitstream.vivado.stand_in.commands import CommandSet
@@ -30,9 +31,9 @@ def test_the_scripts_pass_for_all_boards_and_all_ways_that_a_run_can_go():
     assert tcl_check.check() == []
 
 
-@pytest.mark.parametrize("board", boards_of(SCRIPTS))
-def test_the_calls_of_a_run(tmp_path, board):
-    run = trial(SCRIPTS, board, tmp_path, "controller", Scenario())
+@pytest.mark.parametrize("name", tcl_check.PLANNED)
+def test_the_calls_of_a_run(tmp_path, name):
+    run = trial(SCRIPTS, name, tmp_path, "controller", Scenario())
     names = [call[0] for call in run.calls]
     order = ["ipx::package_project", "create_bd_design", "validate_bd_design", "synth_design"]
     order += ["place_design", "route_design", "report_timing_summary", "write_bitstream"]
@@ -44,7 +45,7 @@ def test_the_calls_of_a_run(tmp_path, board):
 
 
 def test_every_command_of_the_tool_is_reached_by_a_run(tmp_path):
-    known = CommandSet.read(SCRIPTS / "commands.json").commands
+    known = CommandSet.read(tcl_check.COMMANDS).commands
     written = {
         (statement.name, path.name, statement.line)
         for path in SCRIPTS.glob("*.tcl")
@@ -52,19 +53,19 @@ def test_every_command_of_the_tool_is_reached_by_a_run(tmp_path):
         if statement.name in known
     }
     reached = set()
-    for board in ("pynq-z2", "zcu104"):
+    for place in ("pynq-z2", "zcu104"):
         for interrupt in ("controller", "direct"):
             for name in ("timing met", "timing missed"):
-                scratch = tmp_path / board / interrupt / name
+                scratch = tmp_path / place / interrupt / name
                 scratch.mkdir(parents=True)
                 scenario = tcl_check.SCENARIOS[name][0]
-                reached |= trial(SCRIPTS, board, scratch, interrupt, scenario).places
+                reached |= trial(SCRIPTS, place, scratch, interrupt, scenario).places
     assert written == reached
 
 
-@pytest.mark.parametrize("board", boards_of(SCRIPTS))
-def test_the_fabric_clock_comes_from_the_pll_that_the_board_has(tmp_path, board):
-    run = trial(SCRIPTS, board, tmp_path, "direct", Scenario())
+@pytest.mark.parametrize("name", tcl_check.PLANNED)
+def test_the_fabric_clock_comes_from_the_pll_that_the_board_has(tmp_path, name):
+    run = trial(SCRIPTS, name, tmp_path, "direct", Scenario())
     assert "bonn-hw: clock 100 MHz, wanted 100 MHz" in run.output
     assert not any("warning" in line for line in run.output)
 
@@ -118,9 +119,9 @@ MISTAKES = {
     ),
     "argument's name": (
         "arguments.tcl",
-        "set argument_names {rtl board",
-        "set argument_names {source board",
-        "argument '--rtl' is not known; there are --source --board",
+        "set argument_names {rtl part",
+        "set argument_names {source part",
+        "argument '--rtl' is not known; there are --source --part",
     ),
     "argument of an own procedure": (
         "package_ip.tcl",
@@ -218,7 +219,7 @@ def test_a_mistake_is_found(tmp_path, monkeypatch, kind):
         message = message.replace(mark, str(line + ahead))
     scenarios = {"timing met": tcl_check.SCENARIOS["timing met"]}
     monkeypatch.setattr(tcl_check, "SCENARIOS", scenarios)
-    told = [str(problem) for problem in tcl_check.check(folder)]
+    told = [str(problem) for problem in tcl_check.check(folder, ["pynq-z2", "zcu104"])]
     assert any(message in text for text in told), told[:3]
 
 
@@ -228,7 +229,7 @@ def test_the_rtl_of_a_build(tmp_path, capsys):
     (tmp_path / "rtl/mem/weights.hex").unlink()
     assert tcl_check.main([str(tmp_path)]) == 1
     told = capsys.readouterr().err.splitlines()
-    assert len(told) == len(boards_of(SCRIPTS))
+    assert len(told) == len(tcl_check.PLANNED)
     assert all("could not open $readmem data file 'mem/weights.hex'" in line for line in told)
 
 
@@ -236,7 +237,7 @@ def test_a_top_module_without_an_interface(tmp_path):
     write_rtl(tmp_path / "rtl")
     top = tmp_path / "rtl/system.v"
     top.write_text(top.read_text().replace("m_axi_wstrb", "m_axi_strobe"))
-    given = arguments("pynq-z2", "xc7z020clg400-1", 100, "a", str(tmp_path / "rtl"), str(tmp_path))
+    given = arguments(board("pynq-z2"), 100, "a", str(tmp_path / "rtl"), str(tmp_path))
     run = execute(SCRIPTS, given)
     assert run.code == 1
     assert "bonn-hw: error: module system: its ports make up no interface 'm_axi'" in run.output
@@ -262,18 +263,49 @@ def test_the_sources_of_the_plan_are_those_that_are_packaged():
         ({"--interrupt": "none"}, "--interrupt none: give controller or direct"),
         ({"--name": "a b"}, "--name a b: give letters, digits, _ and -, a letter first"),
         ({"--rtl": "/nowhere"}, "--rtl /nowhere: the folder has no system.v"),
-        ({"--board": "pynq-z9"}, "board 'pynq-z9' is not known; there are aup-zu3, kv260"),
-        ({"--part": "xczu3eg-sbva484-1-i"}, "is not of the family of board 'pynq-z2'"),
+        (
+            {"--part": "xczu3eg-sbva484-1-i"},
+            "--part xczu3eg-sbva484-1-i: it is not of the family zynq-7000",
+        ),
+        ({"--pll-mhz": "1 GHz"}, "--pll-mhz 1 GHz: give a number above 0"),
+        ({"--ddr-mhz": "0"}, "--ddr-mhz 0: give a number above 0"),
+        ({"--sd-mio": "MIO 40 .. 45"}, "--sd-mio MIO 40 .. 45: give pins such as 16..27"),
+        ({"--family": "versal"}, "argument '--cpu-mhz' is not known; there are --rtl --part"),
         ({"--out": ""}, "argument '--out' is missing or has no value"),
     ],
 )
 def test_arguments_that_the_scripts_refuse(tmp_path, change, message):
     write_rtl(tmp_path / "rtl")
-    given = arguments("pynq-z2", "xc7z020clg400-1", 100, "a", str(tmp_path / "rtl"), str(tmp_path))
+    given = arguments(board("pynq-z2"), 100, "a", str(tmp_path / "rtl"), str(tmp_path))
     values = dict(zip(given[::2], given[1::2], strict=True)) | change
     run = execute(SCRIPTS, [word for pair in values.items() for word in pair])
     assert run.code == 1
     assert any(line.startswith("bonn-hw: error: ") and message in line for line in run.output)
+
+
+@pytest.mark.parametrize("name", tcl_check.PLANNED)
+def test_settings_that_a_board_lacks(tmp_path, name):
+    write_rtl(tmp_path / "rtl")
+    given = arguments(board(name), 100, "a", str(tmp_path / "rtl"), str(tmp_path))
+    for key, _ in BOARDS[name].processing_system:
+        place = given.index("--" + key.replace("_", "-"))
+        run = execute(SCRIPTS, [*given[:place], *given[place + 2 :]])
+        assert run.code == 1
+        assert f"bonn-hw: error: argument '{given[place]}' is missing or has no value" in run.output
+
+
+def test_the_figures_of_the_processing_system(tmp_path):
+    run = trial(SCRIPTS, "pynq-z2", tmp_path, "direct", Scenario())
+    settings = next(call[2] for call in run.calls if "PCW_CRYSTAL_PERIPHERAL_FREQMHZ" in str(call))
+    for text in (
+        "CONFIG.PCW_CRYSTAL_PERIPHERAL_FREQMHZ 50 ",
+        "CONFIG.PCW_APU_PERIPHERAL_FREQMHZ 650 ",
+        "CONFIG.PCW_UIPARAM_DDR_FREQ_MHZ 525 ",
+        "CONFIG.PCW_ENET0_ENET0_IO {MIO 16 .. 27} ",
+        "CONFIG.PCW_SD0_SD0_IO {MIO 40 .. 45} ",
+        "CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ 100 ",
+    ):
+        assert text in settings
 
 
 def test_the_working_folder_stays_after_a_failed_run(tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bonn_hw.bitstream.vivado import flow, plan
-from bonn_hw.boards import BOARDS, board
+from bonn_hw.boards import board
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.ir.target import Target
 from bonn_hw.pipeline import compile_model
@@ -24,6 +24,7 @@ from tests.support import fake_vivado
 from tests.support.environment import absent
 from tests.support.sketch import Sketch
 
+PYNQ_Z2 = board("pynq-z2")
 DATA = Path(__file__).parent / "data"
 TOP = """module top;
   mvu #(
@@ -57,7 +58,7 @@ def way(tmp_path, monkeypatch):
 
 def refused(build, **options):
     with pytest.raises(UserError) as error:
-        flow.make_bitstream(flow.plan(build, "pynq-z2", **options), build)
+        flow.make_bitstream(plan.plan(build, PYNQ_Z2, **options), build)
     return str(error.value)
 
 
@@ -73,61 +74,83 @@ def test_equal_builds_have_equal_plans(build, tmp_path):
     other.parent.mkdir()
     write_rtl(other / "rtl")
     (other / "rtl/top.v").write_text(TOP)
-    plans = [flow.plan(folder, "pynq-z2").json() for folder in (build, other, build)]
+    plans = [plan.plan(folder, PYNQ_Z2).json() for folder in (build, other, build)]
     assert len(set(plans)) == 1
     assert str(tmp_path) not in plans[0]
-    assert flow.write(flow.plan(build, "pynq-z2"), build).read_text() == plans[0]
+    assert flow.write(plan.plan(build, PYNQ_Z2), build).read_text() == plans[0]
 
 
 def test_a_plan_changes_with_what_it_is_made_of(build):
-    before = flow.plan(build, "pynq-z2")
-    assert flow.plan(build, "pynq-z2", clock_mhz=125).sha256 != before.sha256
-    assert flow.plan(build, "pynq-z1").sha256 != before.sha256
+    before = plan.plan(build, PYNQ_Z2)
+    assert plan.plan(build, PYNQ_Z2, clock_mhz=125).sha256 != before.sha256
+    assert plan.plan(build, board("pynq-z1")).sha256 != before.sha256
     (build / "rtl/mem/weights.hex").write_text("1\n")
-    after = flow.plan(build, "pynq-z2")
+    after = plan.plan(build, PYNQ_Z2)
     assert {name for name in after.sources if after.sources[name] != before.sources[name]} == {
         "mem/weights.hex"
     }
 
 
-@pytest.mark.parametrize("board", plan.boards_of(plan.scripts_folder()))
-def test_every_board_has_its_part_in_the_command(build, board):
-    planned = flow.plan(build, board)
+@pytest.mark.parametrize("name", tcl_check.PLANNED)
+def test_every_board_has_its_part_and_its_settings_in_the_command(build, name):
+    chosen = board(name)
+    planned = plan.plan(build, chosen)
     words = planned.command
-    assert words[words.index("--part") + 1] == BOARDS[board].part
-    assert words[words.index("--board") + 1] == board
-    assert f"{planned.clock_mhz:g}" == f"{BOARDS[board].clock_mhz:g}"
     assert words[:7] == ("vivado", "-mode", "batch", "-nojournal", "-log", "vivado.log", "-source")
+    start = words.index("-tclargs") + 1
+    given = dict(zip(words[start::2], words[start + 1 :: 2], strict=True))
+    assert given["--part"] == chosen.part and given["--family"] == chosen.family
+    assert given["--clock-mhz"] == f"{chosen.clock_mhz:g}" == f"{planned.clock_mhz:g}"
+    for key, value in chosen.processing_system:
+        assert given["--" + key.replace("_", "-")] == value
 
 
 def test_the_boards_are_those_that_are_promised():
     promised = {"pynq-z1", "pynq-z2", "ultra96-v2", "kv260", "zcu104", "aup-zu3"}
-    assert set(plan.boards_of(plan.scripts_folder())) == promised
+    assert set(tcl_check.PLANNED) == promised | {"zcu111", "rfsoc4x2"}
 
 
 @pytest.mark.parametrize(
-    ("board", "options", "text"),
+    ("name", "options", "text"),
     [
-        ("zcu111", {}, "board 'zcu111' has no Vivado flow; choose one of aup-zu3, kv260, pynq-z1"),
-        ("pynq-z9", {}, "board 'pynq-z9' is not known"),
-        ("pynq-z2", {"clock_mhz": 900.0}, "clock 900 MHz is not possible"),
-        ("pynq-z2", {"name": "../x"}, "name '../x' cannot be a file's stem"),
+        (
+            "ulx3s-85f",
+            {},
+            "board 'ulx3s-85f' has no Vivado flow; choose one of aup-zu3, kv260, pynq-z1, pynq-z2, "
+            "rfsoc4x2, ultra96-v2, zcu104, zcu111, or --tool open",
+        ),
+        (
+            "pynq-z2",
+            {"clock_mhz": 400.0},
+            "clock 400 MHz is not possible: choose one from 10 to 250 MHz",
+        ),
+        (
+            "kv260",
+            {"clock_mhz": 900.0},
+            "clock 900 MHz is not possible: choose one from 10 to 500 MHz",
+        ),
+        (
+            "pynq-z2",
+            {"name": "../x"},
+            "name '../x' cannot be a file's stem: letters, digits, _ and -, a letter first",
+        ),
     ],
 )
-def test_what_cannot_be_planned(build, board, options, text):
-    with pytest.raises(UserError, match=text):
-        flow.plan(build, board, **options)
+def test_what_cannot_be_planned(build, name, options, text):
+    with pytest.raises(UserError) as error:
+        plan.plan(build, board(name), **options)
+    assert str(error.value) == text
 
 
 def test_a_build_without_a_shell(tmp_path):
     with pytest.raises(UserError, match=r"has no rtl/system.v, the accelerator with its shell"):
-        flow.plan(tmp_path, "pynq-z2")
+        plan.plan(tmp_path, PYNQ_Z2)
 
 
 def test_a_build_without_a_memory_image(build):
     (build / "rtl/top.v").write_text(TOP.replace("1", '"mem/conv_1.hex"', 1))
     with pytest.raises(UserError, match=r"rtl lacks mem/conv_1\.hex, which top\.v names"):
-        flow.plan(build, "pynq-z2")
+        plan.plan(build, PYNQ_Z2)
 
 
 # Runs.
@@ -136,18 +159,18 @@ def test_a_build_without_a_memory_image(build):
 def test_without_the_tool_the_plan_is_written(build, monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(ToolMissing, match=r"'vivado' is not on PATH.*the plan is written: .*json"):
-        flow.make_bitstream(flow.plan(build, "pynq-z2"), build)
+        flow.make_bitstream(plan.plan(build, PYNQ_Z2), build)
     work = build / "vivado"
     planned = json.loads((work / "plan.json").read_text())
     assert set(planned["scripts"]) == {path.name for path in (work / "scripts").iterdir()}
     assert not (build / "bitstream").exists()
 
 
-@pytest.mark.parametrize("board", ["pynq-z2", "kv260"])
-def test_a_bitstream(build, way, board):
+@pytest.mark.parametrize("name", ["pynq-z2", "kv260"])
+def test_a_bitstream(build, way, name):
     way("timing met")
     steps = []
-    planned = flow.plan(build, board, name="cnv")
+    planned = plan.plan(build, board(name), name="cnv")
     built = flow.make_bitstream(planned, build, steps.append)
     assert built.bitstream == build / "bitstream/cnv.bit"
     assert built.bitstream.read_bytes() == b"bitstream board"
@@ -168,8 +191,8 @@ def test_a_bitstream(build, way, board):
 
 def test_a_bitstream_replaces_the_last_one(build, way):
     way("timing met")
-    flow.make_bitstream(flow.plan(build, "pynq-z2", name="old"), build)
-    flow.make_bitstream(flow.plan(build, "pynq-z2", name="new"), build)
+    flow.make_bitstream(plan.plan(build, PYNQ_Z2, name="old"), build)
+    flow.make_bitstream(plan.plan(build, PYNQ_Z2, name="new"), build)
     assert {path.name for path in (build / "bitstream").glob("*.bit")} == {"new.bit"}
 
 
@@ -191,10 +214,10 @@ FAILURES = {
 def test_a_failed_build_says_why_and_keeps_the_last_bitstream(build, way, name):
     way(name)
     with pytest.raises(UserError, match=FAILURES[name]):
-        flow.make_bitstream(flow.plan(build, "pynq-z2"), build)
+        flow.make_bitstream(plan.plan(build, PYNQ_Z2), build)
     assert not (build / "bitstream").exists()
     way("timing met")
-    flow.make_bitstream(flow.plan(build, "pynq-z2"), build)
+    flow.make_bitstream(plan.plan(build, PYNQ_Z2), build)
     before = contents(build / "bitstream")
     way(name)
     message = refused(build)
@@ -220,7 +243,7 @@ def test_a_program_that_is_not_the_tool(build, way, tmp_path):
 
 def test_files_that_changed_after_the_plan(build, way):
     way("timing met")
-    planned = flow.plan(build, "pynq-z2")
+    planned = plan.plan(build, PYNQ_Z2)
     (build / "rtl/mem/weights.hex").write_text("1\n")
     with pytest.raises(UserError, match="rtl is not what the plan was made of: plan and build"):
         flow.make_bitstream(planned, build)
@@ -241,13 +264,13 @@ def test_two_runs_on_one_build(build, way):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        flow.make_bitstream(flow.plan(build, "pynq-z2"), build, second)
-    assert flow.make_bitstream(flow.plan(build, "pynq-z2"), build).bitstream.is_file()
+        flow.make_bitstream(plan.plan(build, PYNQ_Z2), build, second)
+    assert flow.make_bitstream(plan.plan(build, PYNQ_Z2), build).bitstream.is_file()
 
 
 def test_a_plan_that_was_run_by_hand(build, way):
     way("timing met")
-    planned = flow.plan(build, "pynq-z2")
+    planned = plan.plan(build, PYNQ_Z2)
     work = flow.write(planned, build).parent
     subprocess.run(planned.command, cwd=work, check=True, stdout=subprocess.DEVNULL)
     built = flow.take_results(planned, build)
@@ -266,7 +289,7 @@ def test_a_compiled_network_goes_through_the_flow(tmp_path, way):
     compile_model(model, Target(board("kv260"), 150.0, fps=10_000.0), build)
     before = {path.name for path in (build / "rtl").iterdir()}
     write_rtl(build / "rtl")
-    planned = flow.plan(build, "kv260")
+    planned = plan.plan(build, board("kv260"))
     assert before - {"mem", "cells", "project.json"} < set(planned.sources)
     assert sum(name.startswith("mem/") for name in planned.sources) > 2
     assert tcl_check.check_build(build) == []
@@ -277,7 +300,7 @@ def test_a_compiled_network_goes_through_the_flow(tmp_path, way):
 
 def test_an_interrupted_build_ends_the_tool_and_keeps_the_last_bitstream(build, way):
     way("timing met")
-    flow.make_bitstream(flow.plan(build, "pynq-z2"), build)
+    flow.make_bitstream(plan.plan(build, PYNQ_Z2), build)
     before = contents(build / "bitstream")
     way("hangs")
     steps = []
@@ -288,7 +311,7 @@ def test_an_interrupted_build_ends_the_tool_and_keeps_the_last_bitstream(build, 
 
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        flow.make_bitstream(flow.plan(build, "pynq-z2"), build, interrupt)
+        flow.make_bitstream(plan.plan(build, PYNQ_Z2), build, interrupt)
     assert time.monotonic() - start < 30  # the stand-in would sleep for ten minutes
     assert steps == ["step place_design"]
     assert contents(build / "bitstream") == before
@@ -298,7 +321,7 @@ def test_an_interrupted_build_ends_the_tool_and_keeps_the_last_bitstream(build, 
 
 
 def test_a_slow_path_of_logic_and_one_of_hold_ask_for_other_changes(build):
-    planned = flow.plan(build, "pynq-z2")
+    planned = plan.plan(build, PYNQ_Z2)
     timing = flow.read_timing(DATA / "timing_missed.rpt")
     deep = replace(timing, paths=(replace(timing.paths[0], logic=0.7),))
     text = flow.missed(planned, deep, build / "vivado")

@@ -3,12 +3,13 @@ import gzip
 import hashlib
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bonn_hw.errors import UserError
-from bonn_hw.nn.data import datasets, transforms
+from bonn_hw.nn.data import datasets, readers, transforms
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -28,12 +29,13 @@ def fashion(tmp_path, monkeypatch):
             file = tmp_path / f"{prefix}-{kind}-ubyte{suffix}"
             file.write_bytes(gzip.compress(content) if suffix else content)
             digest = hashlib.sha256(content).hexdigest()
-            monkeypatch.setitem(datasets.FASHION_SHA256, f"{prefix}-{kind}-ubyte", digest)
+            sums = datasets.SOURCES["fashion-mnist"].sha256
+            monkeypatch.setitem(sums, f"{prefix}-{kind}-ubyte", digest)
     return tmp_path
 
 
 def test_importing_data_does_not_import_torch():
-    code = "import sys; from bonn_hw.nn import data; sys.exit('torch' in sys.modules)"
+    code = "import sys; import bonn_hw.nn.data.datasets; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -182,7 +184,7 @@ def test_folders_in_order(monkeypatch, tmp_path):
     places = datasets.folders("fashion-mnist")
     assert places[:2] == [tmp_path / "fashion-mnist", tmp_path / "fashion_mnist"]
     assert places[-1] == tmp_path / "cache/bonn_hw/fashion-mnist"
-    assert datasets.folders("fashion-mnist", "/own") == [datasets.Path("/own")]
+    assert datasets.folders("fashion-mnist", "/own") == [Path("/own")]
 
 
 def cifar(path, labels: list[list[int]]) -> np.ndarray:
@@ -228,14 +230,44 @@ def test_damaged_cifar_is_refused(tmp_path):
 
 def test_unknown_names():
     with pytest.raises(UserError) as error:
+        datasets.load("svhn", "test")
+    assert str(error.value) == (
+        "data set 'svhn' is not known; choose one of digits, fashion-mnist, mnist, cifar10, "
+        "cifar100"
+    )
+    with pytest.raises(UserError) as error:
+        datasets.read("imagnet", "test")
+    assert str(error.value) == (
+        "data set 'imagnet' is not known (did you mean 'imagenet'?); choose one of digits, "
+        "fashion-mnist, mnist, cifar10, cifar100, imagenet"
+    )
+    with pytest.raises(UserError) as error:
         datasets.load("imagenet", "test")
     assert str(error.value) == (
-        "data set 'imagenet' is not known; choose one of digits, fashion-mnist, mnist, cifar10, "
-        "cifar100"
+        "data set imagenet: is read batch by batch in training, and cannot be loaded as a whole; "
+        "choose one of digits, fashion-mnist, mnist, cifar10, cifar100"
     )
     with pytest.raises(UserError) as error:
         datasets.load("digits", "validation")
     assert str(error.value) == "data set digits: split must be train or test, not 'validation'"
+
+
+def test_a_data_set_is_one_entry(tmp_path, monkeypatch):
+    """An entry is enough to read it, to look for its files and to name it in an experiment."""
+    source = datasets.Source(
+        "tiny-cifar",
+        readers.read_cifar10,
+        classes=("a", "b"),
+        files={"train": ("inner/train.bin",), "test": ("inner/test.bin",)},
+        remedy="unpack tiny.tar there",
+    )
+    monkeypatch.setitem(datasets.SOURCES, source.name, source)
+    monkeypatch.setenv("BONN_HW_DATA", str(tmp_path))
+    cifar(tmp_path / "tiny-cifar/train.bin", [[0], [1], [1]])
+    train = datasets.load("tiny-cifar", "train")
+    assert (train.labels.tolist(), train.classes) == ([0, 1, 1], ("a", "b"))
+    with pytest.raises(UserError, match=r"test.bin is in none of .*; unpack tiny.tar there, or"):
+        datasets.load("tiny-cifar", "test")
 
 
 @pytest.mark.torch

@@ -3,14 +3,23 @@ import gzip
 import hashlib
 import http.server
 import io
+import os
 import sys
 import tarfile
 import threading
+from dataclasses import replace
 
 import pytest
 
 from bonn_hw.errors import UserError
 from bonn_hw.nn.data import datasets, fetch
+
+
+def package_lies_in(monkeypatch, *folders):
+    """Say in which folders Debian's package has put the files."""
+    source = replace(datasets.SOURCES["fashion-mnist"], installed=folders)
+    monkeypatch.setitem(datasets.SOURCES, "fashion-mnist", source)
+
 
 CONTENT = {plain: plain.encode() for plain in fetch.FASHION_SHA256}
 
@@ -21,6 +30,7 @@ def cache(tmp_path, monkeypatch):
     sums = {plain: hashlib.sha256(content).hexdigest() for plain, content in CONTENT.items()}
     monkeypatch.setattr(fetch, "FASHION_SHA256", sums)
     monkeypatch.setattr(fetch.shutil, "which", lambda name: None)
+    package_lies_in(monkeypatch)
     return tmp_path / "cache/bonn_hw"
 
 
@@ -56,6 +66,81 @@ def test_fetches_from_the_second_mirror_and_keeps_what_is_there(cache, mirror, m
     assert lines[1] == "  train-images-idx3-ubyte.gz: File not found"
     fetch.fetch("fashion-mnist", lines.append)
     assert lines[-1] == f"fashion-mnist: already in {target}"
+
+
+def test_an_installed_package_is_taken_as_it_is(cache, tmp_path, monkeypatch):
+    """Nothing is fetched or copied: `load` looks there before it looks into the cache."""
+    installed = tmp_path / "installed"
+    installed.mkdir()
+    for plain, content in CONTENT.items():
+        (installed / f"{plain}.gz").write_bytes(gzip.compress(content))
+    package_lies_in(monkeypatch, str(tmp_path / "no"), str(installed))
+    lines = []
+    assert fetch.fetch("fashion-mnist", lines.append) == installed
+    assert lines == [f"fashion-mnist: already in {installed}"]
+    assert not cache.exists()
+
+
+# What stands in for apt-get: with package lists of our own it knows the package.
+APT = """#!/bin/sh
+echo "$@" >>{log}
+case "$*" in
+  *Dir::State::lists=*update) exit 0 ;;
+  *{known}*download*) echo >package_1.deb ;;
+  *) echo "E: Unable to locate package" >&2; exit 100 ;;
+esac
+"""
+DPKG = """#!/bin/sh
+cp -r {mirror} "$3"
+"""
+
+
+@pytest.fixture
+def apt(cache, mirror, tmp_path, monkeypatch):
+    """Put an apt-get on PATH; returns what makes it know the package, and its log."""
+    folder, _ = mirror
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "dpkg-deb").write_text(DPKG.format(mirror=folder))
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache.parent))
+    sums = {plain: hashlib.sha256(content).hexdigest() for plain, content in CONTENT.items()}
+    monkeypatch.setattr(fetch, "FASHION_SHA256", sums)
+    package_lies_in(monkeypatch)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+
+    def install(known):
+        log = tmp_path / "log"
+        (programs / "apt-get").write_text(APT.format(log=log, known=known))
+        for program in programs.iterdir():
+            program.chmod(0o755)
+        return log
+
+    return install
+
+
+@pytest.mark.parametrize(
+    ("known", "calls"),
+    [("Acquire::", ["download"]), ("Dir::State::lists=", ["download", "update", "download"])],
+)
+def test_apt_is_asked_before_the_web(apt, cache, monkeypatch, known, calls):
+    log = apt(known)
+    monkeypatch.setattr(fetch, "FASHION_MIRRORS", ())
+    lines = []
+    target = fetch.fetch("fashion-mnist", lines.append)
+    assert sorted(f.name for f in target.iterdir()) == sorted(fetch.FILES)
+    assert lines[0] == "fashion-mnist: from apt-get download dataset-fashion-mnist"
+    done = [line.split() for line in log.read_text().splitlines()]
+    assert [next(w for w in words if w in ("download", "update")) for words in done] == calls
+
+
+def test_the_web_is_asked_where_apt_has_nothing(apt, cache, mirror, monkeypatch):
+    apt("nothing-known")
+    monkeypatch.setattr(fetch, "FASHION_MIRRORS", (mirror[1],))
+    lines = []
+    fetch.fetch("fashion-mnist", lines.append)
+    assert lines[1] == "  E: Unable to locate package"
+    assert lines[2] == f"fashion-mnist: from {mirror[1]}"
 
 
 def test_wrong_checksum_leaves_nothing(cache, mirror, monkeypatch):
@@ -113,6 +198,10 @@ def test_names_and_options_that_do_not_go():
 RECORDS = {"cifar10": bytes([7]) + bytes(3072), "cifar100": bytes([1, 42]) + bytes(3072)}
 
 
+def changed(monkeypatch, name, **fields):
+    monkeypatch.setitem(fetch.ARCHIVES, name, replace(fetch.ARCHIVES[name], **fields))
+
+
 @pytest.fixture(params=["cifar10", "cifar100"])
 def archive(request, tmp_path, monkeypatch):
     """Make one of CIFAR's archives, with one image a file and members that have no business."""
@@ -123,7 +212,7 @@ def archive(request, tmp_path, monkeypatch):
             facts = tarfile.TarInfo(member)
             facts.size = len(RECORDS[name])
             content.addfile(facts, io.BytesIO(RECORDS[name]))
-    monkeypatch.setitem(fetch.CIFAR_MD5, name, hashlib.md5(path.read_bytes()).hexdigest())
+    changed(monkeypatch, name, md5=hashlib.md5(path.read_bytes()).hexdigest())
     return name, path
 
 
@@ -154,15 +243,14 @@ def test_damaged_files_are_fetched_again(cache, archive):
 
 def test_archive_is_downloaded(cache, archive, monkeypatch):
     name, path = archive
-    monkeypatch.setattr(fetch, "CIFAR_ADDRESS", path.parent.as_uri())
-    monkeypatch.setitem(fetch.CIFAR_ARCHIVES, name, path.name)
+    changed(monkeypatch, name, folder=path.parent.as_uri(), file=path.name)
     fetch.fetch(name)
     assert len(datasets.load(name, "test")) == 1
     assert not list((cache / name).glob("*.tar.gz"))
 
 
 def test_archive_that_is_not_there_to_download(cache, tmp_path, monkeypatch):
-    monkeypatch.setattr(fetch, "CIFAR_ADDRESS", tmp_path.as_uri())
+    changed(monkeypatch, "cifar10", folder=tmp_path.as_uri())
     with pytest.raises(UserError) as error:
         fetch.fetch("cifar10")
     message = str(error.value)
@@ -177,14 +265,14 @@ def test_archive_that_is_not_there_to_download(cache, tmp_path, monkeypatch):
 
 def test_other_archive_is_refused_and_leaves_nothing(cache, archive, monkeypatch, capsys):
     name, path = archive
-    right = fetch.CIFAR_MD5[name]
+    right = fetch.ARCHIVES[name].md5
     path.write_bytes(path.read_bytes() + b"x")
     wrong = hashlib.md5(path.read_bytes()).hexdigest()
     monkeypatch.setattr(sys, "argv", ["fetch", name, "--from", str(path)])
     assert fetch.main() == 2
     assert capsys.readouterr().err == (
         f"error: {path}: its MD5 is {wrong}, not {right}; give "
-        f"https://www.cs.toronto.edu/~kriz/{fetch.CIFAR_ARCHIVES[name]} as it is published\n"
+        f"https://www.cs.toronto.edu/~kriz/{fetch.ARCHIVES[name].file} as it is published\n"
     )
     assert list(cache.iterdir()) == []
 

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 Image = pytest.importorskip("PIL.Image")
 
 from bonn_hw.errors import ToolMissing, UserError
-from bonn_hw.nn.data import image_folder
+from bonn_hw.nn.data import crops, image_folder
 from bonn_hw.nn.data.image_folder import FolderBatches, ImageFolder
 
 CLASSES = ("n01", "n02", "n10")
@@ -119,7 +119,7 @@ def test_test_images_come_in_order_and_all_of_them(root):
     levels = images * 128 + 128
     assert torch.equal(levels, levels.round())
     assert levels.min() >= 0 and levels.max() <= 255
-    first = torch.from_numpy(image_folder.centre_crop(folder.paths[0], 16).copy())
+    first = torch.from_numpy(crops.centre_crop(folder.paths[0], 16).copy())
     assert torch.equal(levels[0], first.to(torch.float32))
 
 
@@ -127,51 +127,6 @@ def test_fewer_images_than_a_batch_make_one_batch(root):
     folder = ImageFolder.read(root, "train").first(3)
     ((images, labels),) = FolderBatches(folder, 50, 8, True, 0, 0, workers=0)
     assert images.shape == (3, 3, 8, 8) and labels.shape == (3,)
-
-
-def test_centre_crop_takes_the_middle_of_the_resized_image(tmp_path):
-    pixels = np.zeros((256, 400, 3), np.uint8)
-    pixels[16:240, 88:312] = (10, 100, 200)
-    Image.fromarray(pixels).save(tmp_path / "a.png")
-    middle = image_folder.centre_crop(str(tmp_path / "a.png"), 224)
-    assert middle.shape == (3, 224, 224)
-    assert middle.reshape(3, -1).min(1).tolist() == [10, 100, 200]
-    assert middle.reshape(3, -1).max(1).tolist() == [10, 100, 200]
-
-
-@pytest.mark.parametrize("mode", ["L", "CMYK", "RGBA", "P"])
-def test_other_colours_become_rgb(tmp_path, mode):
-    path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
-    Image.new("RGB", (32, 32), (102, 102, 102)).convert(mode).save(path)
-    pixels = image_folder.centre_crop(str(path), 16)
-    assert np.all(np.abs(pixels.astype(int) - 102) <= 2)
-
-
-def test_random_boxes_lie_inside_with_the_usual_areas_and_ratios():
-    rng = np.random.default_rng(0)
-    areas = []
-    for _ in range(500):
-        left, top, width, height = image_folder._random_box(300, 200, rng)
-        assert 0 <= left <= 300 - width and 0 <= top <= 200 - height
-        assert 0.7 < width / height < 1.4
-        areas.append(width * height / 60000)
-    assert 0.07 < min(areas) < 0.12 and max(areas) > 0.8
-    # Of a very long image no part is as large: the middle is taken.
-    left, top, width, height = image_folder._random_box(4000, 10, rng)
-    assert (left, top, width, height) == (1993, 0, 13, 10)
-
-
-def test_random_crop_mirrors_half_of_the_time(tmp_path):
-    ramp = np.repeat(np.arange(0, 256, 4, dtype=np.uint8)[None, :, None], 64, 0)
-    Image.fromarray(np.broadcast_to(ramp, (64, 64, 3)).copy()).save(tmp_path / "a.png")
-    mirrored = [
-        crop[0, 0, 0] > crop[0, 0, -1]
-        for crop in (
-            image_folder.random_crop(str(tmp_path / "a.png"), 8, np.random.default_rng(i))
-            for i in range(100)
-        )
-    ]
-    assert 35 < sum(mirrored) < 65
 
 
 @pytest.mark.parametrize("workers", [0, 1])

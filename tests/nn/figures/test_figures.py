@@ -172,7 +172,7 @@ def test_labels():
     ("count", "shown"), [(1, [0]), (2, [1]), (5, [1, 4]), (10, [1, 7, 9]), (36, [1, 7, 13])]
 )
 def test_the_layers_of_the_paper_are_fitted_to_the_network(tmp_path, count, shown):
-    ours = figures.Run("run", tuple(map(str, range(count))), (), ())
+    ours = figures.TrainingRun("run", tuple(map(str, range(count))), (), ())
     assert figures._chosen(tmp_path, ours, figures.PAPER_LAYERS) == shown
 
 
@@ -301,7 +301,7 @@ def test_without_matplotlib(run, monkeypatch, capsys):
     assert main.main(["plot", str(run)]) == 2
     assert capsys.readouterr().err == (
         "bonn-hw: plot needs the package 'matplotlib', which is not installed: "
-        "pip install 'bonn-hw[train]'\n"
+        "pip install 'bonn-hw'\n"
     )
     assert not (run / "figures").exists()
 

@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import re
+from dataclasses import replace
+
 import pytest
 
 pytestmark = pytest.mark.torch
@@ -7,7 +10,10 @@ pytest.importorskip("brevitas")
 
 from bonn_hw.errors import UserError
 from bonn_hw.nn.models import networks
+from bonn_hw.nn.models.methods import METHODS
 from bonn_hw.nn.models.network import clip_latent_weights
+
+ZEROS = torch.zeros(1, 10)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +144,18 @@ def test_block_is_the_papers():
         assert torch.allclose(block(x), torch.where(y >= 0, y, 0.25 * y), atol=1e-5)
 
 
+def test_a_method_works_in_a_chain_or_says_why_not():
+    for name, method in METHODS.items():
+        if method.not_in_chain:
+            with pytest.raises(UserError, match=re.escape(method.not_in_chain)):
+                networks.build("tfc", method=name, hidden=4)
+        else:
+            network = networks.build("tfc", method=name, hidden=4).eval()
+            assert torch.equal(network.accumulators(torch.zeros(1, 1, 28, 28)).frac(), ZEROS)
+    with pytest.raises(ValueError, match="a method has a weight_in_chain, or says why not"):
+        replace(METHODS["bnn"], weight_in_chain=None)
+
+
 @pytest.mark.parametrize("method", ["bonn", "xnor", "bnn", "bireal", "react", "float"])
 @pytest.mark.parametrize("form", ["paper", "hardware"])
 def test_every_method_learns(method, form):
@@ -244,7 +262,15 @@ def test_hardware_form_holds_integers_only():
         (
             "cnv",
             {"method": "xnor"},
-            "network cnv: option method must be one of bnn, bonn, not 'xnor'",
+            'network: method "xnor" does not work in a chain: it scales each filter by itself, and '
+            "a layer of a chain has one scale; use a residual network, or one of the methods bonn, "
+            "bnn",
+        ),
+        (
+            "tfc",
+            {"method": "float"},
+            'network: method "float" does not work in a chain: a chain has 1-bit layers only; use '
+            "a residual network, or one of the methods bonn, bnn",
         ),
         (
             "wrn22",

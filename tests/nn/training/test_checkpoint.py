@@ -11,7 +11,7 @@ pytest.importorskip("lightning")
 from bonn_hw.errors import UserError
 from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training import train
-from bonn_hw.nn.training.checkpoint import Checkpoint
+from bonn_hw.nn.training.checkpoint import Checkpoint, TrainedCheckpoint
 from bonn_hw.nn.training.experiment import Experiment
 
 
@@ -56,6 +56,45 @@ def test_activations_are_those_of_the_network(run):
         answer = activation.function(rows)
         assert answer.dtype == np.int8
         assert np.array_equal(answer, expected)
+
+
+def test_accumulators_that_are_not_integers_are_a_bug_of_ours(run):
+    checkpoint = Checkpoint.load(run)
+    head = checkpoint.network.head
+    images = checkpoint.test_set(limit=3).images
+    head.register_forward_hook(lambda module, inputs, output: output + 0.5)
+    with pytest.raises(ArithmeticError) as error:
+        checkpoint.accumulators(images)
+    assert str(error.value) == (
+        "checkpoint: the classifier's accumulators are not integers; a scale of its weights or of "
+        "its inputs is not accounted for"
+    )
+
+
+def test_a_run_has_its_experiment_and_a_bare_network_has_none(run):
+    assert isinstance(Checkpoint.load(run), TrainedCheckpoint)
+    bare = Checkpoint(build("tfc", hidden=4, height=2, width=2).eval())
+    with pytest.raises(UserError) as error:
+        bare.test_set()
+    assert str(error.value) == (
+        "checkpoint: made from a bare network, which has no data; load a run"
+    )
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'experiment'"):
+        TrainedCheckpoint(bare.network)
+
+
+def test_images_of_folders_are_no_test_set(tmp_path):
+    for split in ("train", "val"):
+        (tmp_path / split / "cat").mkdir(parents=True)
+        (tmp_path / split / "cat/one.png").touch()
+    experiment = Experiment("digits", "imagenet", 1, root=str(tmp_path))
+    network = build("digits", convs=[2, 2], hidden=[2]).eval()
+    with pytest.raises(UserError) as error:
+        TrainedCheckpoint(network, experiment).test_set()
+    assert str(error.value) == (
+        "data set imagenet: is read batch by batch in training, and cannot be loaded as a whole; "
+        "prepare test images yourself and give them as an array (--inputs)"
+    )
 
 
 def test_wrong_images(run):

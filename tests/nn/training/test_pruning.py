@@ -348,7 +348,7 @@ def test_runs_that_cannot_be_pruned(tiny, tmp_path, monkeypatch):
 # 200 images in batches of 50: 4 steps an epoch, one epoch of each phase.
 @pytest.mark.parametrize("step", [2, 6])
 def test_nothing_is_left_of_an_interrupted_pruning(tiny, tmp_path, monkeypatch, step):
-    original, calls = pruning.Training.training_step, []
+    original, calls = pruning.TrainingModule.training_step, []
 
     def interrupted(self, batch, index):
         calls.append(index)
@@ -358,7 +358,7 @@ def test_nothing_is_left_of_an_interrupted_pruning(tiny, tmp_path, monkeypatch, 
 
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr(pruning.Training, "training_step", interrupted)
+        patch.setattr(pruning.TrainingModule, "training_step", interrupted)
         with pytest.raises(train.Interrupted) as error:
             prune(tiny, out, epochs=1, recover=1, progress=False)
     assert str(error.value) == (

@@ -245,7 +245,7 @@ def test_tests_may_be_few(tmp_path):
 def rates(experiment, count):
     data = experiment.data("train", 200)
     torch.manual_seed(0)
-    module = training_module.Training(
+    module = training_module.TrainingModule(
         experiment, training.build("digits", **experiment.options), data, data
     )
     return [experiment.lr * module._factor(step) for step in range(count)]
@@ -313,7 +313,7 @@ def test_loss_that_is_not_finite_keeps_the_last_good_epoch(whole, tmp_path, monk
 def test_layer_with_values_that_are_not_finite_is_named(tmp_path):
     data = TINY.data("train", 200)
     network = training.build("digits", **TINY.options)
-    module = training_module.Training(TINY, network, data, data)
+    module = training_module.TrainingModule(TINY, network, data, data)
     network.layers.conv1.norm.register_forward_hook(lambda m, i, o: o / 0)
     with pytest.raises(UserError) as error:
         module._stop("the loss is nan", "step 1", torch.from_numpy(data.images[:4]))

@@ -2,7 +2,7 @@
 // The bursts that cover frames of FRAME_WORDS words of 64 bits that follow one another without a gap:
 // each of at most 16 words, within a frame and within 4 KiB. `begin_run` loads the address; then a
 // burst stands at the outputs, and `next` goes on to the following one.
-module burst_walk #(
+module bonn_burst_splitter #(
   parameter int FRAME_WORDS = 1
 ) (
   input  logic        clk,
@@ -15,7 +15,7 @@ module burst_walk #(
 );
   localparam int Bits = $clog2(FRAME_WORDS + 1);
   if (FRAME_WORDS < 1 || FRAME_WORDS > 1 << 26) begin : gen_illegal
-    $error("burst_walk: FRAME_WORDS %0d must be from 1 to 2 ** 26", FRAME_WORDS);
+    $error("burst_splitter: FRAME_WORDS %0d must be from 1 to 2 ** 26", FRAME_WORDS);
   end
 
   logic [28:0] word_q;  // address in words

@@ -4,7 +4,7 @@
 // cycle hands its own over to a memory of 32-bit totals. `clear` takes STREAMS cycles and counts
 // nothing meanwhile. `last_waiting`: the stream nearest to the output at which data wait, once nothing
 // has moved for two rounds of STREAMS cycles.
-module stream_watch #(
+module bonn_stream_monitor #(
   parameter int STREAMS = 2,
   localparam int PlaceBits = STREAMS > 1 ? $clog2(STREAMS) : 1
 ) (
@@ -24,7 +24,7 @@ module stream_watch #(
   // adds it takes more than one LUT a bit. Its codes are looked up when they are handed over.
   localparam int Bits = $clog2(STREAMS + 2);
   if (STREAMS < 1 || STREAMS > 254) begin : gen_illegal
-    $error("stream_watch: STREAMS %0d must be from 1 to 254", STREAMS);
+    $error("stream_monitor: STREAMS %0d must be from 1 to 254", STREAMS);
   end
 
   function automatic logic [Bits-1:0] following(input logic [Bits-1:0] code);
@@ -61,10 +61,12 @@ module stream_watch #(
 
   logic [2*Bits-1:0] codes[STREAMS];
   logic [PlaceBits-1:0] turn_q, last_turn_q;
+  logic round_end;
   logic [Bits-1:0] waits_code, empty_code;  // of the last turn
   logic [63:0] old, sum;
   (* ram_style = "distributed" *) logic [63:0] totals[1<<PlaceBits];
 
+  assign round_end = turn_q >= PlaceBits'(STREAMS - 1);
   for (genvar i = 0; i < STREAMS; i++) begin : gen_stream
     logic [Bits-1:0] waits_q, empty_q;
     logic mine, waits, lacks;
@@ -92,10 +94,9 @@ module stream_watch #(
   end
 
   // One stream a cycle is looked at: where nothing moves, a round tells where data wait.
-  logic waits_here, found_q, round_end;
+  logic waits_here, found_q;
   logic [PlaceBits-1:0] place_q;
   assign waits_here = valid_q[turn_q] && !ready_q[turn_q];
-  assign round_end = turn_q >= PlaceBits'(STREAMS - 1);
   always_ff @(posedge clk) begin
     if (round_end) begin
       any_waiting <= waits_here || found_q;

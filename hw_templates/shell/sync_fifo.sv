@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A queue of DEPTH words (a power of two) in LUT memory. Nothing is written while it is full: the
 // writer keeps account itself. The oldest word shows while valid; clear empties it.
-module word_queue #(
+module bonn_sync_fifo #(
   parameter int WIDTH = 64,
   parameter int DEPTH = 32
 ) (
@@ -16,7 +16,7 @@ module word_queue #(
 );
   localparam int Bits = $clog2(DEPTH);
   if (DEPTH < 2 || DEPTH != 1 << Bits) begin : gen_illegal
-    $error("word_queue: DEPTH %0d must be a power of two, at least 2", DEPTH);
+    $error("sync_fifo: DEPTH %0d must be a power of two, at least 2", DEPTH);
   end
 
   (* ram_style = "distributed" *) logic [WIDTH-1:0] words[DEPTH];

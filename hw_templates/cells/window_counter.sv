@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The walk of a pool over frames of H x W pixels of FOLDS beats, a beat a step, in windows of
+// Where a pool is in a frame of H x W pixels of FOLDS beats, a beat a step, in windows of
 // KH x KW pixels that do not overlap. Of the beat that the next step takes it tells:
 // address: the word of its window, window x of the row above the bits of the fold;
 // covered: it lies in a window, not in the rows and columns over; else its address means nothing;
 // first, last: it belongs to the first, the last pixel of its window.
 // Counts pixels within windows and windows; rows of windows only where rows are over, because else
 // a frame ends with a window. The module that instantiates it checks the parameters.
-module pool_walk #(
+module bonn_window_counter #(
   parameter int H = 2,
   parameter int W = 2,
   parameter int FOLDS = 1,
@@ -33,10 +33,12 @@ module pool_walk #(
   localparam int KxBits = KW > 1 ? $clog2(KW) : 1;
   localparam int KyBits = KH > 1 ? $clog2(KH) : 1;
 
-  logic [FoldBits-1:0] fold_q;
+  // Start with a value, but not for the value: else Yosys takes the address into the memory, as a
+  // register of its read port alone, and builds a memory of two ports where one would do.
+  logic [FoldBits-1:0] fold_q = '0;
+  logic [WindowBits-1:0] window_q = '0;
   logic [KxBits-1:0] kx;
   logic [KyBits-1:0] ky;
-  logic [WindowBits-1:0] window_q;
   logic [RowBits-1:0] unused_row;
   logic fold_last, kx_last, ky_last, window_last, row_last, x_last, y_last, next_x, next_y;
 
@@ -55,10 +57,6 @@ module pool_walk #(
     for (int i = 1; i < 32; i++) after[i] = count[i] != &(count | ~0 << i);
   endfunction
 
-  // Not for its value: else Yosys takes the address into the memory, as a register of its read port
-  // alone, and builds a memory of two ports where one would do.
-  initial {window_q, fold_q} = '0;
-
   assign fold_last = fold_q == FoldBits'(FOLDS - 1);
   assign window_last = window_q == WindowBits'(Windows - 1);
   always_ff @(posedge clk) begin
@@ -74,13 +72,13 @@ module pool_walk #(
     end
   end
 
-  counter #(.STATES(KW)) columns (
+  bonn_counter #(.STATES(KW)) columns (
     .clk, .rst(rst || OverX != 0 && next_y), .step(next_x), .value(kx), .last(kx_last)
   );
-  counter #(.STATES(KH)) lines (
+  bonn_counter #(.STATES(KH)) lines (
     .clk, .rst(rst || OverY != 0 && next_y && y_last), .step(next_y), .value(ky), .last(ky_last)
   );
-  counter #(.STATES(Rows)) rows (
+  bonn_counter #(.STATES(Rows)) rows (
     .clk, .rst(rst || OverY != 0 && next_y && y_last), .step(next_y && ky_last),
     .value(unused_row), .last(row_last)
   );

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A 1-bit layer whose sums meet a batch norm and a sign: what chains are made of."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from bonn_hw.nn.models.quantized_layer import QuantizedLayer
+
+
+class Block(nn.Module):
+    """A 1-bit layer: matrix product, batch norm, sign and, if asked for, a 2x2 max-pool.
+
+    The pool stands after the sign, where it is an OR of bits; before it, it would compare integers.
+    """
+
+    def __init__(
+        self,
+        matrix: QuantizedLayer,
+        norm: nn.BatchNorm1d | nn.BatchNorm2d,
+        sign: nn.Module,
+        pool: bool = False,
+    ):
+        super().__init__()
+        self.matrix = matrix
+        self.norm = norm
+        self.sign = sign
+        self.pool = nn.MaxPool2d(2) if pool else None
+
+    def activate(self, accumulators: Tensor) -> Tensor:
+        """Map the matrix product's outputs to -1 and +1, same shape."""
+        signs: Tensor = self.sign(self.norm(accumulators))
+        return signs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, C, H, W)`` or ``(N, features)`` of the layer before to this layer's signs."""
+        x = self.activate(self.matrix(x))
+        if self.pool is not None:
+            x = self.pool(x)
+        return x
