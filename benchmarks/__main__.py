@@ -67,7 +67,7 @@ def measure(folder: Path, cores: int) -> list[tuple[str, str, str]]:
     target = pipeline.Target(board("pynq-z2"), 100.0, None)
     out = folder / "build"
     foldings = ROOT / "flows" / "experiments" / "cnv_finn_folding.json"
-    compile_s, facts = timed(lambda: pipeline.compile_model(model_file, target, out, foldings))
+    compile_s, report = timed(lambda: pipeline.compile_model(model_file, target, out, foldings))
     design = pipeline.Build.load(out)
     project = emit(design.design)
     build_s, made = timed(lambda: build_simulator(project))
@@ -93,7 +93,7 @@ def measure(folder: Path, cores: int) -> list[tuple[str, str, str]]:
     model_s, _ = timed(lambda: timing.run(design.design, 30))
 
     with_losses, without = loss_cost()
-    cycles, latency = facts["cycles_per_frame"]["predicted"], facts["latency_cycles"]["predicted"]
+    cycles, latency = report.cycles_per_frame.predicted, report.latency_cycles.predicted
     assert (alone.interval, alone.latency) == (cycles, latency)
     return [
         ("QONNX to RTL", f"{compile_s:.1f} s", "under 30 s"),

@@ -28,6 +28,8 @@ from bonn_hw.emit.write import write
 from bonn_hw.ir.rtl import RtlProject
 from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training.checkpoint import Checkpoint
+from bonn_hw.report.store import NAME, load
+from bonn_hw.report.values import Report
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "clock.md"
@@ -74,7 +76,7 @@ def main() -> None:
     print(PAGE.read_text())
 
 
-def bitstreams(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def bitstreams(folder: Path) -> Iterator[tuple[str, Report]]:
     """Networks through `bonn-hw bitstream`: what, and the report."""
     zoo, digits, build = ROOT / "zoo" / "digits", folder / "digits.onnx", folder / "build"
     cli(["export", str(zoo), "--out", str(digits)])
@@ -82,11 +84,11 @@ def bitstreams(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         options = ["--fps", "1000", "--checkpoint", str(zoo), "--out", str(build)]
         cli(["compile", str(digits), *options])
         cli(["bitstream", str(build), "--tool", "open", "--board", board])
-        yield "digits demo", json.loads((build / "report.json").read_text())
+        yield "digits demo", load(Report, build / NAME)
     fixed = ["--folding", str(ROOT / "flows" / "experiments" / "cnv_finn_folding.json")]
     cli(["compile", str(folder / "cnv.onnx"), *fixed, "--out", str(build)])
     cli(["bitstream", str(build), "--board", "ulx3s-85f"])
-    yield "CNV-W1A1, FINN's folding", json.loads((build / "report.json").read_text())
+    yield "CNV-W1A1, FINN's folding", load(Report, build / NAME)
 
 
 def cli(words: list[str]) -> None:
@@ -97,7 +99,7 @@ def cli(words: list[str]) -> None:
         sys.exit(f"bonn-hw {' '.join(words)} ended with {code}")
 
 
-def table(made: list[tuple[str, dict[str, Any]]]) -> list[str]:
+def table(made: list[tuple[str, Report]]) -> list[str]:
     """Rows of the bitstreams."""
     lines = [
         "## Whole bitstreams",
@@ -111,13 +113,15 @@ def table(made: list[tuple[str, dict[str, Any]]]) -> list[str]:
         "| synthesis | place and route | file |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for what, facts in made:
-        used = (f"{facts['resources'][n]['implemented']:,g}" for n in ("lut", "ff", "bram36"))
-        timing, seconds = facts["timing"], facts["seconds"]
-        rate = timing["clock_mhz"] * 1e6 / facts["cycles_per_frame"]["predicted"]
-        cells = [what, facts["bitstream"]["board"], *used]
-        cells += [f"{timing['clock_mhz']:g} MHz", f"{timing['fmax_mhz']:g} MHz", f"{rate:,.0f}"]
-        cells += [f"{second:.0f} s" for second in seconds.values()]
+    for what, report in made:
+        used = report.resources
+        timing, seconds = report.implementation.timing, report.implementation.seconds
+        rate = timing.clock_mhz * 1e6 / report.cycles_per_frame.predicted
+        cells = [what, report.implementation.bitstream.board]
+        cells += [f"{one.implemented:,g}" for one in (used.lut, used.ff, used.bram36)]
+        cells += [f"{timing.clock_mhz:g} MHz", f"{timing.fmax_mhz:g} MHz", f"{rate:,.0f}"]
+        steps = (seconds.synthesis, seconds.place_and_route, seconds.frames)
+        cells += [f"{second:.0f} s" for second in steps]
         lines.append(f"| {' | '.join(cells)} |")
     return [*lines, ""]
 

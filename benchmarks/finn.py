@@ -133,20 +133,20 @@ def matrix(models: dict[str, Path]) -> Iterator[str]:
     )
     yield "|---|---|---|---|---|---|---|---|"
     for name, path in models.items():
-        facts = witness(path, images_of(pipeline.read_model(path)), FRAMES, TARGET)
-        layers, answers = facts["layers"], facts["answers"]
-        told = facts["verdict"]
+        checked = witness(path, images_of(pipeline.read_model(path)), FRAMES, TARGET)
+        layers, answers = checked.layers, checked.answers
+        told: str = checked.verdict
         if told == "defects":
             found: dict[str, list[str]] = {}
             for layer in layers:
-                for defect in layer["defects"]:
-                    found.setdefault(defect, []).append(layer["node"])
+                for defect in layer.defects:
+                    found.setdefault(defect, []).append(layer.node)
             told = "; ".join(f"FINN {defect}: {', '.join(found[defect])}" for defect in found)
         yield (
-            f"| {name} | {len(layers)} | {sum(one['values'] for one in layers):,} | "
-            f"{sum(one['finn'] for one in layers):,} | {sum(one['qonnx'] or 0 for one in layers)} "
-            f"| {answers['frames_that_differ_from_qonnx']} | "
-            f"{answers['largest_difference_from_finn']:.0e} | {told} |"
+            f"| {name} | {len(layers)} | {sum(one.values for one in layers):,} | "
+            f"{sum(one.finn for one in layers):,} | {sum(one.qonnx or 0 for one in layers)} "
+            f"| {answers.frames_that_differ_from_qonnx} | "
+            f"{answers.largest_difference_from_finn:.0e} | {told} |"
         )
     yield ""
 
@@ -180,15 +180,15 @@ def reading(models: dict[str, Path], folder: Path) -> Iterator[str]:
 def estimates(model: Path, folder: Path) -> Iterator[str]:
     """CNV: what both predict, what Verilator counts and what Yosys takes."""
     target = pipeline.Target(TARGET.board, TARGET.clock_mhz)
-    facts = witness(model, None, 1, target, FOLDING)
+    checked = witness(model, None, 1, target, FOLDING)
     pipeline.compile_model(model, target, folder / "cnv", FOLDING)
     made = pipeline.Build.load(folder / "cnv")
     frames = made.host.random_frames(4)
     simulated = stage_cycles(made, frames)
     synthesised = {
-        one["name"]: one["synthesised"]
-        for one in pipeline.synthesise(made, jobs=2)["layers"]
-        if "synthesised" in one
+        one.name: one.synthesised
+        for one in pipeline.synthesise(made, jobs=2).layers
+        if one.synthesised is not None
     }
     yield "## Estimates for CNV, FINN's folding"
     yield ""
@@ -205,16 +205,16 @@ def estimates(model: Path, folder: Path) -> Iterator[str]:
     )
     yield "|---|---|---|---|---|---|---|---|---|---|"
     sums = np.zeros(6)
-    for row in facts["estimates"]:
-        layer = row["layer"]
+    for row in checked.estimates:
+        layer = row.layer
         steps, use = simulated[layer], synthesised[layer]
-        cycles, lut, ram = row["cycles"], row["lut"], row["bram36"]
+        cycles, lut, ram = row.cycles, row.lut, row.bram36
         yield (
-            f"| {layer} | {beside(cycles['finn'], steps)} | {beside(cycles['ours'], steps)} | "
-            f"{steps:,} | {beside(lut['finn'], use['lut'])} | {beside(lut['ours'], use['lut'])} | "
-            f"{use['lut']:,.0f} | {ram['finn']:g} | {ram['ours']:g} | {use['bram36']:g} |"
+            f"| {layer} | {beside(cycles.finn, steps)} | {beside(cycles.ours, steps)} | "
+            f"{steps:,} | {beside(lut.finn, use.lut)} | {beside(lut.ours, use.lut)} | "
+            f"{use.lut:,.0f} | {ram.finn:g} | {ram.ours:g} | {use.bram36:g} |"
         )
-        sums += [lut["finn"], lut["ours"], use["lut"], ram["finn"], ram["ours"], use["bram36"]]
+        sums += [lut.finn, lut.ours, use.lut, ram.finn, ram.ours, use.bram36]
     yield (
         f"| all of these | | | | {beside(sums[0], sums[2])} | {beside(sums[1], sums[2])} | "
         f"{sums[2]:,.0f} | {sums[3]:g} | {sums[4]:g} | {sums[5]:g} |"
@@ -224,10 +224,9 @@ def estimates(model: Path, folder: Path) -> Iterator[str]:
 
 def stage_cycles(made: pipeline.Build, frames: np.ndarray) -> dict[str, int]:
     """Steps a frame of each stage in the RTL."""
-    facts = pipeline.report.simulated(
-        made.facts, pipeline.simulate(made, frames, jobs=2), None, None, None, None
-    )
-    return {one["name"]: one["cycles"]["simulated"] for one in facts["layers"]}
+    run = pipeline.simulate(made, frames, jobs=2).run
+    names = [stage.name for stage in made.design.stages]
+    return dict(zip(names, run.stage_cycles, strict=True))
 
 
 def beside(estimate: float, measured: float) -> str:

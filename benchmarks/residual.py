@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from benchmarks.__main__ import ROOT, lively
 from benchmarks.calibration import calibrated
@@ -19,6 +18,7 @@ from bonn_hw.nn.export import export
 from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.passes.plan import outlook
+from bonn_hw.report.values import Report
 
 PAGE = ROOT / "docs" / "residual.md"
 BOARD, CLOCK_MHZ = board("pynq-z2"), 100.0
@@ -42,14 +42,14 @@ def main() -> None:
             for rate in RATES:
                 target = pipeline.Target(BOARD, CLOCK_MHZ, rate)
                 out = folder / f"{network}-{rate}"
-                facts = pipeline.compile_model(model_file, target, out)
-                rows.append(_row(network, facts, pipeline.Build.load(out)))
+                report = pipeline.compile_model(model_file, target, out)
+                rows.append(_row(network, report, pipeline.Build.load(out)))
             limits.append(_limit(network, model_file))
     PAGE.write_text(_page(rows, limits))
     print(PAGE.read_text())
 
 
-def _row(network: str, facts: dict[str, Any], made: pipeline.Build) -> str:
+def _row(network: str, report: Report, made: pipeline.Build) -> str:
     stages = [(stage.node.kernel, stage.folding) for stage in made.design.stages]
     # Bits of the weights: what the matrix units' first memory holds.
     images = [kernel.rtl(folding).memories.get("WEIGHTS") for kernel, folding in stages]
@@ -59,18 +59,18 @@ def _row(network: str, facts: dict[str, Any], made: pipeline.Build) -> str:
         for kernel, folding in stages
         if hasattr(kernel, "depth") and isinstance(kernel.depth, int)
     )
-    used = facts["resources"]
-    cycles, latency = facts["cycles_per_frame"]["predicted"], facts["latency_cycles"]["predicted"]
+    used = report.resources
+    cycles, latency = report.cycles_per_frame.predicted, report.latency_cycles.predicted
     cells = [
         network,
-        f"{facts['target']['fps']:,.0f}",
-        f"{facts['frames_per_second']['predicted']:,.0f}",
+        f"{report.target.fps:,.0f}",
+        f"{report.frames_per_second.predicted:,.0f}",
         f"{cycles:,}",
         f"{latency / CLOCK_MHZ / 1000:.2f} ms",
         f"{weights:,}",
         f"{queued:,}",
-        *(f"{used[key]['predicted']:,.4g}" for key in ("bram36", "dsp")),
-        f"{used['lut']['predicted']:,.0f}",
+        *(f"{one.predicted:,.4g}" for one in (used.bram36, used.dsp)),
+        f"{used.lut.predicted:,.0f}",
         PUBLISHED[network],
     ]
     return "| " + " | ".join(cells) + " |"

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,29 +15,45 @@ from numpy.typing import NDArray
 from bonn_hw import files, frontend
 from bonn_hw.bitstream import make
 from bonn_hw.boards import board as find_board
-from bonn_hw.boards import keep
+from bonn_hw.build_folder import Build, write_design
+from bonn_hw.emit.stored import read_project, write_project
 from bonn_hw.emit.top import emit
-from bonn_hw.emit.write import write
 from bonn_hw.errors import UserError
+from bonn_hw.images import ImageSource
 from bonn_hw.interop import dialect, finn_folding, finn_writer
 from bonn_hw.ir import store
-from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.ir.target import Target
-from bonn_hw.kernels import kernels
-from bonn_hw.passes.folding_file import (
-    FoldingConstraints,
-    constraints_from,
-    constraints_of,
-    read_constraints,
-)
-from bonn_hw.passes.plan import Plan, outlook, plan, trade_offs
+from bonn_hw.passes.folding_file import FoldingConstraints, constraints_of, read_constraints
+from bonn_hw.passes.plan import outlook, plan, trade_offs
 from bonn_hw.progress import Progress, silent
-from bonn_hw.report import pictures, values
+from bonn_hw.report import assemble, pictures, sections
 from bonn_hw.report.answers import Answers
+from bonn_hw.report.merge import with_simulated
+from bonn_hw.report.section_values import Synthesised
+from bonn_hw.report.simulation import PyTorch, simulated
+from bonn_hw.report.store import NAME, save
+from bonn_hw.report.values import Front, Model, Report
 from bonn_hw.sim import run as simulator
 from bonn_hw.synth import run as synth
+
+__all__ = [
+    "Build",
+    "Outcome",
+    "Target",
+    "bitstream_defaults",
+    "check_model",
+    "compile_model",
+    "export_finn",
+    "fold_front",
+    "fold_model",
+    "make_bitstream",
+    "read_model",
+    "simulate",
+    "simulate_and_compare",
+    "synthesise",
+]
 
 # What fixes layers: a file, what the model itself states, or nothing.
 Folding = Path | Literal["model"] | None
@@ -65,7 +81,7 @@ def fold_model(
     folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> Report:
     """QONNX file -> folder with the folded design, how to get it again, a report and pictures.
 
     Returns the report.
@@ -78,13 +94,13 @@ def fold_model(
     model, lowered = _lower(model_file, checkpoint, progress)
     constraints = _constraints(folding, model, lowered)
     planned = plan(lowered.graph, target, constraints, progress)
-    facts = values.compiled(planned, target, _origin(model), lowered.findings)
+    report = assemble.compiled(planned, target, _origin(model), lowered.findings)
     with files.fresh_folder(out) as folder:
-        _save(planned, target, facts, folder)
+        write_design(planned, target, report, folder)
         progress("drawing")
         (folder / "pictures").mkdir()
-        pictures.draw_layers(facts, folder / "pictures")
-    return facts
+        pictures.draw_layers(report, folder / "pictures")
+    return report
 
 
 def fold_front(
@@ -94,20 +110,19 @@ def fold_front(
     folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> Front:
     """QONNX file -> folder with all trade-offs of frames and resources, a report and pictures."""
     model, lowered = _lower(model_file, checkpoint, progress)
     constraints = _constraints(folding, model, lowered)
     progress("folding")
-    facts = values.front(
-        list(trade_offs(lowered.graph, target, constraints)), target, _origin(model)
-    )
+    choices = list(trade_offs(lowered.graph, target, constraints))
+    front = assemble.front(choices, target, _origin(model))
     with files.fresh_folder(out) as folder:
-        values.save(facts, folder / values.NAME)
+        save(front, folder / NAME)
         progress("drawing")
         (folder / "pictures").mkdir()
-        pictures.draw_front(facts["front"], facts["target"], folder / "pictures", target.board)
-    return facts
+        pictures.draw_front(front, folder / "pictures", target.board)
+    return front
 
 
 def compile_model(
@@ -117,7 +132,7 @@ def compile_model(
     folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> Report:
     """QONNX file -> build folder. Returns its report.
 
     Raises
@@ -130,15 +145,15 @@ def compile_model(
     planned = plan(lowered.graph, target, constraints, progress)
     progress("emitting RTL")
     project = emit(planned.design)
-    facts = values.compiled(planned, target, _origin(model), lowered.findings)
+    report = assemble.compiled(planned, target, _origin(model), lowered.findings)
     with files.fresh_folder(out) as folder:
         shutil.copyfile(model_file, folder / "model.onnx")
         (folder / "host").mkdir()
         lowered.host.save(folder / "host")
         store.save(lowered.graph, folder, "graph")
-        _save(planned, target, facts, folder)
-        write(project, folder / "rtl")
-    return facts
+        write_design(planned, target, report, folder)
+        write_project(project, folder / "rtl")
+    return report
 
 
 def _lower(
@@ -174,51 +189,9 @@ def _constraints(
     )
 
 
-def _origin(model: frontend.Model) -> dict[str, Any]:
-    kept = {key: model.metadata[key] for key in ("dataset", "transform") if key in model.metadata}
-    return {"sha256": model.sha256} | kept
-
-
-def _save(planned: Plan, target: Target, facts: dict[str, Any], folder: Path) -> None:
-    """Write the folded design, what fixes it in another run, the report, and a user's board."""
-    keep(target.board, folder)
-    store.save(planned.design, folder, "design")
-    own, finns = constraints_from(planned.design), finn_folding.from_own(planned.design)
-    for name, document in (("folding.json", own), ("finn_folding.json", finns)):
-        entries = ",\n".join(
-            f"  {json.dumps(key)}: {json.dumps(document[key])}" for key in document
-        )
-        (folder / name).write_text(f"{{\n{entries}\n}}\n")
-    values.save(facts, folder / values.NAME)
-
-
-@dataclass(frozen=True)
-class Build:
-    """A build folder, loaded."""
-
-    folder: Path
-    design: FoldedDesign
-    host: frontend.Host
-    facts: dict[str, Any]
-
-    @classmethod
-    def load(cls, folder: Path) -> Build:
-        """Read what `compile_model` wrote, or raise UserError."""
-        with files.reading(folder):
-            return cls._read(folder)
-
-    @classmethod
-    def _read(cls, folder: Path) -> Build:
-        if not (folder / values.NAME).is_file():
-            raise UserError(f"{folder} is not a build: make one with 'bonn-hw compile MODEL --out'")
-        if not (folder / "rtl").is_dir():
-            raise UserError(
-                f"{folder} has foldings and no RTL: make it with 'bonn-hw compile MODEL --folding "
-                f"{folder / 'folding.json'} --out'"
-            )
-        design = store.load(FoldedDesign, folder, "design", kernels()).check()
-        host = frontend.Host.load(folder / "host")
-        return cls(folder, design, host, values.load(folder / values.NAME))
+def _origin(model: frontend.Model) -> Model:
+    told = model.metadata
+    return Model(model.sha256, told.get("dataset"), told.get("transform"))
 
 
 def synthesise(
@@ -226,7 +199,7 @@ def synthesise(
     kernel: str | None = None,
     jobs: int = 1,
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> Report:
     """Synthesise a build's RTL with Yosys: the whole design and all stages, or one stage.
 
     Returns the report, completed and saved.
@@ -234,21 +207,20 @@ def synthesise(
     names = [stage.name for stage in build.design.stages]
     if kernel is not None and kernel not in names:
         raise UserError(f"synth: there is no stage {kernel!r}; the stages are {', '.join(names)}")
-    folder, part = (build.folder / "rtl").resolve(), build.facts["target"]["part"]
+    part = build.report.target.part
     progress("Yosys")
     if kernel is not None:
-        whole, stages = None, {kernel: synth.synthesise_stage(folder, part, kernel)}
+        whole, stages = None, {kernel: synth.synthesise_stage(build.rtl, part, kernel)}
     else:
-        whole, stages = synth.synthesise_all(folder, part, names, jobs)
-    facts = values.synthesised(build.facts, whole, stages, synth.version())
-    values.save(facts, build.folder / values.NAME)
-    return facts
+        whole, stages = synth.synthesise_all(build.rtl, part, names, jobs)
+    found = Synthesised(whole=whole, stages=stages, tools={"pyosys": synth.version()})
+    return sections.add_synthesised(build.folder, build.identity, found)
 
 
 def bitstream_defaults(build: Build, board: str) -> tuple[str, float]:
     """Tool and clock for a board, where none is asked for: the board's usual tool, and the clock of
     the build unless the board has only one."""
-    chosen, clock_mhz = find_board(board, build.folder), build.facts["target"]["clock_mhz"]
+    chosen, clock_mhz = find_board(board, build.folder), build.report.target.clock_mhz
     return chosen.tools[0], chosen.clock_mhz if chosen.clock.fixed else clock_mhz
 
 
@@ -258,7 +230,7 @@ def make_bitstream(
     clock_mhz: float,
     tool: str = "vivado",
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> Report:
     """Make the bitstream of a build and the folder that is copied to the board.
 
     Parameters
@@ -269,12 +241,10 @@ def make_bitstream(
     Returns the report, completed and saved; raises what `bitstream.make.make` does.
     """
     chosen = find_board(board, build.folder)
-    figures = make.make(
-        build.folder, build.design, build.host, build.facts, chosen, clock_mhz, tool, progress
+    found = make.make(
+        build.folder, build.design, build.host, build.report, chosen, clock_mhz, tool, progress
     )
-    facts = make.merged(build.facts, figures)
-    values.save(facts, build.folder / values.NAME)
-    return facts
+    return sections.add_implemented(build.folder, build.identity, found)
 
 
 def export_finn(build: Build, out: Path) -> list[Path]:
@@ -305,7 +275,7 @@ def simulate(
     trace: Path | None = None,
     progress: Progress = silent,
 ) -> Answers:
-    """Simulate the RTL cycle by cycle and compute the references.
+    """Simulate the RTL that stands in the build, cycle by cycle, and compute the references.
 
     Parameters
     ----------
@@ -319,17 +289,13 @@ def simulate(
     integer = build.design.graph.run(inputs)
     progress("QONNX model")
     qonnx = read_model(build.folder / "model.onnx").run(images)
-    # What is simulated is what stands in the folder: its top, its sources, its memory images.
-    rtl_folder = (build.folder / "rtl").resolve()
-    emitted = emit(build.design)
-    top = {"top.v": (rtl_folder / "top.v").read_text()}
-    project = replace(emitted, files={**emitted.files, **top})
+    project = read_project(build.rtl)
     run = simulator.simulate(
         project,
         pack(inputs, project.source.lanes, project.source.element),
         len(images),
-        folder=rtl_folder,
-        templates=rtl_folder,
+        folder=build.rtl,
+        templates=build.rtl,
         jobs=jobs,
         stall=stall,
         trace=trace,
@@ -340,3 +306,61 @@ def simulate(
     rtl = unpack(run.outputs, project.sink.lanes, project.sink.element).reshape(integer.shape)
     decode = build.host.decode
     return Answers(rtl, integer, decode(rtl), decode(integer), qonnx, run)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A simulation: the report with the figures of this very run, and the answers."""
+
+    report: Report
+    answers: Answers
+
+    @property
+    def equal(self) -> bool:
+        """Whether all answers are, on every frame."""
+        comparison = self.report.comparison
+        return comparison is not None and comparison.mismatches == 0
+
+
+def simulate_and_compare(
+    build: Build,
+    source: ImageSource,
+    checkpoint: Path | None = None,
+    jobs: int = 1,
+    stall: int | None = None,
+    trace: Path | None = None,
+    progress: Progress = lambda text: None,
+    kept: bool = True,
+) -> Outcome:
+    """Simulate a build, compare with all references, and keep the figures in its report.
+
+    Parameters
+    ----------
+    checkpoint : Path or None
+        Run folder of the network, to compare with PyTorch.
+    kept : bool
+        Whether the build's report is to have the figures; its folder is left alone otherwise.
+
+    Raises
+    ------
+    UserError
+        If the images or the checkpoint cannot be read, or the build was made anew meanwhile.
+    """
+    transform, trained = build.report.model.transform, None
+    if checkpoint is not None:
+        from bonn_hw.nn.training.checkpoint import Checkpoint  # torch is needed for this alone
+
+        trained = Checkpoint.load(checkpoint)
+        # Our own exports say how images become inputs; other models are fed images in [0, 1].
+        transform = trained.experiment.transform if trained.experiment else transform
+    images = source.load(build.host.input_shape, transform)
+    answers = simulate(build, images.values, jobs, stall, trace, progress)
+    pytorch = None
+    if trained is not None:
+        progress("PyTorch")
+        pytorch = PyTorch(trained.predict(images.values), trained.accumulators(images.values))
+    stages = [stage.name for stage in build.design.stages]
+    found = simulated(stages, answers, images.labels, pytorch, stall)
+    if not kept:
+        return Outcome(with_simulated(build.report, found), answers)
+    return Outcome(sections.add_simulated(build.folder, build.identity, found), answers)

@@ -17,19 +17,22 @@ import tomllib
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from bonn_hw import cache, extras, files
 from bonn_hw.boards import board
 from bonn_hw.errors import UserError
-from bonn_hw.report import values
-from bonn_hw.report.values import RESOURCES
+from bonn_hw.ir.target import Target
+from bonn_hw.report.codec import encode
+from bonn_hw.report.figures import RESOURCES, PerResource
+from bonn_hw.report.store import NAME, load
+from bonn_hw.report.sweep_values import Design, SweepRow
+from bonn_hw.report.values import Report
 
 SECONDS = 5  # in which a scheduler answers
 COLUMNS = (
@@ -81,18 +84,7 @@ def read_sweep(path: Path) -> list[Job]:
     UserError
         If the file cannot be read or says something that makes no sense.
     """
-    try:
-        document = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise UserError(f"sweep file {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"sweep file {path} is not TOML: {error}") from error
-    known = ("models", "boards", "clocks_mhz", "fps", "lut_fraction", "folding")
-    for key in document:
-        if key not in known:
-            raise UserError(
-                f"sweep file {path}: {key!r} is not known; there are {', '.join(known)}"
-            )
+    document = _document(path)
 
     def listed(key: str, what: str, fits: Any) -> list[Any]:
         values = document.get(key)
@@ -136,6 +128,22 @@ def read_sweep(path: Path) -> list[Job]:
     return jobs
 
 
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"sweep file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"sweep file {path} is not TOML: {error}") from error
+    known = ("models", "boards", "clocks_mhz", "fps", "lut_fraction", "folding")
+    for key in document:
+        if key not in known:
+            raise UserError(
+                f"sweep file {path}: {key!r} is not known; there are {', '.join(known)}"
+            )
+    return document
+
+
 def _file(sweep: Path, name: Any) -> str:
     found = (sweep.parent / str(name)).resolve()
     if not found.is_file():
@@ -143,54 +151,60 @@ def _file(sweep: Path, name: Any) -> str:
     return str(found)
 
 
-def run_job(job: Job, out: str) -> dict[str, Any]:
+def run_job(job: Job, out: str) -> SweepRow:
     """Fold one design, unless its folder holds it already; returns its row of the table."""
-    from bonn_hw import pipeline
-
     folder = Path(out) / job.name
-    row: dict[str, Any] = {
-        "model": Path(job.model).stem,
-        "board": Path(job.board).stem,
-        "clock_mhz": job.clock_mhz,
-        "fps": job.fps or "max",
-        "folder": str(folder),
-    }
+    row = SweepRow(
+        model=Path(job.model).stem,
+        board=Path(job.board).stem,
+        clock_mhz=job.clock_mhz,
+        fps=job.fps or "max",
+        folder=str(folder),
+    )
     try:
-        if not Path(job.model).is_file():
-            raise UserError(
-                f"{job.model} is not to be seen by this worker: share the folder with it"
-            )
-        key = job.key
-        done = folder / "job.json"
-        if not done.is_file() or json.loads(done.read_text()) != {"key": key}:
-            target = pipeline.Target(
-                board(job.board),
-                job.clock_mhz,
-                job.fps,
-                fastest=job.fps is None,
-                lut_fraction=job.lut_fraction,
-            )
-            folding = Path(job.folding) if job.folding else None
-            pipeline.fold_model(Path(job.model), target, folder, folding)
-            values.save({"key": key}, done)
-        facts = values.load(folder / values.NAME)
+        return replace(row, design=_design(_fold(job, folder)))
     except UserError as error:
-        return row | {"error": str(error)}
+        return replace(row, error=str(error))
     except Exception as error:  # one job's bug must not cost the others
         text = f"{type(error).__name__}: {error} (a bug in bonn-hw)"
-        return row | {"error": text, "traceback": "".join(traceback.format_exception(error))}
-    return row | {
-        "frames_per_second": facts["frames_per_second"]["predicted"],
-        "cycles": facts["cycles_per_frame"]["predicted"],
-        "latency_cycles": facts["latency_cycles"]["predicted"],
-        **{name: facts["resources"][name]["predicted"] for name in RESOURCES},
-        "fits": facts["boards"][row["board"]],
-    }
+        trace = "".join(traceback.format_exception(error))
+        return replace(row, error=text, traceback=trace)
+
+
+def _fold(job: Job, folder: Path) -> Report:
+    from bonn_hw import pipeline
+
+    if not Path(job.model).is_file():
+        raise UserError(f"{job.model} is not to be seen by this worker: share the folder with it")
+    key, done = {"key": job.key}, folder / "job.json"
+    if not done.is_file() or json.loads(done.read_text()) != key:
+        target = Target(
+            board(job.board),
+            job.clock_mhz,
+            job.fps,
+            fastest=job.fps is None,
+            lut_fraction=job.lut_fraction,
+        )
+        folding = Path(job.folding) if job.folding else None
+        pipeline.fold_model(Path(job.model), target, folder, folding)
+        with files.fresh_file(done) as partial:
+            partial.write_text(json.dumps(key) + "\n")
+    return load(Report, folder / NAME)
+
+
+def _design(report: Report) -> Design:
+    return Design(
+        frames_per_second=report.frames_per_second.predicted,
+        cycles=report.cycles_per_frame.predicted,
+        latency_cycles=report.latency_cycles.predicted,
+        resources=PerResource(*(one.predicted for one in report.resources)),
+        fits=report.boards[report.target.board],
+    )
 
 
 def sweep(
     path: Path, out: Path, processes: int, cluster: str | None, notes: Console
-) -> list[dict[str, Any]]:
+) -> list[SweepRow]:
     """Run all jobs of a sweep file; writes ``sweep.json`` and ``sweep.csv`` beside their folders.
 
     Parameters
@@ -202,8 +216,8 @@ def sweep(
 
     Returns
     -------
-    list of dict
-        A row for each job, in the file's order; one that was refused has an ``error``.
+    list of SweepRow
+        A row for each job, in the file's order.
     """
     import joblib
 
@@ -211,7 +225,7 @@ def sweep(
     out = out.resolve()
     with files.writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    rows: dict[str, dict[str, Any]] = {}
+    rows: dict[str, SweepRow] = {}
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -222,15 +236,16 @@ def sweep(
         task = progress.add_task("sweep", total=len(jobs))
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
         for row in parallel(joblib.delayed(run_job)(job, str(out)) for job in jobs):
-            rows[row["folder"]] = row
-            progress.update(task, advance=1, description=f"sweep: {Path(row['folder']).name}")
+            rows[row.folder] = row
+            progress.update(task, advance=1, description=f"sweep: {Path(row.folder).name}")
     ordered = [rows[str(out / job.name)] for job in jobs]
+    written = [encode(row) for row in ordered]
     with files.fresh_file(out / "sweep.json") as partial:
-        partial.write_text(json.dumps(ordered, indent=2) + "\n")
+        partial.write_text(json.dumps(written, indent=2) + "\n")
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(ordered)
+    writer.writerows(written)
     with files.fresh_file(out / "sweep.csv") as partial:
         partial.write_text(text.getvalue())
     return ordered
@@ -250,7 +265,7 @@ def _backend(processes: int, cluster: str | None) -> Iterator[None]:
     except ModuleNotFoundError as error:
         raise UserError(extras.missing("sweep: --cluster", "distributed")) from error
     try:
-        client = Client(cluster, timeout=SECONDS)
+        client: Any = Client(cluster, timeout=SECONDS)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise UserError(
             f"sweep: no Dask scheduler answers at {cluster}: start one with 'dask scheduler', and "
@@ -258,31 +273,3 @@ def _backend(processes: int, cluster: str | None) -> Iterator[None]:
         ) from error
     with client, joblib.parallel_config(backend="dask", wait_for_workers_timeout=SECONDS):
         yield
-
-
-def show(rows: list[dict[str, Any]], console: Console) -> None:
-    """Print the table."""
-    table = Table(title=f"{len(rows)} designs")
-    headings = ("model", "board", "MHz", "asked", "frames/s", "latency", "LUT", "BRAM36", "DSP")
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if place < 2 else "right", overflow="fold")
-    refused = []
-    for row in rows:
-        asked = row["fps"] if row["fps"] == "max" else f"{row['fps']:,g}"
-        start = (row["model"], row["board"], f"{row['clock_mhz']:g}", asked)
-        if "error" in row:
-            table.add_row(*start, "refused")
-            refused.append(f"{Path(row['folder']).name}: {row['error']}")
-            continue
-        table.add_row(
-            *start,
-            f"{row['frames_per_second']:,.1f}",
-            f"{row['latency_cycles']:,}",
-            f"{row['lut']:,.0f}",
-            f"{row['bram36']:g}",
-            f"{row['dsp']:g}",
-            style=None if row["fits"] else "red",  # larger than its board
-        )
-    console.print(table)
-    for text in refused:
-        console.print(text)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import importlib.util
+import json
 import os
 import signal
 from pathlib import Path
@@ -34,3 +35,24 @@ def debian_verilator() -> str:
 def ctrl_c():
     """A process that was started in the background ignores Ctrl-C; the tests send it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def every_report_fits_the_schema():
+    """Whatever a test makes of a report, its JSON is what the published schema says."""
+    from jsonschema import Draft202012Validator
+
+    from bonn_hw.report import schema, store
+
+    published = json.loads(schema.FILE.read_text())
+    made = store.to_json
+
+    def checked(value):
+        text = made(value)
+        form = published | {"oneOf": [{"$ref": f"#/$defs/{type(value).__name__}"}]}
+        Draft202012Validator(form).validate(json.loads(text))
+        return text
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "to_json", checked)
+        yield

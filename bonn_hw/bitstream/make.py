@@ -8,9 +8,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from bonn_hw.bitstream.open import ecp5, zynq
 from bonn_hw.bitstream.pack import pack
@@ -27,6 +27,9 @@ from bonn_hw.frontend import Host
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.target import Board
 from bonn_hw.progress import Progress, silent
+from bonn_hw.report.merge import with_implemented
+from bonn_hw.report.section_values import Implemented
+from bonn_hw.report.values import Bitstream, Report
 
 SYSTEM, BOARD = "system", "board"
 NAME = "accelerator"
@@ -38,27 +41,27 @@ def make(
     folder: Path,
     design: FoldedDesign,
     host: Host,
-    facts: Mapping[str, Any],
+    report: Report,
     board: Board,
     clock_mhz: float,
     tool: str,
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> Implemented:
     """Make the bitstream of a build.
 
     Parameters
     ----------
     folder : Path
         Of the build.
-    facts : mapping
-        The build's report.
+    report : Report
+        The build's.
     tool : str
         ``vivado`` or ``open``.
 
     Returns
     -------
-    dict
-        What goes into the report: ``resources.*.implemented``, ``timing``.
+    Implemented
+        What goes into the report.
 
     Raises
     ------
@@ -74,16 +77,16 @@ def make(
     progress("RTL")
     write_system(design, system, board, clock_mhz)
     flow = _flow(tool, system, board, clock_mhz)
-    facts = _aimed(facts, board, clock_mhz)
+    report = _aimed(report, board, clock_mhz)
     try:
         made = flow(progress)
     except ToolMissing:
         if not (target / f"{NAME}.bit").is_file():
-            pack(design, host, facts, target, NAME)
+            pack(design, host, report, target, NAME)
         raise
-    figures = made.figures | {"bitstream": {"board": board.name, "part": board.part}}
-    facts = merged(facts, figures)
-    pack(design, host, facts, target, NAME, made.folder, made.address, made.baud)
+    figures = replace(made.figures, bitstream=Bitstream(board.name, board.part))
+    report = with_implemented(report, figures)
+    pack(design, host, report, target, NAME, made.folder, made.address, made.baud)
     return figures
 
 
@@ -114,22 +117,9 @@ def write_system(design: FoldedDesign, system: Path, board: Board, clock_mhz: fl
         (fresh / MARK).write_text(json.dumps({"top": project.top}) + "\n")
 
 
-def _aimed(facts: Mapping[str, Any], board: Board, clock_mhz: float) -> dict[str, Any]:
+def _aimed(report: Report, board: Board, clock_mhz: float) -> Report:
     """The report for a board and clock that may be others than the build's."""
-    changed = {"board": board.name, "part": board.part, "clock_mhz": clock_mhz}
-    target = {**facts["target"], **changed}
-    rate = round(clock_mhz * 1e6 / facts["cycles_per_frame"]["predicted"], 1)
-    rates = {**facts["frames_per_second"], "predicted": rate}
-    return {**facts, "target": target, "frames_per_second": rates}
-
-
-def merged(facts: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
-    """The report with what was implemented."""
-    resources = {
-        name: {**amounts, **figures["resources"].get(name, {})}
-        for name, amounts in facts["resources"].items()
-    }
-    tools = {**facts["tools"], "bitstream": figures["tool"]}
-    kept = ("bitstream", "timing", "seconds")
-    told = {name: figures[name] for name in kept if name in figures}
-    return {**facts, "resources": resources, "tools": tools, **told}
+    target = replace(report.target, board=board.name, part=board.part, clock_mhz=clock_mhz)
+    rate = round(clock_mhz * 1e6 / report.cycles_per_frame.predicted, 1)
+    rates = replace(report.frames_per_second, predicted=rate)
+    return replace(report, target=target, frames_per_second=rates)

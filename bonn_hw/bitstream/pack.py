@@ -25,6 +25,8 @@ from bonn_hw.frontend import Host
 from bonn_hw.frontend.numpy_host import answers_of, head_of
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.rtl import Port
+from bonn_hw.report.store import save
+from bonn_hw.report.values import Report
 
 DRIVER = "bonn_driver"  # its folder on the board
 NOTEBOOK = "measure.ipynb"
@@ -35,7 +37,7 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
 def pack(
     design: FoldedDesign,
     host: Host,
-    facts: Mapping[str, Any],
+    report: Report,
     out: Path,
     name: str = "accelerator",
     bitstream: Path | None = None,
@@ -46,8 +48,8 @@ def pack(
 
     Parameters
     ----------
-    facts : mapping
-        The build's report.
+    report : Report
+        The build's.
     name : str
         Of the files: NAME.json and NAME.npz belong to NAME.bit and NAME.hwh.
     bitstream : Path or None
@@ -64,7 +66,7 @@ def pack(
     UserError
         If the folder cannot be written.
     """
-    arrays, words = _contents(design, host, facts)
+    arrays, words = _contents(design, host, report)
     words |= {"address": address, "baud": baud}
     with fresh_folder(out) as folder:
         (folder / f"{name}.json").write_text(json.dumps(words, indent=1) + "\n")
@@ -72,7 +74,7 @@ def pack(
         if bitstream is not None:
             for suffix in (".bit",) if address or baud else (".bit", ".hwh"):
                 shutil.copyfile(bitstream / f"{name}{suffix}", folder / f"{name}{suffix}")
-        (folder / MARK).write_text(json.dumps(facts, indent=2) + "\n")
+        save(report, folder / MARK)
         (folder / DRIVER).mkdir()
         for source in sorted(Path(driver.__file__).parent.glob("*.py")):
             shutil.copyfile(source, folder / DRIVER / source.name)
@@ -80,7 +82,7 @@ def pack(
 
 
 def _contents(
-    design: FoldedDesign, host: Host, facts: Mapping[str, Any]
+    design: FoldedDesign, host: Host, report: Report
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     project = emit(design, watched=True)
     golden = host.random_frames(GOLDEN)
@@ -97,11 +99,11 @@ def _contents(
     words = {
         "version": VERSION,
         "hash": digest(project)[:32],
-        "board": facts["target"]["board"],
-        "part": facts["target"]["part"],
-        "clock_mhz": facts["target"]["clock_mhz"],
-        "cycles_per_frame": facts["cycles_per_frame"]["predicted"],
-        "latency_cycles": facts["latency_cycles"]["predicted"],
+        "board": report.target.board,
+        "part": report.target.part,
+        "clock_mhz": report.target.clock_mhz,
+        "cycles_per_frame": report.cycles_per_frame.predicted,
+        "latency_cycles": report.latency_cycles.predicted,
         "streams": [f"{s.source or 'input'} -> {s.sink or 'output'}" for s in design.streams],
         "input_shape": list(host.input_shape),
         "output_shape": list(shape),

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bonn_hw.errors import UserError
 from bonn_hw.files import MARK, lock
+from bonn_hw.report.section_values import Implemented
 
 TARGET = "bitstream"
 
@@ -23,8 +23,8 @@ class Result:
     ----------
     folder : Path
         What the tool has made.
-    figures : dict
-        What goes into the build's report.json: ``tool``, ``resources.*.implemented``, ``timing``.
+    figures : Implemented
+        What goes into the build's report.
     address : int or None
         Of the registers; None: the hardware description beside the bitstream tells it.
     baud : int or None
@@ -32,7 +32,7 @@ class Result:
     """
 
     folder: Path
-    figures: dict[str, Any]
+    figures: Implemented
     address: int | None = None
     baud: int | None = None
 

@@ -43,16 +43,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Make a bitstream; 3 where its tool is not here."""
     from bonn_hw import pipeline
-    from bonn_hw.report import tables
+    from bonn_hw.report import store, tables
 
     build = pipeline.Build.load(options.build)
-    board = options.board or build.facts["target"]["board"]
+    board = options.board or build.report.target.board
     tool, clock_mhz = pipeline.bitstream_defaults(build, board)
     check_writable(options.build, "folder")
     check_writable(options.json)
     try:
         with terminal.progress("bitstream") as progress:
-            facts = pipeline.make_bitstream(
+            report = pipeline.make_bitstream(
                 build,
                 board,
                 options.clock_mhz or clock_mhz,
@@ -62,5 +62,5 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     except ToolMissing as error:
         terminal.error(f"bonn-hw: {error}")
         return TOOL_MISSING
-    terminal.report(facts, lambda console: tables.show(facts, console))
+    terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
     return DONE

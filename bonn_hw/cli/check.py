@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bonn_hw.cli.arguments import add_json, positive
 from bonn_hw.cli.exit_codes import DONE
@@ -12,6 +13,9 @@ from bonn_hw.cli.outputs import check_writable
 from bonn_hw.cli.target import add_clock
 from bonn_hw.cli.terminal import Terminal
 from bonn_hw.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 NAME = "check"
 HELP = "say whether a QONNX model can be compiled, and fits a board"
@@ -33,7 +37,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from bonn_hw import pipeline
     from bonn_hw.boards import board
     from bonn_hw.ir.target import Target
-    from bonn_hw.report import tables
+    from bonn_hw.report import other_tables
 
     target = None
     if options.board is not None:
@@ -57,5 +61,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         ],
         "findings": findings,
     }
-    terminal.report(document, lambda console: tables.show_kernels(graph, findings, console))
+
+    def show(console: Console) -> None:
+        other_tables.show_kernels(graph, findings, console)
+
+    terminal.report(document, show)
     return DONE

@@ -5,24 +5,27 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bonn_hw.cli.exit_codes import DONE
 from bonn_hw.cli.outputs import check_writable
 from bonn_hw.cli.terminal import Terminal
 from bonn_hw.errors import UserError
 
+if TYPE_CHECKING:
+    from bonn_hw.report.values import Front, Report
+
 
 def make_design(
     options: argparse.Namespace,
     terminal: Terminal,
-    make: Callable[..., dict[str, Any]],
+    make: Callable[..., Report | Front],
     any_rate: bool = False,
 ) -> int:
     """Fold or compile by ``make`` and print the report; returns the exit code."""
     from bonn_hw.boards import board
     from bonn_hw.ir.target import Target
-    from bonn_hw.report import tables
+    from bonn_hw.report import store, tables
 
     name = options.name
     if not (options.fps or options.max_fps or options.folding or any_rate):
@@ -43,7 +46,7 @@ def make_design(
     check_writable(options.out, "build")
     check_writable(options.json)
     with terminal.progress(name) as progress:
-        facts = make(
+        report = make(
             options.model,
             target,
             options.out,
@@ -51,5 +54,5 @@ def make_design(
             options.checkpoint,
             progress,
         )
-    terminal.report(facts, lambda console: tables.show(facts, console))
+    terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
     return DONE

@@ -32,16 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Print a report."""
-    from bonn_hw.report import tables, values
+    from bonn_hw.report import store, tables
 
     if options.build is None and options.json not in (None, STDOUT):
         options.build, terminal.json = options.json, STDOUT  # ``report --json BUILD``
     if options.build is None:
         raise UserError("report: name the build: bonn-hw report BUILD")
     check_writable(terminal.json)
-    path = options.build / values.NAME
-    if not path.is_file():
-        raise UserError(f"{options.build} is not a build: it has no {values.NAME}")
-    facts = values.load(path)
-    terminal.report_text(path.read_text(), lambda console: tables.show(facts, console))
+    report = store.load_build(options.build)
+    terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
     return DONE

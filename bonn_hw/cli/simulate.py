@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bonn_hw.cli.arguments import add_jobs, add_json, seed
 from bonn_hw.cli.exit_codes import DONE, MISMATCH
-from bonn_hw.cli.images import add_images, load_images
+from bonn_hw.cli.images import add_images, image_source
 from bonn_hw.cli.outputs import check_writable, is_writable
 from bonn_hw.cli.terminal import Terminal
 from bonn_hw.errors import UserError
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     import numpy as np
 
     from bonn_hw import files, pipeline
-    from bonn_hw.report import tables, values
+    from bonn_hw.report import store, tables
 
     if options.trace is not None and options.trace.suffix not in (".fst", ".vcd"):
         raise UserError(f"--trace {options.trace}: waves are written as .fst or .vcd")
@@ -63,33 +63,22 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     kept = is_writable(options.build)
     if not kept:
         terminal.note(f"{options.build} cannot be written: its report stays as it is")
-    checkpoint = None
-    if options.checkpoint is not None:
-        from bonn_hw.nn.training.checkpoint import Checkpoint
-
-        checkpoint = Checkpoint.load(options.checkpoint)
-    # Our own exports say how images become inputs; other models are fed images in [0, 1].
-    experiment = checkpoint.experiment if checkpoint else None
-    transform = experiment.transform if experiment else build.facts["model"].get("transform")
-    images, labels = load_images(options, build.host.input_shape, transform)
     with terminal.progress("simulate") as progress:
-        answers = pipeline.simulate(
+        outcome = pipeline.simulate_and_compare(
             build,
-            images,
+            image_source(options),
+            options.checkpoint,
             options.jobs,
             options.stall,
             options.trace,
             progress,
+            kept=kept,
         )
-        if checkpoint:
-            progress("PyTorch")
-        pytorch = checkpoint.predict(images) if checkpoint else None
-        integers = checkpoint.accumulators(images) if checkpoint else None
-    facts = values.simulated(build.facts, answers, labels, pytorch, integers, options.stall)
     if options.outputs:
         with files.fresh_file(options.outputs) as partial, partial.open("wb") as stream:
-            np.save(stream, answers.y)
-    if kept:
-        values.save(facts, options.build / values.NAME)
-    terminal.report(facts, lambda console: tables.show(facts, console))
-    return MISMATCH if facts["mismatches"] else DONE
+            np.save(stream, outcome.answers.y)
+    report = outcome.report
+    terminal.report_text(
+        store.to_json(report), lambda console: tables.show(report, console, this_run=True)
+    )
+    return DONE if outcome.equal else MISMATCH

@@ -36,12 +36,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Fold many designs."""
     from bonn_hw import sweep
+    from bonn_hw.report import other_tables
+    from bonn_hw.report.codec import encode
 
     check_writable(options.out, "folder")
     check_writable(options.json)
     rows = sweep.sweep(options.file, options.out, options.jobs, options.cluster, terminal.notes)
-    terminal.report(rows, lambda console: sweep.show(rows, console))
-    bugs = [f"{row['folder']}:\n{row['traceback']}" for row in rows if "traceback" in row]
+    written = [encode(row) for row in rows]
+    terminal.report(written, lambda console: other_tables.show_sweep(rows, console))
+    bugs = [f"{row.folder}:\n{row.traceback}" for row in rows if row.traceback is not None]
     if bugs:
         raise InternalError(f"{len(bugs)} of {len(rows)} designs failed:\n" + "\n".join(bugs))
-    return MISMATCH if any("error" in row for row in rows) else DONE
+    return MISMATCH if any(row.error is not None for row in rows) else DONE

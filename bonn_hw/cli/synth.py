@@ -30,12 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Synthesise a build."""
     from bonn_hw import pipeline
-    from bonn_hw.report import tables
+    from bonn_hw.report import store, tables
 
     build = pipeline.Build.load(options.build)
     check_writable(options.build, "folder")
     check_writable(options.json)
     with terminal.progress("synth") as progress:
-        facts = pipeline.synthesise(build, options.kernel, options.jobs, progress)
-    terminal.report(facts, lambda console: tables.show(facts, console))
+        report = pipeline.synthesise(build, options.kernel, options.jobs, progress)
+    terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
     return DONE

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bonn_hw.cli.arguments import add_json, count, positive
 from bonn_hw.cli.exit_codes import DONE, MISMATCH
-from bonn_hw.cli.images import add_images, load_images
+from bonn_hw.cli.images import add_images, image_source
 from bonn_hw.cli.outputs import check_writable
 from bonn_hw.cli.target import add_board, add_folding
 from bonn_hw.cli.terminal import Terminal
@@ -47,19 +47,20 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from bonn_hw.boards import board
     from bonn_hw.interop.crosscheck import witness
     from bonn_hw.ir.target import Target
-    from bonn_hw.report import tables
+    from bonn_hw.report import other_tables, store
 
     check_writable(options.json)
     images = None
     if options.inputs or options.dataset:
         model = pipeline.read_model(options.model)
-        images, _ = load_images(options, model.shapes[model.input], model.metadata.get("transform"))
+        transform = model.metadata.get("transform")
+        images = image_source(options).load(model.shapes[model.input], transform).values
     chosen = board(options.board)
     # Layers that a file fixes say how fast it is.
     rate = None if options.folding else options.fps
     target = Target(chosen, options.clock_mhz or chosen.clock_mhz, rate)
     with terminal.progress("witness") as progress:
-        facts = witness(
+        found = witness(
             options.model,
             images,
             options.random,
@@ -67,5 +68,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             options.folding,
             progress,
         )
-    terminal.report(facts, lambda console: tables.show_witness(facts, console))
-    return MISMATCH if facts["verdict"] == "differs" else DONE
+    terminal.report_text(
+        store.to_json(found), lambda console: other_tables.show_witness(found, console)
+    )
+    return MISMATCH if found.verdict == "differs" else DONE

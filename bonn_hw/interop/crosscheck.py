@@ -10,7 +10,7 @@ our layer, gives FINN's values bit for bit.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,17 @@ from numpy.typing import NDArray
 from bonn_hw import files, frontend
 from bonn_hw.errors import UserError
 from bonn_hw.interop import dialect, finn_defects, finn_folding, finn_result
+from bonn_hw.interop.crosscheck_report import (
+    BothEstimates,
+    Crosscheck,
+    FinalAnswers,
+    Frames,
+    LayerComparison,
+    LayerEstimates,
+    LayerVerdict,
+    ModelDigest,
+    verdict,
+)
 from bonn_hw.interop.finn_result import FinnNode, FinnResult
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.graph import DataflowGraph, Node
@@ -38,7 +49,6 @@ COMPARED = (
     "AddStreams",
     "Thresholding",
 )
-ROUNDING = 1e-5  # FINN moves float scales behind the last integers, in another order
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,37 +64,6 @@ class Pair:
     inputs: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """How a layer compares, in values that differ over all frames.
-
-    Attributes
-    ----------
-    values : int
-        How many were compared.
-    finn : int
-        Between FINN's graph and ours.
-    alone : int or None
-        Between FINN's layer and ours on FINN's own inputs; None where ours takes another form.
-    qonnx : int or None
-        Between the model's own tensor and ours; None where the model has no such tensor.
-    defects : tuple of str
-        The known ones that FINN's layer has.
-    verdict : str
-        ``equal``, ``follows`` (from a layer before), ``defect`` or ``differs``.
-    """
-
-    layer: str
-    origin: str
-    node: str
-    values: int
-    finn: int
-    alone: int | None
-    qonnx: int | None
-    defects: tuple[str, ...]
-    verdict: str
-
-
 def witness(
     model_file: Path,
     images: NDArray[np.float32] | None,
@@ -92,7 +71,7 @@ def witness(
     target: Target,
     folding: Path | None = None,
     progress: Progress = silent,
-) -> dict[str, Any]:
+) -> Crosscheck:
     """Compare a model's layers, answers and estimates with FINN's.
 
     Parameters
@@ -101,10 +80,6 @@ def witness(
         Real ones; as many random ones as ``random`` says come after them.
     target : Target
         What estimates are made for, with the foldings of a file if one is given.
-
-    Returns
-    -------
-    dict with ``verdict`` (``equal``, ``defects`` or ``differs``), the findings and the estimates.
 
     Raises
     ------
@@ -117,11 +92,9 @@ def witness(
     model = frontend.read(model_file, dialect.GRAPHS)
     lowered = frontend.lower(model)
     graph, host = lowered.graph, lowered.host
-    constraints = (
-        FoldingConstraints()
-        if folding is None
-        else read_constraints(folding, graph, dialect.FOLDINGS)
-    )
+    constraints = FoldingConstraints()
+    if folding is not None:
+        constraints = read_constraints(folding, graph, dialect.FOLDINGS)
     design = plan(graph, target, constraints, progress).design
     frames = host.random_frames(random)
     if images is not None:
@@ -136,44 +109,32 @@ def witness(
     if told.stopped is not None:
         raise UserError(f"FINN does not take the model: {told.stopped}")
     pairs = list(_pairs(graph, told))
-    inside = _model_tensors(model, graph)
-    tensors = model.tensors(frames, sorted(set(inside.values())))
-    findings = []
-    for pair in pairs:
-        name = inside.get(pair.ours.outputs[0], "")
-        qonnx = tensors[name] / model.grids[name].scale if name else None
-        findings.append(_finding(pair, ours, told, qonnx))
-    facts = {
-        "model": {"sha256": model.sha256},
-        "frames": {"real": len(frames) - random, "random": random},
-        "input_values_that_differ": _entry(graph, pairs, ours, told),
-        "layers": [asdict(finding) for finding in findings],
-        "answers": _answers(answers, told),
-        "estimates": list(_estimates(design, pairs, told)),
-    }
-    return {"verdict": _verdict(facts)} | facts
+    inside = _model_integers(model, graph, frames)
+    layers = tuple(
+        _compared_layer(pair, ours, told, inside.get(pair.ours.outputs[0])) for pair in pairs
+    )
+    floats = _answers(answers, told)
+    entry = _entry(graph, pairs, ours, told)
+    return Crosscheck(
+        verdict=verdict(entry, layers, floats),
+        model=ModelDigest(model.sha256),
+        frames=Frames(real=len(frames) - random, random=random),
+        input_values_that_differ=entry,
+        layers=layers,
+        answers=floats,
+        estimates=tuple(_estimates(design, pairs, told)),
+    )
 
 
-def _verdict(facts: Mapping[str, Any]) -> str:
-    verdicts = {layer["verdict"] for layer in facts["layers"]}
-    answers = facts["answers"]
-    wrong = facts["input_values_that_differ"] or answers["frames_that_differ_from_qonnx"]
-    if not verdicts & {"defect", "follows"}:
-        wrong = wrong or answers["largest_difference_from_finn"] > ROUNDING
-    if wrong or "differs" in verdicts:
-        return "differs"
-    return "defects" if "defect" in verdicts else "equal"
-
-
-def _answers(answers: NDArray[np.float32], told: FinnResult) -> dict[str, Any]:
+def _answers(answers: NDArray[np.float32], told: FinnResult) -> FinalAnswers:
     """The last floats: equal to qonnx's; to FINN's but for rounding, in parts of the largest."""
     ours, qonnx, finn = (x.reshape(len(answers), -1) for x in (answers, told.qonnx, told.answers))
     beside = np.abs(ours - finn).max() / max(1e-30, np.abs(ours).max())
-    return {
-        "frames_that_differ_from_qonnx": int((ours != qonnx).any(axis=1).sum()),
-        "largest_difference_from_finn": float(beside),
-        "classes_that_differ_from_finn": int((ours.argmax(axis=1) != finn.argmax(axis=1)).sum()),
-    }
+    return FinalAnswers(
+        frames_that_differ_from_qonnx=int((ours != qonnx).any(axis=1).sum()),
+        largest_difference_from_finn=float(beside),
+        classes_that_differ_from_finn=int((ours.argmax(axis=1) != finn.argmax(axis=1)).sum()),
+    )
 
 
 def _pairs(graph: DataflowGraph, told: FinnResult) -> Iterator[Pair]:
@@ -216,9 +177,9 @@ def _compared(told: FinnResult) -> dict[str, list[FinnNode]]:
     return found
 
 
-def _finding(
+def _compared_layer(
     pair: Pair, ours: Mapping[str, Integers], told: FinnResult, qonnx: NDArray[Any] | None
-) -> Finding:
+) -> LayerComparison:
     mine, kernel = ours[pair.ours.outputs[0]], pair.ours.kernel
     theirs = told.integers(pair.theirs.output).reshape(mine.shape) * finn_defects.signs(
         kernel, pair.theirs
@@ -240,8 +201,8 @@ def _finding(
         explained &= finn_defects.always_on(kernel)
         defects |= {finn_defects.ALWAYS_ON}
     differs = 0 if qonnx is None else _against(mine, qonnx)
-    known = "defect" if defects else "follows" if finn else "equal"
-    return Finding(
+    known: LayerVerdict = "defect" if defects else "follows" if finn else "equal"
+    return LayerComparison(
         layer=pair.ours.name,
         origin=pair.ours.origin,
         node=pair.theirs.name,
@@ -252,6 +213,15 @@ def _finding(
         defects=tuple(sorted(defects)),
         verdict=known if explained and not differs else "differs",
     )
+
+
+def _model_integers(
+    model: frontend.Model, graph: DataflowGraph, frames: NDArray[np.float32]
+) -> dict[str, NDArray[Any]]:
+    """What the model itself has in its tensors that are ours, in steps of its quantisers."""
+    inside = _model_tensors(model, graph)
+    tensors = model.tensors(frames, sorted(set(inside.values())))
+    return {ours: tensors[name] / model.grids[name].scale for ours, name in inside.items()}
 
 
 def _model_tensors(model: frontend.Model, graph: DataflowGraph) -> dict[str, str]:
@@ -293,18 +263,18 @@ def _entry(
 
 def _estimates(
     design: FoldedDesign, pairs: Sequence[Pair], told: FinnResult
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[LayerEstimates]:
     """Cycles and resources of each layer, ours and FINN's."""
     stages = {stage.name: stage for stage in design.stages}
     for pair in pairs:
         stage = stages[pair.ours.name]
         use, theirs = stage.node.kernel.resources(stage.folding), told.estimates[pair.theirs.name]
-        yield {
-            "layer": stage.name,
-            "node": pair.theirs.name,
-            "folding": [stage.folding.pe, stage.folding.simd],
-            "cycles": {"ours": stage.cycles, "finn": int(theirs["cycles"])},
-            "lut": {"ours": use.lut, "finn": theirs["LUT"]},
-            "bram36": {"ours": use.bram36, "finn": theirs["BRAM_18K"] / 2},
-            "dsp": {"ours": use.dsp, "finn": theirs["DSP"]},
-        }
+        yield LayerEstimates(
+            layer=stage.name,
+            node=pair.theirs.name,
+            folding=(stage.folding.pe, stage.folding.simd),
+            cycles=BothEstimates(ours=stage.cycles, finn=int(theirs["cycles"])),
+            lut=BothEstimates(ours=use.lut, finn=theirs["LUT"]),
+            bram36=BothEstimates(ours=use.bram36, finn=theirs["BRAM_18K"] / 2),
+            dsp=BothEstimates(ours=use.dsp, finn=theirs["DSP"]),
+        )

@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from bonn_hw.passes import goals
 from bonn_hw.passes.fifo_sizing import size_fifos
 from bonn_hw.passes.folding import Choice, Space, usual_weights
 from bonn_hw.passes.folding_file import FoldingConstraints
+from bonn_hw.passes.optimum import HighestRate, LeastCost, Optimum
 from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.progress import Progress, silent
 from bonn_hw.timing import model
@@ -34,15 +34,15 @@ class Plan:
 
     Attributes
     ----------
-    optimum : dict
-        Of the foldings, as the report has it.
+    optimum : Optimum
+        What is proved of the foldings.
     notes : tuple of str
         The same in words.
     """
 
     design: FoldedDesign
     timing: Timing
-    optimum: dict[str, Any]
+    optimum: Optimum
     notes: tuple[str, ...]
 
 
@@ -73,7 +73,7 @@ def plan(
         choice = goals.soon(space, cycles, _weights(target), latency, wanted)
     design = _sized(graph, choice, constraints, progress)
     spent = _cost(design, target.board)
-    optimum = {"cost": round(spent, 1), "least_cost_without_fifos": round(least.cost, 1)}
+    optimum = LeastCost(cost=round(spent, 1), least_cost_without_fifos=round(least.cost, 1))
     notes = (
         f"all foldings that reach this rate take {least.cost:,.0f} LUT or more, FIFOs not counted "
         f"and a RAMB36 as {target.board.lut_per_bram36:.0f}; this design takes {spent:,.0f}, FIFOs "
@@ -107,12 +107,12 @@ def _fastest(
             "ask for a number of frames per second, or allow a larger --lut-fraction"
         )
     most = target.rate(without.choice.cycles)
-    optimum = {
-        "cost": round(_cost(design, target.board), 1),
-        "limit": found.limit,
-        "proved": found.proved and found is without,
-        "most_frames_per_second_without_fifos": round(most, 1),
-    }
+    optimum = HighestRate(
+        cost=round(_cost(design, target.board), 1),
+        limit=found.limit,
+        proved=found.proved and found is without,
+        most_frames_per_second_without_fifos=round(most, 1),
+    )
     note = f"the fastest that fits is limited by {found.limit}"
     if found is not without:
         note += f"; without FIFOs {most:,.1f} frames per second would fit"

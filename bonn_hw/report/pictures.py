@@ -7,7 +7,7 @@ Matplotlib is imported where a picture is drawn: whoever draws none needs none.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -17,7 +17,9 @@ from bonn_hw import files
 from bonn_hw.boards import board
 from bonn_hw.ir.target import Board
 from bonn_hw.report import plot_style
+from bonn_hw.report.figures import Amount, PerResource
 from bonn_hw.report.plot_style import BLUE, ORANGE
+from bonn_hw.report.values import Front, LayerReport, Point, Report
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,15 +38,13 @@ LIGHT_BLUE, LIGHT_ORANGE, LIGHT_GREY, BAND = "#8CC4E6", "#F3B58A", "#B4B4B4", "#
 STYLE = plot_style.STYLE | {"figure.constrained_layout.w_pad": 0.08, "lines.markersize": 4}
 
 
-def draw_layers(facts: Mapping[str, Any], folder: Path) -> list[Path]:
+def draw_layers(report: Report, folder: Path) -> list[Path]:
     """Draw the cycles and the resources of every layer: ``layers.png`` and ``layers.svg``.
 
     Parameters
     ----------
-    facts
-        A report, as `report.compiled` makes it: ``target``, ``cycles_per_frame``, ``resources``
-        and ``layers``, each with ``name``, ``kernel``, ``pe``, ``simd``, ``cycles`` and
-        ``resources``, in dataflow order.
+    report
+        Of a design; its layers are in dataflow order.
     folder
         Where the files go; it is made if needed.
 
@@ -58,24 +58,16 @@ def draw_layers(facts: Mapping[str, Any], folder: Path) -> list[Path]:
     UserError
         If a file cannot be written.
     """
-    return _write("layers", folder, lambda: _layers(facts))
+    return _write("layers", folder, lambda: _layers(report))
 
 
-def draw_front(
-    points: Sequence[Mapping[str, Any]],
-    target: Mapping[str, Any],
-    folder: Path,
-    device: Board | None = None,
-) -> list[Path]:
+def draw_front(front: Front, folder: Path, device: Board | None = None) -> list[Path]:
     """Draw what designs of rising speed cost: ``front.png`` and ``front.svg``.
 
     Parameters
     ----------
-    points
-        At least one design: ``frames_per_second``, ``lut``, ``bram36``, ``dsp`` and ``fits``,
-        whether the board holds it. Any order.
-    target
-        ``board``, ``clock_mhz`` and ``fps`` (None: no rate was asked for) of a report.
+    front
+        At least one design, in any order.
     folder
         Where the files go; it is made if needed.
     device
@@ -91,7 +83,7 @@ def draw_front(
     UserError
         If a file cannot be written.
     """
-    return _write("front", folder, lambda: _front(points, target, device))
+    return _write("front", folder, lambda: _front(front, device))
 
 
 def _write(name: str, folder: Path, draw: Callable[[], Figure]) -> list[Path]:
@@ -112,34 +104,39 @@ def _write(name: str, folder: Path, draw: Callable[[], Figure]) -> list[Path]:
     return list(payloads)
 
 
+def _drawn(amounts: Iterable[PerResource[float]]) -> list[str]:
+    """The resources that are drawn: DSP slices only where a design has any."""
+    return ["lut", "bram36", *(["dsp"] if any(one.dsp for one in amounts) else [])]
+
+
 @dataclass(frozen=True)
 class _Row:
     """A layer and the converters and FIFOs before it."""
 
-    layer: Mapping[str, Any]
-    before: tuple[Mapping[str, Any], ...]
+    layer: LayerReport
+    before: tuple[LayerReport, ...]
 
     @property
     def folding(self) -> str:
-        return f"{self.layer['pe']} × {self.layer['simd']}"
+        return f"{self.layer.pe} × {self.layer.simd}"
 
     @property
     def cycles(self) -> tuple[int, int]:
         """Cycles a frame of the layer, and of the slowest stage of the row."""
-        own, *others = (s["cycles"]["predicted"] for s in (self.layer, *self.before))
+        own, *others = (s.cycles.predicted for s in (self.layer, *self.before))
         return own, max((own, *others))
 
     def takes(self, resource: str) -> tuple[float, float]:
         """What the layer takes, and what all stages of the row take."""
-        own, *others = (s["resources"][resource] for s in (self.layer, *self.before))
+        own, *others = (s.resources.named[resource] for s in (self.layer, *self.before))
         return own, own + sum(others)
 
 
-def _rows(layers: Sequence[Mapping[str, Any]]) -> list[_Row]:
+def _rows(layers: Sequence[LayerReport]) -> list[_Row]:
     rows: list[_Row] = []
-    before: list[Mapping[str, Any]] = []
+    before: list[LayerReport] = []
     for layer in layers:
-        if layer["kernel"] in BETWEEN:
+        if layer.kernel in BETWEEN:
             before.append(layer)
         else:
             rows.append(_Row(layer, tuple(before)))
@@ -148,13 +145,12 @@ def _rows(layers: Sequence[Mapping[str, Any]]) -> list[_Row]:
     return rows + [_Row(layer, ()) for layer in before]
 
 
-def _layers(facts: Mapping[str, Any]) -> Figure:
+def _layers(report: Report) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
-    rows, target = _rows(facts["layers"]), facts["target"]
-    interval = facts["cycles_per_frame"]["predicted"]
-    drawn = ["lut", "bram36", *(["dsp"] if facts["resources"]["dsp"]["predicted"] else [])]
+    rows, target = _rows(report.layers), report.target
+    drawn = _drawn(layer.resources for layer in report.layers)
     figure = Figure(figsize=(7.4 + 2 * len(drawn), 1.6 + 0.19 * len(rows)))
     widths = (3.2, *([2] * len(drawn)))
     panels = figure.subplots(1, 1 + len(drawn), sharey=True, width_ratios=widths)
@@ -162,30 +158,11 @@ def _layers(facts: Mapping[str, Any]) -> Figure:
     above = 18 if tall else 5  # points, over the labels of the scale there
 
     cycles, *others = panels
-    slowest = max(most for _, most in (row.cycles for row in rows))
-    tones = [
-        (ORANGE, LIGHT_ORANGE) if row.cycles[1] == slowest else (BLUE, LIGHT_BLUE) for row in rows
-    ]
-    _bars(cycles, [row.cycles for row in rows], tones)
-    cycles.set_xlim(0, 1.02 * max(slowest, interval))
-    cycles.set_xlabel("cycles a frame, each stage alone")
-    cycles.axvline(interval, color="black", linewidth=1, linestyle="--")
-    rate = f"{_rate(target['clock_mhz'] * 1e6 / interval)} frames/s"
-    cycles.annotate(
-        f"{interval:,} cycles: {rate}",
-        (interval, 1),
-        (0, above),
-        xycoords=cycles.get_xaxis_transform(),
-        textcoords="offset points",
-        ha="right",
-        fontsize=10,
-    )
+    rate = _rate(target.clock_mhz * 1e6 / report.cycles_per_frame.predicted)
+    _cycles(cycles, rows, report.cycles_per_frame.predicted, rate, above)
     for axes, resource in zip(others, drawn, strict=True):
         _bars(axes, [row.takes(resource) for row in rows], [(BLUE, LIGHT_BLUE)] * len(rows))
-        used, holds = (facts["resources"][resource][key] for key in ("predicted", "available"))
-        amount = round(used, 1 if resource == "bram36" else None)
-        axes.set_title(f"{used / holds:,.1%} of the board's {TITLES[resource]}", pad=above)
-        axes.set_xlabel(f"{UNITS[resource]}: {amount:,.10g} of {holds:,.10g}")
+        _totals(axes, report.resources.named[resource], resource, above)
     for axes in panels:
         axes.tick_params(axis="x", top=tall, labeltop=tall)
     _names(cycles, rows, above)
@@ -194,10 +171,38 @@ def _layers(facts: Mapping[str, Any]) -> Figure:
     if any(row.before for row in rows):
         handles.append(Patch(color=LIGHT_BLUE, label="width converters and FIFOs before it"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
-    asked = "" if target["fps"] is None else f", {_rate(target['fps'])} asked for"
-    place = f"{target['board']} ({target['part']}) at {target['clock_mhz']:g} MHz"
-    figure.suptitle(f"{place}: {rate}{asked}")
+    asked = "" if target.fps is None else f", {_rate(target.fps)} asked for"
+    place = f"{target.board} ({target.part}) at {target.clock_mhz:g} MHz"
+    figure.suptitle(f"{place}: {rate} frames/s{asked}")
     return figure
+
+
+def _cycles(axes: Axes, rows: Sequence[_Row], interval: int, rate: str, above: float) -> None:
+    """Draw the cycles of each row, and the interval of them all."""
+    slowest = max(most for _, most in (row.cycles for row in rows))
+    tones = [
+        (ORANGE, LIGHT_ORANGE) if row.cycles[1] == slowest else (BLUE, LIGHT_BLUE) for row in rows
+    ]
+    _bars(axes, [row.cycles for row in rows], tones)
+    axes.set_xlim(0, 1.02 * max(slowest, interval))
+    axes.set_xlabel("cycles per frame, each stage alone")
+    axes.axvline(interval, color="black", linewidth=1, linestyle="--")
+    axes.annotate(
+        f"{interval:,} cycles: {rate} frames/s",
+        (interval, 1),
+        (0, above),
+        xycoords=axes.get_xaxis_transform(),
+        textcoords="offset points",
+        ha="right",
+        fontsize=10,
+    )
+
+
+def _totals(axes: Axes, total: Amount, resource: str, above: float) -> None:
+    used, holds = total.predicted, total.available
+    amount = round(used, 1 if resource == "bram36" else None)
+    axes.set_title(f"{used / holds:,.1%} of the board's {TITLES[resource]}", pad=above)
+    axes.set_xlabel(f"{UNITS[resource]}: {amount:,.10g} of {holds:,.10g}")
 
 
 def _bars(
@@ -244,7 +249,7 @@ def _names(axes: Axes, rows: Sequence[_Row], above: float) -> None:
         )
 
     for place, row in enumerate(rows):
-        write(row.layer["name"], left, (0, place), axes.get_yaxis_transform(), "center_baseline")
+        write(row.layer.name, left, (0, place), axes.get_yaxis_transform(), "center_baseline")
     write("PE × SIMD", -BESIDE, (0, 1), "axes fraction", "bottom")
     write("stage", left, (0, 1), "axes fraction", "bottom")
 
@@ -254,18 +259,17 @@ def _rate(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.4g}"
 
 
-def _front(
-    points: Sequence[Mapping[str, Any]], target: Mapping[str, Any], device: Board | None = None
-) -> Figure:
+def _front(front: Front, device: Board | None = None) -> Figure:
     from matplotlib.figure import Figure
 
-    points = sorted(points, key=lambda point: point["frames_per_second"])
-    device, asked = device or board(target["board"]), target["fps"]
-    drawn = ["lut", "bram36", *(["dsp"] if any(point["dsp"] for point in points) else [])]
+    target = front.target
+    points = sorted(front.front, key=lambda point: point.frames_per_second)
+    device, asked = device or board(target.board), target.fps
+    drawn = _drawn(point.resources for point in points)
     heights = [2.6, *([1.7] * (len(drawn) - 1))]
     figure = Figure(figsize=(8, 1.6 + sum(heights)))
     column = figure.subplots(len(drawn), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    _rate_axis(column[-1], [point["frames_per_second"] for point in points], asked)
+    _rate_axis(column[-1], [point.frames_per_second for point in points], asked)
     for axes, resource in zip(column, drawn, strict=True):
         _steps(axes, points, resource, device)
         if asked is not None:
@@ -282,10 +286,10 @@ def _front(
         handles, labels = axes.get_legend_handles_labels()
         key.update(zip(labels, handles, strict=True))
     figure.legend(list(key.values()), list(key), loc="outside lower center", ncols=len(key))
-    fitting = [point["frames_per_second"] for point in points if point["fits"]]
+    fitting = [point.frames_per_second for point in points if point.fits]
     fastest = f"the fastest that fits: {_rate(fitting[-1])} frames/s" if fitting else "none fits"
     count = f"{len(points)} design{'s' if len(points) > 1 else ''}"
-    place = f"{device.name} ({device.part}) at {target['clock_mhz']:g} MHz"
+    place = f"{device.name} ({device.part}) at {target.clock_mhz:g} MHz"
     figure.suptitle(f"{count} for {place}, {fastest}")
     return figure
 
@@ -308,15 +312,15 @@ def _rate_axis(axes: Axes, rates: Sequence[float], asked: float | None) -> None:
     axes.set_xlabel("frames a second that a design reaches (log scale)")
 
 
-def _steps(axes: Axes, points: Sequence[Mapping[str, Any]], resource: str, device: Board) -> None:
+def _steps(axes: Axes, points: Sequence[Point], resource: str, device: Board) -> None:
     """Draw what each design takes; a rate between two costs what the faster one does."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator, StrMethodFormatter
 
     holds = getattr(device.holds, resource)
-    used = [point[resource] for point in points]
-    rates = [point["frames_per_second"] for point in points]
+    used = [point.resources.named[resource] for point in points]
+    rates = [point.frames_per_second for point in points]
     x, y = [axes.get_xlim()[0], *rates], [used[0], *used]
-    fits = [points[0]["fits"], *(point["fits"] for point in points)]
+    fits = [points[0].fits, *(point.fits for point in points)]
     # Not clipped, so that what takes nothing is seen on the axis.
     line: dict[str, Any] = {"drawstyle": "steps-pre", "clip_on": False, "zorder": 3}
     axes.plot(x, y, color=LIGHT_GREY, **line)
@@ -326,7 +330,7 @@ def _steps(axes: Axes, points: Sequence[Mapping[str, Any]], resource: str, devic
         (True, BLUE, f"fits {device.name}"),
         (False, LIGHT_GREY, "does not fit"),
     ):
-        places = [(r, u) for r, u, p in zip(rates, used, points, strict=True) if p["fits"] == fit]
+        places = [(r, u) for r, u, p in zip(rates, used, points, strict=True) if p.fits == fit]
         if places:
             axes.plot(
                 *zip(*places, strict=True), "o", color=colour, label=label, clip_on=False, zorder=4

@@ -1,191 +1,193 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Reports as tables for a terminal."""
+"""Reports as tables for a terminal. Figures are rounded as far as they are known."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
-from rich.console import Console, Group
-from rich.table import Table
+from rich.console import Console, Group, RenderableType
 
-from bonn_hw.ir.graph import DataflowGraph
-from bonn_hw.report.values import RESOURCES
+from bonn_hw.report.figures import RESOURCES, STAGES, Cycles
+from bonn_hw.report.grid import UNKNOWN, Column, grid, words
+from bonn_hw.report.values import Accuracy, Comparison, Front, LayerReport, Report
 
-ESTIMATED = ("lut", "bram36", "dsp")  # FINN estimates no FF
-
-
-def show(facts: dict[str, Any], console: Console) -> None:
-    """Print the tables of a report."""
-    if "front" in facts:
-        _show_front(facts, console)
-        return
-    target = facts["target"]
-    clock = target["clock_mhz"]
-    summary = Table(title=f"{target['board']} ({target['part']}) at {clock:g} MHz")
-    for heading in ("", "predicted", "simulated"):
-        summary.add_column(heading, justify="left" if not heading else "right")
-    for title, key in (
-        ("cycles a frame", "cycles_per_frame"),
-        ("latency, cycles (first beat in to first beat out)", "latency_cycles"),
-    ):
-        figures = facts[key]
-        summary.add_row(title, _figure(figures["predicted"]), _figure(figures["simulated"]))
-    intervals = [facts["cycles_per_frame"][stage] for stage in ("predicted", "simulated")]
-    rates = [clock * 1e6 / cycles if cycles else None for cycles in intervals]
-    summary.add_row("frames/s at the clock", *(_figure(rate) for rate in rates))
-    used = Table(title="resources")
-    for heading in ("", "of the board", "predicted", "synthesised"):
-        used.add_column(heading, justify="left" if not heading else "right")
-    for name, figures in facts["resources"].items():
-        amounts = (figures["available"], figures["predicted"], figures.get("synthesised"))
-        used.add_row(name, f"{amounts[0]:,g}", *map(_figure, amounts[1:]))
-    filled = facts["block_memory"]["filled"].values()
-    parts = ("–" if part is None else f"{part:.0%}" for part in filled)
-    used.add_row("block memory that holds bits", "–", *parts)
-    if "synthesis" in facts:
-        used.add_row("levels of LUT", "–", "–", str(facts["synthesis"]["depth"]))
-    layers = Table(title="layers")
-    for heading in (
-        "stage",
-        "layer",
-        "PE",
-        "SIMD",
-        "LUT",
-        "BRAM36",
-        "cycles predicted",
-        "simulated",
-    ):
-        left = heading in ("stage", "layer")
-        layers.add_column(heading, justify="left" if left else "right", overflow="fold")
-    for layer in facts["layers"]:
-        layers.add_row(
-            layer["name"],
-            layer["origin"],
-            str(layer["pe"]),
-            str(layer["simd"]),
-            *(_pair(layer, name) for name in ("lut", "bram36")),
-            _figure(layer["cycles"]["predicted"]),
-            _figure(layer["cycles"]["simulated"]),
-        )
-    parts: list[Table | str] = [layers, summary, used]
-    if "frames" in facts:
-        parts.append(_comparison(facts))
-    if "bitstream" in facts:
-        parts.append(_bitstream(facts))
-    if "boards" in facts:
-        holding = [name for name, fits in facts["boards"].items() if fits]
-        parts.append(f"predicted to fit: {', '.join(holding) or 'none of the boards known'}")
-    parts += [f"note: {text}" for text in (*facts.get("notes", ()), *facts["findings"])]
-    console.print(Group(*parts))
+KEPT = "of all runs, the one without stalls that has the most frames"
+KEPT_STALLED = "of all runs, the one that has the most frames; none was without stalls"
+ALONE = "accelerator\nalone"
 
 
-def _bitstream(facts: dict[str, Any]) -> str:
-    made, timing = facts["bitstream"], facts["timing"]
-    used = (f"{facts['resources'][name]['implemented']:,g} {name.upper()}" for name in RESOURCES)
-    reached = f", closes at {timing['fmax_mhz']:g} MHz" if "fmax_mhz" in timing else ""
+def show(report: Report | Front, console: Console, this_run: bool = False) -> None:
+    """Print the tables of a report.
+
+    Parameters
+    ----------
+    this_run : bool
+        The simulation is the one just made, and not the one that is kept.
+    """
+    if isinstance(report, Front):
+        console.print(Group(*_front(report, console)))
+    else:
+        console.print(Group(*_design(report, console, this_run)))
+
+
+def _design(report: Report, console: Console, this_run: bool) -> Iterator[RenderableType]:
+    yield _layers(report.layers, console)
+    yield _speed(report, console)
+    yield _resources(report, console)
+    if report.comparison is not None or report.accuracy is not None:
+        yield _comparison(report, console, this_run)
+    if report.implementation is not None:
+        yield words(_bitstream(report))
+    holding = [name for name, fits in report.boards.items() if fits]
+    if report.boards:
+        yield words(f"predicted to fit: {', '.join(holding) or 'none of the boards known'}")
+    for text in (*report.notes, *report.findings):
+        yield words(f"note: {text}")
+
+
+def _layers(layers: Sequence[LayerReport], console: Console) -> Group:
+    uses = [layer.synthesised for layer in layers]
+    names = Column("stage", [layer.name for layer in layers], left=True)
+    folding = (
+        Column("layer", [layer.origin for layer in layers], left=True, folds=True),
+        Column("PE", [f"{layer.pe}" for layer in layers]),
+        Column("SIMD", [f"{layer.simd}" for layer in layers]),
+    )
+    cycles = (
+        Column("cycles\nper frame", [count(layer.cycles.predicted) for layer in layers]),
+        Column("simulated", [count(layer.cycles.simulated) for layer in layers]),
+    )
+    resources = (
+        Column("LUT", [predicted("lut", layer.resources.lut) for layer in layers]),
+        Column("synthesised", [UNKNOWN if use is None else count(use.lut) for use in uses]),
+        Column("BRAM36", [predicted("bram36", layer.resources.bram36) for layer in layers]),
+        Column("synthesised", [UNKNOWN if use is None else f"{use.bram36:g}" for use in uses]),
+    )
+    return grid("layers", names, (folding, cycles, resources), console)
+
+
+def _by_stage(
+    title: str, rows: Mapping[str, Mapping[str, str]], console: Console, heads: Sequence[str]
+) -> Group:
+    """A table of figures, a column for each stage at which any is known."""
+    columns = [Column(one, [row.get(one, UNKNOWN) for row in rows.values()]) for one in heads]
+    return grid(title, Column("", list(rows), left=True), [(one,) for one in columns], console)
+
+
+def _speed(report: Report, console: Console) -> Group:
+    target = report.target
+    clock_hz = target.clock_mhz * 1e6
+
+    def counts(cycles: Cycles) -> dict[str, str]:
+        return {stage: count(figure) for stage, figure in cycles.known.items()}
+
+    rows = {
+        "cycles per frame": counts(report.cycles_per_frame),
+        "latency in cycles": counts(report.latency_cycles),
+        "frames/s at the clock": {
+            stage: rate(clock_hz / figure)
+            for stage, figure in report.cycles_per_frame.known.items()
+            if figure
+        },
+    }
+    if report.frames_per_second.board is not None:
+        rows["frames/s measured"] = {"board": rate(report.frames_per_second.board)}
+    title = f"{target.board} ({target.part}) at {target.clock_mhz:g} MHz"
+    return _by_stage(title, rows, console, STAGES)
+
+
+def _resources(report: Report, console: Console) -> Group:
+    rows: dict[str, dict[str, str]] = {}
+    for name, amount in report.resources.named.items():
+        row = {stage: f"{figure:,g}" for stage, figure in amount.known.items()}
+        row |= {"available": f"{amount.available:,g}"}
+        row["predicted"] = predicted(name, amount.predicted)
+        if amount.implemented_accelerator is not None:
+            row[ALONE] = f"{amount.implemented_accelerator:,g}"
+        rows[name.upper()] = row
+    filled = report.block_memory.filled.known
+    rows["block memory filled"] = {stage: f"{part:.0%}" for stage, part in filled.items()}
+    if report.synthesis is not None:
+        rows["logic depth"] = {"synthesised": count(report.synthesis.depth)}
+    return _by_stage("resources", rows, console, ("available", *STAGES, ALONE))
+
+
+def _comparison(report: Report, console: Console, this_run: bool) -> Group:
+    accuracy = report.accuracy or Accuracy()
+    between = None if report.comparison is None else report.comparison.mismatches_between
+    rows: dict[str, tuple[float | None, int | None]] = {
+        "PyTorch": (accuracy.pytorch, None if between is None else between.rtl_pytorch),
+        "QONNX": (accuracy.qonnx, None if between is None else between.rtl_qonnx),
+        "integer graph": (accuracy.integer, None if between is None else between.rtl_integer),
+        "RTL (Verilator)": (accuracy.rtl, None),
+    }
+    if accuracy.board is not None:
+        rows["board"] = (accuracy.board, None)
+    columns = (
+        Column("accuracy", [_percent(share) for share, _ in rows.values()]),
+        Column("frames that differ\nfrom the RTL", [count(differ) for _, differ in rows.values()]),
+    )
+    names = Column("reference", list(rows), left=True)
+    return grid(_title(report.comparison, this_run), names, [columns], console)
+
+
+def _percent(share: float | None) -> str:
+    return UNKNOWN if share is None else f"{100 * share:.2f} %"
+
+
+def _title(comparison: Comparison | None, this_run: bool) -> str:
+    """How many frames a simulation had, and which one it is."""
+    if comparison is None:
+        return "accuracy"
+    seed = comparison.stall_seed
+    stalled = "" if seed is None else f", random stalls (seed {seed})"
+    which = "this run" if this_run else KEPT if seed is None else KEPT_STALLED
+    frames, mismatches = count(comparison.frames), count(comparison.mismatches)
+    return f"{frames} frames{stalled}: {mismatches} mismatches ({which})"
+
+
+def _bitstream(report: Report) -> str:
+    if report.implementation is None:
+        return "no bitstream"
+    made, timing = report.implementation.bitstream, report.implementation.timing
+    used = (
+        f"{amount.implemented:,g} {name.upper()}"
+        for name, amount in report.resources.named.items()
+        if amount.implemented is not None
+    )
+    reached = "" if timing.fmax_mhz is None else f", closes at {timing.fmax_mhz:g} MHz"
     return (
-        f"bitstream for {made['board']} ({made['part']}) by {facts['tools']['bitstream']}: "
-        f"{', '.join(used)}; {timing['clock_mhz']:g} MHz, slack {timing['wns_ns']:g} ns{reached}; "
+        f"bitstream for {made.board} ({made.part}) by {report.tools.get('bitstream', 'a tool')}: "
+        f"{', '.join(used)}; {timing.clock_mhz:g} MHz, slack {timing.wns_ns:g} ns{reached}; "
         "copy the folder 'board' of the build"
     )
 
 
-def _show_front(facts: dict[str, Any], console: Console) -> None:
-    target = facts["target"]
-    table = Table(title=f"{target['board']} ({target['part']}) at {target['clock_mhz']:g} MHz")
-    for heading in ("frames/s", "cycles a frame", "LUT", "FF", "BRAM36", "DSP", "fits"):
-        table.add_column(heading, justify="right")
-    for point in facts["front"]:
-        figures = (point[key] for key in ("frames_per_second", "cycles", *RESOURCES))
-        table.add_row(*map(_figure, figures), "yes" if point["fits"] else "no")
-    console.print(Group(table, *(f"note: {finding}" for finding in facts["findings"])))
-
-
-def show_kernels(graph: DataflowGraph, findings: Sequence[str], console: Console) -> None:
-    """Print what the layers of a model become."""
-    table = Table(title=f"{len(graph.nodes)} kernels; the model can be compiled")
-    for heading in ("kernel", "layer", "takes", "gives"):
-        table.add_column(heading, overflow="fold")
-    for node in graph.nodes:
-        sides = (node.kernel.inputs, node.kernel.outputs)
-        table.add_row(node.name, node.origin, *(", ".join(map(str, side)) for side in sides))
-    console.print(Group(table, *(f"note: {finding}" for finding in findings)))
-
-
-def show_witness(facts: dict[str, Any], console: Console) -> None:
-    """Print how a model's layers compare with FINN's."""
-    frames, answers = facts["frames"], facts["answers"]
-    layers = Table(
-        title=f"{frames['real']} real and {frames['random']} random frames: values that differ"
-    )
-    for heading in ("layer", "of the model", "FINN's", "values"):
-        layers.add_column(heading, overflow="fold")
-    for heading in ("from FINN", "on FINN's inputs", "from QONNX", ""):
-        layers.add_column(heading, justify="right")
-    for layer in facts["layers"]:
-        counts = (layer[key] for key in ("values", "finn", "alone", "qonnx"))
-        names = (layer["layer"], layer["origin"], layer["node"])
-        layers.add_row(*names, *map(_figure, counts), layer["verdict"])
-    estimates = Table(title="predicted, ours and FINN's")
-    for heading in ("layer", "PE", "SIMD"):
-        estimates.add_column(heading, justify="left" if heading == "layer" else "right")
-    for figure in ("cycles", "LUT", "BRAM36", "DSP"):
-        estimates.add_column(figure, justify="right")
-        estimates.add_column("FINN", justify="right")
-    for row in facts["estimates"]:
-        figures = [row[key][side] for key in ("cycles", *ESTIMATED) for side in ("ours", "finn")]
-        estimates.add_row(row["layer"], *map(str, row["folding"]), *map(_figure, figures))
-    last = [
-        f"{layer['node']} ({layer['layer']}): FINN {defect}"
-        for layer in facts["layers"]
-        for defect in layer["defects"]
+def _front(front: Front, console: Console) -> Iterator[RenderableType]:
+    target, points = front.target, front.front
+    title = f"{target.board} ({target.part}) at {target.clock_mhz:g} MHz"
+    names = Column("frames/s", [rate(point.frames_per_second) for point in points])
+    cycles = Column("cycles\nper frame", [count(point.cycles) for point in points])
+    resources = [
+        Column(name.upper(), [predicted(name, point.resources.named[name]) for point in points])
+        for name in RESOURCES
     ]
-    last.append(
-        f"answers: {answers['frames_that_differ_from_qonnx']} frames differ from qonnx's; FINN's "
-        f"are within {answers['largest_difference_from_finn']:.1e} of the largest, and "
-        f"{answers['classes_that_differ_from_finn']} of its classes differ"
-    )
-    told = {
-        "equal": "every layer is equal",
-        "defects": "every difference is a known defect of FINN's, or follows from one",
-        "differs": "there are differences that no known defect of FINN's explains",
-    }
-    console.print(Group(layers, estimates, *last, told[facts["verdict"]]))
+    fits = Column("fits", ["yes" if point.fits else "no" for point in points])
+    yield grid(title, names, [(cycles, *resources, fits)], console)
+    for finding in front.findings:
+        yield words(f"note: {finding}")
 
 
-def _comparison(facts: dict[str, Any]) -> Table:
-    stalled = (
-        f", random stalls (seed {facts['stall_seed']})" if facts["stall_seed"] is not None else ""
-    )
-    table = Table(title=f"{facts['frames']} frames{stalled}: {facts['mismatches']} mismatches")
-    table.add_column("stage")
-    table.add_column("accuracy", justify="right")
-    table.add_column("frames that differ from the RTL", justify="right")
-    accuracy, differs = facts["accuracy"], facts["mismatches_between"]
-    for name, key in (
-        ("PyTorch", "pytorch"),
-        ("QONNX", "qonnx"),
-        ("integer graph", "integer"),
-        ("RTL (Verilator)", "rtl"),
-    ):
-        share = accuracy.get(key)
-        count = differs.get(f"rtl_{key}")
-        table.add_row(
-            name,
-            "–" if share is None else f"{100 * share:.2f} %",
-            "–" if count is None else str(count),
-        )
-    return table
+def count(value: float | None) -> str:
+    """A count, or what stands for one that is not known."""
+    return UNKNOWN if value is None else f"{value:,.0f}"
 
 
-def _pair(layer: dict[str, Any], name: str) -> str:
-    """What is predicted of a stage, and what was synthesised."""
-    told = f"{layer['resources'][name]:,.{0 if name == 'lut' else 1}f}"
-    return f"{told}, {layer['synthesised'][name]:,g}" if "synthesised" in layer else told
+def rate(value: float) -> str:
+    """Frames per second, also those of a design that takes seconds for one: four digits."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
-def _figure(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,.0f}" if isinstance(value, int) else f"{value:,.1f}"
+def predicted(resource: str, value: float) -> str:
+    """A resource that is predicted: whole ones, and block memories in halves."""
+    return f"{round(2 * value) / 2:,g}" if resource == "bram36" else f"{value:,.0f}"

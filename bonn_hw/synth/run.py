@@ -11,6 +11,8 @@ from bonn_hw.errors import UserError
 from bonn_hw.synth.netlist import Use
 from bonn_hw.synth.yosys import Job, synthesise, version
 
+__all__ = ["family", "synthesise_all", "synthesise_stage", "version"]
+
 
 def family(part: str) -> str:
     """Yosys' name of a device's family, from the vendor's name of the device.

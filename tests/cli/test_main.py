@@ -133,6 +133,7 @@ def test_a_missing_package_is_named_with_its_extra(module, text):
 
 def test_a_sweep_that_meets_a_bug_of_ours(tmp_path, monkeypatch, capsys):
     """The other designs are kept; the log has the traceback."""
+    from bonn_hw.report.sweep_values import SweepRow
     from tests.cli.conftest import odd_model
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -140,11 +141,18 @@ def test_a_sweep_that_meets_a_bug_of_ours(tmp_path, monkeypatch, capsys):
     (tmp_path / "s.toml").write_text(
         f'models = ["{model.name}"]\nboards = ["pynq-z2"]\nfps = [9]\n'
     )
-    row = {"folder": str(tmp_path / "x"), "error": "odd", "traceback": "Traceback: here\n"}
+    row = SweepRow(
+        model="m",
+        board="pynq-z2",
+        clock_mhz=100.0,
+        fps=9.0,
+        folder=str(tmp_path / "x"),
+        error="odd",
+        traceback="Traceback: here\n",
+    )
     monkeypatch.setattr("bonn_hw.sweep.sweep", lambda *arguments: [row])
-    monkeypatch.setattr("bonn_hw.sweep.show", lambda rows, console: console.print("shown"))
     assert main(["sweep", str(tmp_path / "s.toml"), "--out", str(tmp_path / "out")]) == 70
     out, err = capsys.readouterr()
-    assert out == "shown\n" and "InternalError: 1 of 1 designs failed" in err
+    assert "refused" in out and "InternalError: 1 of 1 designs failed" in err
     (log,) = (tmp_path / "cache" / "bonn_hw" / "logs").iterdir()
     assert "Traceback: here" in log.read_text()

@@ -34,7 +34,7 @@ def build(tmp_path_factory):
 @pytest.fixture(scope="module")
 def accelerator(build, tmp_path_factory):
     folder = tmp_path_factory.mktemp("board") / "digits"
-    pack(build.design, build.host, build.facts, folder, "digits")
+    pack(build.design, build.host, build.report, folder, "digits")
     with (
         SimulatedBoard(emit_system(build.design, 100.0)) as simulated,
         Accelerator(folder / "digits.bit", SimulatedMachine(simulated), batch=364) as one,
@@ -45,7 +45,7 @@ def accelerator(build, tmp_path_factory):
 @pytest.fixture(scope="module")
 def known(build):
     """The test set as the network is fed, its labels, and what `bonn-hw simulate` answers."""
-    tests = datasets.load("digits", "test").transformed(build.facts["model"]["transform"])
+    tests = datasets.load("digits", "test").transformed(build.report.model.transform)
     images = np.asarray(tests.images, np.float32).reshape(-1, *build.host.input_shape)
     return images, np.asarray(tests.labels), pipeline.simulate(build, images)
 
@@ -60,13 +60,13 @@ def test_every_test_image(accelerator, known):
 def test_throughput_and_counters_are_as_predicted(accelerator, build, known):
     images, labels, answers = known
     found = measure(accelerator, images, labels)
-    facts = build.facts
-    assert found["cycles_per_frame"]["board"] == facts["cycles_per_frame"]["predicted"]
+    report = build.report
+    assert found["cycles_per_frame"]["board"] == report.cycles_per_frame.predicted
     right = answers.qonnx.reshape(len(images), -1).argmax(axis=1) == labels
     assert found["accuracy"]["board"] == round(float(right.mean()), 6) > 0.95
     told = accelerator.benchmark()
     assert told["frames"] == len(images)
-    rate = facts["frames_per_second"]["predicted"]
+    rate = report.frames_per_second.predicted
     assert told["frames_per_second_at_clock"] == pytest.approx(rate, rel=1e-6)
     # To the answer's last beat; before the first beat comes in, the shell asks memory for it.
     timing = run(build.design)

@@ -17,6 +17,8 @@ from bonn_hw.driver import Accelerator, AcceleratorError
 from bonn_hw.driver import registers as reg
 from bonn_hw.driver.measure import complete, measure
 from bonn_hw.emit.system import emit_system
+from bonn_hw.report.store import load
+from bonn_hw.report.values import Report
 from tests.support.sketch import Sketch
 
 pytestmark = pytest.mark.rtl
@@ -35,7 +37,7 @@ def build(tmp_path_factory):
 @pytest.fixture(scope="module")
 def packed(build, tmp_path_factory):
     folder = tmp_path_factory.mktemp("board") / "cnv"
-    pack(build.design, build.host, build.facts, folder, "cnv")
+    pack(build.design, build.host, build.report, folder, "cnv")
     return folder / "cnv.bit"
 
 
@@ -74,9 +76,9 @@ def test_answers_are_those_of_the_simulation(accelerator, known):
 def test_counters_are_as_predicted(accelerator, build):
     told = accelerator.benchmark()
     assert told["frames"] == 16
-    assert told["interval_cycles"] == build.facts["cycles_per_frame"]["predicted"]
+    assert told["interval_cycles"] == build.report.cycles_per_frame.predicted
     assert told["frames_per_second_at_clock"] == pytest.approx(
-        build.facts["frames_per_second"]["predicted"], rel=1e-6
+        build.report.frames_per_second.predicted, rel=1e-6
     )
     assert len(told["streams"]) == len(build.design.streams)
     assert all(0 <= one["waiting"] + one["empty"] <= 1 for one in told["streams"])
@@ -200,7 +202,7 @@ def test_the_folder_stands_alone(packed, tmp_path):
 
 
 def test_the_same_build_packs_to_the_same_bytes(build, packed, tmp_path):
-    pack(build.design, build.host, build.facts, tmp_path / "again", "cnv")
+    pack(build.design, build.host, build.report, tmp_path / "again", "cnv")
     for path in packed.parent.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
             other = tmp_path / "again" / path.relative_to(packed.parent)
@@ -221,6 +223,9 @@ def test_measured_on_the_board(accelerator, packed, known, tmp_path):
     cycles = facts["cycles_per_frame"]
     assert cycles["board"] == cycles["predicted"]
     assert facts["frames_per_second"]["board"] > 0 < facts["frames_per_second"]["predicted"]
+    read = load(Report, report)  # what the driver writes by itself is still a report
+    assert (read.accuracy.board, read.frames_on_board) == (0.75, 40)
+    assert read.cycles_per_frame.known == dict.fromkeys(("predicted", "board"), cycles["predicted"])
     with pytest.raises(AcceleratorError, match="40 images and 3 labels"):
         measure(accelerator, frames, labels[:3])
 

@@ -40,7 +40,7 @@ def bitstream(build, tmp_path):
     made.mkdir()
     for suffix in (".bit", ".hwh"):
         (made / f"cnv{suffix}").touch()
-    pack(build.design, build.host, build.facts, tmp_path / "board", "cnv", made)
+    pack(build.design, build.host, build.report, tmp_path / "board", "cnv", made)
     return tmp_path / "board" / "cnv.bit"
 
 
@@ -76,7 +76,7 @@ def test_a_bitstream_of_the_open_tools(build, fake, tmp_path):
     made = tmp_path / "made"
     made.mkdir()
     (made / "cnv.bit").touch()
-    pack(build.design, build.host, build.facts, tmp_path / "board", "cnv", made, 0x40000000)
+    pack(build.design, build.host, build.report, tmp_path / "board", "cnv", made, 0x40000000)
     frames = images(20)
     with Accelerator(tmp_path / "board" / "cnv.bit") as accelerator:
         np.testing.assert_array_equal(accelerator.predict(frames), expected(build, frames))
@@ -94,7 +94,7 @@ def test_answers_through_pynq_of_the_rtl(build, bitstream, fake, monkeypatch):
         with Accelerator(bitstream, batch=16) as accelerator:
             np.testing.assert_array_equal(accelerator.predict(frames), expected(build, frames))
             told = accelerator.benchmark()
-    assert told["interval_cycles"] == build.facts["cycles_per_frame"]["predicted"]
+    assert told["interval_cycles"] == build.report.cycles_per_frame.predicted
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_every_width_of_a_beat(channels, bits, signs, slot, tmp_path):
     target = pipeline.Target(board("pynq-z2"), 100.0, 2_000_000)
     pipeline.compile_model(model, target, tmp_path / "build")
     build = pipeline.Build.load(tmp_path / "build")
-    pack(build.design, build.host, build.facts, tmp_path / "board", "cnv")
+    pack(build.design, build.host, build.report, tmp_path / "board", "cnv")
     frames = np.random.default_rng(1).normal(size=(5, channels, 4, 4)).astype(np.float32)
     on_board = SimulatedMachine(FakeBoard(build.design))
     with Accelerator(tmp_path / "board" / "cnv.bit", on_board, batch=3) as accelerator:

@@ -33,7 +33,7 @@ def bitstream(build, tmp_path_factory):
     pack(
         build.design,
         build.host,
-        build.facts,
+        build.report,
         folder / "board",
         "small",
         folder / "made",
@@ -129,7 +129,7 @@ def test_a_port_that_is_not_there(bitstream):
 def test_bitstreams_of_other_boards(build, tmp_path):
     (tmp_path / "made").mkdir()
     (tmp_path / "made" / "a.bit").touch()
-    pack(build.design, build.host, build.facts, tmp_path / "b", "a", tmp_path / "made", 0x40000000)
+    pack(build.design, build.host, build.report, tmp_path / "b", "a", tmp_path / "made", 0x40000000)
     with pytest.raises(AcceleratorError, match="is for the board pynq-z2: use Accelerator"):
         SerialAccelerator(tmp_path / "b" / "a.bit", Silent())
 

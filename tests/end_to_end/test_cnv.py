@@ -8,7 +8,9 @@ import pytest
 
 from bonn_hw import pipeline
 from bonn_hw.boards import board
-from bonn_hw.report import values
+from bonn_hw.report.merge import with_simulated
+from bonn_hw.report.simulation import PyTorch, simulated
+from bonn_hw.report.values import Mismatches
 from bonn_hw.sim.run import cores
 
 pytestmark = [pytest.mark.rtl, pytest.mark.torch, pytest.mark.slow]
@@ -44,18 +46,20 @@ def test_padded_cnv_answers_as_pytorch_on_real_images(tmp_path):
     checkpoint = trained()
     export(checkpoint, tmp_path / "cnv.onnx")
     target = pipeline.Target(board("pynq-z2"), 100.0, 3000.0)
-    facts = pipeline.compile_model(tmp_path / "cnv.onnx", target, tmp_path / "build")
+    report = pipeline.compile_model(tmp_path / "cnv.onnx", target, tmp_path / "build")
     tests = datasets.load("fashion-mnist", "test").first(500).transformed("pad32")
     build = pipeline.Build.load(tmp_path / "build")
     answers = pipeline.simulate(build, tests.images, jobs=cores())
-    pytorch, integers = checkpoint.predict(tests.images), checkpoint.accumulators(tests.images)
-    facts = values.simulated(facts, answers, tests.labels, pytorch, integers, None)
-    assert facts["mismatches_between"] == {"rtl_integer": 0, "rtl_qonnx": 0, "rtl_pytorch": 0}
-    accuracy = facts["accuracy"]
-    assert accuracy["pytorch"] == accuracy["integer"] == accuracy["rtl"] > 0.8
-    for key in ("cycles_per_frame", "latency_cycles"):
-        assert facts[key]["simulated"] == facts[key]["predicted"]
-    assert facts["cycles_per_frame"]["simulated"] <= 100e6 / 3000
+    pytorch = PyTorch(checkpoint.predict(tests.images), checkpoint.accumulators(tests.images))
+    stages = [layer.name for layer in report.layers]
+    found = simulated(stages, answers, tests.labels, pytorch)
+    assert found.comparison.mismatches_between == Mismatches(0, 0, 0)
+    accuracy = found.accuracy
+    assert accuracy.pytorch == accuracy.integer == accuracy.rtl > 0.8
+    report = with_simulated(report, found)
+    for figure in (report.cycles_per_frame, report.latency_cycles):
+        assert figure.simulated == figure.predicted
+    assert report.cycles_per_frame.simulated <= 100e6 / 3000
 
 
 def test_cnv_with_finns_folding_needs_32768_cycles(tmp_path):
@@ -68,17 +72,17 @@ def test_cnv_with_finns_folding_needs_32768_cycles(tmp_path):
     export(checkpoint, tmp_path / "cnv.onnx")
     target = pipeline.Target(board("pynq-z2"), 100.0, None)
     foldings = FLOWS / "cnv_finn_folding.json"
-    facts = pipeline.compile_model(tmp_path / "cnv.onnx", target, tmp_path / "build", foldings)
+    report = pipeline.compile_model(tmp_path / "cnv.onnx", target, tmp_path / "build", foldings)
     levels = np.random.default_rng(0).integers(-128, 128, (20, 3, 32, 32))
     images = (levels / 128).astype(np.float32)
     answers = pipeline.simulate(pipeline.Build.load(tmp_path / "build"), images)
     np.testing.assert_array_equal(answers.rtl.reshape(20, -1), checkpoint.accumulators(images))
     np.testing.assert_array_equal(answers.y, answers.qonnx)
-    assert answers.run.interval == facts["cycles_per_frame"]["predicted"] == 32768
-    assert answers.run.latency == facts["latency_cycles"]["predicted"]
+    assert answers.run.interval == report.cycles_per_frame.predicted == 32768
+    assert answers.run.latency == report.latency_cycles.predicted
     folded = {
-        (layer["pe"], layer["simd"], layer["cycles"]["predicted"])
-        for layer in facts["layers"]
-        if layer["kernel"] == "mvu"
+        (layer.pe, layer.simd, layer.cycles.predicted)
+        for layer in report.layers
+        if layer.kernel == "mvu"
     }
     assert (16, 3, 32400) in folded and (1, 8, 32768) in folded

@@ -9,6 +9,7 @@ import pytest
 from bonn_hw.cli.main import main
 
 pytestmark = [pytest.mark.rtl, pytest.mark.torch]
+FRAMES = 364  # test images of the data set
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def simulate(demo, *arguments):
 def test_every_test_image_is_equal_everywhere(demo, stall):
     stalls = [] if stall is None else ["--stall", str(stall)]
     facts = simulate(demo, "--dataset", "digits", "--checkpoint", str(demo / "run"), *stalls)
-    assert facts["frames"] == 364
+    assert facts["frames"] == FRAMES
     assert facts["mismatches"] == 0
     assert facts["mismatches_between"] == {"rtl_integer": 0, "rtl_qonnx": 0, "rtl_pytorch": 0}
     accuracy = facts["accuracy"]
@@ -47,7 +48,14 @@ def test_every_test_image_is_equal_everywhere(demo, stall):
             assert layer["cycles"]["simulated"] == layer["cycles"]["predicted"], layer
     else:
         assert facts["cycles_per_frame"]["simulated"] > facts["cycles_per_frame"]["predicted"] * 0.5
-    assert json.loads((demo / "accelerator" / "report.json").read_text()) == facts
+    kept = json.loads((demo / "accelerator" / "report.json").read_text())
+    if stall is None:
+        assert kept == facts
+    else:  # the run without stalls stands, the last one beside it
+        assert (kept["stall_seed"], kept["frames"]) == (None, FRAMES)
+        section = json.loads((demo / "accelerator" / "report" / "simulated.json").read_text())
+        assert section["last"]["stall_seed"] == stall
+        assert section["main"]["stall_seed"] is None
 
 
 def test_keys_of_the_report_are_those_of_the_contract(demo):
@@ -88,13 +96,17 @@ def test_the_same_model_gives_the_same_files(demo, tmp_path):
 
 
 def test_report_prints_what_is_known(demo, capsys):
-    simulate(demo, "--dataset", "digits", "--count", "20", "--checkpoint", str(demo / "run"))
+    run = ("--dataset", "digits", "--checkpoint", str(demo / "run"))
+    simulate(demo, *run)
     capsys.readouterr()
+    assert simulate(demo, *run, "--count", "20")["frames"] == 20
+    assert "20 frames: 0 mismatches (this run)" in capsys.readouterr().out
     assert main(["report", str(demo / "accelerator")]) == 0
     text = capsys.readouterr().out
-    assert "cycles a frame" in text and "RTL (Verilator)" in text and "20 frames" in text
+    assert "cycles per frame" in text and "RTL (Verilator)" in text
+    assert f"{FRAMES} frames: 0 mismatches (of all runs, the one without stalls" in text
     assert main(["report", str(demo / "accelerator"), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["frames"] == 20
+    assert json.loads(capsys.readouterr().out)["frames"] == FRAMES
 
 
 def test_waves_on_request(demo, tmp_path):

@@ -23,7 +23,7 @@ def test_compiled_networks_answer_exactly(builder, cycles):
         folder = Path(name)
         target = pipeline.Target(board("pynq-z2"), 100.0, 100e6 / cycles)
         try:
-            facts = pipeline.compile_model(builder.path(folder), target, folder / "build")
+            report = pipeline.compile_model(builder.path(folder), target, folder / "build")
         except UnsupportedModel:
             assume(False)
         except UserError as error:
@@ -33,8 +33,8 @@ def test_compiled_networks_answer_exactly(builder, cycles):
         for stall in (None, 1):
             answers = pipeline.simulate(build, builder.images(8), stall=stall)
             np.testing.assert_array_equal(answers.rtl, answers.integer)
-            if not facts["findings"]:
+            if not report.findings:
                 np.testing.assert_array_equal(answers.y, answers.qonnx)
             if stall is None:
-                assert answers.run.interval == facts["cycles_per_frame"]["predicted"] <= cycles
-                assert answers.run.latency == facts["latency_cycles"]["predicted"]
+                assert answers.run.interval == report.cycles_per_frame.predicted <= cycles
+                assert answers.run.latency == report.latency_cycles.predicted

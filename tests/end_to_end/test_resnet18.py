@@ -18,10 +18,10 @@ def test_resnet18(tmp_path):
     checkpoint = calibrated("resnet18", batches=2, batch=4)
     export(checkpoint, tmp_path / "resnet.onnx")
     target = pipeline.Target(board("rfsoc4x2"), 100.0, 100.0)
-    facts = pipeline.compile_model(tmp_path / "resnet.onnx", target, tmp_path / "build")
-    fits = {name for name, holds in facts["boards"].items() if holds}
+    report = pipeline.compile_model(tmp_path / "resnet.onnx", target, tmp_path / "build")
+    fits = {name for name, holds in report.boards.items() if holds}
     assert fits == {"zcu111", "rfsoc4x2"}
-    assert facts["cycles_per_frame"]["predicted"] <= 1_000_000
+    assert report.cycles_per_frame.predicted <= 1_000_000
 
     folder = tmp_path / "build" / "rtl"
     files = [folder / "top.v", *sorted(folder.rglob("*.sv"))]
@@ -34,4 +34,4 @@ def test_resnet18(tmp_path):
     np.testing.assert_array_equal(answers.rtl, answers.integer)
     np.testing.assert_array_equal(answers.y, answers.qonnx)
     np.testing.assert_array_equal(answers.y, checkpoint.predict(images))
-    assert answers.run.latency == facts["latency_cycles"]["predicted"]
+    assert answers.run.latency == report.latency_cycles.predicted

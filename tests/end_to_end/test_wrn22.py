@@ -9,7 +9,8 @@ import pytest
 from benchmarks.calibration import calibrated
 from bonn_hw import frontend, pipeline
 from bonn_hw.boards import board
-from bonn_hw.report import values
+from bonn_hw.report.simulation import PyTorch, simulated
+from bonn_hw.report.values import Mismatches
 from bonn_hw.sim.run import cores
 
 pytestmark = [pytest.mark.rtl, pytest.mark.torch, pytest.mark.data, pytest.mark.slow]
@@ -44,8 +45,8 @@ def test_wrn22(network, images, tmp_path):
         checkpoint = Checkpoint.load(ZOO / "fashion_wrn22")
     export(checkpoint, tmp_path / "wrn.onnx")
     target = pipeline.Target(board("pynq-z2"), 100.0, 1000.0)
-    facts = pipeline.compile_model(tmp_path / "wrn.onnx", target, tmp_path / "build")
-    assert facts["boards"]["pynq-z2"] and not facts["findings"]
+    report = pipeline.compile_model(tmp_path / "wrn.onnx", target, tmp_path / "build")
+    assert report.boards["pynq-z2"] and not report.findings
     build = pipeline.Build.load(tmp_path / "build")
 
     # All images: PyTorch = QONNX = integer graph, on every logit.
@@ -55,11 +56,11 @@ def test_wrn22(network, images, tmp_path):
 
     for count, stall in ((SIMULATED, None), (STALLED, 1), (STALLED, 2)):
         part = frames[:count]
-        simulated = pipeline.simulate(build, part, jobs=cores(), stall=stall)
-        truth = checkpoint.predict(part), checkpoint.accumulators(part)
-        told = values.simulated(facts, simulated, labels[:count], *truth, stall)
-        assert told["mismatches_between"] == {"rtl_integer": 0, "rtl_qonnx": 0, "rtl_pytorch": 0}
+        answers = pipeline.simulate(build, part, jobs=cores(), stall=stall)
+        truth = PyTorch(checkpoint.predict(part), checkpoint.accumulators(part))
+        stages = [layer.name for layer in report.layers]
+        found = simulated(stages, answers, labels[:count], truth, stall)
+        assert found.comparison.mismatches_between == Mismatches(0, 0, 0)
         if stall is None:
-            for key in ("cycles_per_frame", "latency_cycles"):
-                assert told[key]["simulated"] == told[key]["predicted"]
-            assert told["cycles_per_frame"]["simulated"] <= 100e6 / 1000
+            assert found.latency_cycles == report.latency_cycles.predicted
+            assert found.cycles_per_frame == report.cycles_per_frame.predicted <= 100e6 / 1000

@@ -72,9 +72,9 @@ def test_the_zoos_network_is_equal(images, tmp_path, capsys):
 
 @pytest.mark.finn
 def test_convolutions_and_pools_are_equal(tmp_path):
-    facts = shown(finn.small_cnn().write(tmp_path))
-    assert facts["verdict"] == "equal"
-    kinds = [layer["layer"] for layer in facts["layers"]]
+    found = shown(finn.small_cnn().write(tmp_path))
+    assert found.verdict == "equal"
+    kinds = [layer.layer for layer in found.layers]
     assert kinds == [
         *("sliding_window_0", "mvu_0", "sliding_window_1", "mvu_1", "max_pool_0", "mvu_2")
     ]
@@ -82,15 +82,15 @@ def test_convolutions_and_pools_are_equal(tmp_path):
 
 @pytest.mark.finn
 def test_padding_with_true_zeros(tmp_path):
-    facts = shown(finn.small_cnn(pads=(1, 1, 1, 1)).write(tmp_path))
-    verdicts = {layer["layer"]: layer["verdict"] for layer in facts["layers"]}
-    assert facts["verdict"] == "defects"
+    found = shown(finn.small_cnn(pads=(1, 1, 1, 1)).write(tmp_path))
+    verdicts = {layer.layer: layer.verdict for layer in found.layers}
+    assert found.verdict == "defects"
     assert verdicts["mvu_0"] == "equal"  # integers are padded with 0 in FINN too
     assert verdicts["mvu_1"] == "defect"
-    (padded,) = (layer for layer in facts["layers"] if layer["layer"] == "mvu_1")
-    assert padded["defects"] == (finn_defects.PADDING,)
-    assert padded["finn"] == padded["alone"] > 0 == padded["qonnx"]
-    assert {layer["alone"] for layer in facts["layers"][6:]} == {0}
+    (padded,) = (layer for layer in found.layers if layer.layer == "mvu_1")
+    assert padded.defects == (finn_defects.PADDING,)
+    assert padded.finn == padded.alone > 0 == padded.qonnx
+    assert {layer.alone for layer in found.layers[6:]} == {0}
 
 
 @pytest.mark.finn
@@ -98,10 +98,10 @@ def test_padding_with_true_zeros(tmp_path):
     ("limit", "defect"), [(-900, finn_defects.ALWAYS_ON), (415, finn_defects.CLIPPED)]
 )
 def test_thresholds_that_finn_gets_wrong(limit, defect, tmp_path):
-    facts = shown(threshold_at(tmp_path, limit))
-    assert facts["verdict"] == "defects"
-    assert facts["layers"][0]["defects"] == (defect,)
-    assert {layer["verdict"] for layer in facts["layers"][1:]} == {"equal"}
+    found = shown(threshold_at(tmp_path, limit))
+    assert found.verdict == "defects"
+    assert found.layers[0].defects == (defect,)
+    assert {layer.verdict for layer in found.layers[1:]} == {"equal"}
 
 
 @pytest.mark.finn
@@ -117,10 +117,10 @@ def test_a_clipped_threshold_that_frames_meet(tmp_path):
         flat = frames[place].reshape(-1)
         flat[:wrong] = 1 - flat[:wrong]
     assert proto.graph.input
-    first = shown(model, frames)["layers"][0]
-    assert first["defects"] == (finn_defects.CLIPPED,)
-    assert first["finn"] == first["alone"] == 2
-    assert first["verdict"] == "defect"
+    first = shown(model, frames).layers[0]
+    assert first.defects == (finn_defects.CLIPPED,)
+    assert first.finn == first.alone == 2
+    assert first.verdict == "defect"
 
 
 @pytest.mark.finn
@@ -135,10 +135,10 @@ def test_any_other_difference_fails(tmp_path, monkeypatch):
         values[0, 0] = 1 - values[0, 0]
         return replace(told, tensors={**told.tensors, node.output: values})
 
-    monkeypatch.setattr(crosscheck.finn_testimony, "hear", lies)
-    facts = crosscheck.witness(ZOO, None, 2, TARGET)
-    assert facts["verdict"] == "differs"
-    verdicts = [layer["verdict"] for layer in facts["layers"]]
+    monkeypatch.setattr(crosscheck.finn_result, "hear", lies)
+    found = crosscheck.witness(ZOO, None, 2, TARGET)
+    assert found.verdict == "differs"
+    verdicts = [layer.verdict for layer in found.layers]
     assert verdicts[:2] == ["equal", "differs"]
 
 

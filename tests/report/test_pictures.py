@@ -1,46 +1,19 @@
 # SPDX-License-Identifier: BSD-3-Clause
-import json
 import os
+import pickle
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
 
-from bonn_hw.boards import board
 from bonn_hw.errors import UserError
 from bonn_hw.report import pictures
+from bonn_hw.report.figures import Cycles, PerResource
 from bonn_hw.report.pictures import draw_front, draw_layers
-
-
-def stage(name, kernel="mvu", cycles=1000, lut=100.0, bram36=0.0, dsp=0.0, pe=16, simd=32):
-    return {
-        "name": name,
-        "kernel": kernel,
-        "origin": f"layer of {name}",
-        "pe": pe,
-        "simd": simd,
-        "cycles": {"predicted": cycles, "simulated": None},
-        "resources": {"lut": lut, "ff": lut, "bram36": bram36, "dsp": dsp},
-    }
-
-
-def facts(layers, interval=32768, fps=3000.0, place="pynq-z2"):
-    device = board(place)
-    totals = {
-        name: sum(layer["resources"][name] for layer in layers)
-        for name in ("lut", "ff", "bram36", "dsp")
-    }
-    return {
-        "target": {"board": place, "part": device.part, "clock_mhz": 100.0, "fps": fps},
-        "cycles_per_frame": {"predicted": interval, "simulated": None},
-        "resources": {
-            name: {"predicted": round(used, 1), "available": getattr(device.holds, name)}
-            for name, used in totals.items()
-        },
-        "layers": layers,
-    }
+from tests.support.reports import front, point, report, stage
 
 
 def network(count, dsp=3.0):
@@ -53,30 +26,14 @@ def network(count, dsp=3.0):
         name = f"sliding_window_{place}" if place % 2 else f"mvu_{place}"
         cycles = 500 + 211 * place % 32000
         layers.append(stage(name, "mvu", cycles, 37.5 * place, place % 5, dsp, 128, 1152))
-    return facts(layers)
+    return report(layers)
 
 
-def point(rate, lut=11510.0, bram36=36.5, dsp=0.0, fits=True):
-    return {
-        "frames_per_second": rate,
-        "cycles": round(100e6 / rate),
-        "lut": lut,
-        "ff": lut,
-        "bram36": bram36,
-        "dsp": dsp,
-        "fits": fits,
-    }
-
-
-def target(fps=None, place="pynq-z2"):
-    return {"board": place, "part": board(place).part, "clock_mhz": 100.0, "fps": fps}
-
-
-POINTS = [
+POINTS = (
     point(61.0, 2400.0, 44.0),
     point(12207.0, 86000.0, 30.0, 7.0, False),
     point(3052.0),
-]
+)
 
 
 @pytest.fixture
@@ -132,9 +89,9 @@ def check_apart(texts):
 def test_layers(tmp_path, count, drawn):
     design = network(count)
     text = check(draw_layers(design, tmp_path / "made/here"), tmp_path / "made/here", "layers")
-    for layer in design["layers"]:
+    for layer in design.layers:
         # Outlines are drawn; what they say stands in comments.
-        assert (f"<!-- {layer['name']} -->" in text) == (layer["kernel"] == "mvu")
+        assert (f"<!-- {layer.name} -->" in text) == (layer.kernel == "mvu")
     assert "<!-- 128 × 1152 -->" in text
     assert "<!-- 32,768 cycles: 3,052 frames/s -->" in text
 
@@ -143,7 +100,7 @@ def test_layers(tmp_path, count, drawn):
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("points", "fps"), [(POINTS, None), (POINTS[1:2], 3000.0)])
 def test_front(tmp_path, points, fps, drawn):
-    text = check(draw_front(points, target(fps), tmp_path), tmp_path, "front")
+    text = check(draw_front(front(points, fps), tmp_path), tmp_path, "front")
     assert ("<!-- 3,000 frames/s asked for -->" in text) == (fps is not None)
     assert "<!-- DSP slices -->" in text
 
@@ -151,16 +108,16 @@ def test_front(tmp_path, points, fps, drawn):
 @pytest.mark.torch
 def test_svgs_are_the_same_bytes_whatever_style_the_user_has(tmp_path, drawn):
     design = network(3)
-    first = [*draw_layers(design, tmp_path / "a"), *draw_front(POINTS, target(), tmp_path / "a")]
+    first = [*draw_layers(design, tmp_path / "a"), *draw_front(front(POINTS), tmp_path / "a")]
     # Another process, with another hash seed and style; pyplot would look for a display.
     (tmp_path / "matplotlibrc").write_text("axes.facecolor: red\nfont.size: 20\n")
     code = (
-        "import json, sys, pathlib\n"
+        "import pickle, sys, pathlib\n"
         "from bonn_hw.report.pictures import draw_front, draw_layers\n"
         "if 'matplotlib' in sys.modules: sys.exit('Matplotlib was imported too early')\n"
-        "design, points, target = json.load(sys.stdin)\n"
+        "design, front = pickle.load(sys.stdin.buffer)\n"
         "folder = pathlib.Path(sys.argv[1])\n"
-        "draw_layers(design, folder), draw_front(points, target, folder)\n"
+        "draw_layers(design, folder), draw_front(front, folder)\n"
         "import matplotlib\n"
         "if matplotlib.rcParams['font.size'] != 20: sys.exit('the style was changed')\n"
         "if 'matplotlib.pyplot' in sys.modules: sys.exit('pyplot was imported')\n"
@@ -168,8 +125,7 @@ def test_svgs_are_the_same_bytes_whatever_style_the_user_has(tmp_path, drawn):
     subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "b")],
         env=os.environ | {"PYTHONHASHSEED": "7", "MATPLOTLIBRC": str(tmp_path / "matplotlibrc")},
-        input=json.dumps((design, POINTS, target())),
-        text=True,
+        input=pickle.dumps((design, front(POINTS))),
         check=True,
     )
     for path in first:
@@ -188,7 +144,7 @@ def test_converters_and_fifos_share_the_row_of_the_layer_that_they_feed():
     queue = stage("fifo_0", "fifo", 200, 5.0, 0.5)
     last = stage("fifo_1", "fifo")
     rows = pictures._rows([stage("mvu_0"), converter, queue, fed, last])
-    assert [row.layer["name"] for row in rows] == ["mvu_0", "mvu_1", "fifo_1"]
+    assert [row.layer.name for row in rows] == ["mvu_0", "mvu_1", "fifo_1"]
     assert rows[1].before == (converter, queue)
     assert rows[1].cycles == (300, 700)
     assert rows[1].takes("lut") == (100.0, 115.0)
@@ -212,7 +168,7 @@ def bars(axes, colour):
 def test_the_slowest_are_told_apart_and_shares_are_stacked(drawn):
     slow = [stage("mvu_0", cycles=900), stage("mvu_1"), stage("fifo_0", "fifo", 40, 25.0)]
     layers = [*slow, stage("mvu_2", cycles=1000, bram36=3.5)]
-    figure, labels = styled(pictures._layers, facts(layers, 1250, None))
+    figure, labels = styled(pictures._layers, report(layers, 1250, None))
     cycles, lut, bram36 = figure.axes
     assert bars(cycles, pictures.BLUE) == [(0, 900)]
     assert bars(cycles, pictures.ORANGE) == [(1, 1000), (2, 1000)]
@@ -233,7 +189,7 @@ def test_the_slowest_are_told_apart_and_shares_are_stacked(drawn):
 @pytest.mark.torch
 def test_a_converter_slower_than_every_layer_is_the_slowest(drawn):
     layers = [stage("mvu_0"), stage("width_converter_0", "width_converter", 4000), stage("mvu_1")]
-    figure, _ = styled(pictures._layers, facts(layers, 4000))
+    figure, _ = styled(pictures._layers, report(layers, 4000))
     cycles = figure.axes[0]
     assert bars(cycles, pictures.ORANGE) == [(1, 1000)]
     assert bars(cycles, pictures.LIGHT_ORANGE) == [(1, 4000)]
@@ -243,19 +199,27 @@ def test_a_converter_slower_than_every_layer_is_the_slowest(drawn):
 @pytest.mark.parametrize("count", [1, 12, 60])
 def test_the_labels_of_layers_stand_apart(count, drawn):
     design = network(count)
-    design["cycles_per_frame"]["predicted"] = 12_845_056
-    design["resources"]["lut"]["predicted"] = 1_234_567.8
-    design["resources"]["bram36"]["predicted"] = 1_480.5
-    design["target"] |= {"part": "xczu48dr-ffvg1517-2-e", "clock_mhz": 333.333}
+    used = design.resources
+    design = replace(
+        design,
+        cycles_per_frame=Cycles(12_845_056, None),
+        resources=PerResource(
+            replace(used.lut, predicted=1_234_567.8),
+            used.ff,
+            replace(used.bram36, predicted=1_480.5),
+            used.dsp,
+        ),
+        target=replace(design.target, part="xczu48dr-ffvg1517-2-e", clock_mhz=333.333),
+    )
     _, labels = styled(pictures._layers, design)
-    assert {x["name"] for x in design["layers"] if x["kernel"] == "mvu"} < words(labels)
+    assert {layer.name for layer in design.layers if layer.kernel == "mvu"} < words(labels)
     check_apart(labels)
 
 
 @pytest.mark.torch
 def test_nothing_but_odd_names(tmp_path, drawn):
     layers = [stage("$\\frac{1", lut=0.0, cycles=1), stage("a--b", cycles=1, lut=0.0)]
-    check(draw_layers(facts(layers, 1), tmp_path), tmp_path, "layers")
+    check(draw_layers(report(layers, 1), tmp_path), tmp_path, "layers")
 
 
 @pytest.mark.torch
@@ -272,7 +236,7 @@ def test_nothing_but_odd_names(tmp_path, drawn):
 )
 def test_the_labels_of_a_front_stand_apart(rates, fps, drawn):
     points = [point(rate, 1e5 * n, 4.5 * n, 1e4 * n, n < 2) for n, rate in enumerate(rates)]
-    figure, labels = styled(pictures._front, points, target(fps, "rfsoc4x2"))
+    figure, labels = styled(pictures._front, front(points, fps, "rfsoc4x2"))
     check_apart(labels)
     shown = figure.axes[0].get_xlim()
     ticks = figure.axes[0].xaxis.get_majorticklocs()
@@ -281,19 +245,19 @@ def test_the_labels_of_a_front_stand_apart(rates, fps, drawn):
 
 @pytest.mark.torch
 def test_the_title_of_a_front_names_the_fastest_design_that_fits(drawn):
-    _, labels = styled(pictures._front, POINTS, target())
+    _, labels = styled(pictures._front, front(POINTS))
     assert (
         "3 designs for pynq-z2 (xc7z020clg400-1) at 100 MHz, the fastest that fits: 3,052 frames/s"
     ) in words(labels)
     assert {"fits pynq-z2", "does not fit", "all of the board"} <= words(labels)
-    _, labels = styled(pictures._front, POINTS[1:2], target())
+    _, labels = styled(pictures._front, front(POINTS[1:2]))
     assert "1 design for pynq-z2 (xc7z020clg400-1) at 100 MHz, none fits" in words(labels)
     assert "fits pynq-z2" not in words(labels)
 
 
 @pytest.mark.torch
 def test_steps_end_at_the_designs(drawn):
-    figure, _ = styled(pictures._front, POINTS, target())
+    figure, _ = styled(pictures._front, front(POINTS))
     every, held = figure.axes[0].lines[:2]
     assert list(every.get_xdata()[1:]) == [61.0, 3052.0, 12207.0]
     assert list(every.get_ydata()) == [2400.0, 2400.0, 11510.0, 86000.0]
@@ -305,4 +269,4 @@ def test_steps_end_at_the_designs(drawn):
 def test_no_place_to_write(tmp_path, drawn):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UserError, match=r"cannot write .*front\.png: Not a directory"):
-        draw_front(POINTS, target(), tmp_path / "file/pictures")
+        draw_front(front(POINTS), tmp_path / "file/pictures")

@@ -150,7 +150,7 @@ def test_it_says_what_it_is(bench, machine):
 def test_answers_and_cycles_are_those_of_the_accelerator(bench, machine):
     bench.run(machine)
     first, last = machine.read(FIRST), machine.read(LAST)
-    interval = bench.build.facts["cycles_per_frame"]["predicted"]
+    interval = bench.build.report.cycles_per_frame.predicted
     interval = max(interval, bench.taken.words, bench.given.words)  # a word a cycle
     assert last - first == interval * (MANY - 1)
     assert last < machine.read(CYCLES) < last + 100

@@ -159,7 +159,7 @@ def bitstream(build, tmp_path_factory):
     folder = tmp_path_factory.mktemp("board")
     (folder / "made").mkdir()
     (folder / "made" / "a.bit").touch()
-    pack(build.design, build.host, build.facts, folder / "b", "a", folder / "made", 0x40000000)
+    pack(build.design, build.host, build.report, folder / "b", "a", folder / "made", 0x40000000)
     return folder / "b" / "a.bit"
 
 

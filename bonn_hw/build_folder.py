@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The folder that `compile` or `fold` makes: written at once, read by all that comes after."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from bonn_hw import files, frontend
+from bonn_hw.boards import keep
+from bonn_hw.errors import UserError
+from bonn_hw.interop import finn_folding
+from bonn_hw.ir import store
+from bonn_hw.ir.design import FoldedDesign
+from bonn_hw.ir.target import Target
+from bonn_hw.kernels import kernels
+from bonn_hw.passes.folding_file import constraints_from
+from bonn_hw.passes.plan import Plan
+from bonn_hw.report import sections
+from bonn_hw.report.store import NAME
+from bonn_hw.report.values import Report
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build folder, loaded.
+
+    Attributes
+    ----------
+    identity : str or None
+        What the folder was known by then (`report.sections.identity`).
+    """
+
+    folder: Path
+    design: FoldedDesign
+    host: frontend.Host
+    report: Report
+    identity: str | None
+
+    @classmethod
+    def load(cls, folder: Path) -> Build:
+        """Read what `pipeline.compile_model` wrote, or raise UserError."""
+        with files.reading(folder):
+            return cls._read(folder)
+
+    @classmethod
+    def _read(cls, folder: Path) -> Build:
+        if not (folder / NAME).is_file():
+            raise UserError(f"{folder} is not a build: make one with 'bonn-hw compile MODEL --out'")
+        if not (folder / "rtl").is_dir():
+            raise UserError(
+                f"{folder} has foldings and no RTL: make it with 'bonn-hw compile MODEL --folding "
+                f"{folder / 'folding.json'} --out'"
+            )
+        design = store.load(FoldedDesign, folder, "design", kernels()).check()
+        host = frontend.Host.load(folder / "host")
+        identity = sections.identity(folder)
+        return cls(folder, design, host, sections.merged(folder), identity)
+
+    @property
+    def rtl(self) -> Path:
+        """The folder of the RTL, absolute."""
+        return (self.folder / "rtl").resolve()
+
+
+def write_design(planned: Plan, target: Target, report: Report, folder: Path) -> None:
+    """Write the folded design, what fixes it in another run, the report, and a user's board."""
+    keep(target.board, folder)
+    store.save(planned.design, folder, "design")
+    own, finns = constraints_from(planned.design), finn_folding.from_own(planned.design)
+    for name, document in (("folding.json", own), ("finn_folding.json", finns)):
+        entries = ",\n".join(
+            f"  {json.dumps(key)}: {json.dumps(document[key])}" for key in document
+        )
+        (folder / name).write_text(f"{{\n{entries}\n}}\n")
+    sections.begin(folder, report)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Images that a user names: a file, or the test images of a data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bonn_hw.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Images as the QONNX model is fed, batch first, and their classes ``(N,)`` where known."""
+
+    values: NDArray[np.float32]
+    labels: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Where images come from: one of a file and a data set, and how many of them at most."""
+
+    inputs: Path | None = None
+    dataset: str | None = None
+    count: int | None = None
+
+    def load(self, shape: tuple[int, ...], transform: str | None) -> Images:
+        """Read the images.
+
+        Parameters
+        ----------
+        shape
+            Of one image, as the model takes it.
+        transform
+            Name of what makes inputs of a data set's images; None: they are fed in [0, 1].
+
+        Raises
+        ------
+        UserError
+            If they cannot be read, or a data set's are of another shape.
+        """
+        if self.inputs is not None:
+            return Images(_read(self.inputs, self.count))
+        from bonn_hw.nn.data import datasets
+
+        tests = datasets.load(self.dataset or "", "test").first(self.count)
+        if transform is not None:
+            tests = tests.transformed(transform)
+        if tests.images.shape[1:] != shape:
+            raise UserError(
+                f"--dataset {self.dataset}: its images are {tests.images.shape[1:]}, the model "
+                f"takes {shape}: prepare them yourself and give them with --inputs"
+            )
+        return Images(tests.images, tests.labels)
+
+
+def _read(path: Path, count: int | None) -> NDArray[np.float32]:
+    import numpy as np
+
+    try:
+        images: Any = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(
+            f"--inputs {path} cannot be read as a NumPy array ({error}): write it with numpy.save, "
+            "float32, batch first"
+        ) from error
+    found: NDArray[np.float32] = images[:count] if images.ndim else images
+    return found

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Frozen dataclasses as JSON and back, by their types alone; see `values` for what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+V = TypeVar("V")
+WORDS = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
+
+
+class Fault(ValueError):
+    """JSON is not what a type asks for; the message says where and what."""
+
+
+def encode(value: Any) -> Any:
+    """A value as what `json.dumps` takes."""
+    if is_dataclass(value) and not isinstance(value, type):
+        body: dict[str, Any] = {}
+        left_out = getattr(value, "left_out", None)
+        for one in fields(value):
+            held = getattr(value, one.name)
+            if is_flat(one):
+                body |= {} if held is None else encode(held)
+            elif one.name not in left_out if left_out is not None else not _unsaid(one, held):
+                body[one.name] = encode(held)
+        return body
+    if isinstance(value, Mapping):
+        return {key: encode(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [encode(item) for item in value]
+    return value
+
+
+def _unsaid(one: Field[Any], held: Any) -> bool:
+    return held is None and one.default is None
+
+
+def is_flat(one: Field[Any]) -> bool:
+    """Whether the fields of a field's value stand among its owner's."""
+    return bool(one.metadata.get("flat"))
+
+
+def is_required(one: Field[Any]) -> bool:
+    """Whether a field has to be there."""
+    return one.default is MISSING and one.default_factory is MISSING
+
+
+@cache
+def parts(kind: Any) -> tuple[tuple[Field[Any], Any], ...]:
+    """Fields of a dataclass with their types; type variables are what ``kind`` gives them."""
+    plain = get_origin(kind) or kind
+    given = dict(zip(getattr(plain, "__parameters__", ()), get_args(kind), strict=True))
+    hints = get_type_hints(plain)
+    return tuple((one, given.get(hints[one.name], hints[one.name])) for one in fields(plain))
+
+
+def is_record(kind: Any) -> bool:
+    """Whether a type is a dataclass, generic ones included."""
+    plain = get_origin(kind) or kind
+    return isinstance(plain, type) and is_dataclass(plain)
+
+
+def choices(kind: Any) -> tuple[Any, ...]:
+    """The types of a union; a type alone is one of itself."""
+    return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+
+
+def keys(kind: Any) -> Iterable[str]:
+    """The keys that a dataclass may have in JSON."""
+    for one, its in parts(kind):
+        if is_flat(one):
+            yield from keys(record_of(its))
+        else:
+            yield one.name
+
+
+def record_of(kind: Any) -> Any:
+    """The dataclass of an optional one."""
+    return next(one for one in choices(kind) if one is not NoneType)
+
+
+def decode(kind: type[V], tree: Any) -> V:
+    """The value that a tree of JSON is; raises Fault where it is none of this type."""
+    value: V = _decode(kind, tree, "")
+    return value
+
+
+def _decode(kind: Any, tree: Any, place: str) -> Any:
+    options = choices(kind)
+    if len(options) > 1:
+        return _chosen(options, tree, place)
+    if is_record(kind):
+        return _record(kind, tree, place)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        _expect(tree in arguments, " or ".join(map(repr, arguments)), tree, place)
+        return tree
+    if origin is tuple:
+        return _tuple(arguments, tree, place)
+    if origin is not None and issubclass(origin, Mapping):
+        _expect(isinstance(tree, dict), "an object", tree, place)
+        return {key: _decode(arguments[1], tree[key], _below(place, key)) for key in tree}
+    if kind is float:
+        _expect(type(tree) in (int, float), WORDS[float], tree, place)
+    else:
+        _expect(type(tree) is kind, WORDS[kind], tree, place)
+    return tree
+
+
+def _chosen(options: tuple[Any, ...], tree: Any, place: str) -> Any:
+    """What one of several types makes of a tree; the message is the one of the last."""
+    if tree is None and NoneType in options:
+        return None
+    faults = []
+    for option in options:
+        if option is not NoneType:
+            try:
+                return _decode(option, tree, place)
+            except Fault as fault:
+                faults.append(fault)
+    raise faults[-1]
+
+
+def _tuple(arguments: tuple[Any, ...], tree: Any, place: str) -> tuple[Any, ...]:
+    _expect(isinstance(tree, list), "a list", tree, place)
+    if arguments[-1] is ...:
+        arguments = (arguments[0],) * len(tree)
+    _expect(len(tree) == len(arguments), f"a list of {len(arguments)}", tree, place)
+    return tuple(
+        _decode(its, item, f"{place}[{index}]")
+        for index, (its, item) in enumerate(zip(arguments, tree, strict=True))
+    )
+
+
+def _record(kind: Any, tree: Any, place: str, alone: bool = True) -> Any:
+    """A dataclass of an object; `alone`: the object has no keys but its own."""
+    _expect(isinstance(tree, dict), "an object", tree, place)
+    if alone and (unknown := sorted(set(tree) - set(keys(kind)))):
+        raise Fault(f"{_below(place, unknown[0])} is not known")
+    body = {}
+    for one, its in parts(kind):
+        if is_flat(one):
+            inner = record_of(its)
+            if its is inner or not set(keys(inner)).isdisjoint(tree):
+                body[one.name] = _record(inner, tree, place, alone=False)
+        elif one.name in tree:
+            body[one.name] = _decode(its, tree[one.name], _below(place, one.name))
+        elif is_required(one):
+            raise Fault(f"{_below(place, one.name)} is missing")
+    return kind(**body)
+
+
+def _expect(holds: bool, wanted: str, tree: Any, place: str) -> None:
+    if not holds:
+        told = repr(tree)
+        short = told if len(told) <= 40 else f"{told[:37]}..."
+        raise Fault(f"{place or 'the document'} must be {wanted}, not {short}")
+
+
+def _below(place: str, key: str) -> str:
+    return f"{place}.{key}" if place else key

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a simulation found: the answers of every part of the flow, compared frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw.report.answers import Answers
+from bonn_hw.report.section_values import Simulated
+from bonn_hw.report.tools import versions
+from bonn_hw.report.values import Accuracy, Comparison, Mismatches, SimulatorSpeed
+from bonn_hw.sim.run import SimulationRun
+
+
+@dataclass(frozen=True, eq=False)
+class PyTorch:
+    """The trained network's answers ``(N, classes)``, and the integers of its last product."""
+
+    answers: NDArray[np.float32]
+    integers: NDArray[np.number[Any]]
+
+
+def simulated(
+    stages: Sequence[str],
+    answers: Answers,
+    labels: NDArray[np.int64] | None = None,
+    pytorch: PyTorch | None = None,
+    stall: int | None = None,
+) -> Simulated:
+    """What a simulation found.
+
+    Parameters
+    ----------
+    stages
+        Names of the design's stages, in its order.
+    labels : int64 ``(N,)`` or None
+    stall : int or None
+        Seed of the run's random stalls.
+    """
+    frames, run = len(answers.y), answers.run
+    integer, qonnx = _unequal(answers.rtl, answers.integer), _unequal(answers.y, answers.qonnx)
+    trained = None if pytorch is None else _against(answers, pytorch)
+    every = integer | qonnx if trained is None else integer | qonnx | trained
+    return Simulated(
+        comparison=Comparison(
+            frames=frames,
+            mismatches=int(every.sum()),
+            mismatches_between=Mismatches(
+                int(integer.sum()),
+                int(qonnx.sum()),
+                None if trained is None else int(trained.sum()),
+            ),
+            stall_seed=stall,
+            simulation=_speed(run, frames),
+        ),
+        accuracy=Accuracy() if labels is None else _accuracies(answers, labels, pytorch),
+        cycles_per_frame=run.interval,
+        latency_cycles=run.latency,
+        layers=dict(zip(stages, run.stage_cycles, strict=True)),
+        tools=versions() | {"verilator": run.verilator},
+    )
+
+
+def _speed(run: SimulationRun, frames: int) -> SimulatorSpeed:
+    return SimulatorSpeed(
+        run.cycles,
+        round(run.seconds, 3),
+        round(run.cycles_per_second),
+        round(frames / run.seconds, 2),
+    )
+
+
+def _accuracies(answers: Answers, labels: NDArray[np.int64], pytorch: PyTorch | None) -> Accuracy:
+    return Accuracy(
+        pytorch=None if pytorch is None else _accuracy(pytorch.answers, labels),
+        qonnx=_accuracy(answers.qonnx, labels),
+        integer=_accuracy(answers.y_integer, labels),
+        rtl=_accuracy(answers.y, labels),
+    )
+
+
+def _against(answers: Answers, pytorch: PyTorch) -> NDArray[np.bool_]:
+    """Frames that differ from PyTorch's.
+
+    The last ulp of a float may differ there; the integers and the class must not.
+    """
+    frames = len(answers.y)
+    integers = _unequal(answers.rtl.reshape(frames, -1), pytorch.integers.reshape(frames, -1))
+    classes: NDArray[np.bool_] = _classes(answers.y) != _classes(pytorch.answers)
+    return integers | classes
+
+
+def _unequal(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
+    frames = len(one)
+    different: NDArray[np.bool_] = (one.reshape(frames, -1) != other.reshape(frames, -1)).any(1)
+    return different
+
+
+def _classes(answers: NDArray[Any]) -> NDArray[np.intp]:
+    classes: NDArray[np.intp] = answers.reshape(len(answers), -1).argmax(axis=1)
+    return classes
+
+
+def _accuracy(answers: NDArray[Any], labels: NDArray[np.int64]) -> float:
+    return round(float((_classes(answers) == labels).mean()), 6)
