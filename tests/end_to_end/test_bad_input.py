@@ -197,7 +197,7 @@ def test_a_full_disk_leaves_the_earlier_build(model, build, capsys, monkeypatch)
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bonn_hw.pipeline.write", full)
+    monkeypatch.setattr("bonn_hw.pipeline.write_project", full)
     text = fails(capsys, "compile", model, "--fps", 10, "--out", build)
     assert text == (
         f"cannot write {build}: No space left on device; what was there before is unchanged: make "
@@ -228,7 +228,7 @@ def test_interrupt_keeps_the_earlier_build(model, build, monkeypatch, capsys):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bonn_hw.pipeline.write", interrupt)
+    monkeypatch.setattr("bonn_hw.pipeline.write_project", interrupt)
     assert main(["compile", str(model), "--fps", "10", "--out", str(build)]) == 130
     assert "interrupted" in capsys.readouterr().err
     assert contents(build) == before
