@@ -22,6 +22,7 @@ from bonn_hw.errors import UnsupportedModel, UserError
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.model import Model, QuantGrid
+from bonn_hw.frontend.operators import table
 from bonn_hw.frontend.standard_onnx import DOMAINS, STANDARD, to_standard_onnx
 
 LARGEST = 1 << 31  # bytes; protobuf's own limit
@@ -104,8 +105,9 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
         for name in (*node.input, *node.output):
             _check_size(node.name, shapes.get(name, ()))
     for node in part.nodes:
-        if node.op_type == "Reshape":
-            _free_batch(node, constants, shapes, batch)
+        operator = table().get(node.op_type)
+        if operator is not None and operator.free_batch is not None:
+            operator.free_batch(node, constants, shapes, batch)
     return Model(
         sha256=sha256,
         nodes=tuple(part.nodes),
@@ -275,24 +277,6 @@ def _shapes(
         if info.type.tensor_type.HasField("shape") and all(a.HasField("dim_value") for a in axes):
             found[info.name] = tuple(axis.dim_value for axis in axes)
     return found
-
-
-def _free_batch(
-    node: NodeProto,
-    constants: dict[str, Array],
-    shapes: Mapping[str, tuple[int, ...]],
-    batch: int,
-) -> None:
-    """Let a Reshape keep whatever batch it is given instead of the exported one."""
-    shape = shapes.get(node.output[0])
-    if node.input[1] not in constants or shape is None or shape[:1] != (batch,):
-        raise UnsupportedModel(
-            f"{node.name}: this Reshape does not keep the batch axis; reshape each frame by itself"
-        )
-    target = f"{node.output[0]}/shape"
-    constants[target] = np.array([-1, *shape[1:]], np.int64)
-    node.input[1] = target
-    del node.attribute[:]
 
 
 def _annotation(proto: ModelProto, name: str) -> QuantGrid | None:

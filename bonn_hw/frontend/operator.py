@@ -38,6 +38,7 @@ class StandardOnnx:
 
 Lower = Callable[[Branch, NodeProto], None]
 Join = Callable[[Branch, NodeProto, Branch], None]
+FreeBatch = Callable[[NodeProto, dict[str, Array], Mapping[str, tuple[int, ...]], int], None]
 Rewrite = Callable[[NodeProto, Mapping[str, Array], int], StandardOnnx]
 
 
@@ -59,6 +60,9 @@ class Operator:
         Applies it to two branches.
     rewrite : function or None
         Of a quantiser: the same float32 operations as standard ONNX operators.
+    free_batch : function or None
+        Lets a node that states the exported batch take any: it gets the constants, the shapes
+        with the batch axis, and the exported batch.
     """
 
     names: tuple[str, ...]
@@ -67,3 +71,4 @@ class Operator:
     lower: Lower | None = None
     join: Join | None = None
     rewrite: Rewrite | None = None
+    free_batch: FreeBatch | None = None

@@ -25,14 +25,20 @@ def image(branch: Branch, node: NodeProto, verb: str = "supported") -> tuple[int
     return height, width
 
 
-def windows(branch: Branch, node: NodeProto, kernel: tuple[int, int]) -> Geometry:
-    """Read strides and pads; raises UnsupportedModel."""
+def image_in_order(branch: Branch, node: NodeProto) -> tuple[int, int]:
+    """Extents of an image whose pixels follow each other in the stream; or UnsupportedModel."""
     frame = image(branch, node)
     if not np.array_equal(canonical((*frame, branch.pending.channels)), branch.pending.order):
         raise UnsupportedModel(
             f"{node.name}: its input was transposed or reshaped from another layout; images must "
             "be in the order (channels, height, width)"
         )
+    return frame
+
+
+def windows(branch: Branch, node: NodeProto, kernel: tuple[int, int]) -> Geometry:
+    """Read strides and pads; raises UnsupportedModel."""
+    frame = image_in_order(branch, node)
     down, right = integers(node, "strides", (1, 1), 2)
     if min(*kernel, down, right) < 1:
         raise Malformed(f"a {kernel[0]}x{kernel[1]} window at strides of {down} and {right}")
