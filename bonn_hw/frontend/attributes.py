@@ -69,3 +69,13 @@ def integers(
     if count is not None and len(value) != count:
         raise Malformed(f"the attribute {name!r} has {len(value)} integers, not {count}")
     return tuple(value)
+
+
+def numbers(node: NodeProto, name: str) -> tuple[float, ...]:
+    """Read a list of floats; empty where it is not stated."""
+    value = _value(node, name)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, int | float) for item in value):
+        raise Malformed(f"the attribute {name!r} is {value!r}, not a list of numbers")
+    return tuple(float(item) for item in value)

@@ -18,6 +18,7 @@ from bonn_hw.kernels.pad import Pad
 from bonn_hw.kernels.requantize import Requantize
 from bonn_hw.kernels.sliding_window import SlidingWindow
 from bonn_hw.kernels.threshold import Threshold
+from bonn_hw.kernels.upsample import Upsample
 from bonn_hw.passes.fifo_sizing import size_fifos
 from bonn_hw.passes.width_conversion import insert_width_converters
 
@@ -59,6 +60,7 @@ def graph() -> DataflowGraph:
     convolution(long, 4, bits=False, border=False)
     long.join(short, "sum")
     long.add(AveragePool(long.kind, (1, 3)), "average")
+    long.add(Upsample(long.kind, (1, 2)), "upsample")
     matrix(long, 6, bits=False)
     long.add(LabelSelect(long.kind), "label")
     return long.graph()
