@@ -10,6 +10,7 @@ from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.tensor import Element, TensorType
+from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.average_pool import AveragePool
 from bonn_hw.kernels.label_select import LabelSelect
 from bonn_hw.kernels.max_pool import MaxPool
@@ -58,7 +59,7 @@ def graph() -> DataflowGraph:
     long, short = end.fork(2, "fork")
     sign(long)
     convolution(long, 4, bits=False, border=False)
-    long.join(short, "sum")
+    long.add(Add(long.kind, short.kind), "sum", short)
     long.add(AveragePool(long.kind, (1, 3)), "average")
     long.add(Upsample(long.kind, (1, 2)), "upsample")
     matrix(long, 6, bits=False)
