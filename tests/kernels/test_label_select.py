@@ -27,8 +27,7 @@ def points() -> Iterator[Point]:
                 yield kernel, Folding(1, simd)
 
 
-# A tournament of lanes is not pipelined: a comparison and a choice a round.
-GRID = Grid(points, step=6, depth=99)
+GRID = Grid(points, step=6, depth=LabelSelect.logic_depth)
 
 
 @pytest.mark.rtl

@@ -27,13 +27,13 @@ class Grid:
         All of them: what docs/synthesis.md is about.
     step : int
         Of these, the tests take every so many.
-    depth : int
-        The most LUT between two registers of any of them.
+    depth : function
+        The most LUT between two registers of a point.
     """
 
     points: Callable[[], Iterator[Point]]
     step: int
-    depth: int = 6
+    depth: Callable[[Kernel, Folding], int] = lambda kernel, folding: 6
 
     def sample(self) -> list[Point]:
         """A few points, wide apart."""
