@@ -96,7 +96,11 @@ class _Branches:
 
     def taken(self, node: NodeProto) -> list[Branch]:
         """Take the branches that a node needs."""
-        return [self._ends[name].pop(0) for name in self._model.computed(node)]
+        names = self._model.computed(node)
+        for name in names:
+            if not self._ends.get(name):
+                raise Malformed(f"its input {name!r} comes from no layer")
+        return [self._ends[name].pop(0) for name in names]
 
     def last(self, tail: Sequence[NodeProto]) -> Branch:
         """The branch that leaves the accelerator."""
@@ -179,16 +183,25 @@ def _try(model: Model, lowered: Lowered) -> None:
 
     Raises
     ------
+    UnsupportedModel
+        If the model itself cannot be run.
     InternalError
         If the answers differ and no finding says why.
     """
     host = lowered.host
     frames = host.trial_frames()
-    finite = np.isfinite(host.head_values(frames)).reshape(len(frames), -1).all(axis=1)
-    frames = frames[finite]
-    if lowered.findings or not len(frames):
-        return
-    answer, expected = host.decode(lowered.graph.run(host.encode(frames))), model.run(frames)
+    try:
+        finite = np.isfinite(host.head_values(frames)).reshape(len(frames), -1).all(axis=1)
+        frames = frames[finite]
+        if lowered.findings or not len(frames):
+            return
+        expected = model.run(frames)
+    except Exception as error:  # ONNX Runtime alone has had the model so far
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UnsupportedModel(
+            f"the model cannot be run ({reason}): export the model again"
+        ) from error
+    answer = host.decode(lowered.graph.run(host.encode(frames)))
     if not np.array_equal(answer, expected, equal_nan=True):
         differs = (answer != expected).reshape(len(frames), -1)
         raise InternalError(

@@ -81,6 +81,27 @@ def test_attributes_that_make_no_sense_are_the_fault_of_the_model(name, value, r
     assert str(error.value) == text
 
 
+def test_an_input_that_no_layer_gives(tmp_path):
+    model = frontend.read(network().write(tmp_path))
+    (conv,) = (node for node in model.nodes if node.name == "conv")
+    conv.input[0] = "nothing"
+    with pytest.raises(UnsupportedModel) as error:
+        frontend.lower(model)
+    assert str(error.value) == (
+        "conv: this Conv cannot be understood (its input 'nothing' comes from no layer): export "
+        "the model again"
+    )
+
+
+def test_a_model_that_cannot_be_run(tmp_path, monkeypatch):
+    def fail(self, frames):
+        raise RuntimeError("no kernel\nat all")
+
+    monkeypatch.setattr(frontend.Model, "run", fail)
+    with pytest.raises(UnsupportedModel, match=r"the model cannot be run \(no kernel\): export"):
+        lowered(network(), tmp_path)
+
+
 def test_a_requantizer_that_is_not_its_quantiser_stops(monkeypatch):
     domain = np.arange(-8, 8)
     stairs = gather([(domain, (domain // 2)[:, None])], np.array([-8]), np.array([7]))
