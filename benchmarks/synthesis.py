@@ -18,7 +18,6 @@ import numpy as np
 
 from benchmarks.__main__ import lively
 from benchmarks.folding import BOARD, TARGET, Case, best, finns, lowered
-from benchmarks.kernel_grids import GRIDS, close
 from benchmarks.popcounts import table
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
@@ -32,6 +31,8 @@ from bonn_hw.synth.kernel import synthesise_kernels
 from bonn_hw.synth.netlist import Use
 from bonn_hw.synth.run import synthesise_all
 from bonn_hw.synth.yosys import version
+from tests.support.contract import grids
+from tests.support.grids import close
 
 PAGE = Path(__file__).parent.parent / "docs" / "synthesis.md"
 PES, SIMDS = (1, 4, 16, 32), (8, 32, 64, 128)
@@ -176,16 +177,16 @@ def predictions() -> Iterator[str]:
     yield "## What the formulas predict"
     yield ""
     yield (
-        "`Kernel.resources` against synthesis over the foldings of `benchmarks/kernel_grids.py`: "
-        "close is 5 % or 20 LUT, the same for flip-flops, and the very number of block memories "
-        "and DSP slices. Yosys itself makes up to 9 % more or less of the same kernel in other "
-        "company."
+        "`Kernel.resources` against synthesis over the foldings of each `GRID` in "
+        "`tests/kernels/`: close is 5 % or 20 LUT, the same for flip-flops, and the very number of "
+        "block memories and DSP slices. Yosys itself makes up to 9 % more or less of the same "
+        "kernel in other company."
     )
     yield ""
     yield "| kernel | points | close | LUT off by, mean | at most |"
     yield "|---|---|---|---|---|"
-    for stem, points in GRIDS.items():
-        grid = list(points())
+    for stem, points in grids().items():
+        grid = list(points.points())
         uses = synthesise_kernels(grid)
         said = [kernel.resources(folding) for kernel, folding in grid]
         near = sum(close(one, use) for one, use in zip(said, uses, strict=True))

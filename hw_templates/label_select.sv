@@ -2,6 +2,8 @@
 // Index of the largest of FOLDS * LANES numbers, the lowest of those that are equal. A step takes a
 // beat of LANES numbers: the best of them, found by a tournament, meets the best of the beats
 // before. The last beat of a frame gives the index, INDEX_BITS wide.
+// The tournament is not pipelined: up to three LUT a round stand between two registers, in
+// ceil(log2(LANES)) rounds and one more where FOLDS > 1. Few lanes keep the clock.
 // Stalls when the output register is full and not taken.
 module bonn_label_select #(
   parameter int LANES = 1,

@@ -2,7 +2,8 @@
 """QONNX file to DataflowGraph and the host's part: the only importer of onnx and qonnx."""
 
 from bonn_hw.frontend.host import Host
-from bonn_hw.frontend.load import Model, read
+from bonn_hw.frontend.load import read
 from bonn_hw.frontend.lower import Lowered, lower
+from bonn_hw.frontend.model import Model
 
 __all__ = ["Host", "Lowered", "Model", "lower", "read"]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a table of values says: an integer tensor, a 1-bit activation, or neither.
 
-All functions take a `Chain` and the table ``(R, C)`` of its values over every integer.
+All functions take a `PendingOps` and the table ``(R, C)`` of its values over every integer.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto
 
 from bonn_hw.errors import UnsupportedModel, UserError
-from bonn_hw.frontend.load import Model
-from bonn_hw.frontend.pending_ops import Chain
+from bonn_hw.frontend.model import Model
+from bonn_hw.frontend.pending_ops import PendingOps
 
 Table = NDArray[np.float32]
+REMEDY = "use a quantiser before this layer, bipolar or of several bits"
 OTHER_MODEL = "compile the model that was exported from it"
 
 
@@ -33,42 +33,39 @@ class Activation(Protocol):
         """Values before the activation ``(R, C)`` to −1 and +1."""
 
 
-def integer_step(chain: Chain, table: Table) -> np.float32 | None:
+def integer_scale(pending: PendingOps, table: Table) -> np.float32 | None:
     """Return the value of one integer, if the values are just that times the integers."""
-    grid, inside = chain.grid(), chain.inside()
-    near_one = int(np.argmin(np.where(grid == 0, np.inf, np.abs(grid - 1))))
-    if grid[near_one] == 0:
+    domain, inside = pending.domain(), pending.inside()
+    near_one = int(np.argmin(np.where(domain == 0, np.inf, np.abs(domain - 1))))
+    if domain[near_one] == 0:
         return None
     channel = int(np.argmax(inside[near_one]))
-    step = np.float32(table[near_one, channel] / np.float32(grid[near_one]))
-    same = table == (step * grid.astype(np.float32))[:, None]
+    step = np.float32(table[near_one, channel] / np.float32(domain[near_one]))
+    same = table == (step * domain.astype(np.float32))[:, None]
     return step if step != 0 and bool((same | ~inside).all()) else None
 
 
-def bipolar_size(chain: Chain, table: Table) -> np.float32 | None:
+def bipolar_size(pending: PendingOps, table: Table) -> np.float32 | None:
     """Return the size of both values, if there are only two, of opposite sign."""
-    values = table[chain.inside()]
+    values = table[pending.inside()]
     size = np.float32(np.abs(values).max())
     return size if size > 0 and bool((np.abs(values) == size).all()) else None
 
 
-def not_an_activation(node: NodeProto, source: str, chain: Chain, table: Table) -> UnsupportedModel:
+def not_an_activation(
+    taker: str, source: str, pending: PendingOps, table: Table, remedy: str
+) -> UnsupportedModel:
     """Describe values that are neither integers of a quantiser nor 1-bit activations."""
-    inside = chain.inside()
-    counts = [len(np.unique(table[inside[:, c], c])) for c in range(chain.channels)]
-    remedy = (
-        "quantise both branches with one constant power-of-two scale (QuantIdentity)"
-        if node.op_type == "Add"
-        else "use a quantiser before this layer, bipolar or of several bits"
-    )
+    inside = pending.inside()
+    counts = [len(np.unique(table[inside[:, c], c])) for c in range(pending.channels)]
     return UnsupportedModel(
-        f"{node.name}: its input, the activation after {source}, takes {max(counts)} values in "
+        f"{taker}: its input, the activation after {source}, takes {max(counts)} values in "
         f"channel {int(np.argmax(counts))} (from {table[inside].min():g} to "
         f"{table[inside].max():g}) that no quantiser gives: {remedy}"
     )
 
 
-def falling_channels(taker: str, chain: Chain, table: Table) -> NDArray[np.bool_]:
+def falling_channels(taker: str, pending: PendingOps, table: Table) -> NDArray[np.bool_]:
     """Find channels whose values fall with the sum, bool ``(C,)``.
 
     Raises
@@ -76,10 +73,10 @@ def falling_channels(taker: str, chain: Chain, table: Table) -> NDArray[np.bool_
     UnsupportedModel
         If a channel neither rises nor falls throughout: a maximum does not commute with it.
     """
-    inside = chain.inside()
+    inside = pending.inside()
     steps = np.diff(table, axis=0)
     both = inside[1:] & inside[:-1]
-    falls: NDArray[np.bool_] = ((steps < 0) & both).any(axis=0)
+    falls = np.asarray(((steps < 0) & both).any(axis=0))
     mixed = falls & ((steps > 0) & both).any(axis=0)
     if mixed.any():
         raise UnsupportedModel(
@@ -90,7 +87,7 @@ def falling_channels(taker: str, chain: Chain, table: Table) -> NDArray[np.bool_
 
 
 def thresholds(
-    source: str, chain: Chain, bits: NDArray[np.bool_]
+    source: str, pending: PendingOps, bits: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Read thresholds off an activation ``(R, C)``.
 
@@ -107,7 +104,7 @@ def thresholds(
     UnsupportedModel
         If a channel changes more than once.
     """
-    grid, inside = chain.grid(), chain.inside()
+    domain, inside = pending.domain(), pending.inside()
     both = inside[1:] & inside[:-1]
     changes = ((bits[1:] != bits[:-1]) & both).sum(axis=0)
     if (changes > 1).any():
@@ -117,22 +114,22 @@ def thresholds(
             f"{changes[channel]} times); only operators that rise or fall throughout are supported "
             "between this layer and its quantiser"
         )
-    falling = (~bits[1:] & bits[:-1] & both).any(axis=0)
+    falling = np.asarray((~bits[1:] & bits[:-1] & both).any(axis=0))
     on = bits & inside
-    first, last = np.argmax(on, axis=0), len(grid) - 1 - np.argmax(on[::-1], axis=0)
-    rising = np.where(on.any(axis=0), grid[first], chain.high + 1)
-    return falling, np.where(falling, -grid[last], rising)
+    first, last = np.argmax(on, axis=0), len(domain) - 1 - np.argmax(on[::-1], axis=0)
+    rising = np.where(on.any(axis=0), domain[first], pending.high + 1)
+    return falling, np.where(falling, -domain[last], rising)
 
 
 def rounding_findings(
-    source: str, chain: Chain, bits: NDArray[np.bool_], model: Model
+    source: str, pending: PendingOps, bits: NDArray[np.bool_], model: Model
 ) -> list[str]:
     """Name channels where the rounding of the model's own float sums could decide."""
-    if not (chain.error > 0).any():
+    if not (pending.error > 0).any():
         return []
-    moved = [chain.table(model, offset) > 0 for offset in (-1.0, 1.0)]
-    close = ((moved[0] != bits) | (moved[1] != bits)) & chain.inside()
-    first = chain.grid()[np.argmax(close, axis=0)]
+    moved = [pending.table(model, offset) > 0 for offset in (-1.0, 1.0)]
+    close = ((moved[0] != bits) | (moved[1] != bits)) & pending.inside()
+    first = pending.domain()[np.argmax(close, axis=0)]
     return [
         f"{source}, channel {channel}: at the sum {first[channel]} the model's own rounding (its "
         "scales are no powers of two) could decide the activation"
@@ -141,7 +138,7 @@ def rounding_findings(
 
 
 def as_pytorch(
-    source: str, chain: Chain, bits: NDArray[np.bool_], activation: Activation
+    source: str, pending: PendingOps, bits: NDArray[np.bool_], activation: Activation
 ) -> tuple[NDArray[np.bool_], list[str]]:
     """Take PyTorch's decisions, and name those that differ.
 
@@ -156,16 +153,16 @@ def as_pytorch(
         If the activation is one of another network.
     """
     try:
-        other = np.asarray(activation.function(chain.entry())) > 0
+        other = np.asarray(activation.function(pending.entry())) > 0
     except (ValueError, RuntimeError) as error:
         raise UserError(
             f"the checkpoint's activation {activation.name} does not fit {source}: {OTHER_MODEL}"
         ) from error
-    inside, grid = chain.inside(), chain.grid()
+    inside, domain = pending.inside(), pending.domain()
     differs = (other != bits) & inside
     findings = [
-        f"{source}, channel {channel}: at the sum {grid[int(np.argmax(differs[:, channel]))]} ONNX "
-        "Runtime and PyTorch round to different sides of the threshold; PyTorch's is taken"
+        f"{source}, channel {channel}: at the sum {domain[int(np.argmax(differs[:, channel]))]} "
+        "ONNX Runtime and PyTorch round to different sides of the threshold; PyTorch's is taken"
         for channel in np.flatnonzero(differs.any(axis=0))
     ]
     return np.where(inside, other, bits), findings

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
+
+from bonn_hw.frontend.attributes import Malformed
 
 Array = NDArray[Any]
 
@@ -17,7 +19,20 @@ Array = NDArray[Any]
 FILE_FORMAT = 8
 
 
-def session(model: ModelProto, threads: int = 1) -> onnxruntime.InferenceSession:
+class Session(Protocol):
+    """A model that ONNX Runtime has opened."""
+
+    def run(self, outputs: list[str], feeds: dict[str, Array]) -> list[Array]:
+        """Compute the outputs named."""
+
+    def get_inputs(self) -> list[Any]:
+        """Describe the inputs."""
+
+    def get_outputs(self) -> list[Any]:
+        """Describe the outputs."""
+
+
+def session(model: ModelProto, threads: int = 1) -> Session:
     """Open a model without any optimisation: every operator rounds as it does alone.
 
     One thread is fastest for the many small models of a lowering; 0 takes all cores.
@@ -26,9 +41,10 @@ def session(model: ModelProto, threads: int = 1) -> onnxruntime.InferenceSession
     options.intra_op_num_threads = threads
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
-    return onnxruntime.InferenceSession(
+    opened: Session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
+    return opened
 
 
 def assemble(
@@ -71,15 +87,25 @@ def program(
     constants: Mapping[str, Array],
     opset: int,
 ) -> Callable[[Mapping[str, Array]], Array]:
-    """Make a function of nodes: feeds of the types and ranks of these to one of the outputs."""
+    """Make a function of nodes: feeds of the types and ranks of these to one of the outputs.
+
+    Both raise Malformed with what ONNX Runtime says to nodes that make no sense.
+    """
     kinds = {
         name: (helper.np_dtype_to_tensor_dtype(value.dtype), value.ndim)
         for name, value in feeds.items()
     }
-    opened = session(assemble(nodes, kinds, [output], constants, opset))
+    part = assemble(nodes, kinds, [output], constants, opset)
+    try:
+        opened = session(part)
+    except Exception as error:  # ONNX Runtime's own types derive from Exception alone
+        raise Malformed(str(error)) from error
 
     def call(values: Mapping[str, Array]) -> Array:
-        result: Array = opened.run([output], dict(values))[0]
+        try:
+            result: Array = opened.run([output], dict(values))[0]
+        except Exception as error:
+            raise Malformed(str(error)) from error
         return result
 
     return call

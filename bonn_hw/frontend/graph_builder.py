@@ -12,9 +12,7 @@ from bonn_hw.frontend.padding import Geometry, Pads
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.tensor import Element, TensorType
-from bonn_hw.kernels.add import Add
-from bonn_hw.kernels.average_pool import AveragePool
-from bonn_hw.kernels.max_pool import MaxPool
+from bonn_hw.kernels.max_pool import MaxPool, Pool
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.pad import Pad
 from bonn_hw.kernels.sliding_window import SlidingWindow
@@ -56,13 +54,13 @@ class Matrix:
 
     def unit(self, thresholds: NDArray[np.int64] | None) -> Mvu:
         """Make the kernel: with thresholds on the sum, or giving the sum itself."""
-        levels = None if thresholds is None else thresholds - self.corrections
-        if levels is not None and self.element.bipolar and (np.abs(self.weights) == 1).all():
+        limits = None if thresholds is None else thresholds - self.corrections
+        if limits is not None and self.element.bipolar and (np.abs(self.weights) == 1).all():
             # Sums of so many ones are all odd or all even: the next one that there is.
-            levels = levels + (levels - self.weights.shape[1]) % 2
+            limits = limits + (limits - self.weights.shape[1]) % 2
         offsets = self.corrections if thresholds is None else None
         return Mvu(
-            self.pixels, self.element, self.weights, levels, offsets, self.rows, self.columns
+            self.pixels, self.element, self.weights, limits, offsets, self.rows, self.columns
         )
 
 
@@ -102,56 +100,38 @@ class GraphBuilder:
         self.tensors.update(zip(given, kinds, strict=True))
         return given
 
-    def join(self, other: GraphBuilder, origin: str) -> None:
-        """Append the sum with another branch."""
-        right = replace(other.kind, shape=self.kind.shape)  # flattening moves nothing
-        self.add(Add(self.kind, right), origin, other)
-
     def pad(self, frame: tuple[int, int], pads: Pads, value: int, origin: str) -> None:
         """Append a border, if there is one."""
         if any(pads):
-            self.add(Pad(self._framed(frame), pads, value), origin)
+            self.add(Pad(self.framed(frame), pads, value), origin)
 
     def windows(self, geometry: Geometry, padding: int, origin: str) -> None:
         """Append what a convolution reads: the border and the windows."""
         self.pad(geometry.frame, geometry.pads, padding, origin)
         if geometry.kernel != (1, 1) or geometry.stride != (1, 1):
-            frame = self._framed(geometry.padded)
+            frame = self.framed(geometry.padded)
             self.add(SlidingWindow(frame, geometry.kernel, geometry.stride), origin)
 
-    def pool(self, geometry: Geometry, origin: str) -> None:
-        """Append a maximum over windows; the lowest value pads, so it never is one."""
-        self._windowed(geometry, self.kind.element.low, origin)
-        self.add(MaxPool(*self._pooled(geometry)), origin)
-
-    def average(self, geometry: Geometry, origin: str) -> None:
-        """Append the sum over windows without pads."""
-        self._windowed(geometry, 0, origin)
-        self.add(AveragePool(*self._pooled(geometry)), origin)
-
-    def _windowed(self, geometry: Geometry, padding: int, origin: str) -> None:
-        """Make the windows of a pool adjoin, since pooling kernels take only such."""
+    def pool(self, kind: type[Pool], geometry: Geometry, padding: int, origin: str) -> None:
+        """Append a pool; pooling kernels take only windows that adjoin, so others are copied."""
         if geometry.kernel == geometry.stride:
             self.pad(geometry.frame, geometry.pads, padding, origin)
-        else:
-            self.windows(geometry, padding, origin)
-
-    def _pooled(self, geometry: Geometry) -> tuple[TensorType, tuple[int, int]]:
-        """The frame and window of a pool behind `_windowed`."""
-        if geometry.kernel == geometry.stride:
-            return self._framed(geometry.padded), geometry.kernel
+            self.add(kind(self.framed(geometry.padded), geometry.kernel), origin)
+            return
+        self.windows(geometry, padding, origin)
         # Taps of a window follow each other like rows of a frame.
         taps = geometry.kernel[0] * geometry.kernel[1]
         rows = geometry.pixels[0] * geometry.pixels[1] * taps
-        return self._framed((rows, 1)), (taps, 1)
+        self.add(kind(self.framed((rows, 1)), (taps, 1)), origin)
 
     def sums(self, matrix: Matrix) -> None:
         """Append a matrix layer without thresholds, and the pools on its sums."""
         self.add(matrix.unit(None), matrix.origin)
         for geometry, origin in matrix.pools:
-            self.pool(geometry, origin)
+            self.pool(MaxPool, geometry, self.kind.element.low, origin)
 
-    def _framed(self, frame: tuple[int, int]) -> TensorType:
+    def framed(self, frame: tuple[int, int]) -> TensorType:
+        """The branch's tensor as frames of (H, W) pixels."""
         channels = self.kind.size // (frame[0] * frame[1])
         return TensorType((*frame, channels), self.kind.element)
 

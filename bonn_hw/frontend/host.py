@@ -108,20 +108,40 @@ class Host:
         return _run(self._tail_session, values.reshape(shape))
 
     @cached_property
-    def _head_session(self) -> execute.onnxruntime.InferenceSession | None:
+    def _head_session(self) -> execute.Session | None:
         return None if self.head is None else execute.session(self.head)
 
     @cached_property
-    def _tail_session(self) -> execute.onnxruntime.InferenceSession | None:
+    def _tail_session(self) -> execute.Session | None:
         return None if self.tail is None else execute.session(self.tail)
 
     def random_frames(self, count: int, seed: int = 0) -> NDArray[np.float32]:
-        """Frames of whatever the model takes: random levels of its input, or values within ±1."""
+        """Frames of whatever the model takes: random integers of its input, or values within ±1."""
         rng, shape = np.random.default_rng(seed), (count, *self.input_shape)
         if self.head is None:
-            levels = rng.integers(self.element.low, self.element.high + 1, shape)
-            return (levels * self.step).astype(np.float32)
+            return self.integer_frames(rng, shape)
         return rng.uniform(-1, 1, shape).astype(np.float32)
+
+    def trial_frames(self, random: int = 4) -> NDArray[np.float32]:
+        """Frames that try the model: random ones, all low, all high, and both in turn."""
+        rng, shape = np.random.default_rng(0), (random, *self.input_shape)
+        low, high = self.element.low * self.step, self.element.high * self.step
+        corners = np.full((3, int(np.prod(self.input_shape))), low, np.float32)
+        corners[1], corners[2, 1::2] = high, high
+        frames = [self.integer_frames(rng, shape), corners.reshape(3, *self.input_shape)]
+        if self.head is not None:
+            frames[0][::2] = self.random_frames(random)[::2]
+        return np.concatenate(frames)
+
+    def integer_frames(
+        self, rng: np.random.Generator, shape: tuple[int, ...]
+    ) -> NDArray[np.float32]:
+        """Values of random integers of the accelerator's input."""
+        if self.element.bipolar:
+            integers = rng.choice([-1, 1], shape)
+        else:
+            integers = rng.integers(self.element.low, self.element.high + 1, shape)
+        return (integers * self.step).astype(np.float32)
 
     def save(self, folder: Path) -> None:
         """Write to a folder; `load` reads it back without the model file."""
@@ -166,7 +186,7 @@ class Host:
             )
 
 
-def _run(session: execute.onnxruntime.InferenceSession | None, values: Array) -> Array:
+def _run(session: execute.Session | None, values: Array) -> Array:
     if session is None:
         return values
     entry, exit_ = session.get_inputs()[0].name, session.get_outputs()[0].name

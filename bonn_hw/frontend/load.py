@@ -9,26 +9,25 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from numpy.typing import NDArray
-from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
 from bonn_hw.errors import UnsupportedModel, UserError
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
-from bonn_hw.frontend.standard_onnx import DOMAINS, Grid, spell
+from bonn_hw.frontend.model import Model, QuantGrid
+from bonn_hw.frontend.operators import table
+from bonn_hw.frontend.standard_onnx import DOMAINS, STANDARD, to_standard_onnx
 
 LARGEST = 1 << 31  # bytes; protobuf's own limit
 LARGEST_TENSOR = 1 << 28  # elements
 MOVES = frozenset(("Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"))
-BATCH = 256  # frames that the reference is run with at a time
 
 
 class Dialect(Protocol):
@@ -42,69 +41,6 @@ class Dialect(Protocol):
 
     def foldings(self, model: ModelProto) -> Mapping[str, Mapping[str, Any]]:
         """PE, SIMD and FIFO depths by layer that the file states."""
-
-
-@dataclass(frozen=True, eq=False)
-class Model:
-    """A network in standard ONNX operators, batch first.
-
-    Attributes
-    ----------
-    nodes : tuple of NodeProto
-        In topological order; only those that the output depends on.
-    constants, shapes, grids : mappings by tensor name
-        Constant tensors; static shapes without the batch axis; what quantisers give, of
-        constants too.
-    input, output : str
-    annotation : Grid or None
-        An integer type that the file states for its input.
-    metadata : mapping
-        Properties of the file.
-    foldings : mapping
-        PE, SIMD and FIFO depths by layer that the file states, in the form of FINN's folding file.
-    """
-
-    sha256: str
-    nodes: tuple[NodeProto, ...]
-    constants: Mapping[str, Array]
-    shapes: Mapping[str, tuple[int, ...]]
-    grids: Mapping[str, Grid]
-    input: str
-    output: str
-    opset: int
-    annotation: Grid | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    foldings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    @cached_property
-    def _session(self) -> execute.onnxruntime.InferenceSession:
-        kind = {self.input: (TensorProto.FLOAT, 1 + len(self.shapes[self.input]))}
-        whole = execute.assemble(self.nodes, kind, [self.output], self.constants, self.opset)
-        return execute.session(whole, threads=0)
-
-    def run(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Answer as the QONNX model does.
-
-        Parameters
-        ----------
-        frames : float32 ``(N, ...)``
-
-        Returns
-        -------
-        float32 ``(N, ...)``
-        """
-        parts = [
-            self._session.run([self.output], {self.input: frames[start : start + BATCH]})[0]
-            for start in range(0, max(1, len(frames)), BATCH)
-        ]
-        return np.concatenate(parts)
-
-    def tensors(self, frames: NDArray[np.float32], names: Sequence[str]) -> dict[str, Array]:
-        """Values ``(N, ...)`` of tensors inside the model."""
-        kind = {self.input: (TensorProto.FLOAT, 1 + len(self.shapes[self.input]))}
-        whole = execute.assemble(self.nodes, kind, names, self.constants, self.opset)
-        found = execute.session(whole, threads=0).run(list(names), {self.input: frames})
-        return dict(zip(names, found, strict=True))
 
 
 def read(path: Path, dialects: Sequence[Dialect] = ()) -> Model:
@@ -152,17 +88,52 @@ def read(path: Path, dialects: Sequence[Dialect] = ()) -> Model:
 
 
 def _standardise(proto: ModelProto, sha256: str) -> Model:
+    opset = _opset(proto)
     graph = proto.graph
-    opset = max(
-        (item.version for item in proto.opset_import if item.domain in ("", "ai.onnx")), default=0
-    )
-    if not 7 <= opset <= 24:
-        raise UnsupportedModel(
-            f"the model uses operator set {opset}; 7 to 24 are supported: export again"
-        )
     constants: dict[str, Array] = {
         item.name: numpy_helper.to_array(item) for item in graph.initializer
     }
+    entry, extents, exit_ = _ends(graph, constants)
+    part = _Part(_named(list(graph.node)), constants, {}, opset)
+    part.fold()
+    part.translate_quantisers()
+    part.fold()
+    batch = max(1, extents[0])
+    shapes = part.infer_shapes(entry, (batch, *extents[1:]), exit_)
+    part.keep_needed(exit_)
+    for node in part.nodes:
+        for name in (*node.input, *node.output):
+            _check_size(node.name, shapes.get(name, ()))
+    for node in part.nodes:
+        operator = table().get(node.op_type)
+        if operator is not None and operator.free_batch is not None:
+            operator.free_batch(node, constants, shapes, batch)
+    return Model(
+        sha256=sha256,
+        nodes=tuple(part.nodes),
+        constants=constants,
+        shapes={name: shape[1:] for name, shape in shapes.items()},
+        grids=part.grids,
+        input=entry,
+        output=exit_,
+        opset=opset,
+        annotation=_annotation(proto, entry),
+        metadata={item.key: item.value for item in proto.metadata_props},
+    )
+
+
+def _opset(proto: ModelProto) -> int:
+    """The operator set of the file, or UnsupportedModel."""
+    found = max((item.version for item in proto.opset_import if item.domain in STANDARD), default=0)
+    if not 7 <= found <= 24:
+        raise UnsupportedModel(
+            f"the model uses operator set {found}; 7 to 24 are supported: export again"
+        )
+    return found
+
+
+def _ends(graph: GraphProto, constants: Mapping[str, Array]) -> tuple[str, list[int], str]:
+    """The one input, its extents (0: not known) and the one output, or UnsupportedModel."""
     inputs = [item for item in graph.input if item.name not in constants]
     for items, kind in ((inputs, "inputs"), (graph.output, "outputs")):
         if len(items) != 1:
@@ -181,54 +152,76 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
             f"the input {entry.name!r} has the shape {extents}: all extents but the batch must be "
             "known; export with a fixed size"
         )
-    grids: dict[str, Grid] = {}
-    nodes = _named(list(graph.node))
-    nodes = _fold(nodes, constants, grids, opset)
-    spelled: list[NodeProto] = []
-    for node in nodes:
-        if node.domain in DOMAINS:
-            standard = spell(node, constants, opset)
-            spelled += standard.nodes
-            constants |= standard.constants
-            grids[node.output[0]] = standard.grid
-        elif node.domain not in ("", "ai.onnx"):
-            raise UnsupportedModel(
-                f"{node.name}: operators of {node.domain!r} are not supported; use standard ONNX "
-                "and QONNX's quantisers"
-            )
-        else:
-            spelled.append(node)
-    nodes = _fold(spelled, constants, grids, opset)
-    batch = max(1, extents[0])
-    while True:
-        shapes = _shapes(nodes, constants, entry.name, (batch, *extents[1:]), exit_.name, opset)
-        known = {node.output[0] for node in nodes if node.op_type == "Shape"}
-        for node in nodes:
-            if node.op_type == "Shape" and node.input[0] in shapes:
-                constants[node.output[0]] = np.array(shapes[node.input[0]], np.int64)
-        fewer = _fold([n for n in nodes if n.output[0] not in constants], constants, grids, opset)
-        if len(fewer) == len(nodes) or not known:
-            break
-        nodes = fewer
-    nodes = _needed(fewer, exit_.name)
-    for node in nodes:
-        for name in (*node.input, *node.output):
-            _check_size(node.name, shapes.get(name, ()))
-    for node in nodes:
-        if node.op_type == "Reshape":
-            _free_batch(node, constants, shapes, batch)
-    return Model(
-        sha256=sha256,
-        nodes=tuple(nodes),
-        constants=constants,
-        shapes={name: shape[1:] for name, shape in shapes.items()},
-        grids=grids,
-        input=entry.name,
-        output=exit_.name,
-        opset=opset,
-        annotation=_annotation(proto, entry.name),
-        metadata={item.key: item.value for item in proto.metadata_props},
-    )
+    return entry.name, extents, exit_.name
+
+
+@dataclass
+class _Part:
+    """Nodes on their way to standard ONNX, and what is known of their tensors."""
+
+    nodes: list[NodeProto]
+    constants: dict[str, Array]
+    grids: dict[str, QuantGrid]
+    opset: int
+
+    def translate(self, node: NodeProto) -> list[NodeProto]:
+        """A node as standard ONNX; the constants and the grid of a quantiser are noted."""
+        standard = to_standard_onnx(node, self.constants, self.opset)
+        if standard is None:
+            return [node]
+        self.constants |= standard.constants
+        self.grids[node.output[0]] = standard.grid
+        return list(standard.nodes)
+
+    def translate_quantisers(self) -> None:
+        """Leave standard operators only."""
+        self.nodes = [new for node in self.nodes for new in self.translate(node)]
+
+    def fold(self) -> None:
+        """Compute what depends on constants alone; the rest stays."""
+        rest = []
+        for node in self.nodes:
+            if node.op_type == "Constant" and node.domain in STANDARD:
+                self.constants[node.output[0]] = execute.run(
+                    [node], {}, node.output[0], {}, self.opset
+                )
+            elif all(name in self.constants for name in node.input if name):
+                self._compute(node)
+            else:
+                rest.append(node)
+        self.nodes = rest
+
+    def _compute(self, node: NodeProto) -> None:
+        todo = self.translate(node) if node.domain in DOMAINS else [node]
+        _check_bounds(node, todo, self.constants, self.opset)
+        if node.op_type in MOVES and node.input[0] in self.grids:
+            self.grids[node.output[0]] = self.grids[node.input[0]]
+        for name in node.output:
+            self.constants[name] = execute.run(todo, {}, name, self.constants, self.opset)
+
+    def infer_shapes(
+        self, entry: str, shape: tuple[int, ...], exit_: str
+    ) -> dict[str, tuple[int, ...]]:
+        """Shapes of all tensors; those that the model itself computes with become constants."""
+        while True:
+            shapes = _shapes(self.nodes, self.constants, entry, shape, exit_, self.opset)
+            before, asked = len(self.nodes), [n for n in self.nodes if n.op_type == "Shape"]
+            for node in asked:
+                if node.input[0] in shapes:
+                    self.constants[node.output[0]] = np.array(shapes[node.input[0]], np.int64)
+            self.nodes = [node for node in self.nodes if node.output[0] not in self.constants]
+            self.fold()
+            if len(self.nodes) == before or not asked:
+                return shapes
+
+    def keep_needed(self, output: str) -> None:
+        """Drop nodes that the output does not depend on."""
+        wanted, kept = {output}, []
+        for node in reversed(self.nodes):
+            if wanted & set(node.output):
+                kept.append(node)
+                wanted |= set(node.input)
+        self.nodes = kept[::-1]
 
 
 def _named(nodes: list[NodeProto]) -> list[NodeProto]:
@@ -239,31 +232,6 @@ def _named(nodes: list[NodeProto]) -> list[NodeProto]:
             node.name = f"{node.name or node.op_type}_{place}"
         seen.add(node.name)
     return nodes
-
-
-def _fold(
-    nodes: list[NodeProto], constants: dict[str, Array], grids: dict[str, Grid], opset: int
-) -> list[NodeProto]:
-    """Compute what depends on constants alone; the rest stays."""
-    rest = []
-    for node in nodes:
-        if node.op_type == "Constant" and node.domain in ("", "ai.onnx"):
-            constants[node.output[0]] = execute.run([node], {}, node.output[0], {}, opset)
-        elif all(name in constants for name in node.input if name):
-            todo = [node]
-            if node.domain in DOMAINS:
-                standard = spell(node, constants, opset)
-                constants |= standard.constants
-                grids[node.output[0]] = standard.grid
-                todo = list(standard.nodes)
-            _check_bounds(node, todo, constants, opset)
-            if node.op_type in MOVES and node.input[0] in grids:
-                grids[node.output[0]] = grids[node.input[0]]
-            for name in node.output:
-                constants[name] = execute.run(todo, {}, name, constants, opset)
-        else:
-            rest.append(node)
-    return rest
 
 
 def _check_bounds(
@@ -311,35 +279,7 @@ def _shapes(
     return found
 
 
-def _needed(nodes: list[NodeProto], output: str) -> list[NodeProto]:
-    """Drop nodes that the output does not depend on."""
-    wanted, kept = {output}, []
-    for node in reversed(nodes):
-        if wanted & set(node.output):
-            kept.append(node)
-            wanted |= set(node.input)
-    return kept[::-1]
-
-
-def _free_batch(
-    node: NodeProto,
-    constants: dict[str, Array],
-    shapes: Mapping[str, tuple[int, ...]],
-    batch: int,
-) -> None:
-    """Let a Reshape keep whatever batch it is given instead of the exported one."""
-    shape = shapes.get(node.output[0])
-    if node.input[1] not in constants or shape is None or shape[:1] != (batch,):
-        raise UnsupportedModel(
-            f"{node.name}: this Reshape does not keep the batch axis; reshape each frame by itself"
-        )
-    target = f"{node.output[0]}/shape"
-    constants[target] = np.array([-1, *shape[1:]], np.int64)
-    node.input[1] = target
-    del node.attribute[:]
-
-
-def _annotation(proto: ModelProto, name: str) -> Grid | None:
+def _annotation(proto: ModelProto, name: str) -> QuantGrid | None:
     """Read the integer type that qonnx or FINN noted for a tensor."""
     from qonnx.core.datatype import DataType
 
@@ -352,10 +292,5 @@ def _annotation(proto: ModelProto, name: str) -> Grid | None:
                 if not kind.is_integer():
                     return None
                 bipolar = entry.value == "BIPOLAR"
-                return Grid(np.ones((), np.float32), int(kind.min()), int(kind.max()), bipolar)
+                return QuantGrid(np.ones((), np.float32), int(kind.min()), int(kind.max()), bipolar)
     return None
-
-
-def attributes(node: NodeProto) -> dict[str, Any]:
-    """Attributes of a node as Python values."""
-    return {item.name: helper.get_attribute_value(item) for item in node.attribute}

@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from onnx import NodeProto, TensorProto
 
-from bonn_hw.errors import UnsupportedModel, UserError
-from bonn_hw.frontend import execute, layers
+from bonn_hw.errors import InternalError, UnsupportedModel, UserError
+from bonn_hw.frontend import execute
 from bonn_hw.frontend.activation import OTHER_MODEL, Activation
-from bonn_hw.frontend.branch import SUPPORTED, Branch
+from bonn_hw.frontend.attributes import Malformed
+from bonn_hw.frontend.branch import Branch
 from bonn_hw.frontend.graph_builder import GraphBuilder
 from bonn_hw.frontend.host import Host
-from bonn_hw.frontend.load import Model
-from bonn_hw.frontend.partition import computed, split, start, takers
+from bonn_hw.frontend.model import Model
+from bonn_hw.frontend.operators import supported, table
+from bonn_hw.frontend.partition import split, start
 from bonn_hw.frontend.value import Context
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.kernels.pad import Pad
@@ -32,7 +34,7 @@ class Lowered:
 
 
 def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
-    """Lower a model.
+    """Lower a model, and try the result on a few frames.
 
     Parameters
     ----------
@@ -45,52 +47,92 @@ def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
     ------
     UnsupportedModel
         If a layer is outside the supported set; the message names it and the remedy.
+    InternalError
+        If the graph answers otherwise than the model, or an operator's lowering breaks.
     """
     head, body, tail = split(model)
-    host, chain, kind = start(model, head)
-    context = Context(layers.with_biases(model), None if pytorch is None else list(pytorch))
-    # Ends of branches by tensor, one for each layer that takes it.
-    ends: dict[str, list[Branch]] = {}
-
-    def offer(tensor: str, branch: Branch) -> None:
-        following = takers(model, tensor)
-        if tensor == model.output and following:
-            raise UnsupportedModel(
-                f"{tensor}: is the output and feeds {following[0].name} too; end the model with "
-                "one layer"
-            )
-        ends[tensor] = branch.fork(following) if len(following) > 1 else [branch]
-
-    offer(head[-1].output[0] if head else model.input, Branch(context, chain, GraphBuilder(kind)))
+    host, pending, kind = start(model, head)
+    context = Context(model, None if pytorch is None else list(pytorch))
+    branches = _Branches(model)
+    entry = head[-1].output[0] if head else model.input
+    branches.end(entry, Branch(context, pending, GraphBuilder(kind)))
     for node in body:
-        branch, *others = (ends[name].pop(0) for name in computed(node, model))
         try:
-            if not others:
-                branch.take(node)
-            elif node.op_type == "Add":
-                branch.join(node, *others)
-            else:
-                raise UnsupportedModel(
-                    f"{node.name}: operator {node.op_type} joins several computed tensors; the "
-                    f"supported layers are {SUPPORTED}"
-                )
-            offer(node.output[0], branch)
+            branches.end(node.output[0], _applied(node, branches.taken(node)))
         except UserError:
             raise
-        except Exception as error:  # what the libraries say to attributes that make no sense
+        except Malformed as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise UnsupportedModel(
                 f"{node.name}: this {node.op_type} cannot be understood ({reason}): export the "
                 "model again"
             ) from error
-    (last,) = ends[computed(tail[0], model)[0] if tail else model.output]
-    return _finish(last, host, tail)
+        except Exception as error:
+            raise InternalError(
+                f"{node.name}: the lowering of this {node.op_type} broke "
+                f"({type(error).__name__}: {error})"
+            ) from error
+    lowered = _finish(branches.last(tail), host, tail)
+    _try(model, lowered)
+    return lowered
+
+
+class _Branches:
+    """Ends of branches by tensor, one for each layer that takes it."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._ends: dict[str, list[Branch]] = {}
+
+    def end(self, tensor: str, branch: Branch) -> None:
+        """Let a branch end in a tensor."""
+        following = self._model.takers(tensor)
+        if tensor == self._model.output and following:
+            raise UnsupportedModel(
+                f"{tensor}: is the output and feeds {following[0].name} too; end the model with "
+                "one layer"
+            )
+        self._ends[tensor] = branch.fork(following) if len(following) > 1 else [branch]
+
+    def taken(self, node: NodeProto) -> list[Branch]:
+        """Take the branches that a node needs."""
+        names = self._model.computed(node)
+        for name in names:
+            if not self._ends.get(name):
+                raise Malformed(f"its input {name!r} comes from no layer")
+        return [self._ends[name].pop(0) for name in names]
+
+    def last(self, tail: Sequence[NodeProto]) -> Branch:
+        """The branch that leaves the accelerator."""
+        (last,) = self._ends[self._model.computed(tail[0])[0] if tail else self._model.output]
+        return last
+
+
+def _applied(node: NodeProto, branches: list[Branch]) -> Branch:
+    """Apply a node to the branches that end in its inputs."""
+    operator = table().get(node.op_type)
+    branch, *others = branches
+    if not others:
+        if operator is None or operator.lower is None:
+            raise UnsupportedModel(
+                f"{node.name}: operator {node.op_type} is not supported here; the supported layers "
+                f"are {supported()}"
+            )
+        operator.lower(branch, node)
+        return branch
+    if operator is None or operator.join is None or len(others) > 1:
+        raise UnsupportedModel(
+            f"{node.name}: operator {node.op_type} joins several computed tensors; the supported "
+            f"layers are {supported()}"
+        )
+    operator.join(branch, node, others[0])
+    return branch
 
 
 def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
     """What still waits is computed on the host, from the integers that leave."""
-    context, chain, model = last.context, last.chain, last.context.model
-    if last.early or any(last.zeros):
+    context, pending, model = last.context, last.pending, last.context.model
+    if last.early_pad or any(last.zero_pads):
         raise UnsupportedModel("the model ends with padding; end it with a layer")
     source = last.source
     last.emit_sums()
@@ -99,20 +141,19 @@ def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
             f"the checkpoint has {len(context.pytorch)} more activations than the model: "
             f"{OTHER_MODEL}"
         )
-    if (chain.error > 0).any() or chain.values is not None:
+    if (pending.error > 0).any() or pending.values is not None:
         context.findings.append(
             f"{source}: the model's own sums are rounded (its scales are no powers of two), so "
             "its float answer may differ from ours in the last places"
         )
-    nodes = [*chain.nodes, *tail]
-    order = chain.orders[0] if chain.orders else chain.order
+    nodes = [*(op.node for op in pending.ops), *tail]
+    order = pending.ops[0].order if pending.ops else pending.order
     proto = None
     if nodes:
-        entry = next(name for name in nodes[0].input if name and name not in model.constants)
-        kinds = {entry: (TensorProto.FLOAT, 1 + order.ndim)}
+        kinds = {model.computed(nodes[0])[0]: (TensorProto.FLOAT, 1 + order.ndim)}
         proto = execute.assemble(nodes, kinds, [model.output], model.constants, model.opset)
-    decoded = replace(host, tail=proto, decode_order=order, scale=chain.scale)
-    graph = last.emission.graph()
+    decoded = replace(host, tail=proto, decode_order=order, scale=pending.scale)
+    graph = last.builder.graph()
     if not _looks(graph):
         padded = next(node.origin for node in graph.nodes if isinstance(node.kernel, Pad))
         raise UnsupportedModel(
@@ -133,3 +174,39 @@ def _looks(graph: DataflowGraph) -> bool:
         needed = int(schedule.need[:steps].max(initial=0))
         awaited |= dict.fromkeys(node.inputs, needed * taken)
     return awaited[graph.input] > 0
+
+
+def _try(model: Model, lowered: Lowered) -> None:
+    """Hold the graph against the model on a few frames.
+
+    Findings name sums at which the model's own rounding may decide; then its answer may differ.
+
+    Raises
+    ------
+    UnsupportedModel
+        If the model itself cannot be run.
+    InternalError
+        If the answers differ and no finding says why.
+    """
+    host = lowered.host
+    frames = host.trial_frames()
+    try:
+        finite = np.isfinite(host.head_values(frames)).reshape(len(frames), -1).all(axis=1)
+        frames = frames[finite]
+        if lowered.findings or not len(frames):
+            return
+        expected = model.run(frames)
+    except Exception as error:  # ONNX Runtime alone has had the model so far
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UnsupportedModel(
+            f"the model cannot be run ({reason}): export the model again"
+        ) from error
+    answer = host.decode(lowered.graph.run(host.encode(frames)))
+    if not np.array_equal(answer, expected, equal_nan=True):
+        differs = (answer != expected).reshape(len(frames), -1)
+        raise InternalError(
+            f"the lowered graph answers otherwise than the model: {int(differs.sum())} of "
+            f"{differs.size} outputs differ on {len(frames)} trial frames, and no rounding "
+            "explains it. This is a bug of bonn_hw, not of the model: please report it with the "
+            "model file"
+        )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Pads = tuple[int, int, int, int]  # top, left, bottom, right
+NO_PADS: Pads = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True)

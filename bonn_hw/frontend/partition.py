@@ -3,23 +3,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from onnx import NodeProto, TensorProto
 
-from bonn_hw.errors import UnsupportedModel
+from bonn_hw.errors import InternalError, UnsupportedModel
 from bonn_hw.frontend import execute
-from bonn_hw.frontend import pending_ops as chains
 from bonn_hw.frontend.host import Host
-from bonn_hw.frontend.load import Model
-from bonn_hw.frontend.pending_ops import ELEMENTWISE, SHAPE, Chain
+from bonn_hw.frontend.model import Model
+from bonn_hw.frontend.operator import Kind
+from bonn_hw.frontend.operators import kind_of, operators
+from bonn_hw.frontend.pending_ops import PendingOps, canonical
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 
-MATRIX = frozenset(("Conv", "MatMul", "Gemm"))
-COUNTING = frozenset(("ReduceSum",))  # taken before the first quantiser, on the host
-HOST_ONLY = frozenset(("Softmax", "LogSoftmax"))  # taken behind the last layer, on the host
+HOST = (Kind.ELEMENTWISE, Kind.JOIN, Kind.SHAPE, Kind.HEAD)  # what the host runs before the layers
+
+Nodes = list[NodeProto]
 
 
-def split(model: Model) -> tuple[list[NodeProto], list[NodeProto], list[NodeProto]]:
+def split(model: Model) -> tuple[Nodes, Nodes, Nodes]:
     """Split the nodes into head (up to the input's quantiser), layers, and tail.
 
     Head and tail are chains; the layers between may fork and join.
@@ -29,9 +32,22 @@ def split(model: Model) -> tuple[list[NodeProto], list[NodeProto], list[NodeProt
     UnsupportedModel
         If the input is not quantised, or there is no layer.
     """
+    head = _head(model)
+    body = _without(model.nodes, head)
+    matrices = [i for i, node in enumerate(body) if kind_of(node.op_type) is Kind.MATRIX]
+    if not matrices:
+        names = [name for one in operators() if one.kind is Kind.MATRIX for name in one.names]
+        raise UnsupportedModel(
+            f"the model has no matrix layer ({', '.join(names)}) behind its input"
+        )
+    tail = _tail(model, body[matrices[-1] :])
+    return head, _without(body, tail), tail
+
+
+def _head(model: Model) -> Nodes:
+    """Nodes up to the last quantiser before the first layer."""
     chain = _chain(model, model.input)
-    light = ELEMENTWISE | SHAPE | COUNTING
-    first = next((i for i, n in enumerate(chain) if n.op_type not in light), len(chain))
+    first = next((i for i, n in enumerate(chain) if kind_of(n.op_type) not in HOST), len(chain))
     quantised = [i for i in range(first) if chain[i].output[0] in model.grids]
     if not quantised and model.annotation is None:
         place = chain[first].name if first < len(chain) else "its branches"
@@ -39,49 +55,38 @@ def split(model: Model) -> tuple[list[NodeProto], list[NodeProto], list[NodeProt
             f"the input {model.input!r} is not quantised before {place}: put a quantiser there "
             "(QuantIdentity in Brevitas), or annotate its integer type"
         )
-    head = chain[: quantised[-1] + 1] if quantised else []
-    names = {node.name for node in head}
-    body = [node for node in model.nodes if node.name not in names]
-    matrices = [i for i, node in enumerate(body) if node.op_type in MATRIX]
-    if not matrices:
-        raise UnsupportedModel(
-            "the model has no matrix layer (Conv, MatMul, Gemm) behind its input"
-        )
-    hosted = [i for i in range(matrices[-1], len(body)) if body[i].op_type in HOST_ONLY]
-    if not hosted:
-        return head, body, []
-    tail = _chain(model, computed(body[hosted[0]], model)[0])
-    names = {node.name for node in tail}
-    return head, [node for node in body if node.name not in names], tail
+    return chain[: quantised[-1] + 1] if quantised else []
 
 
-def computed(node: NodeProto, model: Model) -> list[str]:
-    """Inputs of a node that depend on the data."""
-    return [name for name in node.input if name and name not in model.constants]
+def _tail(model: Model, last: Nodes) -> Nodes:
+    """Nodes from the first on that only the host runs."""
+    hosted = [node for node in last if kind_of(node.op_type) is Kind.TAIL]
+    return _chain(model, model.computed(hosted[0])[0]) if hosted else []
 
 
-def takers(model: Model, tensor: str) -> list[NodeProto]:
-    """Nodes that take a tensor, once for each time that they do."""
-    return [node for node in model.nodes for name in node.input if name == tensor]
+def _without(nodes: Sequence[NodeProto], others: Nodes) -> Nodes:
+    names = {node.name for node in others}
+    return [node for node in nodes if node.name not in names]
 
 
-def _chain(model: Model, tensor: str) -> list[NodeProto]:
+def _chain(model: Model, tensor: str) -> Nodes:
     """Nodes behind a tensor as long as each feeds one other, and only that one."""
-    chain: list[NodeProto] = []
+    chain: Nodes = []
     while tensor != model.output:
-        following = takers(model, tensor)
-        if len(following) != 1 or computed(following[0], model) != [tensor]:
+        following = model.takers(tensor)
+        if len(following) != 1 or model.computed(following[0]) != [tensor]:
             break
         chain.append(following[0])
         tensor = following[0].output[0]
     return chain
 
 
-def start(model: Model, head: list[NodeProto]) -> tuple[Host, Chain, TensorType]:
+def start(model: Model, head: list[NodeProto]) -> tuple[Host, PendingOps, TensorType]:
     """Make the host's encoder and the value that enters the accelerator."""
     last = head[-1].output[0] if head else model.input
     grid = model.grids[last] if head else model.annotation
-    assert grid is not None
+    if grid is None:
+        raise InternalError(f"{last} enters the accelerator without a quantiser")
     if grid.scale.size != 1:
         raise UnsupportedModel(
             f"{head[-1].name}: the input's quantiser has a scale for each channel; use one for all"
@@ -89,7 +94,7 @@ def start(model: Model, head: list[NodeProto]) -> tuple[Host, Chain, TensorType]
     shape = model.shapes[last]
     if len(shape) == 3:
         kind = TensorType((shape[1], shape[2], shape[0]), BIPOLAR)
-        order = chains.canonical(kind.shape)
+        order = canonical(kind.shape)
     elif len(shape) == 1:
         kind, order = TensorType((1, 1, shape[0]), BIPOLAR), np.arange(shape[0], dtype=np.int64)
     else:
@@ -98,7 +103,7 @@ def start(model: Model, head: list[NodeProto]) -> tuple[Host, Chain, TensorType]
             "supported"
         )
     element = BIPOLAR if grid.bipolar else Element(grid.low, grid.high)
-    step = np.float32(grid.scale.reshape(-1)[0])
+    scale = np.float32(grid.scale.reshape(-1)[0])
     proto = None
     if head:
         entry = {model.input: (TensorProto.FLOAT, 1 + len(model.shapes[model.input]))}
@@ -107,11 +112,11 @@ def start(model: Model, head: list[NodeProto]) -> tuple[Host, Chain, TensorType]
         input_shape=model.shapes[model.input],
         head=proto,
         tail=None,
-        step=float(step),
+        step=float(scale),
         element=element,
         encode_order=order,
         decode_order=order,
         scale=np.ones(1, np.float32),
     )
-    chain = Chain.of(element, kind.shape[2], step, order)
-    return host, chain, TensorType(kind.shape, element)
+    pending = PendingOps.of(element, kind.shape[2], scale, order)
+    return host, pending, TensorType(kind.shape, element)

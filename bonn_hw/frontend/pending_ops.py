@@ -8,7 +8,8 @@ in the model, on every integer that can occur.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -18,22 +19,37 @@ from onnx import NodeProto, helper
 from bonn_hw.errors import UnsupportedModel
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
-from bonn_hw.frontend.load import Model, attributes
+from bonn_hw.frontend.model import Model
 from bonn_hw.ir.tensor import Element
 
-ELEMENTWISE = frozenset(
-    ("Abs", "Add", "BatchNormalization", "Cast", "Ceil", "Clip", "Div", "Dropout", "Elu", "Exp")
-    + ("Floor", "Greater", "GreaterOrEqual", "HardSigmoid", "HardSwish", "Identity", "LeakyRelu")
-    + ("Less", "LessOrEqual", "Max", "Min", "Mul")
-    + ("Neg", "Not", "PRelu", "Pow", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign")
-    + ("Softplus", "Softsign", "Sqrt", "Sub", "Tanh", "ThresholdedRelu", "Where")
-)
 CHUNK = 1 << 18  # values that are evaluated at a time; they stay in the cache
-SHAPE = frozenset(("Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"))
 
 
 @dataclass(frozen=True, eq=False)
-class Chain:
+class PendingOp:
+    """An operator that waits.
+
+    Attributes
+    ----------
+    order : int64
+        That of the tensor before it (see `PendingOps`).
+    moves : bool
+        Whether it moves elements, and leaves their values alone.
+    """
+
+    node: NodeProto
+    order: NDArray[np.int64]
+    moves: bool = False
+
+    @property
+    def output(self) -> str:
+        """The tensor that it gives."""
+        name: str = self.node.output[0]
+        return name
+
+
+@dataclass(frozen=True, eq=False)
+class PendingOps:
     """Integers of C channels and the operators after them.
 
     Attributes
@@ -43,15 +59,13 @@ class Chain:
     scale : float32 ``(C,)``
         What an integer counts for in the model before the first operator.
     error : float64 ``(C,)``
-        Bound of the rounding of the model's own sum, in steps of one integer (see `lower`).
+        Bound of the rounding of the model's own sum, in integers (see `Branch.add_matrix`).
     order : int64, shape of the model's tensor without the batch axis
         Where each element stands in the stream ``(H, W, C)``.
     values : float32 ``(R,)`` or None
-        The model's values of the `grid`'s integers, where they are no multiples of `scale`.
-    nodes : tuple of NodeProto
-        Operators that wait, in order; shape operators among them.
-    orders : tuple of arrays
-        ``order`` before each of them.
+        The model's values of the `domain`'s integers, where they are no multiples of `scale`.
+    ops : tuple of PendingOp
+        Operators that wait, in order; some may move elements.
     """
 
     low: NDArray[np.int64]
@@ -61,18 +75,17 @@ class Chain:
     order: NDArray[np.int64]
     bipolar: bool = False
     values: NDArray[np.float32] | None = None
-    nodes: tuple[NodeProto, ...] = ()
-    orders: tuple[NDArray[np.int64], ...] = field(default=())
+    ops: tuple[PendingOp, ...] = ()
 
     @classmethod
     def of(
-        cls, element: Element, channels: int, step: np.float32, order: NDArray[np.int64]
-    ) -> Chain:
-        """Begin with an integer tensor; ``step`` is what one integer counts for."""
+        cls, element: Element, channels: int, scale: np.float32, order: NDArray[np.int64]
+    ) -> PendingOps:
+        """Begin with an integer tensor; ``scale`` is what one integer counts for."""
         return cls(
             low=np.full(channels, element.low, np.int64),
             high=np.full(channels, element.high, np.int64),
-            scale=np.full(channels, step, np.float32),
+            scale=np.full(channels, scale, np.float32),
             error=np.zeros(channels),
             order=order,
             bipolar=element.bipolar,
@@ -83,18 +96,29 @@ class Chain:
         """C."""
         return len(self.low)
 
-    def then(self, node: NodeProto, model: Model) -> Chain:
-        """Let an elementwise or shape operator wait."""
-        order = self.order
-        if node.op_type in SHAPE:
-            order = _reordered(node, order, model)
-        else:
-            _check_constants(node, self, model)
-        return replace(
-            self, order=order, nodes=(*self.nodes, node), orders=(*self.orders, self.order)
-        )
+    def then(self, node: NodeProto, model: Model, *, vectors: bool = False) -> PendingOps:
+        """Let an elementwise operator wait.
 
-    def bridged(self, node: NodeProto, order: NDArray[np.int64], *, moved: bool = False) -> Chain:
+        Parameters
+        ----------
+        vectors : bool
+            Constants ``(C,)`` are by channel; others broadcast as NumPy's arrays do.
+
+        Raises
+        ------
+        UnsupportedModel
+            If a constant differs from pixel to pixel.
+        """
+        _check_constants(node, self, model, vectors)
+        return replace(self, ops=(*self.ops, PendingOp(node, self.order)))
+
+    def moved(self, node: NodeProto, order: NDArray[np.int64]) -> PendingOps:
+        """Let an operator wait that moves elements."""
+        return replace(self, order=order, ops=(*self.ops, PendingOp(node, self.order, moves=True)))
+
+    def bridged(
+        self, node: NodeProto, order: NDArray[np.int64], *, moved: bool = False
+    ) -> PendingOps:
         """Go on behind a layer that moves pixels and leaves values alone.
 
         Operators that wait are linked over it, since they are executed without it.
@@ -104,75 +128,69 @@ class Chain:
         moved : bool
             The waiting operators are applied behind the layer too, so they see its pixels.
         """
-        if not self.nodes:
+        if not self.ops:
             return replace(self, order=order)
-        if moved and any(waiting.op_type in SHAPE for waiting in self.nodes):
+        if moved and any(waiting.moves for waiting in self.ops):
             raise UnsupportedModel(
                 f"{node.name}: comes after a reshape without an activation; put the activation "
                 "before the reshape"
             )
         bridge = helper.make_node("Identity", node.input[:1], node.output[:1], node.name)
-        orders = (order,) * len(self.nodes) if moved else self.orders
-        return replace(self, order=order, nodes=(*self.nodes, bridge), orders=(*orders, order))
+        ops = [replace(waiting, order=order) for waiting in self.ops] if moved else self.ops
+        return replace(self, order=order, ops=(*ops, PendingOp(bridge, order)))
 
-    def grid(self) -> NDArray[np.int64]:
-        """Every integer of any channel, ascending; bipolar chains have −1 and +1 only."""
+    def domain(self) -> NDArray[np.int64]:
+        """Every integer of any channel, ascending; bits are −1 and +1 only."""
         if self.bipolar:
             return np.array([-1, 1], np.int64)
         return np.arange(self.low.min(), self.high.max() + 1, dtype=np.int64)
 
     def inside(self) -> NDArray[np.bool_]:
-        """Which of the grid's integers a channel takes, ``(R, C)``."""
-        grid = self.grid()[:, None]
-        return (grid >= self.low) & (grid <= self.high)
+        """Which of the domain's integers a channel takes, ``(R, C)``."""
+        domain = self.domain()[:, None]
+        return (domain >= self.low) & (domain <= self.high)
 
     def entry(self, offset: float = 0.0, rows: slice = slice(None)) -> NDArray[np.float32]:
         """The model's values before the operators, ``(R, C)``, moved by a part of `error`."""
         if self.values is not None:
             return np.repeat(self.values[rows, None], self.channels, axis=1)
-        grid = self.grid()[rows, None] + offset * self.error
-        return (grid * self.scale.astype(np.float64)).astype(np.float32)
+        moved = self.domain()[rows, None] + offset * self.error
+        return (moved * self.scale.astype(np.float64)).astype(np.float32)
 
     def table(self, model: Model, offset: float = 0.0) -> NDArray[np.float32]:
         """The model's values after the operators, ``(R, C)``, by executing them."""
-        return self.apply(self.entry(offset), self.nodes, self.orders, model)
+        return self.apply(self.entry(offset), self.ops, model)
 
-    def alike(self, model: Model) -> bool:
+    def same_in_every_channel(self, model: Model) -> bool:
         """Whether the operators make the same of an integer in every channel."""
-        constants = (model.constants.get(name) for node in self.nodes for name in node.input)
+        constants = (model.constants.get(name) for op in self.ops for name in op.node.input)
         scalar = all(one is None or np.size(one) == 1 for one in constants)
         return scalar and not self.error.any() and bool((self.scale == self.scale[0]).all())
 
-    def first(self) -> Chain:
-        """One channel that takes all integers of any, in the place of all (see `alike`)."""
+    def one_channel(self) -> PendingOps:
+        """One channel that takes all integers of any, where `same_in_every_channel`."""
         low, high = self.low.min(keepdims=True), self.high.max(keepdims=True)
         order = np.zeros((0,) * self.order.ndim, np.int64)  # in no stream: constants are scalars
-        orders = tuple(np.zeros((0,) * one.ndim, np.int64) for one in self.orders)
+        ops = tuple(replace(op, order=np.zeros((0,) * op.order.ndim, np.int64)) for op in self.ops)
         scale, error = self.scale[:1], self.error[:1]
-        return replace(
-            self, low=low, high=high, scale=scale, error=error, order=order, orders=orders
-        )
+        return replace(self, low=low, high=high, scale=scale, error=error, order=order, ops=ops)
 
     def rows(
         self, model: Model, offset: float = 0.0
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """The grid and the table, some rows ``(r,)``, ``(r, C)`` at a time: it may be large."""
-        evaluate = _evaluator(self.nodes, self.orders, self.channels, model)
-        grid = self.grid()
+        """The domain and the table, some rows ``(r,)``, ``(r, C)`` at a time: it may be large."""
+        evaluate = _evaluator(self.ops, self.channels, model)
+        domain = self.domain()
         step = max(1, CHUNK // self.channels)
-        for start in range(0, len(grid), step):
+        for start in range(0, len(domain), step):
             rows = slice(start, start + step)
-            yield grid[rows], evaluate(self.entry(offset, rows))
+            yield domain[rows], evaluate(self.entry(offset, rows))
 
     def apply(
-        self,
-        values: NDArray[np.float32],
-        nodes: Sequence[NodeProto],
-        orders: Sequence[NDArray[np.int64]],
-        model: Model,
+        self, values: NDArray[np.float32], ops: Sequence[PendingOp], model: Model
     ) -> NDArray[np.float32]:
         """Execute elementwise operators on values ``(R, C)``, channel by channel."""
-        return _evaluator(nodes, orders, self.channels, model)(values)
+        return _evaluator(ops, self.channels, model)(values)
 
 
 def aligned(order: NDArray[np.int64], channels: int) -> bool:
@@ -190,24 +208,21 @@ def canonical(shape: tuple[int, int, int]) -> NDArray[np.int64]:
     return stream.reshape(height, width, channels).transpose(2, 0, 1)
 
 
+def power_of_two(values: NDArray[np.float32] | np.float32) -> NDArray[np.bool_]:
+    """Which values are powers of two, or those negated."""
+    return np.asarray(np.frexp(np.abs(values))[0] == 0.5)
+
+
 def _evaluator(
-    nodes: Sequence[NodeProto],
-    orders: Sequence[NDArray[np.int64]],
-    channels: int,
-    model: Model,
+    ops: Sequence[PendingOp], channels: int, model: Model
 ) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     """Make a function of values ``(R, C)`` of elementwise operators with reshapes among them."""
     parts = []
-    start = 0
-    while start < len(nodes):
-        if nodes[start].op_type in SHAPE:
-            start += 1
-            continue
-        end = start
-        while end < len(nodes) and nodes[end].op_type not in SHAPE:
-            end += 1
-        parts.append(_part(nodes[start:end], orders[start], channels, model))
-        start = end
+    for moves, group in groupby(ops, key=lambda op: op.moves):
+        if not moves:
+            run = list(group)
+            nodes = [op.node for op in run]
+            parts.append(_part(nodes, run[0].order, channels, model))
 
     def evaluate(values: Array) -> NDArray[np.float32]:
         for part in parts:
@@ -255,42 +270,26 @@ def _part(
 
 def _activation(node: NodeProto, model: Model) -> str:
     """Name of the one input of a node that is computed from the data."""
-    return next(name for name in node.input if name and name not in model.constants)
+    return model.computed(node)[0]
 
 
-def _check_constants(node: NodeProto, chain: Chain, model: Model) -> None:
+def _check_constants(node: NodeProto, pending: PendingOps, model: Model, vectors: bool) -> None:
     """Refuse constants that differ from pixel to pixel."""
-    place = aligned(chain.order, chain.channels)
+    place = aligned(pending.order, pending.channels)
     for name in node.input:
         if name not in model.constants:
             continue
         constant = np.asarray(model.constants[name])
         if constant.size == 1:
             continue
-        if node.op_type == "BatchNormalization":
-            shape: tuple[int, ...] = (1, constant.size) + (1,) * (chain.order.ndim - 1)
+        if vectors:
+            shape: tuple[int, ...] = (1, constant.size) + (1,) * (pending.order.ndim - 1)
         else:
-            shape = (1,) * (chain.order.ndim + 1 - constant.ndim) + constant.shape
-        by_channel = len(shape) > 1 and shape[1] == constant.size == chain.channels
+            shape = (1,) * (pending.order.ndim + 1 - constant.ndim) + constant.shape
+        by_channel = len(shape) > 1 and shape[1] == constant.size == pending.channels
         if not (place and by_channel):
             raise UnsupportedModel(
                 f"{node.name}: the constant {name!r} of shape {constant.shape} is neither one "
-                f"value nor one for each of {chain.channels} channels; constants by pixel are not "
-                "supported"
+                f"value nor one for each of {pending.channels} channels; constants by pixel are "
+                "not supported"
             )
-
-
-def _reordered(node: NodeProto, order: NDArray[np.int64], model: Model) -> NDArray[np.int64]:
-    if node.op_type == "Transpose":
-        axes = attributes(node).get("perm") or list(range(order.ndim, -1, -1))
-        if axes[0] != 0:
-            raise UnsupportedModel(
-                f"{node.name}: this Transpose moves the batch axis; keep it first"
-            )
-        return order.transpose([axis - 1 for axis in axes[1:]])
-    shape = model.shapes.get(node.output[0])
-    if shape is None or int(np.prod(shape)) != order.size:
-        raise UnsupportedModel(
-            f"{node.name}: this {node.op_type} does not keep the batch axis as the first"
-        )
-    return order.reshape(shape)

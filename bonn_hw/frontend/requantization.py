@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.errors import UnsupportedModel
+from bonn_hw.errors import InternalError, UnsupportedModel
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import Element, TensorType
 from bonn_hw.kernels.requantize import FEW, Requantize
@@ -139,7 +139,8 @@ def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> R
         )
     kernel = best[1]
     for x in (stairs.start, stairs.end):
-        assert np.array_equal(kernel.apply(x, stairs.channel), stairs.value), source
+        if not np.array_equal(kernel.apply(x, stairs.channel), stairs.value):
+            raise InternalError(f"{source}: the requantizer that was found is not its quantiser")
     return kernel
 
 

@@ -67,18 +67,27 @@ class LabelSelect(Kernel):
     def resources(self, folding: Folding) -> Resources:
         """Comparisons and choices of the tournament, the best so far, the base, the output.
 
-        Three bits of both numbers at a time go into a carry chain; of a choice two bits share a
-        LUT. What is chosen among the indices of lanes is as wide as the tournament is high.
+        A game chooses an index too, of as many bits as games were played before it; two bits of a
+        choice share a LUT.
         """
         bits, lanes, folds = self.input.element.bits, folding.simd, self._folds(folding)
         index = self.outputs[0].element.bits
-        rounds = lanes - 1
-        lut = rounds * (2 * bits / 3 + bits + (lanes - 1).bit_length() / 2)
+        games = [lanes >> height for height in range(1, lanes.bit_length())]
+        chosen = sum(height * count for height, count in enumerate(games))
+        lut = (lanes - 1) * _larger(bits) + chosen / 2
         use = Resources(lut=lut + 2, ff=index + 1)
         if folds == 1:
             return use
-        best = Resources(lut=2 * bits / 3 + index + 2, ff=bits + index)
+        best = Resources(lut=2 * bits / 3 + 2 * index + 2, ff=bits + index)
         return use + best + counter(folds) + Resources(lut=index, ff=index)
+
+    def logic_depth(self, folding: Folding) -> int:
+        """Bound of the LUT between two registers: three a round of games (measured).
+
+        The rounds are not pipelined: ten lanes have four, twelve LUT deep, and limit the clock.
+        """
+        rounds = (folding.simd - 1).bit_length() + (self._folds(folding) > 1)
+        return 3 * max(1, rounds)
 
     def rtl(self, folding: Folding) -> Instance:
         """``label_select.sv``."""
@@ -90,3 +99,14 @@ class LabelSelect(Kernel):
             "INDEX_BITS": self.outputs[0].element.bits,
         }
         return Instance("label_select", parameters, sources=("cells/counter.sv",))
+
+
+def _larger(bits: int) -> float:
+    """LUT that compare two numbers and choose one.
+
+    Up to four bits these are functions of functions (measured). Beyond, three bits of both at a
+    time are two functions for a carry chain, and two bits of the choice share a LUT.
+    """
+    if bits <= 4:
+        return bits * (1.25 if bits < 4 else 1.58)
+    return 2 * (bits // 3) + (bits % 3 > 0) + bits / 2

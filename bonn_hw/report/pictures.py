@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from bonn_hw import files
 from bonn_hw.boards import board
+from bonn_hw.ir.kernel import Passthrough
 from bonn_hw.ir.target import Board
+from bonn_hw.kernels import kernels
 from bonn_hw.report import plot_style
 from bonn_hw.report.figures import Amount, PerResource
 from bonn_hw.report.plot_style import BLUE, ORANGE
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BETWEEN = frozenset(("width_converter", "fifo"))
+BETWEEN = frozenset(stem for stem, kind in kernels().items() if issubclass(kind, Passthrough))
 """Kernels that stand right before the layer that they feed, and share its row."""
 TITLES = {"lut": "LUT", "bram36": "BRAM36", "dsp": "DSP"}
 UNITS = {"lut": "LUT", "bram36": "BRAM of 36 kbit", "dsp": "DSP slices"}

@@ -12,6 +12,7 @@ from bonn_hw.interop.finn_folding import OPERATORS, from_own, is_finn, to_own
 from bonn_hw.ir.design import FoldedDesign, Stage
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import Element, TensorType
+from bonn_hw.kernels.average_pool import AveragePool
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
@@ -39,13 +40,13 @@ def lanes(number):
 
 
 def pools(*kinds):
-    """A graph of pools on a 12x12 frame: of each its emission's method, kernel and stride."""
-    emission, frame = GraphBuilder(TensorType((12, 12, 4), Element(0, 7))), (12, 12)
+    """A graph of pools on a 12x12 frame: of each its kernel class, window and stride."""
+    builder, frame = GraphBuilder(TensorType((12, 12, 4), Element(0, 7))), (12, 12)
     for kind, kernel, stride in kinds:
         geometry = Geometry(frame, (kernel, kernel), (stride, stride), (0, 0, 0, 0))
-        getattr(emission, kind)(geometry, kind)
+        builder.pool(kind, geometry, 0, kind.stem)
         frame = geometry.pixels
-    return emission.graph()
+    return builder.graph()
 
 
 @pytest.mark.parametrize(("graph", "cycles"), [(CNV, 32768), (unequal_block(), 900)])
@@ -119,7 +120,7 @@ def test_later_finns_have_windows_before_every_pool():
 
 
 def test_pools_whose_windows_overlap():
-    graph = pools(("pool", 2, 2), ("pool", 3, 1), ("pool", 2, 2), ("pool", 2, 1))
+    graph = pools((MaxPool, 2, 2), (MaxPool, 3, 1), (MaxPool, 2, 2), (MaxPool, 2, 1))
     document = {
         "StreamingMaxPool_hls_0": {"PE": 1},
         "ConvolutionInputGenerator_rtl_0": {"SIMD": 4},
@@ -138,7 +139,7 @@ def test_pools_whose_windows_overlap():
 
 def test_pools_with_windows_are_not_written():
     """FINN wants the same lanes in both, so its own choice is the better one."""
-    graph = pools(("pool", 3, 1), ("average", 2, 2), ("average", 5, 5))
+    graph = pools((MaxPool, 3, 1), (AveragePool, 2, 2), (AveragePool, 5, 5))
     foldings = {"sliding_window_0": 1, "max_pool_0": 2, "average_pool_0": 1, "average_pool_1": 4}
     foldings = {name: Folding(pe, pe) for name, pe in foldings.items()}
     written = from_own(insert_width_converters(graph, foldings))
@@ -146,7 +147,7 @@ def test_pools_with_windows_are_not_written():
 
 
 def test_averages():
-    graph = pools(("average", 2, 2), ("pool", 2, 1), ("average", 5, 5))
+    graph = pools((AveragePool, 2, 2), (MaxPool, 2, 1), (AveragePool, 5, 5))
     document = {
         "Pool_hls_0": {"PE": 1},
         "ConvolutionInputGenerator_rtl_1": {"SIMD": 2},

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,29 @@ from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.fifo import Fifo
 from tests.kernels.test_stream_fork import matrix, meeting, prove_meeting
 from tests.support.bench import random_values
+from tests.support.grids import Grid, Point, even, signed, unsigned
+
+INTEGERS = TensorType((4, 4, 6), Element(-100, 100))
+EXAMPLES = [
+    Add(INTEGERS, TensorType((4, 4, 6), Element(0, 9))),
+    Add(INTEGERS, TensorType((4, 4, 6), Element(100, 100))),  # the sum has fewer bits than the left
+]
+ILLEGAL = [{"LANES": 0}, {"LEFT_BITS": 0}, {"RIGHT_BITS": 0}, {"OUT_BITS": 0}]
+
+
+def points() -> Iterator[Point]:
+    """Kinds alike, of other widths, and a constant."""
+    for left, right in (
+        *((signed(bits), signed(bits)) for bits in (1, 2, 4, 8, 16)),
+        *((unsigned(bits), unsigned(bits)) for bits in (1, 3, 8)),
+        *((signed(4), signed(12)), (unsigned(4), signed(9)), (signed(8), unsigned(2))),
+        (signed(8), Element(100, 100)),
+    ):
+        for lanes in (1, 4, 16, 64):
+            yield Add(TensorType((2, 2, 64), left), TensorType((2, 2, 64), right)), even(lanes)
+
+
+GRID = Grid(points, step=9)
 
 
 @pytest.mark.rtl

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -6,6 +8,32 @@ from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.average_pool import AveragePool
 from tests.support.bench import prove
+from tests.support.grids import Grid, Point, even, signed, unsigned
+
+INTEGERS = TensorType((4, 4, 6), Element(-100, 100))
+EXAMPLES = [
+    AveragePool(INTEGERS, (2, 3)),
+    AveragePool(INTEGERS, (4, 4)),
+]
+ILLEGAL = [{"KH": 5}, {"KW": 0}, {"FOLDS": 0}, {"OUT_BITS": 7}]
+
+
+def points() -> Iterator[Point]:
+    """As they end networks, and smaller ones."""
+    for element in (unsigned(1), unsigned(4), signed(8)):
+        for kernel, (height, width) in (
+            ((2, 2), (8, 8)),
+            ((2, 3), (5, 7)),
+            ((8, 8), (8, 8)),
+            ((7, 7), (7, 7)),
+            ((4, 4), (32, 32)),
+        ):
+            for lanes in (1, 4, 16, 64):
+                kind = TensorType((height, width, 64), element)
+                yield AveragePool(kind, kernel), even(lanes)
+
+
+GRID = Grid(points, step=11)
 
 
 @pytest.mark.rtl

@@ -1,89 +1,28 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What holds for every kernel: Python and RTL agree about parameters and about what is legal."""
 
+import io
 import json
+import re
 import subprocess
 import tokenize
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from bonn_hw.emit.write import templates_folder, write
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.rtl import Bits
-from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels import kernels
-from bonn_hw.kernels.add import Add
-from bonn_hw.kernels.average_pool import AveragePool
 from bonn_hw.kernels.cost import BRAM36_BITS
-from bonn_hw.kernels.fifo import Fifo
-from bonn_hw.kernels.label_select import LabelSelect
-from bonn_hw.kernels.max_pool import MaxPool
-from bonn_hw.kernels.mvu import Mvu
-from bonn_hw.kernels.pad import Pad
-from bonn_hw.kernels.requantize import Requantize
-from bonn_hw.kernels.sliding_window import SlidingWindow
-from bonn_hw.kernels.stream_fork import StreamFork
-from bonn_hw.kernels.threshold import Threshold
-from bonn_hw.kernels.width_converter import WidthConverter
 from bonn_hw.sim import locate
 from bonn_hw.synth.kernel import side_by_side
-from tests.support import lint
+from tests.support import contract, lint
 
-BITS = TensorType((4, 4, 6), BIPOLAR)
-INTEGERS = TensorType((4, 4, 6), Element(-100, 100))
-WEIGHTS = np.ones((4, 6), np.int8)
-CLASSES = ((0, 1, 1, 2), (0, 1, 1, 2))
-EXAMPLES = [
-    Pad(BITS, (1, 1, 1, 1), -1),
-    SlidingWindow(BITS, (3, 3), (1, 1)),
-    Mvu((4, 4), BIPOLAR, WEIGHTS, np.zeros((9, 4), np.int64), None, *CLASSES),
-    Mvu((1, 1), Element(-8, 7), WEIGHTS, None, np.zeros((1, 4), np.int64), (0,), (0,)),
-    Mvu((1, 1), Element(-8, 7), 5 * WEIGHTS, None, np.zeros((1, 4), np.int64), (0,), (0,)),
-    Threshold(INTEGERS, np.zeros(6, np.int64), np.zeros(6, bool)),
-    MaxPool(BITS, (2, 2)),
-    MaxPool(INTEGERS, (2, 2)),
-    AveragePool(INTEGERS, (2, 3)),
-    AveragePool(INTEGERS, (4, 4)),
-    LabelSelect(INTEGERS),
-    StreamFork(BITS, 3),
-    Add(INTEGERS, TensorType((4, 4, 6), Element(0, 9))),
-    Add(INTEGERS, TensorType((4, 4, 6), Element(100, 100))),  # the sum has fewer bits than the left
-    Requantize(INTEGERS, Element(-8, 7), *np.ones((2, 6, 1), np.int64), 2, True, 0),
-    Requantize(INTEGERS, Element(-8, 7), *np.ones((2, 1, 2), np.int64), 2, True, 1),
-    WidthConverter(TensorType((1, 2, 6), BIPOLAR)),
-    Fifo(BITS, 1),
-    Fifo(BITS, 5),
-    Fifo(BITS, 40),
-    Fifo(BITS, 512),
-]
-# Parameters one step outside of what Python would ever write.
-ILLEGAL = {
-    "pad": [{"FOLDS": 0}, {"TOP": -1}],
-    "sliding_window": [{"KH": 5}, {"SX": 0}, {"DEPTH": 8}, {"DEPTH": 48}],
-    "mvu": [
-        *({"PE": 3}, {"SIMD": 4}, {"IN_KIND": 3}, {"WEIGHT_BITS": 0}, {"ROW_CLASSES": 5}),
-        *({"COL_CLASSES": 4}, {"OUT_BITS": 23}),
-    ],
-    "requantize": [{"FOLDS": 0}, {"SEGMENT_BITS": 9}, {"SHIFT": -1}],
-    "threshold": [{"FOLDS": 0}, {"LEVEL_BITS": 3}],
-    "max_pool": [{"KH": 5}, {"KW": 0}],
-    "average_pool": [{"KH": 5}, {"KW": 0}, {"FOLDS": 0}, {"OUT_BITS": 7}],
-    "label_select": [{"LANES": 0}, {"INDEX_BITS": 2}],
-    "stream_fork": [{"COPIES": 1}, {"WIDTH": 0}],
-    "add": [{"LANES": 0}, {"LEFT_BITS": 0}, {"RIGHT_BITS": 0}, {"OUT_BITS": 0}],
-    "width_converter": [{"IN_LANES": 4, "OUT_LANES": 6}, {"IN_LANES": 3, "OUT_LANES": 3}],
-    "fifo": [
-        {"DEPTH": 0},
-        {"DEPTH": 1, "STYLE": 1},
-        {"DEPTH": 33, "STYLE": 1},
-        {"STYLE": 0, "DEPTH": 5},
-        {"STYLE": 4},
-        {"WIDTH": 0},
-    ],
-}
+EXAMPLES = contract.examples()
+ILLEGAL = contract.illegal()
 
 
 def identify(kernel):
@@ -95,43 +34,90 @@ def sources(instance):
     return [str(templates_folder() / name) for name in instance.templates]
 
 
-def test_every_kernel_has_its_three_files_and_an_example():
-    root = Path(__file__).parent
-    assert {kernel.stem for kernel in EXAMPLES} == set(kernels()) == set(ILLEGAL)
+def test_every_kernel_has_its_three_files_and_examples_of_its_own():
     for stem, kind in kernels().items():
         assert kind.__module__ == f"bonn_hw.kernels.{stem}"
-        assert (root / f"test_{stem}.py").is_file()
+        assert {kernel.stem for kernel in contract.stated(stem).EXAMPLES} == {stem}
+        assert {kernel.stem for kernel, _ in contract.grids()[stem].sample()} == {stem}
     for kernel in EXAMPLES:
         instance = kernel.rtl(next(iter(kernel.foldings())))
         assert (instance.stem, instance.module) == (kernel.stem, f"bonn_{kernel.stem}")
         assert all(Path(source).is_file() for source in sources(instance))
 
 
-def identifiers(path):
-    """Names in the code of a file; comments and documentation are free to say "Add"."""
-    with path.open() as file:
-        tokens = tokenize.generate_tokens(file.readline)
-        return {token.string for token in tokens if token.type == tokenize.NAME}
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("EXAMPLES", "EXAMPLES, a list of small kernels, of every structure that the RTL has"),
+        ("ILLEGAL", "ILLEGAL, a list of RTL parameters ({name: value}) that must end elaboration"),
+        ("GRID", "GRID, a tests.support.grids.Grid of shapes and foldings that are synthesised"),
+    ],
+)
+def test_what_a_kernel_lacks_is_told(name, sentence, monkeypatch):
+    values = {"EXAMPLES": [1], "ILLEGAL": [1], "GRID": 1} | {name: None}
+    monkeypatch.setattr(contract, "import_module", lambda _: SimpleNamespace(**values))
+    with pytest.raises(AssertionError) as error:
+        contract.stated.__wrapped__("pad")
+    assert str(error.value).startswith(
+        f"kernel pad: tests/kernels/test_pad.py must have {sentence}"
+    )
+    with pytest.raises(AssertionError, match=r"kernel lrn: add tests/kernels/test_lrn\.py"):
+        contract.stated.__wrapped__("lrn")
+
+
+def names_and_strings(text):
+    """Those in the code of a file; comments are free to say "Add"."""
+    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    names = {token.string for token in tokens if token.type == tokenize.NAME}
+    strings = {token.string for token in tokens if token.type == tokenize.STRING}
+    return names, {re.sub(r"^\w*[\"']+|[\"']+$", "", string) for string in strings}
+
+
+# Words of the field as much as stems: keys of reports and names of ONNX have them too.
+PLAIN = {"add", "fifo", "pad", "threshold"}
+# Passes that insert a kernel of their own.
+INSERTED = {
+    "width_conversion.py": "WidthConverter",
+    "fifo_queues.py": "Fifo",
+    "fifo_sizing.py": "Fifo",
+}
+
+
+def breaches(name, text):
+    """Kernels that a file names, by class or stem."""
+    names, strings = names_and_strings(text)
+    return {
+        kind.__name__
+        for stem, kind in kernels().items()
+        if INSERTED.get(name) != kind.__name__
+        and (kind.__name__ in names or stem in strings - PLAIN)
+    }
 
 
 def test_no_kernel_is_named_outside_of_its_file():
     package = templates_folder().parent / "bonn_hw"
-    for path in package.rglob("*.py"):
-        if path.parent.name in ("frontend", "interop", "kernels"):
-            continue  # lowering makes kernels, others translate them; their own files name them
-        inserted = {"width_conversion.py": "WidthConverter"}
-        inserted |= dict.fromkeys(("fifo_queues.py", "fifo_sizing.py"), "Fifo")
-        for kind in kernels().values():
-            if inserted.get(path.name) != kind.__name__:
-                assert kind.__name__ not in identifiers(path), (path, kind)
+    found = {
+        str(path.relative_to(package)): named
+        for path in sorted(package.rglob("*.py"))
+        # Lowering makes kernels, others translate them; their own files name them.
+        if path.relative_to(package).parts[0] not in ("frontend", "interop", "kernels")
+        and (named := breaches(path.name, path.read_text()))
+    }
+    assert found == {}
+
+
+def test_a_kernel_that_is_named_is_found():
+    assert breaches("a.py", "x = MaxPool") == {"MaxPool"}
+    assert breaches("a.py", 'x = node.stem == "max_pool"') == {"MaxPool"}
+    assert breaches("fifo_sizing.py", "Fifo") == set()
+    assert breaches("a.py", '# MaxPool\nmax_pool = "Add"') == set()
 
 
 @pytest.fixture(scope="module")
 def every_folding(tmp_path_factory):
     """All legal foldings of all kernels side by side: the module's name and the files."""
     folder = tmp_path_factory.mktemp("foldings")
-    points = [(kernel, folding) for kernel in EXAMPLES for folding in kernel.foldings()]
-    project = side_by_side(points)
+    project = side_by_side(list(contract.folded_examples()))
     write(project, folder)
     return project.top, [str(folder / name) for name in ("top.v", *project.templates)]
 
@@ -224,8 +210,8 @@ def test_promises_hold_together(kernel):
 
 
 def test_equal_kernels_are_equal_by_value():
-    one = EXAMPLES[2]
+    one = next(kernel for kernel in EXAMPLES if kernel.stem == "mvu")
     assert one == replace(one, weights=one.weights.copy())
     assert one != replace(one, weights=-one.weights)
-    assert one != EXAMPLES[0]
+    assert one != next(kernel for kernel in EXAMPLES if kernel.stem == "pad")
     assert Folding(1, 2) < Folding(2, 1)

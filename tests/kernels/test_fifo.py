@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 from collections import deque
+from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,6 +14,35 @@ from bonn_hw.kernels.fifo import Fifo, Style
 from bonn_hw.sim.run import simulate
 from bonn_hw.timing.model import run
 from tests.support.bench import FRAMES, lone_design, prove, random_values, simulate_design
+from tests.support.grids import Grid, Point, even
+
+BITS = TensorType((4, 4, 6), BIPOLAR)
+EXAMPLES = [
+    Fifo(BITS, 1),
+    Fifo(BITS, 5),
+    Fifo(BITS, 40),
+    Fifo(BITS, 512),
+]
+ILLEGAL = [
+    {"DEPTH": 0},
+    {"DEPTH": 1, "STYLE": 1},
+    {"DEPTH": 33, "STYLE": 1},
+    {"STYLE": 0, "DEPTH": 5},
+    {"STYLE": 4},
+    {"WIDTH": 0},
+]
+
+
+def points() -> Iterator[Point]:
+    """All depths at which the style changes."""
+    depths = (1, 2, 3, 4, 8, 15, 16, 17, 24, 32, 33, 48, 64, 65, 100, 128, 200, 256, 400, 512)
+    for depth, width in product((*depths, 1000, 1024, 2048, 5000), (1, 4, 18, 36, 64, 128)):
+        if depth * width <= 40_000:
+            yield Fifo(TensorType((1, 1, width), BIPOLAR), depth), even(width)
+
+
+GRID = Grid(points, step=19)
+
 
 WIDTH = 5
 QUEUES = [

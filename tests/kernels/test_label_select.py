@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -6,6 +8,26 @@ from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.label_select import LabelSelect
 from tests.support.bench import prove
+from tests.support.grids import Grid, Point, signed, unsigned
+
+INTEGERS = TensorType((4, 4, 6), Element(-100, 100))
+EXAMPLES = [
+    LabelSelect(INTEGERS),
+]
+ILLEGAL = [{"LANES": 0}, {"INDEX_BITS": 2}]
+CLASSES = ((10, (1, 2, 5, 10)), (16, (1, 4, 16)), (100, (1, 10)), (1000, (1,)))  # and lanes
+
+
+def points() -> Iterator[Point]:
+    """The classes of usual data sets, in the widths of accumulators."""
+    for element in (signed(3), unsigned(4), signed(6), signed(8), signed(10), unsigned(12)):
+        for channels, lanes in CLASSES:
+            kernel = LabelSelect(TensorType((1, 1, channels), element))
+            for simd in lanes:
+                yield kernel, Folding(1, simd)
+
+
+GRID = Grid(points, step=6, depth=LabelSelect.logic_depth)
 
 
 @pytest.mark.rtl

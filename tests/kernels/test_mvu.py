@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -8,6 +10,59 @@ from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element
 from bonn_hw.kernels.mvu import Mvu
 from tests.support.bench import FRAMES, prove, random_values
+from tests.support.grids import Grid, Point, signed, unsigned
+
+WEIGHTS = np.ones((4, 6), np.int8)
+CLASSES = ((0, 1, 1, 2), (0, 1, 1, 2))
+EXAMPLES = [
+    Mvu((4, 4), BIPOLAR, WEIGHTS, np.zeros((9, 4), np.int64), None, *CLASSES),
+    Mvu((1, 1), Element(-8, 7), WEIGHTS, None, np.zeros((1, 4), np.int64), (0,), (0,)),
+    Mvu((1, 1), Element(-8, 7), 5 * WEIGHTS, None, np.zeros((1, 4), np.int64), (0,), (0,)),
+]
+ILLEGAL = [
+    *({"PE": 3}, {"SIMD": 4}, {"IN_KIND": 3}, {"WEIGHT_BITS": 0}, {"ROW_CLASSES": 5}),
+    *({"COL_CLASSES": 4}, {"OUT_BITS": 23}),
+]
+
+
+def matrix_unit(
+    element: Element,
+    high: int,
+    wide: int,
+    pixels: tuple[int, int] = (4, 4),
+    weight_bits: int = 1,
+    offsets: bool = False,
+    classes: int = 1,
+) -> Mvu:
+    """A matrix unit of random weights; levels where the sums are, `classes` squared of them."""
+    rng = np.random.default_rng(3)
+    values = [-1, 1] if weight_bits == 1 else range(-(1 << weight_bits - 1), 1 << weight_bits - 1)
+    weights = rng.choice(values, (high, wide)).astype(np.int8)
+    reach = int(2 * wide**0.5 * max(abs(element.low), element.high))
+    levels = rng.integers(-reach, reach + 1, (classes**2, high))
+    place = tuple(min(pixel, classes - 1) for pixel in range(pixels[0]))
+    chosen = (None, levels) if offsets else (levels, None)
+    return Mvu(pixels, element, weights, *chosen, place, place)
+
+
+def points() -> Iterator[Point]:
+    """Layers of CNV, few bits, borders, last layers."""
+    for pe, simd in product((1, 4, 16, 32), (8, 16, 32, 64)):
+        yield matrix_unit(BIPOLAR, 64, 576), Folding(pe, simd)
+        yield matrix_unit(BIPOLAR, 256, 1152), Folding(pe, simd)
+        yield matrix_unit(BIPOLAR, 64, 512, (1, 1), offsets=True), Folding(pe, simd)
+    for pe, simd in product((1, 4, 16), (3, 9, 27)):
+        for element in (signed(8), unsigned(8), unsigned(2)):
+            yield matrix_unit(element, 64, 27, (8, 8)), Folding(pe, simd)
+    for pe, simd in product((1, 4, 16), (4, 16, 48)):
+        yield matrix_unit(BIPOLAR, 32, 144, (8, 8), classes=3), Folding(pe, simd)
+        yield matrix_unit(BIPOLAR, 16, 96, weight_bits=4, offsets=True), Folding(pe, simd)
+        yield matrix_unit(unsigned(4), 16, 96, weight_bits=4), Folding(pe, simd)
+    for pe, simd in ((1, 128), (8, 128), (16, 256)):
+        yield matrix_unit(BIPOLAR, 256, 2304, (2, 2)), Folding(pe, simd)
+
+
+GRID = Grid(points, step=12)
 
 
 def unit(pixels, element, high, wide, *, bits=1, offsets=False, rows=None, columns=None, seed=0):

@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from collections.abc import Iterator
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -6,6 +9,28 @@ from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.pad import Pad
 from tests.support.bench import prove
+from tests.support.grids import FRAME_SHAPES, Grid, Point, even, signed, unsigned
+
+BITS = TensorType((4, 4, 6), BIPOLAR)
+EXAMPLES = [
+    Pad(BITS, (1, 1, 1, 1), -1),
+]
+ILLEGAL = [{"FOLDS": 0}, {"TOP": -1}]
+
+
+def points() -> Iterator[Point]:
+    """Borders all round and on some sides."""
+    for (height, width), element in product(FRAME_SHAPES, (BIPOLAR, signed(4), unsigned(8))):
+        for lanes in (1, 16, 64):
+            kind = TensorType((height, width, 64), element)
+            yield Pad(kind, (1, 1, 1, 1), element.low), even(lanes)
+    for pads in ((0, 1, 2, 0), (2, 2, 2, 2), (3, 3, 3, 3), (0, 0, 1, 1), (1, 0, 0, 0)):
+        for lanes in (1, 16, 64):
+            yield Pad(TensorType((16, 16, 64), BIPOLAR), pads, 1), even(lanes)
+            yield Pad(TensorType((16, 16, 64), signed(4)), pads, 3), even(lanes)
+
+
+GRID = Grid(points, step=19)
 
 
 @pytest.mark.rtl

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,70 @@ from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.requantize import Requantize
 from tests.support.bench import prove
+from tests.support.grids import Grid, Point, even, signed, unsigned
+
+INTEGERS = TensorType((4, 4, 6), Element(-100, 100))
+EXAMPLES = [
+    Requantize(INTEGERS, Element(-8, 7), *np.ones((2, 6, 1), np.int64), 2, True, 0),
+    Requantize(INTEGERS, Element(-8, 7), *np.ones((2, 1, 2), np.int64), 2, True, 1),
+]
+ILLEGAL = [{"FOLDS": 0}, {"SEGMENT_BITS": 9}, {"SHIFT": -1}]
+
+
+def lines(
+    taken: Element,
+    given: Element,
+    channels: int,
+    rows: int,
+    slope_bits: int,
+    shift: int,
+    segment_bits: int = 0,
+    ties: bool = False,
+    seed: int = 0,
+) -> Requantize:
+    """Random lines: `rows` 1 or as many as channels; slopes of so many bits, 0: all are one."""
+    rng = np.random.default_rng(seed)
+    shape = (rows, 1 << segment_bits)
+    slopes = (
+        rng.integers(-(1 << slope_bits - 1), 1 << slope_bits - 1, shape)
+        if slope_bits
+        else np.ones(shape, np.int64)
+    )
+    if segment_bits == taken.bits:
+        offsets = rng.integers(given.low, given.high + 1, shape)
+    else:
+        offsets = rng.integers(-(1 << taken.bits + shift - 1), 1 << taken.bits + shift - 1, shape)
+    kind = TensorType((2, 2, channels), taken)
+    return Requantize(
+        kind, given, slopes.astype(np.int64), offsets.astype(np.int64), shift, ties, segment_bits
+    )
+
+
+def points() -> Iterator[Point]:
+    """Lines of one, of channels, of segments; tables."""
+    for lanes in (1, 4, 16):
+        for kernel in (
+            lines(signed(8), signed(4), 64, 1, 0, 3, ties=True),
+            lines(signed(12), unsigned(4), 64, 1, 0, 6, ties=True),
+            lines(signed(16), signed(8), 64, 1, 0, 8),
+            lines(signed(8), signed(4), 64, 64, 0, 3, ties=True),
+            lines(signed(12), unsigned(4), 256, 256, 3, 6),
+            lines(signed(12), unsigned(4), 64, 64, 8, 8),
+            lines(signed(12), signed(8), 256, 256, 10, 9, ties=True),
+            lines(signed(16), signed(8), 512, 512, 12, 12),
+            lines(unsigned(8), signed(4), 64, 1, 6, 6),
+            lines(signed(8), signed(6), 64, 64, 5, 4, segment_bits=1),
+            lines(signed(12), signed(4), 64, 1, 4, 6, segment_bits=2),
+            lines(signed(12), unsigned(4), 64, 64, 3, 6, segment_bits=3),
+            lines(signed(6), unsigned(4), 64, 1, 1, 0, segment_bits=6),
+            lines(signed(8), unsigned(4), 32, 32, 1, 0, segment_bits=8),
+            lines(signed(10), signed(4), 16, 16, 7, 6, segment_bits=4, ties=True),
+        ):
+            yield kernel, even(lanes)
+
+
+GRID = Grid(points, step=10)
+
 
 CHANNELS = 6
 SIGNED, UNSIGNED = Element(-64, 63), Element(0, 100)

@@ -1,17 +1,48 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.kernel_grids import close
+from bonn_hw.emit.write import templates_folder
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.sliding_window import SlidingWindow
 from bonn_hw.synth.kernel import synthesise_kernels
 from bonn_hw.timing.model import run_schedules
-from tests.kernels.test_contract import lint
+from tests.support import lint
 from tests.support.bench import prove
+from tests.support.grids import Grid, Point, close, signed, unsigned
+
+BITS = TensorType((4, 4, 6), BIPOLAR)
+EXAMPLES = [
+    SlidingWindow(BITS, (3, 3), (1, 1)),
+]
+ILLEGAL = [{"KH": 5}, {"SX": 0}, {"DEPTH": 8}, {"DEPTH": 48}]
+
+
+def points() -> Iterator[Point]:
+    """All foldings of some layers."""
+    for (height, width), channels, kernel, stride, element in (
+        ((32, 32), 3, (3, 3), (1, 1), signed(8)),
+        ((30, 30), 64, (3, 3), (1, 1), BIPOLAR),
+        ((12, 12), 128, (3, 3), (1, 1), BIPOLAR),
+        ((5, 5), 256, (3, 3), (1, 1), BIPOLAR),
+        ((16, 16), 64, (3, 3), (2, 2), BIPOLAR),
+        ((16, 16), 32, (1, 1), (2, 2), unsigned(4)),
+        ((9, 11), 16, (5, 3), (2, 1), signed(4)),
+        ((57, 57), 64, (3, 3), (1, 1), unsigned(2)),
+        ((16, 16), 8, (2, 2), (2, 2), unsigned(8)),
+    ):
+        window = SlidingWindow(TensorType((height, width, channels), element), kernel, stride)
+        for folding in window.foldings():
+            if folding.pe * element.bits <= 600:
+                yield window, folding
+
+
+GRID = Grid(points, step=9)
 
 
 @pytest.mark.rtl
@@ -100,8 +131,9 @@ def test_windows_in_the_order_of_the_frame_need_no_line_buffer():
 )
 def test_illegal_rows_of_taps(change, text):
     instance = SlidingWindow(TensorType((5, 5, 2), BIPOLAR), (3, 3), (1, 1)).rtl(Folding(6, 2))
-    code, log = lint(instance, instance.parameters | change)
-    assert code != 0 and text in log
+    files = [templates_folder() / name for name in instance.templates]
+    log = lint.verilator(instance.module, files, instance.parameters | change)
+    assert text in log
 
 
 def test_resources_are_those_of_synthesis():

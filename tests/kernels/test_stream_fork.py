@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A fork alone has no bench: its branches are added up again."""
 
+from collections.abc import Iterator
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -15,6 +18,23 @@ from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.stream_fork import StreamFork
 from bonn_hw.timing.model import run
 from tests.support.bench import FRAMES, STALLS, random_values, simulate_design
+from tests.support.grids import Grid, Point, even, signed, unsigned
+
+BITS = TensorType((4, 4, 6), BIPOLAR)
+EXAMPLES = [
+    StreamFork(BITS, 3),
+]
+ILLEGAL = [{"COPIES": 1}, {"WIDTH": 0}]
+
+
+def points() -> Iterator[Point]:
+    """Up to seven branches."""
+    for element, copies in product((BIPOLAR, signed(4), unsigned(8)), (2, 3, 4, 7)):
+        for lanes in (1, 16, 64):
+            yield StreamFork(TensorType((2, 2, 64), element), copies), even(lanes)
+
+
+GRID = Grid(points, step=9)
 
 
 def meeting(kind, branches, lanes):

@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from collections.abc import Iterator
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -6,6 +9,31 @@ from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import Element, TensorType
 from bonn_hw.kernels.threshold import Threshold
 from tests.support.bench import prove
+from tests.support.grids import Grid, Point, even, signed, unsigned
+
+INTEGERS = TensorType((4, 4, 6), Element(-100, 100))
+EXAMPLES = [
+    Threshold(INTEGERS, np.zeros(6, np.int64), np.zeros(6, bool)),
+]
+ILLEGAL = [{"FOLDS": 0}, {"LEVEL_BITS": 3}]
+
+
+def points() -> Iterator[Point]:
+    """Random levels, some of them out of reach."""
+    rng = np.random.default_rng(0)
+    for channels, element in product(
+        (16, 64, 256, 512), (signed(2), unsigned(3), signed(5), unsigned(8), signed(12), signed(16))
+    ):
+        levels = rng.integers(element.low, element.high + 2, channels)
+        kernel = Threshold(
+            TensorType((2, 2, channels), element), levels, rng.random(channels) < 0.5
+        )
+        for lanes in (1, 4, 16, 64):
+            if lanes <= channels:
+                yield kernel, even(lanes)
+
+
+GRID = Grid(points, step=17)
 
 
 @pytest.mark.rtl

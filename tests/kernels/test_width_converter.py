@@ -1,10 +1,32 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from collections.abc import Iterator
+from itertools import product
+
 import pytest
 
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.width_converter import WidthConverter
 from tests.support.bench import prove
+from tests.support.grids import Grid, Point, unsigned
+
+EXAMPLES = [
+    WidthConverter(TensorType((1, 2, 6), BIPOLAR)),
+]
+ILLEGAL = [{"IN_LANES": 4, "OUT_LANES": 6}, {"IN_LANES": 3, "OUT_LANES": 3}]
+
+
+def points() -> Iterator[Point]:
+    """Up and down."""
+    for bits in (1, 4, 8):
+        kind = TensorType((1, 1, 192), unsigned(bits))
+        for narrow, ratio in product((1, 3, 8, 16, 32, 64), (2, 3, 4, 6, 8, 16, 64)):
+            if 192 % (narrow * ratio) == 0:
+                yield WidthConverter(kind), Folding(narrow * ratio, narrow)
+                yield WidthConverter(kind), Folding(narrow, narrow * ratio)
+
+
+GRID = Grid(points, step=23)
 
 
 @pytest.mark.rtl

@@ -14,6 +14,7 @@ from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
+from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.passes.folding import check_constraints, choose_foldings
 from bonn_hw.passes.width_conversion import conversion_resources, insert_width_converters
@@ -63,7 +64,7 @@ def test_the_choice_is_the_cheapest_of_all_with_forks_and_joins(seed, copies, cy
         weights = random.choice([-1, 1], (4, 4)).astype(np.int8)
         unit = Mvu((1, 1), branch.kind.element, weights, None, np.zeros((1, 4), int), (0,), (0,))
         branch.add(unit, "matrix")
-        first.join(branch, "sum")
+        first.add(Add(first.kind, branch.kind), "sum", branch)
     graph = first.graph()
     chosen = insert_width_converters(graph, choose_foldings(graph, cycles, {}, 380))
     costs = []

@@ -10,6 +10,7 @@ from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.tensor import Element, TensorType
+from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.average_pool import AveragePool
 from bonn_hw.kernels.label_select import LabelSelect
 from bonn_hw.kernels.max_pool import MaxPool
@@ -18,6 +19,7 @@ from bonn_hw.kernels.pad import Pad
 from bonn_hw.kernels.requantize import Requantize
 from bonn_hw.kernels.sliding_window import SlidingWindow
 from bonn_hw.kernels.threshold import Threshold
+from bonn_hw.kernels.upsample import Upsample
 from bonn_hw.passes.fifo_sizing import size_fifos
 from bonn_hw.passes.width_conversion import insert_width_converters
 
@@ -57,8 +59,9 @@ def graph() -> DataflowGraph:
     long, short = end.fork(2, "fork")
     sign(long)
     convolution(long, 4, bits=False, border=False)
-    long.join(short, "sum")
+    long.add(Add(long.kind, short.kind), "sum", short)
     long.add(AveragePool(long.kind, (1, 3)), "average")
+    long.add(Upsample(long.kind, (1, 2)), "upsample")
     matrix(long, 6, bits=False)
     long.add(LabelSelect(long.kind), "label")
     return long.graph()

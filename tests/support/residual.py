@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bonn_hw.frontend.graph_builder import GraphBuilder
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.tensor import Element, TensorType
+from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.pad import Pad
 from bonn_hw.kernels.sliding_window import SlidingWindow
@@ -17,29 +18,29 @@ from bonn_hw.kernels.threshold import Threshold
 SIDES = st.integers(2, 5)
 
 
-def convolution(emission: GraphBuilder, random: np.random.Generator, kernel: int) -> None:
+def convolution(builder: GraphBuilder, random: np.random.Generator, kernel: int) -> None:
     """A block's long branch: threshold, padded binary convolution, integer sums; shape stays."""
-    height, width, channels = emission.kind.shape
-    element = emission.kind.element
+    height, width, channels = builder.kind.shape
+    element = builder.kind.element
     levels = random.integers(element.low, element.high + 2, channels)
-    emission.add(Threshold(emission.kind, levels, random.random(channels) < 0.3), "threshold")
+    builder.add(Threshold(builder.kind, levels, random.random(channels) < 0.3), "threshold")
     before = (kernel - 1) // 2
     pads = (before, before, kernel - 1 - before, kernel - 1 - before)
     if any(pads):
-        emission.add(Pad(emission.kind, pads, -1), "pad")
+        builder.add(Pad(builder.kind, pads, -1), "pad")
     if kernel > 1:
-        emission.add(SlidingWindow(emission.kind, (kernel, kernel), (1, 1)), "window")
-    wide = emission.kind.shape[2]
+        builder.add(SlidingWindow(builder.kind, (kernel, kernel), (1, 1)), "window")
+    wide = builder.kind.shape[2]
     weights = random.choice([-1, 1], (channels, wide)).astype(np.int8)
     offsets = random.integers(-3, 4, (1, channels))
     rows, columns = (0,) * height, (0,) * width
-    unit = Mvu((height, width), emission.kind.element, weights, None, offsets, rows, columns)
-    emission.add(unit, "convolution")
+    unit = Mvu((height, width), builder.kind.element, weights, None, offsets, rows, columns)
+    builder.add(unit, "convolution")
 
 
-def residual_block(emission: GraphBuilder, draw, random: np.random.Generator, nesting: int) -> None:
+def residual_block(builder: GraphBuilder, draw, random: np.random.Generator, nesting: int) -> None:
     """Fork into two or three branches, give each some layers, add them up."""
-    branches = emission.fork(draw(st.integers(2, 3)), "fork")
+    branches = builder.fork(draw(st.integers(2, 3)), "fork")
     for branch in branches[:-1]:
         for _ in range(draw(st.integers(0, 2))):
             if nesting and draw(st.booleans()):
@@ -48,8 +49,8 @@ def residual_block(emission: GraphBuilder, draw, random: np.random.Generator, ne
                 convolution(branch, random, draw(st.integers(1, 3)))
     first, *others = branches[:: draw(st.sampled_from((1, -1)))]
     for other in others:
-        first.join(other, "sum")
-    emission.kind, emission.tensor = first.kind, first.tensor
+        first.add(Add(first.kind, other.kind), "sum", other)
+    builder.kind, builder.tensor = first.kind, first.tensor
 
 
 @st.composite
@@ -58,16 +59,16 @@ def residual_graphs(draw) -> DataflowGraph:
     element = draw(st.sampled_from((Element(-4, 3), Element(0, 7))))
     kind = TensorType((draw(SIDES), draw(SIDES), draw(st.integers(1, 4))), element)
     random = np.random.default_rng(draw(st.integers(0, 999)))
-    emission = GraphBuilder(kind)
+    builder = GraphBuilder(kind)
     for _ in range(draw(st.integers(1, 2))):
-        residual_block(emission, draw, random, draw(st.integers(0, 1)))
-    return emission.graph()
+        residual_block(builder, draw, random, draw(st.integers(0, 1)))
+    return builder.graph()
 
 
 def unequal_block(height: int = 6, width: int = 6, channels: int = 2) -> DataflowGraph:
     """One block with a 3x3 convolution on one branch and nothing on the other."""
-    emission = GraphBuilder(TensorType((height, width, channels), Element(-8, 7)))
-    long, short = emission.fork(2, "fork")
+    builder = GraphBuilder(TensorType((height, width, channels), Element(-8, 7)))
+    long, short = builder.fork(2, "fork")
     convolution(long, np.random.default_rng(0), 3)
-    long.join(short, "sum")
+    long.add(Add(long.kind, short.kind), "sum", short)
     return long.graph()

@@ -3,9 +3,12 @@
 
 import pytest
 
-from benchmarks.kernel_grids import CASES, close, describe, report
 from bonn_hw.kernels import kernels
 from bonn_hw.synth.kernel import synthesise_kernel, synthesise_kernels
+from tests.support import contract
+from tests.support.grids import close, describe, report
+
+CASES = contract.cases()
 
 pytestmark = pytest.mark.xdist_group("resources")  # what is synthesised once is for all
 
@@ -34,14 +37,15 @@ def test_predictions_are_close(uses):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_logic_is_shallow(case, uses):
-    """Five levels or so; a sixth where memories of many words are chosen from or addressed."""
-    assert uses[case].depth <= 6
+def test_logic_is_as_shallow_as_its_grid_states(case, uses):
+    """Five LUT or so; a sixth where memories of many words are chosen from or addressed."""
+    kernel, folding = CASES[case]
+    assert uses[case].depth <= contract.grids()[kernel.stem].depth(kernel, folding)
 
 
 def test_names_are_those_of_the_points():
     assert [describe(*point) for point in CASES.values()] == list(CASES)
-    assert {kernel.stem for kernel, _ in CASES.values()} <= set(kernels())
+    assert {kernel.stem for kernel, _ in CASES.values()} == set(kernels())
 
 
 def test_what_was_synthesised_is_kept(uses, monkeypatch):

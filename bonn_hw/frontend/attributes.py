@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Attributes of ONNX nodes, by type: what a file states wrongly is told, never computed with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from onnx import NodeProto, helper
+
+
+class Malformed(Exception):
+    """A node states what makes no sense: the model file is at fault, and `lower` names the node."""
+
+
+def has(node: NodeProto, name: str) -> bool:
+    """Whether a node states an attribute."""
+    return any(item.name == name for item in node.attribute)
+
+
+def _value(node: NodeProto, name: str) -> Any:
+    for item in node.attribute:
+        if item.name == name:
+            try:
+                return helper.get_attribute_value(item)
+            except ValueError as error:
+                raise Malformed(f"the attribute {name!r} has no known type") from error
+    return None
+
+
+def integer(node: NodeProto, name: str, default: int) -> int:
+    """Read one integer."""
+    value = _value(node, name)
+    if value is None:
+        return default
+    if not isinstance(value, int):
+        raise Malformed(f"the attribute {name!r} is {value!r}, not an integer")
+    return value
+
+
+def number(node: NodeProto, name: str, default: float) -> float:
+    """Read one float."""
+    value = _value(node, name)
+    if value is None:
+        return default
+    if not isinstance(value, int | float):
+        raise Malformed(f"the attribute {name!r} is {value!r}, not a number")
+    return float(value)
+
+
+def text(node: NodeProto, name: str, default: str) -> str:
+    """Read one string."""
+    value = _value(node, name)
+    if value is None:
+        return default
+    if not isinstance(value, bytes):
+        raise Malformed(f"the attribute {name!r} is {value!r}, not a text")
+    return value.decode(errors="replace")
+
+
+def integers(
+    node: NodeProto, name: str, default: tuple[int, ...], count: int | None = None
+) -> tuple[int, ...]:
+    """Read a list of integers, of `count` of them where that is given."""
+    value = _value(node, name)
+    if value is None:
+        return default
+    if not isinstance(value, list) or not all(isinstance(item, int) for item in value):
+        raise Malformed(f"the attribute {name!r} is {value!r}, not a list of integers")
+    if count is not None and len(value) != count:
+        raise Malformed(f"the attribute {name!r} has {len(value)} integers, not {count}")
+    return tuple(value)
+
+
+def numbers(node: NodeProto, name: str) -> tuple[float, ...]:
+    """Read a list of floats; empty where it is not stated."""
+    value = _value(node, name)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, int | float) for item in value):
+        raise Malformed(f"the attribute {name!r} is {value!r}, not a list of numbers")
+    return tuple(float(item) for item in value)

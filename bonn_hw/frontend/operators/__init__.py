@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The table of operators: one file an operator, found by its ``OPERATORS``.
+
+A file holds the operator's attributes, its checks and its lowering. The supported set in error
+messages and the table in docs/models.md are generated from the entries
+(``python -m bonn_hw.frontend.operators docs/models.md``).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from bonn_hw.frontend.operator import Kind, Operator
+
+BEGIN = "<!-- operators: written by python -m bonn_hw.frontend.operators docs/models.md -->"
+END = "<!-- end of operators -->"
+
+
+@cache
+def operators() -> tuple[Operator, ...]:
+    """All entries, by kind and file."""
+    found: list[Operator] = []
+    for module in iter_modules(__path__):
+        if not module.name.startswith("_"):
+            found += import_module(f"{__name__}.{module.name}").OPERATORS
+    return tuple(sorted(found, key=lambda operator: operator.kind))
+
+
+@cache
+def table() -> dict[str, Operator]:
+    """Entries by ONNX name."""
+    found: dict[str, Operator] = {}
+    for operator in operators():
+        for name in operator.names:
+            if name in found:
+                raise ValueError(f"two files of frontend/operators claim {name}")
+            found[name] = operator
+    return found
+
+
+def kind_of(name: str) -> Kind | None:
+    """Kind of an operator; None where the table does not have it."""
+    return table()[name].kind if name in table() else None
+
+
+@cache
+def supported() -> str:
+    """The supported layers, for error messages."""
+    layers = [
+        name
+        for operator in operators()
+        if operator.kind in (Kind.MATRIX, Kind.LAYER)
+        for name in operator.names
+    ]
+    joins = [
+        f"{name} of two branches"
+        for operator in operators()
+        if operator.kind is Kind.JOIN
+        for name in operator.names
+    ]
+    return f"{', '.join(layers + joins)}, and elementwise operators between them"
+
+
+def documented(page: str) -> str:
+    """Write the table into a page of the docs, between its marks.
+
+    Raises
+    ------
+    ValueError
+        If the page has not both marks.
+    """
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page lacks one of the marks {BEGIN!r} and {END!r}")
+    rows = [
+        f"| {', '.join(f'`{name}`' for name in operator.names)} | {operator.text} |"
+        for operator in operators()
+    ]
+    lines = (BEGIN, "", "| operators | what is supported |", "|---|---|", *rows, "", END)
+    return before + "\n".join(lines) + after

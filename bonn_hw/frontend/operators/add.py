@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Add: two branches of a residual network become one; with a constant it is elementwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from onnx import NodeProto
+
+from bonn_hw.errors import UnsupportedModel
+from bonn_hw.frontend.branch import Branch
+from bonn_hw.frontend.operator import Kind, Operator
+from bonn_hw.frontend.operators.elementwise import elementwise
+from bonn_hw.frontend.pending_ops import PendingOps, power_of_two
+from bonn_hw.kernels.add import Add
+
+REMEDY = "quantise both branches with one constant power-of-two scale (QuantIdentity)"
+
+
+def join(left: Branch, node: NodeProto, right: Branch) -> None:
+    """Add another branch; both give integers of one scale."""
+    for branch in (left, right):
+        branch.materialise(node, remedy=REMEDY)
+        if branch.pending.bipolar:
+            raise UnsupportedModel(
+                f"{node.name}: adds the bits of {branch.source}; quantise both branches to "
+                "several bits with one scale"
+            )
+    one, other = left.pending, right.pending
+    if one.order.shape != other.order.shape or (one.order != other.order).any():
+        raise UnsupportedModel(
+            f"{node.name}: adds {left.source} of shape {one.order.shape} and {right.source} "
+            f"of shape {other.order.shape}; only tensors of one shape and layout are added"
+        )
+    if one.scale[0] != other.scale[0]:
+        raise UnsupportedModel(
+            f"{node.name}: its branches lie on different grids: {left.source} gives multiples "
+            f"of {one.scale[0]:g}, {right.source} of {other.scale[0]:g}; quantise both with "
+            "one constant power-of-two scale, for example the same QuantIdentity before the "
+            "addition"
+        )
+    kind = left.builder.kind
+    kinds = kind, replace(right.builder.kind, shape=kind.shape)  # flattening moves nothing
+    left.builder.add(Add(*kinds), node.name, right.builder)
+    low, high = one.low + other.low, one.high + other.high
+    largest = np.maximum(np.abs(low), np.abs(high))
+    # Two products and a sum, each rounded where the scale is no power of two.
+    error = np.where(power_of_two(one.scale), 0.0, 3 * largest * 2.0**-24)
+    left.pending = PendingOps(low, high, one.scale, error, one.order)
+
+
+OPERATORS = (
+    Operator(
+        ("Add",),
+        Kind.JOIN,
+        "of two branches whose values are integers of one scale: quantise both with one constant, "
+        "best a power of two. Any tensor may feed several layers. With a constant it is "
+        "elementwise",
+        elementwise,
+        join,
+    ),
+)

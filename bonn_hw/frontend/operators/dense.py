@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""MatMul and Gemm: a matrix layer over a vector."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from onnx import NodeProto
+
+from bonn_hw.errors import UnsupportedModel
+from bonn_hw.frontend.attributes import integer, number
+from bonn_hw.frontend.branch import Branch
+from bonn_hw.frontend.graph_builder import Matrix
+from bonn_hw.frontend.model import Model
+from bonn_hw.frontend.operator import Kind, Operator
+from bonn_hw.frontend.weights import Weights, bias, constant_weights, quantised
+
+
+def dense(branch: Branch, node: NodeProto) -> None:
+    """Lower a product; the weights take the order of the stream."""
+    weights = _weights(node, branch.model)
+    branch.materialise(node)
+    order = branch.pending.order
+    if order.ndim != 1:
+        raise UnsupportedModel(
+            f"{node.name}: multiplies a tensor of {order.ndim + 1} axes; flatten it before"
+        )
+    streamed = np.empty_like(weights.values)
+    streamed[:, order] = weights.values
+    high = len(streamed)
+    none = (np.zeros((1, high), np.int64), (0,), (0,))
+    matrix = Matrix((1, 1), branch.builder.kind.element, streamed, *none, origin=node.name)
+    neurons = np.arange(high, dtype=np.int64)
+    branch.add_matrix(node, matrix, weights.scale, neurons, bias(node, branch.model))
+
+
+def _weights(node: NodeProto, model: Model) -> Weights:
+    """Read the weights ``(MH, MW)``, alpha included."""
+    if [name in model.constants for name in node.input[:2]] != [False, True]:
+        raise UnsupportedModel(
+            f"{node.name}: the weights must be the right operand of {node.op_type}"
+        )
+    values = constant_weights(node, model)
+    if values.ndim != 2:
+        raise UnsupportedModel(f"{node.name}: weights of shape {values.shape} are no matrix")
+    if integer(node, "transA", 0):
+        raise UnsupportedModel(f"{node.name}: transA is not supported; keep the batch axis first")
+    weights = quantised(node, values if integer(node, "transB", 0) else values.T, model)
+    alpha = np.float32(number(node, "alpha", 1.0))
+    return replace(weights, scale=weights.scale * alpha)
+
+
+OPERATORS = (
+    Operator(
+        ("MatMul", "Gemm"),
+        Kind.MATRIX,
+        "of a vector (flatten images before) and constant weights on the right; weights and inputs "
+        "as of a convolution",
+        dense,
+    ),
+)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Gather: channels of a convolution, some of them several times."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto
+
+from bonn_hw.errors import UnsupportedModel
+from bonn_hw.frontend.attributes import Malformed, integer
+from bonn_hw.frontend.branch import Branch
+from bonn_hw.frontend.model import Model
+from bonn_hw.frontend.operator import Kind, Operator
+from bonn_hw.frontend.pending_ops import PendingOps, canonical
+
+
+def gather(branch: Branch, node: NodeProto) -> None:
+    """Compute neurons as often as their channels are read (pruning keeps one of alike ones)."""
+    index = _channels(node, branch.model)
+    matrix, pending = branch.matrix, branch.pending
+    if matrix is None or matrix.pools or pending.ops:
+        raise UnsupportedModel(
+            f"{node.name}: picks channels of {branch.source}; this is supported right behind a "
+            "convolution only"
+        )
+    if index.size and not -len(matrix.weights) <= index.min() <= index.max() < len(matrix.weights):
+        raise Malformed(f"channels up to {index.max()} of {len(matrix.weights)}")
+    branch.matrix = replace(
+        matrix, weights=matrix.weights[index], corrections=matrix.corrections[:, index]
+    )
+    branch.pending = PendingOps(
+        pending.low[index],
+        pending.high[index],
+        pending.scale[index],
+        pending.error[index],
+        canonical((*matrix.pixels, len(index))),
+    )
+
+
+def _channels(node: NodeProto, model: Model) -> NDArray[np.int64]:
+    name = node.input[1]
+    if integer(node, "axis", 0) != 1 or name not in model.constants:
+        raise UnsupportedModel(
+            f"{node.name}: a Gather is supported with constant indices of channels only"
+        )
+    index = np.asarray(model.constants[name], np.int64)
+    if index.ndim != 1:
+        raise UnsupportedModel(
+            f"{node.name}: indices of shape {index.shape} are no list of channels"
+        )
+    return index
+
+
+OPERATORS = (
+    Operator(
+        ("Gather",),
+        Kind.LAYER,
+        "of channels right behind a convolution, as pruned residual networks have it",
+        gather,
+    ),
+)

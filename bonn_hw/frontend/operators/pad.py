@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Pad: rows and columns of one constant."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import NodeProto
+
+from bonn_hw.errors import UnsupportedModel
+from bonn_hw.frontend.attributes import has, integers, number, text
+from bonn_hw.frontend.branch import Branch
+from bonn_hw.frontend.model import Model
+from bonn_hw.frontend.operator import Kind, Operator
+from bonn_hw.frontend.padding import Geometry, Pads
+from bonn_hw.frontend.pending_ops import canonical
+from bonn_hw.frontend.value import EarlyPad
+
+
+def pad(branch: Branch, node: NodeProto) -> None:
+    """Pad bits and integers now, other values together with their activation."""
+    pads, value = _parameters(node, branch.model)
+    pools = branch.matrix is not None and branch.matrix.pools
+    waiting = branch.early_pad or pools or any(branch.zero_pads)
+    if branch.pending.order.ndim != 3 or waiting:
+        raise UnsupportedModel(f"{node.name}: only one Pad of an image before a layer is supported")
+    _, height, width = branch.pending.order.shape
+    padded = Geometry((height, width), (1, 1), (1, 1), pads).padded
+    if branch.quantised() or branch.integer_scale() is not None:
+        branch.materialise(node)
+        branch.pad(node.name, (height, width), pads, float(value))
+    else:
+        place = len(branch.pending.ops)
+        branch.early_pad = EarlyPad(node.name, (height, width), pads, value, place)
+    order = canonical((*padded, branch.pending.channels))
+    branch.pending = branch.pending.bridged(node, order)
+
+
+def _parameters(node: NodeProto, model: Model) -> tuple[Pads, np.float32]:
+    """Read pads and value."""
+    mode = text(node, "mode", "constant")
+    if mode != "constant":
+        raise UnsupportedModel(
+            f"{node.name}: pads in mode {mode!r}, which is none of the supported meanings; pad "
+            "with a constant"
+        )
+    value = number(node, "value", 0.0)
+    if has(node, "pads"):  # below operator set 11
+        amounts = integers(node, "pads", ())
+    else:
+        parameters = [model.constants.get(name) for name in node.input[1:3] if name]
+        if len(node.input) > 3 or not parameters or any(item is None for item in parameters):
+            raise UnsupportedModel(
+                f"{node.name}: pads and value of a Pad must be constants for all axes"
+            )
+        amounts = tuple(int(item) for item in np.asarray(parameters[0]).reshape(-1))
+        value = np.asarray(parameters[1]).reshape(-1)[0] if len(parameters) > 1 else 0.0
+    if len(amounts) != 8 or any(amounts[i] for i in (0, 1, 4, 5)) or min(amounts) < 0:
+        raise UnsupportedModel(f"{node.name}: pads {list(amounts)} must add rows and columns only")
+    return (amounts[2], amounts[3], amounts[6], amounts[7]), np.float32(value)
+
+
+OPERATORS = (
+    Operator(
+        ("Pad",),
+        Kind.LAYER,
+        "with a constant: of bits the true zero (before a convolution), −1 or +1; of integers one "
+        "of their values",
+        pad,
+    ),
+)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Weights of matrix layers as the model file states them: integers and scales."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto
+
+from bonn_hw.errors import UnsupportedModel
+from bonn_hw.frontend.attributes import number
+from bonn_hw.frontend.model import Model
+
+LARGEST = 1 << 15  # size of a weight
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """Integer weights, output channels first, and one ``scale`` for each of these."""
+
+    values: NDArray[np.int16]
+    scale: NDArray[np.float32]
+
+
+def constant_weights(node: NodeProto, model: Model) -> NDArray[np.float32]:
+    """Weights as floats; raises UnsupportedModel where they are computed from the data."""
+    name = node.input[1]
+    if name not in model.constants:
+        raise UnsupportedModel(
+            f"{node.name}: its weights {name!r} are computed from the data; they must be constants"
+        )
+    return np.asarray(model.constants[name], np.float32)
+
+
+def quantised(node: NodeProto, values: NDArray[np.float32], model: Model) -> Weights:
+    """Split weights ``(MH, ...)`` into integers and scales: bipolar ones, or a quantiser's.
+
+    Raises
+    ------
+    UnsupportedModel
+        If they are neither.
+    """
+    sizes = np.abs(values.reshape(len(values), -1))
+    scale = sizes[:, 0]
+    uneven = (sizes != sizes[:, :1]).any(axis=1) | ~(scale > 0) | ~np.isfinite(scale)
+    if not uneven.any():
+        return Weights(np.where(values > 0, 1, -1).astype(np.int16), scale)
+    grid = model.grids.get(node.input[1])
+    if (
+        grid is None
+        or grid.scale.size not in (1, len(values))
+        or max(-grid.low, grid.high) > LARGEST
+    ):
+        raise UnsupportedModel(
+            f"{node.name}: the weights of output channel {int(np.argmax(uneven))} take other "
+            "values than plus and minus one size, and no quantiser of at most 16 bits gives them: "
+            "quantise them (for example to 1 bit)"
+        )
+    scale = np.broadcast_to(grid.scale.reshape(-1), len(values)).astype(np.float32)
+    integers = np.rint(values / scale.reshape(-1, *[1] * (values.ndim - 1)))
+    return Weights(integers.astype(np.int16), scale)
+
+
+def bias(node: NodeProto, model: Model) -> NDArray[np.float32] | None:
+    """The bias ``(MH,)`` of a Conv or Gemm, beta included."""
+    if len(node.input) < 3 or not node.input[2]:
+        return None
+    beta = np.float32(number(node, "beta", 1.0))
+    values: NDArray[np.float32] = beta * np.asarray(model.constants[node.input[2]], np.float32)
+    return values.reshape(-1)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How a convolution or a pool moves over its input, as the model file states it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from onnx import NodeProto
+
+from bonn_hw.errors import UnsupportedModel
+from bonn_hw.frontend.attributes import Malformed, integer, integers, text
+from bonn_hw.frontend.branch import Branch
+from bonn_hw.frontend.padding import Geometry, explicit_pads
+from bonn_hw.frontend.pending_ops import canonical
+
+
+def image(branch: Branch, node: NodeProto, verb: str = "supported") -> tuple[int, int]:
+    """Extents (H, W) of a branch's image; raises UnsupportedModel for anything else."""
+    if branch.pending.order.ndim != 3:
+        raise UnsupportedModel(
+            f"{node.name}: only images (channels, height, width) are {verb} here"
+        )
+    _, height, width = branch.pending.order.shape
+    return height, width
+
+
+def image_in_order(branch: Branch, node: NodeProto) -> tuple[int, int]:
+    """Extents of an image whose pixels follow each other in the stream; or UnsupportedModel."""
+    frame = image(branch, node)
+    if not np.array_equal(canonical((*frame, branch.pending.channels)), branch.pending.order):
+        raise UnsupportedModel(
+            f"{node.name}: its input was transposed or reshaped from another layout; images must "
+            "be in the order (channels, height, width)"
+        )
+    return frame
+
+
+def windows(branch: Branch, node: NodeProto, kernel: tuple[int, int]) -> Geometry:
+    """Read strides and pads; raises UnsupportedModel."""
+    frame = image_in_order(branch, node)
+    down, right = integers(node, "strides", (1, 1), 2)
+    if min(*kernel, down, right) < 1:
+        raise Malformed(f"a {kernel[0]}x{kernel[1]} window at strides of {down} and {right}")
+    top, left, bottom, end = integers(node, "pads", (0, 0, 0, 0), 4)
+    stride = (down, right)
+    auto = text(node, "auto_pad", "NOTSET")
+    pads = explicit_pads(auto, (top, left, bottom, end), frame, kernel, stride)
+    if min(pads) < 0:
+        raise UnsupportedModel(
+            f"{node.name}: negative pads are not supported; crop the images before"
+        )
+    geometry = Geometry(frame, kernel, stride, pads)
+    pixels = branch.model.shapes.get(node.output[0], (0, 0, 0))[1:]
+    if min(geometry.pixels) < 1 or min(pixels) < 1:
+        raise UnsupportedModel(
+            f"{node.name}: a {kernel[0]}x{kernel[1]} window does not fit its input"
+        )
+    return _with_ceil(geometry, pixels) if integer(node, "ceil_mode", 0) else geometry
+
+
+def _with_ceil(geometry: Geometry, pixels: tuple[int, ...]) -> Geometry:
+    """Windows that reach over the end: more padding there, never a maximum."""
+    sides = zip(pixels, geometry.stride, geometry.kernel, geometry.padded, strict=True)
+    rows, columns = (
+        max(0, (count - 1) * step + size - extent) for count, step, size, extent in sides
+    )
+    top, left, bottom, right = geometry.pads
+    return replace(geometry, pads=(top, left, bottom + rows, right + columns))
+
+
+def pooling(node: NodeProto) -> tuple[int, int]:
+    """Read the kernel of a MaxPool or AveragePool."""
+    kernel = integers(node, "kernel_shape", ())
+    if len(kernel) != 2:
+        raise UnsupportedModel(f"{node.name}: only pooling over images (2 dimensions) is supported")
+    if set(integers(node, "dilations", (1, 1))) != {1} or len(node.output) > 1:
+        raise UnsupportedModel(f"{node.name}: dilated pooling and its indices are not supported")
+    return kernel[0], kernel[1]
