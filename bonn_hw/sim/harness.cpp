@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Runs whole files of beats through a Verilated top, as fast as it goes. One harness for all designs:
-// ports of any width, a probe of any length. Cycle 0 is the first one after reset.
+// Runs whole files of beats through a Verilated top, as fast as it goes. One harness for all designs,
+// compiled once (model.h is all that it knows of a design): ports of any width, a probe of any
+// length. Cycle 0 is the first one after reset.
 //
 // harness IN OUT CYCLES FRAMES key=value...
 //   IN      uint32 words of all input beats          OUT     the same of all output beats
@@ -19,48 +20,15 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <string>
-#include <type_traits>
 #include <vector>
 
-#include "Vtop.h"
-#include "Vtop___024root.h"
-#include "verilated.h"
-#if defined(TRACE_FST)
-#include "verilated_fst_c.h"
-using Trace = VerilatedFstC;
-#elif defined(TRACE_VCD)
-#include "verilated_vcd_c.h"
-using Trace = VerilatedVcdC;
-#endif
+#include "model.h"
 
 namespace {
 
 constexpr int64_t kSilence = 1000;  // cycles after the last beat in which no further one may come
-
-// Ports are integers up to 64 bits and arrays of 32-bit words beyond.
-template <typename Port>
-void put(Port& port, const uint32_t* words) {
-  if constexpr (!std::is_integral_v<Port>) {
-    std::memcpy(&port[0], words, sizeof port);
-  } else if constexpr (sizeof port == 8) {
-    port = words[0] | static_cast<uint64_t>(words[1]) << 32;
-  } else {
-    port = static_cast<Port>(words[0]);
-  }
-}
-
-template <typename Port>
-void get(const Port& port, uint32_t* words) {
-  if constexpr (!std::is_integral_v<Port>) {
-    std::memcpy(words, &port[0], sizeof port);
-  } else if constexpr (sizeof port == 8) {
-    words[0] = static_cast<uint32_t>(port);
-    words[1] = static_cast<uint32_t>(port >> 32);
-  } else {
-    words[0] = port;
-  }
-}
 
 // Counts the set bits of every place of the probe, and keeps the cycle in which each was set last.
 // A cycle costs a copy of the probe; blocks of cycles are counted together, all places of a word at
@@ -179,31 +147,18 @@ int main(int argc, char** argv) {
   Counts counts(3 * stages);
   std::vector<uint64_t> probe((3 * stages + 63) / 64 + 1);
 
-  VerilatedContext context;
-  context.commandArgs(argc, argv);
-  Vtop top{&context};
-#if defined(TRACE_FST) || defined(TRACE_VCD)
-  context.traceEverOn(true);
-  Trace trace;
-  top.trace(&trace, 99);
-  trace.open(options["trace"].c_str());
-  const auto dump = [&](uint64_t time) { trace.dump(time); };
-  const auto close = [&] { trace.close(); };
-#else
-  const auto dump = [](uint64_t) {};
-  const auto close = [] {};
-#endif
-
-  top.rst = 1;
-  top.s_axis_tvalid = 0;
-  top.m_axis_tready = 0;
+  const std::unique_ptr<Model> model = make_model(argc, argv, options["trace"].c_str());
+  Model& top = *model;
+  *top.rst = 1;
+  *top.s_axis_tvalid = 0;
+  *top.m_axis_tready = 0;
   for (int i = 0; i < 4; i++) {
-    top.clk = 0;
+    *top.clk = 0;
     top.eval();
-    top.clk = 1;
+    *top.clk = 1;
     top.eval();
   }
-  top.rst = 0;
+  *top.rst = 0;
 
   const int64_t sent_end = frames * beats_in, got_end = frames * beats_out;
   int64_t sent = 0, got = 0, cycle = 0, moved = 0;
@@ -216,19 +171,19 @@ int main(int argc, char** argv) {
   // may come ahead of its input (a border), the whole frame not.
   int64_t ahead = 0;
   for (; got < got_end || sent < sent_end || cycle - moved <= kSilence; cycle++) {
-    top.clk = 0;
+    *top.clk = 0;
     if (!offered && sent < sent_end && stalls[cycle % period]) {
-      put(top.s_axis_tdata, &input[sent * words_in]);
+      top.put_input(&input[sent * words_in]);
       offered = true;  // valid never goes back once it was shown
     }
-    top.s_axis_tvalid = offered;
-    top.m_axis_tready = stalls[period + cycle % period];
+    *top.s_axis_tvalid = offered;
+    *top.m_axis_tready = stalls[period + cycle % period];
     top.eval();
-    dump(2 * cycle);
-    get(top.rootp->PROBE, reinterpret_cast<uint32_t*>(probe.data()));
+    top.dump(2 * cycle);
+    top.get_probe(reinterpret_cast<uint32_t*>(probe.data()));
     counts.add(probe.data());
-    const bool taken = offered && top.s_axis_tready;
-    const bool given = top.m_axis_tvalid && top.m_axis_tready;
+    const bool taken = offered && *top.s_axis_tready;
+    const bool given = *top.m_axis_tvalid && *top.m_axis_tready;
     if (taken) {
       if (sent % beats_in == 0) rows[3 * (sent / beats_in)] = cycle;
       sent++;
@@ -239,11 +194,11 @@ int main(int argc, char** argv) {
       moved = cycle;
       if (++ahead == beats_out) {
         std::printf("surplus %lld\n", (long long)cycle);
-        close();
+        top.close();
         return 6;
       }
     } else if (given) {
-      get(top.m_axis_tdata, &output[got * words_out]);
+      top.get_output(&output[got * words_out]);
       cycles[got] = cycle;
       const int64_t frame = got / beats_out, beat = got % beats_out;
       if (beat == 0) rows[3 * frame + 1] = cycle;
@@ -269,9 +224,9 @@ int main(int argc, char** argv) {
         done = std::chrono::steady_clock::now();
       }
     }
-    top.clk = 1;
+    *top.clk = 1;
     top.eval();
-    dump(2 * cycle + 1);
+    top.dump(2 * cycle + 1);
     if (cycle - moved >= timeout && (got < got_end || sent < sent_end)) {
       counts.drain();
       std::printf("hang");
@@ -279,11 +234,11 @@ int main(int argc, char** argv) {
       for (const int64_t total : counts.totals) std::printf(" %lld", (long long)total);
       for (const int64_t last : counts.last) std::printf(" %lld", last > moved ? (long long)last : -1);
       std::printf("\n");
-      close();  // the waves of a hang are the ones that are wanted
+      top.close();  // the waves of a hang are the ones that are wanted
       return 3;
     }
   }
-  close();
+  top.close();
   store(argv[2], output);
   store(argv[3], cycles);
   store(argv[4], rows);
