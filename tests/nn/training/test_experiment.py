@@ -108,6 +108,17 @@ def test_wrong_files(old, new, message):
     assert str(error.value) == message
 
 
+def test_experiments_that_are_shipped_are_found_from_any_folder(tmp_path, monkeypatch):
+    named = "flows/experiments/digits.toml"
+    here = Experiment.read(named)
+    monkeypatch.chdir(tmp_path)
+    assert Experiment.read(named) == here
+    own = tmp_path / named
+    own.parent.mkdir(parents=True)
+    own.write_text(GOOD)
+    assert Experiment.read(named) == Experiment.parse(GOOD, named)  # one's own comes first
+
+
 def test_missing_file(tmp_path):
     with pytest.raises(UserError) as error:
         Experiment.read(tmp_path / "none.toml")

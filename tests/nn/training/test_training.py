@@ -337,7 +337,7 @@ def test_two_processes_share_a_training(tmp_path):
     command += ["-m", "bonn_hw.cli", "train", str(flow), "--out", str(tmp_path / "run")]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [*command, "--limit", "200"], capture_output=True, text=True, env=environment, timeout=240
+        [*command, "--limit", "200"], capture_output=True, text=True, env=environment, timeout=1200
     )
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
