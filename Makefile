@@ -6,15 +6,21 @@ TORCH ?= torch==2.13.0
 TORCH_SOURCE ?= --extra-index-url https://download.pytorch.org/whl/cpu --retries 0
 DEMO := build/demo
 
-.PHONY: setup demo test test-large lint bench data open-toolchain finn-env clean
+WORKERS ?= 2
+ROUNDS ?= 10
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest
+
+.PHONY: setup demo test nightly lint bench data open-toolchain finn-env clean
 
 setup: .venv/ready
 
-.venv/ready: pyproject.toml
+# constraints.txt pins what tests and lint are run with; torch is what TORCH says. Only what is used
+# is compiled, at its first use.
+.venv/ready: pyproject.toml constraints.txt
 	@echo "== environment in .venv (about 2 GB; minutes on a slow line)"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -qq --disable-pip-version-check $(TORCH_SOURCE) '$(TORCH)'
-	$(BIN)/pip install -qq --disable-pip-version-check --editable '.[train,dev]'
+	$(BIN)/pip install -qq --disable-pip-version-check --no-compile $(TORCH_SOURCE) '$(TORCH)'
+	$(BIN)/pip install -qq --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[train,dev]'
 	touch $@
 
 # A small padded 1-bit CNN, from training to the simulated accelerator, on images that ship with
@@ -31,11 +37,15 @@ data: setup
 	$(BIN)/python -m bonn_hw.nn.data.fetch fashion-mnist
 
 test: setup lint data
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup
+	$(PYTEST) -n $(WORKERS) --dist loadgroup --durations 10
 
-# ResNet-18 at 224x224, from lowering to one simulated frame.
-test-large: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m large
+# What takes too long for each change: random tests on new examples, ROUNDS times; ResNet-18 at
+# 224x224, from lowering to one simulated frame.
+nightly: test
+	for round in $$(seq $(ROUNDS)); do \
+	  $(PYTEST) -n $(WORKERS) --dist loadgroup -m 'hypothesis and not large' --hypothesis-profile nightly || exit 1; \
+	done
+	$(PYTEST) -m large
 
 lint: setup
 	$(BIN)/ruff check
@@ -56,5 +66,7 @@ finn-env: .venv-finn/ready
 .venv-finn/ready: flows/scripts/finn/requirements.txt
 	flows/scripts/finn/environment.sh .venv-finn
 
+# All that commands and tools left behind; the environments (.venv, .venv-finn) stay.
 clean:
-	rm -rf build
+	rm -rf build dist runs sweeps *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

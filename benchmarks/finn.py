@@ -7,6 +7,7 @@ Needs `make finn-env` and the Fashion-MNIST images; writes docs/finn_measured.md
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,7 @@ from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.nn.training.train import train
 
 ROOT = Path(__file__).parent.parent
+MODELS = os.environ.get("BONN_HW_MODELS")
 PAGE = ROOT / "docs" / "finn_measured.md"
 TARGET = pipeline.Target(board("pynq-z2"), 100.0, 1000)
 FRAMES = 8  # of each kind
@@ -65,7 +67,8 @@ def networks(folder: Path) -> Iterator[tuple[str, Path]]:
             export(Checkpoint(calibrated(build(name, input=bits, **options)).eval()), path)
             yield f"{label}, random", path
             if label == "TFC, 1-bit":
-                yield f"{label}, trained", ROOT / "tests" / "data" / "TFC_1W1A.onnx"
+                if MODELS:  # the zoo's own file, in a folder of its user
+                    yield f"{label}, trained", Path(MODELS) / "TFC_1W1A.onnx"
                 continue
             run = ROOT / "zoo" / "fashion_cnv"
             if label != "CNV, 8-bit":

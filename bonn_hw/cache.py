@@ -21,7 +21,7 @@ from bonn_hw.errors import UserError
 
 MANIFEST = "manifest"
 PARTIAL = f".{files.PARTIAL}"
-KEPT = {"simulators": 256, "runtime": 16, "libraries": 16, "synth": 20_000}  # entries of a kind
+KEPT = {"simulators": 1024, "runtime": 16, "libraries": 16, "synth": 20_000}  # entries of a kind
 SOURCES = (".py", ".cpp", ".h", ".toml", ".json", ".sv", ".v", ".tcl")
 PATIENCE_S = 600.0  # until what another process is making is made a second time
 

@@ -12,10 +12,10 @@ from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.ir.tensor import Element
 from bonn_hw.sim.run import simulate
 from tests.support import finn
+from tests.support.tfc import write_tfc
 
 pytestmark = [pytest.mark.finn, pytest.mark.rtl]
 
-ZOO = Path(__file__).parents[1] / "data" / "TFC_1W1A.onnx"
 FRAMES = 6
 FOLDING = {
     "MVAU_0": {"PE": 8, "SIMD": 14},
@@ -45,7 +45,8 @@ class Flow:
 @pytest.fixture(scope="module")
 def tfc(tmp_path_factory):
     images = np.random.default_rng(0).uniform(-1, 1, (FRAMES, 1, 28, 28)).astype(np.float32)
-    return Flow(ZOO, images, tmp_path_factory.mktemp("tfc"), FOLDING)
+    folder = tmp_path_factory.mktemp("tfc")
+    return Flow(write_tfc(folder), images, folder, FOLDING)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 """A build in FINN's form: FINN executes it exactly, and reading it back gives the same design."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -15,14 +14,14 @@ from bonn_hw.interop.finn_writer import dataflow_graph
 from bonn_hw.pipeline import read_model
 from tests.support import finn
 from tests.support.sketch import Sketch
+from tests.support.tfc import write_tfc
 
-ZOO = Path(__file__).parents[1] / "data" / "TFC_1W1A.onnx"
 MODELS = ("tfc", "cnn", "padded cnn", "1-bit cnn")
 
 
 def model_of(name, folder):
     if name == "tfc":
-        return ZOO
+        return write_tfc(folder)
     if name == "1-bit cnn":
         made = Sketch(3, 9, 9).sign().bit_conv(6, 3, pads=(1, 1, 1, 1)).norm(6).sign()
         return made.flatten().bit_dense(6 * 81, 5).write(folder)

@@ -3,7 +3,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -18,8 +17,8 @@ from bonn_hw.interop.finn_result import hear
 from bonn_hw.ir.target import Target
 from bonn_hw.pipeline import read_model
 from tests.support import finn
+from tests.support.tfc import write_tfc
 
-ZOO = Path(__file__).parents[1] / "data" / "TFC_1W1A.onnx"
 TARGET = Target(board("pynq-z2"), 100.0, 1000)
 
 
@@ -38,7 +37,7 @@ def shown(model, images=None):
 
 def threshold_at(folder, sum_of_first):
     """TFC with one neuron of the first layer that turns on at another sum."""
-    model = onnx.load(ZOO)
+    model = onnx.load(write_tfc(folder))
     norm = next(node for node in model.graph.node if node.op_type == "BatchNormalization")
     constants = {one.name: one for one in model.graph.initializer}
     gamma, beta, mean, variance = (
@@ -51,10 +50,17 @@ def threshold_at(folder, sum_of_first):
 
 
 @pytest.mark.finn
-def test_the_zoos_network_is_equal(images, tmp_path, capsys):
+def test_the_network_of_the_zoo_is_equal(images, tmp_path, capsys):
     finn.need()
     np.save(tmp_path / "images.npy", images)
-    command = ["witness", str(ZOO), "--inputs", str(tmp_path / "images.npy"), "--random", "4"]
+    command = [
+        "witness",
+        str(write_tfc(tmp_path)),
+        "--inputs",
+        str(tmp_path / "images.npy"),
+        "--random",
+        "4",
+    ]
     assert main([*command, "--json", str(tmp_path / "out.json")]) == 0
     facts = json.loads((tmp_path / "out.json").read_text())
     assert facts["verdict"] == "equal"
@@ -136,7 +142,7 @@ def test_any_other_difference_fails(tmp_path, monkeypatch):
         return replace(told, tensors={**told.tensors, node.output: values})
 
     monkeypatch.setattr(crosscheck.finn_result, "hear", lies)
-    found = crosscheck.witness(ZOO, None, 2, TARGET)
+    found = crosscheck.witness(write_tfc(tmp_path), None, 2, TARGET)
     assert found.verdict == "differs"
     verdicts = [layer.verdict for layer in found.layers]
     assert verdicts[:2] == ["equal", "differs"]
@@ -144,6 +150,6 @@ def test_any_other_difference_fails(tmp_path, monkeypatch):
 
 def test_without_finn(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv(finn_environment.VARIABLE, str(tmp_path))
-    assert main(["witness", str(ZOO)]) == 2
+    assert main(["witness", str(write_tfc(tmp_path))]) == 2
     told = capsys.readouterr().err
     assert f"FINN's environment is not in {tmp_path}: run 'make finn-env'" in told
