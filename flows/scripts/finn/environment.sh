@@ -21,9 +21,11 @@ rm -rf "$folder"
 install $source "$torch"
 install --requirement "$here/requirements.txt"
 install --no-deps finn-plus==1.6.1
-# Our operators for FINN's flow, of this checkout if it is one.
-if [ -f "$here/../../../pyproject.toml" ]; then
-  install --no-deps --editable "$here/../../.."
+# Our operators for FINN's flow, of this checkout if it is one: by a path, not by pip, which `make
+# setup` may be running on the same sources.
+root=$(realpath "$here/../../..")
+if [ -f "$root/pyproject.toml" ]; then
+  echo "$root" >"$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/bonn_hw.pth"
 fi
 if "$folder/bin/pip" list 2>/dev/null | grep -qi '^nvidia-'; then
   echo "environment.sh: a CUDA build of torch came in: set TORCH to a build for CPU" >&2
