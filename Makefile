@@ -37,13 +37,13 @@ data: setup
 	$(BIN)/python -m bonn_hw.nn.data.fetch fashion-mnist
 
 test: setup lint data
-	$(PYTEST) -n $(WORKERS) --dist loadgroup --durations 10
+	$(PYTEST) -n $(WORKERS) --durations 10
 
 # What takes too long for each change: random tests on new examples, ROUNDS times; ResNet-18 at
 # 224x224, from lowering to one simulated frame.
 nightly: test
 	for round in $$(seq $(ROUNDS)); do \
-	  $(PYTEST) -n $(WORKERS) --dist loadgroup -m 'hypothesis and not large' --hypothesis-profile nightly || exit 1; \
+	  $(PYTEST) -n $(WORKERS) -m 'hypothesis and not large' --hypothesis-profile nightly || exit 1; \
 	done
 	$(PYTEST) -m large
 

@@ -56,24 +56,18 @@ def pytest_make_collect_report(collector: pytest.Collector):
     return report
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order tests for several workers (``--dist loadgroup``).
+    """Files with slow tests come first, then those with RTL or FINN, so that workers end together.
 
-    Tests of a file that share something (a training, a build) stay on one worker, so that it is
-    made once. Files with slow ones come first, so that the workers end together.
+    A file stays whole (``--dist loadfile``): what its tests share is made once, on one worker.
     """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    for item in items:
-        known = getattr(item, "_fixtureinfo", None)
-        shared = known and any(
-            definition.scope == "module"
-            for definitions in known.name2fixturedefs.values()
-            for definition in definitions
-        )
-        if shared and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: item.path not in slow)
+    tools = {
+        item.path
+        for item in items
+        if item.get_closest_marker("rtl") or item.get_closest_marker("finn")
+    }
+    items.sort(key=lambda item: 0 if item.path in slow else 1 if item.path in tools else 2)
 
 
 @pytest.fixture

@@ -54,8 +54,10 @@ def test_it(case, made): pass
 """
 
 
-def test_what_a_file_shares_is_made_once(tmp_path):
-    assert suite(tmp_path, SHARED, "-n", "2", "--dist", "loadgroup")[0] == 0
+def test_what_a_file_shares_is_made_once(tmp_path, pytestconfig):
+    flags = [word for word in pytestconfig.getini("addopts") if "dist" in word or "scope" in word]
+    assert flags == ["--dist=loadfile", "--no-loadscope-reorder"]
+    assert suite(tmp_path, SHARED, "-n", "2", *flags)[0] == 0
     assert (tmp_path / "made").read_text() == "x"
 
 
