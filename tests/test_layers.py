@@ -17,6 +17,7 @@ ROOT = Path(bonn_hw.__file__).parent
 
 # From the bottom up. A package imports only from the lines above its own.
 ORDER = (
+    ("version",),  # read by the build, before there is a package
     ("__init__", "errors", "driver"),  # the driver is copied to the board: nothing of ours is there
     ("files", "ir", "extras", "progress"),
     ("cache", "tools"),

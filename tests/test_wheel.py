@@ -83,10 +83,14 @@ def test_the_version_of_a_checkout_ends_with_its_commit(tmp_path):
     git("init", "--quiet")
     git("add", ".")
     git("commit", "--quiet", "--message", "first")
-    commit = git("rev-parse", "--short", "HEAD")
+    commit = git("rev-parse", "HEAD")[:10]
     assert version.found(tmp_path) == f"{version.RELEASE}+g{commit}"
-    (tmp_path / "pyproject.toml").write_text("# changed")
-    assert version.found(tmp_path) == f"{version.RELEASE}+g{commit}.dirty"
+    git("pack-refs", "--all")
+    assert version.found(tmp_path) == f"{version.RELEASE}+g{commit}"
+    git("worktree", "add", "--quiet", str(tmp_path / "beside"), "-b", "other/branch")
+    assert version.found(tmp_path / "beside") == f"{version.RELEASE}+g{commit}"
+    git("checkout", "--quiet", "--detach")
+    assert version.found(tmp_path) == f"{version.RELEASE}+g{commit}"
 
 
 def test_the_version_of_what_is_installed(tmp_path):
