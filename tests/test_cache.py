@@ -116,7 +116,7 @@ def test_a_library_is_made_again_where_a_torn_one_would_kill_us(harm, own, tmp_p
 
 @pytest.mark.rtl
 def test_a_simulator_and_its_runtime_are_made_again(tmp_path, monkeypatch, own):
-    monkeypatch.setattr(building, "OPTIMISATION", ("-O0",))
+    monkeypatch.setenv(building.OPTIMISE, "0")
     bench, dice = Bench(tmp_path), random.Random(0)
     simulator = building.build(bench.project, templates=bench.templates).executable
     objects = list(own.glob("runtime/*/*.o"))

@@ -36,7 +36,7 @@ REFUSALS = (
 def place(tmp_path_factory):
     """Everything is imported once; every command then is a fork."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(building, "OPTIMISATION", ("-O0",))  # two small simulators are built
+    patch.setenv(building.OPTIMISE, "0")  # two small simulators are built
     yield _place(tmp_path_factory)
     patch.undo()
 
