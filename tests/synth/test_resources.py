@@ -10,8 +10,6 @@ from tests.support.grids import close, describe, report
 
 CASES = contract.cases()
 
-pytestmark = pytest.mark.xdist_group("resources")  # what is synthesised once is for all
-
 
 @pytest.fixture(scope="module")
 def uses():
