@@ -33,12 +33,19 @@ def images():
     return tests.images, tests.labels
 
 
-@pytest.mark.parametrize("network", ["trained, 28x28x1", "32x32x3"])
-def test_wrn22(network, images, tmp_path):
+@pytest.mark.parametrize(
+    ("network", "count"),
+    [
+        ("trained, 28x28x1", 10_000),
+        ("32x32x3", 1_000),
+        pytest.param("32x32x3", 10_000, marks=pytest.mark.large),
+    ],
+)
+def test_wrn22(network, count, images, tmp_path):
     from bonn_hw.nn.export import export
     from bonn_hw.nn.training.checkpoint import Checkpoint
 
-    frames, labels = images
+    frames, labels = (part[:count] for part in images)
     if network == "32x32x3":
         frames, checkpoint = colour(frames), calibrated("wrn22", in_channels=3)
     else:
@@ -49,17 +56,17 @@ def test_wrn22(network, images, tmp_path):
     assert report.boards["pynq-z2"] and not report.findings
     build = pipeline.Build.load(tmp_path / "build")
 
-    # All images: PyTorch = QONNX = integer graph, on every logit.
+    # PyTorch = QONNX = integer graph, on every logit of every image.
     answers = build.host.decode(build.design.graph.run(build.host.encode(frames)))
     np.testing.assert_array_equal(answers, frontend.read(tmp_path / "wrn.onnx").run(frames))
     np.testing.assert_array_equal(answers, checkpoint.predict(frames))
 
-    for count, stall in ((SIMULATED, None), (STALLED, 1), (STALLED, 2)):
-        part = frames[:count]
+    for simulated_frames, stall in ((SIMULATED, None), (STALLED, 1), (STALLED, 2)):
+        part = frames[:simulated_frames]
         answers = pipeline.simulate(build, part, jobs=cores(), stall=stall)
         truth = PyTorch(checkpoint.predict(part), checkpoint.accumulators(part))
         stages = [layer.name for layer in report.layers]
-        found = simulated(stages, answers, labels[:count], truth, stall)
+        found = simulated(stages, answers, labels[:simulated_frames], truth, stall)
         assert found.comparison.mismatches_between == Mismatches(0, 0, 0)
         if stall is None:
             assert found.latency_cycles == report.latency_cycles.predicted

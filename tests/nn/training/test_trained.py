@@ -17,7 +17,6 @@ from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.transformation.infer_shapes import InferShapes
 
-from bonn_hw import frontend
 from bonn_hw.nn.export import export
 from bonn_hw.nn.figures.plot import plot
 from bonn_hw.nn.training.checkpoint import Checkpoint
@@ -64,16 +63,3 @@ def test_hardware_form_answers_alike_in_qonnx_and_pytorch(tmp_path):
     model = ModelWrapper(str(result.path)).transform(ChangeBatchSize(200)).transform(InferShapes())
     logits = execute_onnx(model, {"global_in": images})["global_out"]
     assert np.array_equal(logits, checkpoint.predict(images))
-
-
-@pytest.mark.data
-@pytest.mark.slow
-def test_hardware_form_answers_alike_on_all_test_images(tmp_path):
-    """The same with ONNX Runtime, its optimisations off, on 10,000 images: every logit."""
-    checkpoint = Checkpoint.load(ZOO / "fashion_wrn22")
-    model = frontend.read(export(checkpoint, tmp_path / "m.onnx").path)
-    images = checkpoint.test_set().images
-    assert len(images) == 10_000
-    for i in range(0, len(images), 500):
-        part = images[i : i + 500]
-        assert np.array_equal(model.run(part), checkpoint.predict(part))
