@@ -22,7 +22,7 @@ LARGEST_SUM = 1 << 24  # up to here float32 adds integers exactly, in any order
 class Branch(Value):
     """A value and the layers that it goes through."""
 
-    def fork(self, takers: list[NodeProto]) -> list[Branch]:
+    def fork(self, consumers: list[NodeProto]) -> list[Branch]:
         """Go on as one branch for each taker.
 
         What is quantised is materialised once; other operators are applied by each branch for
@@ -30,13 +30,13 @@ class Branch(Value):
         """
         if self.early_pad is not None or any(self.zero_pads):
             raise UnsupportedModel(
-                f"{takers[0].name}: takes padded values that other layers take too; pad each branch"
+                f"{consumers[0].name}: takes padded values that other layers take too; pad each branch"
             )
         if self.quantised():
-            self.materialise(takers[0])
+            self.materialise(consumers[0])
         self.emit_sums()
         branches = []
-        for builder in self.builder.fork(len(takers), self.source):
+        for builder in self.builder.fork(len(consumers), self.source):
             branch = copy(self)
             branch.builder = builder
             branches.append(branch)

@@ -29,7 +29,7 @@ class Host:
         Shape of the model's input without the batch axis.
     head, tail : ModelProto or None
         The operators on either side; None where there are none.
-    step : float
+    input_scale : float
         Value of one integer of the accelerator's input.
     element : Element
         What the accelerator's input is made of.
@@ -42,7 +42,7 @@ class Host:
     input_shape: tuple[int, ...]
     head: ModelProto | None
     tail: ModelProto | None
-    step: float
+    input_scale: float
     element: Element
     encode_order: NDArray[np.int64]
     decode_order: NDArray[np.int64]
@@ -79,7 +79,7 @@ class Host:
                 f"inputs: frame {bad} holds NaN or infinity: every value must be finite"
             )
         values = self.head_values(frames)
-        integers = np.rint(values / np.float32(self.step)).reshape(len(frames), -1)
+        integers = np.rint(values / np.float32(self.input_scale)).reshape(len(frames), -1)
         if self.head is None and (integers != values.reshape(len(frames), -1)).any():
             raise UserError(
                 "inputs: the model states an integer type for its input and has no quantiser: give "
@@ -125,7 +125,7 @@ class Host:
     def trial_frames(self, random: int = 4) -> NDArray[np.float32]:
         """Frames that try the model: random ones, all low, all high, and both in turn."""
         rng, shape = np.random.default_rng(0), (random, *self.input_shape)
-        low, high = self.element.low * self.step, self.element.high * self.step
+        low, high = self.element.low * self.input_scale, self.element.high * self.input_scale
         corners = np.full((3, int(np.prod(self.input_shape))), low, np.float32)
         corners[1], corners[2, 1::2] = high, high
         frames = [self.integer_frames(rng, shape), corners.reshape(3, *self.input_shape)]
@@ -141,7 +141,7 @@ class Host:
             integers = rng.choice([-1, 1], shape)
         else:
             integers = rng.integers(self.element.low, self.element.high + 1, shape)
-        return (integers * self.step).astype(np.float32)
+        return (integers * self.input_scale).astype(np.float32)
 
     def save(self, folder: Path) -> None:
         """Write to a folder; `load` reads it back without the model file."""
@@ -150,7 +150,7 @@ class Host:
                 (folder / f"{name}.onnx").write_bytes(model.SerializeToString(deterministic=True))
         facts = {
             "input_shape": self.input_shape,
-            "step": self.step,
+            "step": self.input_scale,
             "element": [self.element.low, self.element.high, self.element.bipolar],
             "head": self.head is not None,
             "tail": self.tail is not None,

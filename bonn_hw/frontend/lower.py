@@ -86,7 +86,7 @@ class _Branches:
 
     def end(self, tensor: str, branch: Branch) -> None:
         """Let a branch end in a tensor."""
-        following = self._model.takers(tensor)
+        following = self._model.consumers(tensor)
         if tensor == self._model.output and following:
             raise UnsupportedModel(
                 f"{tensor}: is the output and feeds {following[0].name} too; end the model with "

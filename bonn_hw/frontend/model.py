@@ -94,6 +94,6 @@ class Model:
         """Inputs of a node that depend on the data."""
         return [name for name in node.input if name and name not in self.constants]
 
-    def takers(self, tensor: str) -> list[NodeProto]:
+    def consumers(self, tensor: str) -> list[NodeProto]:
         """Nodes that take a tensor, once for each time that they do."""
         return [node for node in self.nodes for name in node.input if name == tensor]

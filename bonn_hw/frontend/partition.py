@@ -73,7 +73,7 @@ def _chain(model: Model, tensor: str) -> Nodes:
     """Nodes behind a tensor as long as each feeds one other, and only that one."""
     chain: Nodes = []
     while tensor != model.output:
-        following = model.takers(tensor)
+        following = model.consumers(tensor)
         if len(following) != 1 or model.computed(following[0]) != [tensor]:
             break
         chain.append(following[0])
@@ -112,7 +112,7 @@ def start(model: Model, head: list[NodeProto]) -> tuple[Host, PendingOps, Tensor
         input_shape=model.shapes[model.input],
         head=proto,
         tail=None,
-        step=float(scale),
+        input_scale=float(scale),
         element=element,
         encode_order=order,
         decode_order=order,

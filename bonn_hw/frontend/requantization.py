@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """From what a quantiser gives for every integer to the parameters of the kernel that computes it.
 
-The kernel has a line a segment: ``(slope * low + offset) >> shift``. That it gives a value over a
+The kernel has a line per segment: ``(slope * low + offset) >> shift``. That it gives a value over a
 run of integers asks, at both ends of the run, for two inequalities that are linear in slope and
 offset; between the ends it follows, since a line is monotone. So a shift is possible if every
 segment's polygon of inequalities holds an integer point.

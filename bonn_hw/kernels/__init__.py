@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One layer type a file; the registry finds them by their stem."""
+"""One layer type per file; the registry finds them by their stem."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -57,7 +57,7 @@ class Add(Elementwise):
         return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency=1)
 
     def resources(self, folding: Folding) -> Resources:
-        """The adders, a LUT a bit but for the carry at the end, and the output register."""
+        """The adders, a LUT per bit but for the carry at the end, and the output register."""
         bits = self.outputs[0].element.bits
         adder = min(bits, max(self.left.element.bits, self.right.element.bits))
         return Resources(lut=folding.pe * adder + 2, ff=folding.pe * bits + 1)

@@ -31,7 +31,7 @@ class AveragePool(Pool):
 
     @property
     def outputs(self) -> tuple[TensorType, ...]:
-        """One pixel a window, KH * KW times as large."""
+        """One pixel per window, KH * KW times as large."""
         element, pixels = self.input.element, self.kernel[0] * self.kernel[1]
         return (TensorType(self.pooled, Element(element.low * pixels, element.high * pixels)),)
 

@@ -84,13 +84,13 @@ def in_block(depth: int, width: int) -> bool:
 
 
 def counter(states: int) -> Resources:
-    """A counter that returns to 0 after ``states``: a LUT a bit, and where it ends."""
+    """A counter that returns to 0 after ``states``: a LUT per bit, and where it ends."""
     bits = (states - 1).bit_length()
     ends = states > 1 and states & (states - 1)
     return Resources(lut=bits * 0.75 + (bits / 5 if ends else 0), ff=bits)
 
 
-def tree_levels(numbers: int) -> int:
+def adder_tree_depth(numbers: int) -> int:
     """Levels of an `adder_tree.sv`, three numbers to one."""
     levels, span = 0, 1
     while span < numbers:
@@ -101,7 +101,7 @@ def tree_levels(numbers: int) -> int:
 def adder_tree(numbers: int, bits: int, signed: bool, cuts: int) -> Resources:
     """An `adder_tree.sv`: a LUT for each bit that is added, of two or three numbers."""
     lut = ff = 0
-    for level in range(1, tree_levels(numbers) + 1):
+    for level in range(1, adder_tree_depth(numbers) + 1):
         span = 3**level
         narrow = _sum_bits(min(span // 3, numbers), bits, signed)
         wide = _sum_bits(min(span, numbers), bits, signed)

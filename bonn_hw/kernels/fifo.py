@@ -53,7 +53,7 @@ class Fifo(Passthrough):
             yield Folding(lanes, lanes)
 
     def cycles(self, folding: Folding) -> int:
-        """One beat a cycle, or every other cycle."""
+        """One beat per cycle, or every other cycle."""
         return self.input.size // folding.pe * (2 if self.depth == 1 else 1)
 
     def schedule(self, folding: Folding) -> Schedule:
@@ -82,7 +82,7 @@ class Fifo(Passthrough):
         return folding.pe * self.input.element.bits
 
     def _made_of(self, style: Style, folding: Folding) -> Resources:
-        """Use of a style: what holds the beats and, a LUT a bit, counters; `take`, `step`, ends."""
+        """Use of a style: what holds the beats and, a LUT per bit, counters; `take`, `step`, ends."""
         depth, width = self.depth, self._width(folding)
         if style == Style.REGISTER:
             return Resources(lut=3, ff=width + 1)
@@ -91,13 +91,13 @@ class Fifo(Passthrough):
             place = max(2, bits) + 1  # of the oldest beat, with a sign
             shift = width / 2 if depth <= 16 else width  # two of up to 16 places fit a LUT
             return Resources(lut=shift + place + 4, ff=place)
-        # Pointers with a lap bit, what wraps them, and their comparison, three bits a LUT.
+        # Pointers with a lap bit, what wraps them, and their comparison, three bits per LUT.
         wrap = 0 if depth == 1 << bits else 1 + -(-bits // 6)
         compare = -(-bits // 3)
         pointers = Resources(lut=2 * (bits + 1 + wrap) + compare + 4, ff=2 * (bits + 1))
         if style == Style.LUT:
             return pointers + Resources(lut=lut_memory(depth, width) + _readout(depth, width))
-        # Two bits of the choice a LUT; a second pointer ahead of the one that reads.
+        # Two bits of the choice per LUT; a second pointer ahead of the one that reads.
         bypass = Resources(lut=width / 2 + compare + 2, ff=width + 1 + bits + 1)
         return pointers + memory(depth, width, math.inf) + bypass
 

@@ -38,7 +38,7 @@ class LabelSelect(Kernel):
 
     @property
     def outputs(self) -> tuple[TensorType, ...]:
-        """An index a pixel."""
+        """An index per pixel."""
         height, width, channels = self.input.shape
         return (TensorType((height, width, 1), Element(0, channels - 1)),)
 
@@ -52,7 +52,7 @@ class LabelSelect(Kernel):
             yield Folding(1, lanes)
 
     def cycles(self, folding: Folding) -> int:
-        """One input beat a cycle."""
+        """One input beat per cycle."""
         return self.input.size // folding.simd
 
     def schedule(self, folding: Folding) -> Schedule:

@@ -41,7 +41,7 @@ class Pool(Elementwise):
 
     @property
     def pooled(self) -> tuple[int, int, int]:
-        """Shape of the output: one pixel a window."""
+        """Shape of the output: one pixel per window."""
         height, width, channels = self.input.shape
         return (height // self.kernel[0], width // self.kernel[1], channels)
 
@@ -52,7 +52,7 @@ class Pool(Elementwise):
         return covered.reshape(-1, rows, high, columns, wide, channels)
 
     def cycles(self, folding: Folding) -> int:
-        """One input beat a cycle."""
+        """One input beat per cycle."""
         return self.input.size // folding.simd
 
     def schedule(self, folding: Folding) -> Schedule:
@@ -115,7 +115,7 @@ class MaxPool(Pool):
 
     @property
     def outputs(self) -> tuple[TensorType, ...]:
-        """One pixel a window."""
+        """One pixel per window."""
         return (TensorType(self.pooled, self.input.element),)
 
     def reference(self, *frames: Integers) -> tuple[Integers, ...]:
@@ -134,7 +134,7 @@ class MaxPool(Pool):
     def _larger(self, folding: Folding) -> float:
         """LUT of the larger of two numbers.
 
-        Of up to two bits it is two functions of the same bits a LUT; up to four, functions of
+        Of up to two bits it is two functions of the same bits per LUT; up to four, functions of
         functions (measured). Beyond, three bits of both at a time are two functions for
         a carry chain. A single register need not choose, it takes the larger ones only.
         """

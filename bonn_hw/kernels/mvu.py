@@ -21,12 +21,12 @@ from bonn_hw.ir.stream import pack_bits
 from bonn_hw.ir.tensor import BIPOLAR, Element, Integers, TensorType
 from bonn_hw.kernels.cost import (
     adder_tree,
+    adder_tree_depth,
     counter,
     in_block,
     lut_memory,
     rom,
     rom_sequence,
-    tree_levels,
 )
 
 SOURCES = tuple(
@@ -43,7 +43,7 @@ class Mvu(Kernel):
     Parameters
     ----------
     pixels : (OH, OW)
-        Vectors a frame.
+        Vectors per frame.
     element : Element
         What ``x`` is made of: bipolar, or integers.
     weights : int8 or int16 ``(MH, MW)``
@@ -77,11 +77,11 @@ class Mvu(Kernel):
             rises = np.diff(classes)
             if len(classes) != extent or classes[0] != 0 or not np.isin(rises, (0, 1)).all():
                 raise ValueError(f"border classes {classes} must rise from 0 by steps of 1")
-        if self.levels.shape != (self.classes, self.weights.shape[0]):
+        if self.thresholds_or_offsets.shape != (self.classes, self.weights.shape[0]):
             raise ValueError(f"levels must have the shape {(self.classes, self.weights.shape[0])}")
 
     @property
-    def levels(self) -> NDArray[np.int64]:
+    def thresholds_or_offsets(self) -> NDArray[np.int64]:
         """Thresholds or offsets, ``(classes, MH)``."""
         chosen = self.thresholds if self.offsets is None else self.offsets
         assert chosen is not None  # noqa: S101  # narrows: the constructor refuses both None
@@ -166,7 +166,9 @@ class Mvu(Kernel):
         vectors = frames[0].reshape(-1, weights.shape[0]).astype(weights.dtype)
         sums = (vectors @ weights).reshape(-1, *self.outputs[0].shape)
         index = np.add.outer(np.array(self.rows) * (self.columns[-1] + 1), np.array(self.columns))
-        levels = self.levels[index] if self.classes > 1 else self.levels[0]
+        levels = (
+            self.thresholds_or_offsets[index] if self.classes > 1 else self.thresholds_or_offsets[0]
+        )
         if self.offsets is None:
             # Beyond the range of sums a threshold means never or always; clipped it is exact.
             low, high = self._bounds
@@ -187,7 +189,7 @@ class Mvu(Kernel):
         return high // folding.pe, wide // folding.simd
 
     def cycles(self, folding: Folding) -> int:
-        """NF * SF cycles a vector."""
+        """NF * SF cycles per vector."""
         neuron_folds, synapse_folds = self.folds(folding)
         return self.pixels[0] * self.pixels[1] * neuron_folds * synapse_folds
 
@@ -218,7 +220,7 @@ class Mvu(Kernel):
     def cuts(self, folding: Folding) -> int:
         """Registers that cut the sum of a beat, for at most five LUT between two of them."""
         numbers = -(-folding.simd // 3) if self._counts else folding.simd
-        return (tree_levels(numbers) + 2) // 3
+        return (adder_tree_depth(numbers) + 2) // 3
 
     @cached_property
     def _level(self) -> tuple[Element, NDArray[np.int64]]:
@@ -255,7 +257,7 @@ class Mvu(Kernel):
         return int(np.unique(moving, axis=1).shape[1])
 
     def _memories(self, folding: Folding) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Words and bits a word of the weights and of the levels, as a device has them."""
+        """Words and bits per word of the weights and of the levels, as a device has them."""
         neuron_folds, synapse_folds = self.folds(folding)
         weights = neuron_folds * synapse_folds, folding.parallelism * self._weight.bits
         return weights, (self.classes * neuron_folds, folding.pe * self._level_bits)

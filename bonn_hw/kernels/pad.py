@@ -52,7 +52,7 @@ class Pad(Elementwise):
         return (np.pad(frames[0], border, constant_values=self.value),)
 
     def cycles(self, folding: Folding) -> int:
-        """One output beat a cycle."""
+        """One output beat per cycle."""
         return self.outputs[0].size // folding.pe
 
     def schedule(self, folding: Folding) -> Schedule:

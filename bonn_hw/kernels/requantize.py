@@ -124,7 +124,7 @@ class Requantize(Elementwise):
         return (self.apply(frames[0], channels).astype(kind),)
 
     def cycles(self, folding: Folding) -> int:
-        """One beat a cycle."""
+        """One beat per cycle."""
         return self.input.size // folding.pe
 
     def schedule(self, folding: Folding) -> Schedule:
@@ -214,7 +214,7 @@ class Requantize(Elementwise):
         return used + self._lines(folding) + Resources(lut=2, ff=ff)
 
     def _lines(self, folding: Folding) -> Resources:
-        """The memories, one for all lanes or one a lane; what is the same in all words is none."""
+        """The memories, one for all lanes or one per lane; what is the same in all words is none."""
         words, lanes = self._words(folding), folding.pe
         folds = words >> self.segment_bits
         width = self._line_width(folding)
@@ -258,7 +258,7 @@ class Requantize(Elementwise):
         """LUT of a lane: one for each bit of each shifted input that is added."""
         low = self._low
         shifts = [i for i in range(self.slope.bits) if self.mask >> i & 1]
-        if not self._reads(folding):  # two numbers at a time and a constant: a LUT a bit
+        if not self._reads(folding):  # two numbers at a time and a constant: a LUT per bit
             return (len(shifts) + 1) / 2 * low.bits
         # Above an unsigned input there are carries only, but under a slope's sign.
         negative = self.slope.bits - 1

@@ -64,7 +64,7 @@ class SlidingWindow(Kernel):
         return (result.reshape(-1, rows, columns, size),)
 
     def foldings(self) -> Iterator[Folding]:
-        """Lanes that divide the channels, on both sides; a row of taps a beat, where it pays."""
+        """Lanes that divide the channels, on both sides; a row of taps per beat, where it pays."""
         channels = self.input.shape[2]
         for lanes in divisors(channels):
             yield Folding(lanes, lanes)
@@ -74,7 +74,7 @@ class SlidingWindow(Kernel):
             yield Folding(self.kernel[1] * channels, channels)
 
     def cycles(self, folding: Folding) -> int:
-        """One beat a cycle on the side that has more of them: the buffer is deep enough for it."""
+        """One beat per cycle on the side that has more of them: the buffer is deep enough for it."""
         return max(self.input.size // folding.simd, self.outputs[0].size // folding.pe)
 
     def depth(self, folding: Folding) -> int:

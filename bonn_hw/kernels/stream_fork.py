@@ -48,7 +48,7 @@ class StreamFork(Elementwise):
         return frames * self.copies
 
     def cycles(self, folding: Folding) -> int:
-        """One beat a cycle."""
+        """One beat per cycle."""
         return self.input.size // folding.pe
 
     def schedule(self, folding: Folding) -> Schedule:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Threshold: integers to bits, one threshold a channel (where no matrix unit precedes directly)."""
+"""Threshold: integers to bits, one threshold per channel (where no matrix unit precedes directly)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Threshold(Elementwise):
         return (np.where(above, 1, -1).astype(np.int8),)
 
     def cycles(self, folding: Folding) -> int:
-        """One beat a cycle."""
+        """One beat per cycle."""
         return self.input.size // folding.pe
 
     def schedule(self, folding: Folding) -> Schedule:

@@ -47,7 +47,7 @@ class Upsample(Elementwise):
         return (frames[0].repeat(self.factors[0], axis=1).repeat(self.factors[1], axis=2),)
 
     def cycles(self, folding: Folding) -> int:
-        """One output beat a cycle."""
+        """One output beat per cycle."""
         return self.outputs[0].size // folding.pe
 
     def depth(self, folding: Folding) -> int:
@@ -77,7 +77,7 @@ class Upsample(Elementwise):
     def resources(self, folding: Folding) -> Resources:
         """The ring, its fill and addresses, counters, the output register.
 
-        Of a ring beyond 64 beats its parts are chosen from, four a LUT, and enabled.
+        Of a ring beyond 64 beats its parts are chosen from, four per LUT, and enabled.
         """
         (_, width, channels), (down, right) = self.input.shape, self.factors
         depth, data = self.depth(folding), folding.pe * self.input.element.bits

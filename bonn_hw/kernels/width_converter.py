@@ -32,7 +32,7 @@ class WidthConverter(Passthrough):
                 yield Folding(narrow, wide)
 
     def cycles(self, folding: Folding) -> int:
-        """One beat a cycle on the narrow side."""
+        """One beat per cycle on the narrow side."""
         return self.input.size // min(folding.pe, folding.simd)
 
     def schedule(self, folding: Folding) -> Schedule:
@@ -45,7 +45,7 @@ class WidthConverter(Passthrough):
         return Schedule(taken, taken, np.ones(steps.size, np.bool_), latency=1)
 
     def resources(self, folding: Folding) -> Resources:
-        """The wide register and a counter; going down, a load multiplexer, two bits a LUT."""
+        """The wide register and a counter; going down, a load multiplexer, two bits per LUT."""
         few, many = sorted((folding.pe, folding.simd))
         use = counter(many // few) + Resources(lut=2, ff=many * self.input.element.bits + 1)
         if folding.pe > folding.simd:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The table of operators: one file an operator, found by its ``OPERATORS``.
+"""The table of operators: one file per operator, found by its ``OPERATORS``.
 
 A file holds the operator's attributes, its checks and its lowering. The supported set in error
 messages and the table in docs/models.md are generated from the entries
