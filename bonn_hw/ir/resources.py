@@ -20,8 +20,8 @@ class Resources:
     block_bits: float = 0.0
 
     def __add__(self, other: Resources) -> Resources:
-        ours, theirs = ((*one.astuple(), one.block_bits) for one in (self, other))
-        return Resources(*(a + b for a, b in zip(ours, theirs, strict=True)))
+        left, right = ((*one.astuple(), one.block_bits) for one in (self, other))
+        return Resources(*(a + b for a, b in zip(left, right, strict=True)))
 
     def astuple(self) -> tuple[float, float, float, float]:
         """LUT, FF, BRAM36 and DSP, without ``block_bits``."""

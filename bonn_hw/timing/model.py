@@ -183,7 +183,7 @@ def _waiting(network: Network, states: NDArray[np.int64]) -> str:
         seen[place] = len(reasons)
         place, text = waits[place][0]
         reasons.append(text)
-    if place not in seen:  # no cycle: the stage cannot work, even alone
+    if place not in seen:  # no cycle: this stage can never work
         reasons.append(f"{names[place]} waits for more beats than its buffer holds")
     return "; ".join(reasons[seen.get(place, 0) :])
 
