@@ -104,13 +104,13 @@ def fastest(space: Space, budget: Resources, weights: NDArray[np.float64]) -> Fa
     if place == len(bounds):
         least = space.cheapest(bounds[-1], weights).resources
         over = [
-            f"{used:,.0f} {name} of {holds:,.0f}"
+            f"{used:,.0f} {name} (at most {holds:,.0f} may be used)"
             for name, used, holds in zip(NAMES, least.astuple(), budget.astuple(), strict=True)
             if used > holds
         ]
         raise UserError(
-            f"folding: even the smallest design does not fit: it needs {' and '.join(over)} that "
-            "may be used: choose a larger board"
+            f"folding: even the smallest design does not fit: it needs {' and '.join(over)}: "
+            "choose a larger board"
         )
     best = tried[place]
     assert isinstance(best, Choice)  # noqa: S101  # narrows: the search ends where one fits

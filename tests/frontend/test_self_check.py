@@ -55,7 +55,7 @@ def test_a_bug_in_an_operator_is_no_fault_of_the_model(tmp_path, monkeypatch):
     monkeypatch.setitem(operators.table(), "Conv", entry)
     with pytest.raises(InternalError) as error:
         lowered(network(), tmp_path)
-    assert str(error.value) == "conv: the lowering of this Conv broke (KeyError: 'flipped')"
+    assert str(error.value) == "conv: the lowering of this Conv failed (KeyError: 'flipped')"
     assert isinstance(error.value.__cause__, KeyError)
 
 
@@ -108,7 +108,7 @@ def test_a_requantizer_that_is_not_its_quantiser_stops(monkeypatch):
     kind = TensorType((1, 1, 1), Element(-8, 7))
     plain = Requantize.apply
     monkeypatch.setattr(Requantize, "apply", lambda *args: plain(*args) + 1)
-    with pytest.raises(InternalError, match="layer: the requantizer that was found is not its"):
+    with pytest.raises(InternalError, match="layer: the fitted requantizer differs"):
         fit(stairs, kind, Element(-4, 3), "layer")
 
 

@@ -81,7 +81,7 @@ def test_a_budget_that_nothing_meets_is_a_proof():
     with pytest.raises(UserError) as error:
         objectives.fastest(space, Resources(1000, 1e6, 140, 220), WEIGHTS)
     assert "even the smallest design does not fit: it needs" in str(error.value)
-    assert "LUT of 1,000 that may be used: choose a larger board" in str(error.value)
+    assert "LUT (at most 1,000 may be used): choose a larger board" in str(error.value)
 
 
 def test_what_limits_is_told():
