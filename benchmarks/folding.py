@@ -33,7 +33,7 @@ from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.passes.fifo_sizing import depths_of, size_fifos
 from bonn_hw.passes.folding import Space, usual_weights
 from bonn_hw.passes.folding_file import FoldingConstraints, read_constraints
-from bonn_hw.passes.plan import outlook, plan, total
+from bonn_hw.passes.plan import feasibility, plan, total
 from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.sim import run as simulator
 from bonn_hw.timing import engines
@@ -63,7 +63,7 @@ def main() -> None:
         rows = [case.row(simulated(case, folder)) for case in cases]
         slow = best(cnv, "CNV, 500 frames/s", replace(TARGET, fps=500.0))
         speeds = [speed(case, folder) for case in (cases[0], cases[1], slow, cases[4])]
-        limits = [note for graph in (cnv, wrn) for note in outlook(graph, TARGET)]
+        limits = [note for graph in (cnv, wrn) for note in feasibility(graph, TARGET)]
     PAGE.write_text(page(cases, rows, speeds, limits))
     print(PAGE.read_text())
 

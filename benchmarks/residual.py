@@ -17,7 +17,7 @@ from bonn_hw.boards import board
 from bonn_hw.nn.export import export
 from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training.checkpoint import Checkpoint
-from bonn_hw.passes.plan import outlook
+from bonn_hw.passes.plan import feasibility
 from bonn_hw.report.values import Report
 
 PAGE = ROOT / "docs" / "residual.md"
@@ -80,7 +80,7 @@ def _limit(network: str, model_file: Path) -> str:
     """The most frames/s that fit the board, FIFOs apart, and what is in the way of more."""
     graph = frontend.lower(frontend.read(model_file)).graph
     whole = pipeline.Target(BOARD, CLOCK_MHZ, lut_fraction=1.0)
-    return f"* {network}: {outlook(graph, whole)[0]}."
+    return f"* {network}: {feasibility(graph, whole)[0]}."
 
 
 def _page(rows: list[str], limits: list[str]) -> str:

@@ -26,7 +26,7 @@ from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.ir.target import Target
 from bonn_hw.passes.folding_file import FoldingConstraints, constraints_of, read_constraints
-from bonn_hw.passes.plan import outlook, plan, trade_offs
+from bonn_hw.passes.plan import feasibility, pareto_front, plan
 from bonn_hw.progress import Progress, silent
 from bonn_hw.report import assemble, pictures, sections
 from bonn_hw.report.answers import Answers
@@ -71,7 +71,7 @@ def check_model(
     lowered = _lower(model_file, None, progress)[1]
     if target is None:
         return lowered.graph, list(lowered.findings)
-    return lowered.graph, [*lowered.findings, *outlook(lowered.graph, target)]
+    return lowered.graph, [*lowered.findings, *feasibility(lowered.graph, target)]
 
 
 def fold_model(
@@ -115,7 +115,7 @@ def fold_front(
     model, lowered = _lower(model_file, checkpoint, progress)
     constraints = _constraints(folding, model, lowered)
     progress("folding")
-    choices = list(trade_offs(lowered.graph, target, constraints))
+    choices = list(pareto_front(lowered.graph, target, constraints))
     front = assemble.front(choices, target, _origin(model))
     with files.fresh_folder(out) as folder:
         save(front, folder / NAME)

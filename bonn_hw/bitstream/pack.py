@@ -109,7 +109,7 @@ def _contents(
         "output_shape": list(shape),
         "input": asdict(_side(project.source)),
         "output": asdict(_side(project.sink)),
-        "step": host.step,
+        "step": host.input_scale,
         "head": head and {"steps": head.steps, "entry": head.entry, "exit": head.exit},
         "answers_from": low,
     }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""RtlProject <-> a folder: what `write.write` left there, with its ports, sources and probes.
+"""RtlProject <-> a folder: the files of `write.write`, with its ports, sources and probes.
 
-What is simulated is what stands in the folder, and not what would be emitted of the design today.
+The simulator runs the RTL in the folder, not RTL that is emitted again from the design.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NAME = "project.json"
 
 
 def write_project(project: RtlProject, folder: Path) -> None:
-    """Write a project, and what `read_project` needs besides, into a folder."""
+    """Write a project into a folder, with the description that `read_project` needs."""
     write(project, folder)
     described = {
         "top": project.top,
@@ -34,7 +34,7 @@ def write_project(project: RtlProject, folder: Path) -> None:
 
 
 def read_project(folder: Path) -> RtlProject:
-    """Read a project with the generated files that the folder has now.
+    """Read a project with the generated files as they are in the folder now.
 
     Raises
     ------
@@ -59,9 +59,9 @@ def read_project(folder: Path) -> RtlProject:
             f"{folder} lacks {missing} ({error.strerror}): compile the model again"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
-        told = f"has no {error}" if isinstance(error, KeyError) else str(error)
+        reason = f"has no {error}" if isinstance(error, KeyError) else str(error)
         raise UserError(
-            f"{folder / NAME} cannot be read: {told}: compile the model again"
+            f"{folder / NAME} cannot be read: {reason}: compile the model again"
         ) from error
 
 

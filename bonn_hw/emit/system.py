@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""FoldedDesign -> RtlProject with the shell: `system.v` beside `top.v` (docs/shell.md)."""
+"""FoldedDesign -> RtlProject with the shell: `system.v` next to `top.v` (docs/shell.md)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEMPLATES = (
 MOST_WATCHED = 128
 WORD = 8  # bytes
 
-# Name, direction and bits of what leads out.
+# Name, direction and width of the ports of the bus.
 BUS = (
     *(("s_axi_ctrl_awaddr", "input", 12), ("s_axi_ctrl_awvalid", "input", 1)),
     *(("s_axi_ctrl_awready", "output", 1), ("s_axi_ctrl_wdata", "input", 32)),
@@ -50,14 +50,14 @@ BUS = (
 
 @dataclass(frozen=True)
 class Slots:
-    """How the frames of a port lie in memory.
+    """Layout of a port's frames in memory.
 
     Attributes
     ----------
     slot : int
-        Bytes of a beat: a power of two below 8, a multiple of 8 above.
+        Bytes per beat: a power of two up to 8, a multiple of 8 above.
     words : int
-        Words of 8 bytes of a frame.
+        Words of 8 bytes per frame.
     """
 
     slot: int
@@ -65,7 +65,7 @@ class Slots:
 
     @staticmethod
     def of(port: Port) -> Slots:
-        """The smallest that hold a port's beats."""
+        """The smallest slots that hold a port's beats."""
         octets = -(-port.width // 8)
         slot = 1 << (octets - 1).bit_length() if octets <= WORD else -(-octets // WORD) * WORD
         return Slots(slot, -(-slot * port.beats // WORD))
@@ -82,25 +82,25 @@ def emit_system(design: FoldedDesign, clock_mhz: float) -> RtlProject:
 
 
 def digest(accelerator: RtlProject) -> str:
-    """SHA-256 of everything that makes the accelerator, 64 hexadecimal digits."""
-    told = hashlib.sha256("\n".join(accelerator.templates).encode())
+    """SHA-256 of all sources of the accelerator, 64 hexadecimal digits."""
+    sha = hashlib.sha256("\n".join(accelerator.templates).encode())
     for name in sorted(accelerator.files):
         if name != "system.v":
-            told.update(f"\n{name}\n{accelerator.files[name]}".encode())
-    return told.hexdigest()
+            sha.update(f"\n{name}\n{accelerator.files[name]}".encode())
+    return sha.hexdigest()
 
 
 def _system(accelerator: RtlProject, streams: int, clock_mhz: float) -> str:
-    taken, given = Slots.of(accelerator.source), Slots.of(accelerator.sink)
+    source, sink = Slots.of(accelerator.source), Slots.of(accelerator.sink)
     parameters: dict[str, int | str] = {
         "IN_BITS": accelerator.source.width,
-        "IN_SLOT": taken.slot,
+        "IN_SLOT": source.slot,
         "IN_BEATS": accelerator.source.beats,
-        "IN_WORDS": taken.words,
+        "IN_WORDS": source.words,
         "OUT_BITS": accelerator.sink.width,
-        "OUT_SLOT": given.slot,
+        "OUT_SLOT": sink.slot,
         "OUT_BEATS": accelerator.sink.beats,
-        "OUT_WORDS": given.words,
+        "OUT_WORDS": sink.words,
         "STREAMS": min(streams, MOST_WATCHED),
         "CLOCK_KHZ": round(clock_mhz * 1000),
         "HASH": f"128'h{digest(accelerator)[:32]}",

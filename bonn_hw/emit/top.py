@@ -15,7 +15,7 @@ def emit(design: FoldedDesign, watched: bool = False) -> RtlProject:
     Parameters
     ----------
     watched : bool
-        The handshakes of all streams lead out as well, in the order of the design.
+        Whether the handshakes of all streams are output ports too, in the order of the design.
     """
     instances = {stage.name: stage.node.kernel.rtl(stage.folding) for stage in design.stages}
     files = {"top.v": _top(design, instances, watched)}
@@ -105,8 +105,8 @@ def _instance(place: int, stage: Stage, instance: Instance, wires: dict[str, str
     sinks = [wires[name] for name in stage.node.outputs]
     values = {name: str(value) for name, value in instance.parameters.items()}
     values |= {name: f'"{_memory_file(stage.name, name)}"' for name in instance.memories}
-    # A join takes a beat of all its inputs at once, and a fork gives a beat to each output once:
-    # the first stream counts for all.
+    # A join accepts one beat of each input at once, and a fork sends each beat once per output, so
+    # the first stream stands for all.
     takes, steps, gives = (f"probe[{3 * place + bit}]" for bit in range(3))
     return [
         "",
@@ -125,7 +125,7 @@ def _instance(place: int, stage: Stage, instance: Instance, wires: dict[str, str
 
 
 def _ports(prefix: str, streams: list[str]) -> str:
-    """Connect one side of a module; several streams stand side by side, the first one lowest."""
+    """Connect one side of a module; several streams are concatenated, the first one lowest."""
     return ", ".join(
         f".{prefix}_{part}({_joined([f'{stream}_{part}' for stream in streams])})"
         for part in ("tdata", "tvalid", "tready")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""RtlProject -> a folder that simulators and synthesisers take as it is."""
+"""RtlProject -> a folder that simulators and synthesis tools can read directly."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a table of values says: an integer tensor, a 1-bit activation, or neither.
+"""Classify an activation by its table of values: integers, a 1-bit activation, or neither.
 
-All functions take a `PendingOps` and the table ``(R, C)`` of its values over every integer.
+All functions take a `PendingOps` and its table ``(R, C)``: the values of C channels for each of R
+possible integers.
 """
 
 from __future__ import annotations
@@ -30,58 +31,58 @@ class Activation(Protocol):
 
     @property
     def function(self) -> Callable[[Table], NDArray[np.int8]]:
-        """Values before the activation ``(R, C)`` to −1 and +1."""
+        """A function from the values before the activation ``(R, C)`` to −1 and +1."""
 
 
 def integer_scale(pending: PendingOps, table: Table) -> np.float32 | None:
-    """Return the value of one integer, if the values are just that times the integers."""
+    """Return the scale s, if the values are s times the integers; otherwise None."""
     domain, inside = pending.domain(), pending.inside()
     near_one = int(np.argmin(np.where(domain == 0, np.inf, np.abs(domain - 1))))
     if domain[near_one] == 0:
         return None
     channel = int(np.argmax(inside[near_one]))
-    step = np.float32(table[near_one, channel] / np.float32(domain[near_one]))
-    same = table == (step * domain.astype(np.float32))[:, None]
-    return step if step != 0 and bool((same | ~inside).all()) else None
+    scale = np.float32(table[near_one, channel] / np.float32(domain[near_one]))
+    same = table == (scale * domain.astype(np.float32))[:, None]
+    return scale if scale != 0 and bool((same | ~inside).all()) else None
 
 
-def bipolar_size(pending: PendingOps, table: Table) -> np.float32 | None:
-    """Return the size of both values, if there are only two, of opposite sign."""
+def bipolar_scale(pending: PendingOps, table: Table) -> np.float32 | None:
+    """Return the scale s, if all values are −s or +s; otherwise None."""
     values = table[pending.inside()]
-    size = np.float32(np.abs(values).max())
-    return size if size > 0 and bool((np.abs(values) == size).all()) else None
+    scale = np.float32(np.abs(values).max())
+    return scale if scale > 0 and bool((np.abs(values) == scale).all()) else None
 
 
 def not_an_activation(
-    taker: str, source: str, pending: PendingOps, table: Table, remedy: str
+    consumer: str, source: str, pending: PendingOps, table: Table, remedy: str
 ) -> UnsupportedModel:
     """Describe values that are neither integers of a quantiser nor 1-bit activations."""
     inside = pending.inside()
     counts = [len(np.unique(table[inside[:, c], c])) for c in range(pending.channels)]
     return UnsupportedModel(
-        f"{taker}: its input, the activation after {source}, takes {max(counts)} values in "
+        f"{consumer}: its input, the activation after {source}, has {max(counts)} values in "
         f"channel {int(np.argmax(counts))} (from {table[inside].min():g} to "
-        f"{table[inside].max():g}) that no quantiser gives: {remedy}"
+        f"{table[inside].max():g}), which are neither 1-bit nor multiples of one scale: {remedy}"
     )
 
 
-def falling_channels(taker: str, pending: PendingOps, table: Table) -> NDArray[np.bool_]:
-    """Find channels whose values fall with the sum, bool ``(C,)``.
+def falling_channels(consumer: str, pending: PendingOps, table: Table) -> NDArray[np.bool_]:
+    """Find channels whose values fall when the sum rises, bool ``(C,)``.
 
     Raises
     ------
     UnsupportedModel
-        If a channel neither rises nor falls throughout: a maximum does not commute with it.
+        If a channel is not monotone, because a maximum does not commute with it.
     """
     inside = pending.inside()
-    steps = np.diff(table, axis=0)
+    changes = np.diff(table, axis=0)
     both = inside[1:] & inside[:-1]
-    falls = np.asarray(((steps < 0) & both).any(axis=0))
-    mixed = falls & ((steps > 0) & both).any(axis=0)
+    falls = np.asarray(((changes < 0) & both).any(axis=0))
+    mixed = falls & ((changes > 0) & both).any(axis=0)
     if mixed.any():
         raise UnsupportedModel(
-            f"{taker}: pools channel {int(np.argmax(mixed))} before its activation, whose "
-            "operators neither rise nor fall throughout; pool after the activation"
+            f"{consumer}: pools channel {int(np.argmax(mixed))} before its activation, which is "
+            "not monotone; pool after the activation"
         )
     return falls
 
@@ -89,20 +90,23 @@ def falling_channels(taker: str, pending: PendingOps, table: Table) -> NDArray[n
 def thresholds(
     source: str, pending: PendingOps, bits: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Read thresholds off an activation ``(R, C)``.
+    """Find the thresholds of a 1-bit activation ``(R, C)``.
+
+    For sums −2..2, the bits (−, −, +, +, +) mean the threshold 0; the bits (+, +, −, −, −) mean a
+    falling channel with the threshold 1 on the negated sum.
 
     Returns
     -------
     falling : bool ``(C,)``
-        Channels that are +1 below; their thresholds are those of the negated sum.
+        Channels that are +1 for small sums; their thresholds apply to the negated sum.
     thresholds : int64 ``(C,)``
-        +1 where the sum (negated where falling) is at least this. Constant channels get the
-        lowest sum, or one more than the highest.
+        The output is +1 where the sum (negated if falling) is at least this. Channels that are
+        always +1 get the lowest sum, channels that are never +1 one more than the highest.
 
     Raises
     ------
     UnsupportedModel
-        If a channel changes more than once.
+        If a channel changes its sign more than once.
     """
     domain, inside = pending.domain(), pending.inside()
     both = inside[1:] & inside[:-1]
@@ -111,8 +115,8 @@ def thresholds(
         channel = int(np.argmax(changes > 1))
         raise UnsupportedModel(
             f"{source}: the activation of channel {channel} is not monotone in the sum (it changes "
-            f"{changes[channel]} times); only operators that rise or fall throughout are supported "
-            "between this layer and its quantiser"
+            f"{changes[channel]} times); only monotone operators are supported between this layer "
+            "and its quantiser"
         )
     falling = np.asarray((~bits[1:] & bits[:-1] & both).any(axis=0))
     on = bits & inside
@@ -124,11 +128,11 @@ def thresholds(
 def rounding_findings(
     source: str, pending: PendingOps, bits: NDArray[np.bool_], model: Model
 ) -> list[str]:
-    """Name channels where the rounding of the model's own float sums could decide."""
+    """Describe channels where the rounding of the model's own float sums could change a bit."""
     if not (pending.error > 0).any():
         return []
-    moved = [pending.table(model, offset) > 0 for offset in (-1.0, 1.0)]
-    close = ((moved[0] != bits) | (moved[1] != bits)) & pending.inside()
+    shifted = [pending.table(model, offset) > 0 for offset in (-1.0, 1.0)]
+    close = ((shifted[0] != bits) | (shifted[1] != bits)) & pending.inside()
     first = pending.domain()[np.argmax(close, axis=0)]
     return [
         f"{source}, channel {channel}: at the sum {first[channel]} the model's own rounding (its "
@@ -140,7 +144,7 @@ def rounding_findings(
 def as_pytorch(
     source: str, pending: PendingOps, bits: NDArray[np.bool_], activation: Activation
 ) -> tuple[NDArray[np.bool_], list[str]]:
-    """Take PyTorch's decisions, and name those that differ.
+    """Replace the bits by PyTorch's, and describe those that differ.
 
     Returns
     -------
@@ -150,7 +154,7 @@ def as_pytorch(
     Raises
     ------
     UserError
-        If the activation is one of another network.
+        If the activation belongs to another network.
     """
     try:
         other = np.asarray(activation.function(pending.entry())) > 0
@@ -162,7 +166,7 @@ def as_pytorch(
     differs = (other != bits) & inside
     findings = [
         f"{source}, channel {channel}: at the sum {domain[int(np.argmax(differs[:, channel]))]} "
-        "ONNX Runtime and PyTorch round to different sides of the threshold; PyTorch's is taken"
+        "ONNX Runtime and PyTorch round to different sides of the threshold; PyTorch's side is used"
         for channel in np.flatnonzero(differs.any(axis=0))
     ]
     return np.where(inside, other, bits), findings

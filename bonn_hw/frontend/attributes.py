@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Attributes of ONNX nodes, by type: what a file states wrongly is told, never computed with."""
+"""Read attributes of ONNX nodes with a check of their type; wrong ones raise `Malformed`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from onnx import NodeProto, helper
 
 
 class Malformed(Exception):
-    """A node states what makes no sense: the model file is at fault, and `lower` names the node."""
+    """A node of the model file is invalid. `lower` adds the node's name to the message."""
 
 
 def has(node: NodeProto, name: str) -> bool:
-    """Whether a node states an attribute."""
+    """Whether a node has an attribute."""
     return any(item.name == name for item in node.attribute)
 
 
@@ -53,14 +53,14 @@ def text(node: NodeProto, name: str, default: str) -> str:
     if value is None:
         return default
     if not isinstance(value, bytes):
-        raise Malformed(f"the attribute {name!r} is {value!r}, not a text")
+        raise Malformed(f"the attribute {name!r} is {value!r}, not a string")
     return value.decode(errors="replace")
 
 
 def integers(
     node: NodeProto, name: str, default: tuple[int, ...], count: int | None = None
 ) -> tuple[int, ...]:
-    """Read a list of integers, of `count` of them where that is given."""
+    """Read a list of integers; with `count`, of exactly that length."""
     value = _value(node, name)
     if value is None:
         return default
@@ -72,7 +72,7 @@ def integers(
 
 
 def numbers(node: NodeProto, name: str) -> tuple[float, ...]:
-    """Read a list of floats; empty where it is not stated."""
+    """Read a list of floats; empty if the node does not have it."""
     value = _value(node, name)
     if value is None:
         return ()

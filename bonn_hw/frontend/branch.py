@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One branch of the network being lowered: what the operators do to it."""
+"""One branch of the network during lowering, and the changes that operators make to it."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ from bonn_hw.frontend.graph_builder import Matrix
 from bonn_hw.frontend.pending_ops import PendingOps, power_of_two
 from bonn_hw.frontend.value import Value
 
-LARGEST_SUM = 1 << 24  # up to here float32 adds integers exactly, in any order
+LARGEST_SUM = 1 << 24  # up to this size float32 adds integers exactly, in any order
 
 
 class Branch(Value):
-    """A value and the layers that it goes through."""
+    """A value that passes through the layers of one branch."""
 
-    def fork(self, takers: list[NodeProto]) -> list[Branch]:
-        """Go on as one branch for each taker.
+    def fork(self, consumers: list[NodeProto]) -> list[Branch]:
+        """Continue as one branch per consumer.
 
-        What is quantised is materialised once; other operators are applied by each branch for
-        itself.
+        Quantised values are materialised once, before the fork. Other pending operators are applied
+        by each branch on its own.
         """
         if self.early_pad is not None or any(self.zero_pads):
             raise UnsupportedModel(
-                f"{takers[0].name}: takes padded values that other layers take too; pad each branch"
+                f"{consumers[0].name}: its input is padded and feeds other layers too; pad "
+                "each branch"
             )
         if self.quantised():
-            self.materialise(takers[0])
+            self.materialise(consumers[0])
         self.emit_sums()
         branches = []
-        for builder in self.builder.fork(len(takers), self.source):
+        for builder in self.builder.fork(len(consumers), self.source):
             branch = copy(self)
             branch.builder = builder
             branches.append(branch)
@@ -50,22 +51,23 @@ class Branch(Value):
         order: NDArray[np.int64],
         bias: NDArray[np.float32] | None,
     ) -> None:
-        """Let a matrix layer wait for its activation, its bias being the first operator.
+        """Add a matrix layer, pending until its activation; the bias is the first operator.
 
         Parameters
         ----------
         scale : float32 ``(MH,)``
-            Of the weights.
+            Scale of the weights.
         order : int64, shape of the layer's output
+            Index of each output element in the stream.
         bias : float32 ``(MH,)`` or None
         """
         low, high = matrix.bounds()
         product = (scale * self.pending.scale[0]).astype(np.float32)
-        wide, largest = matrix.weights.shape[1], max(map(abs, (low.min(), high.max())))
+        inputs, largest = matrix.weights.shape[1], max(map(abs, (low.min(), high.max())))
         exact = power_of_two(product) & (largest <= LARGEST_SUM)
-        # Otherwise each of `wide` additions rounds a partial sum, which for random signs is of the
-        # size of a few roots of `wide`.
-        rounded = 4 * np.sqrt(wide) * float(largest) * 2.0**-24
+        # Otherwise each of `inputs` additions rounds. For random signs the rounding errors add up
+        # to a few times sqrt(inputs) roundings of the largest sum.
+        rounded = 4 * np.sqrt(inputs) * float(largest) * 2.0**-24
         self.matrix = matrix
         self.pending = PendingOps(low, high, product, np.where(exact, 0.0, rounded), order)
         if bias is not None:

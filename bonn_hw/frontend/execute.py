@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Run ONNX operators as they are: ONNX Runtime, one operator after the other, nothing fused."""
+"""Run ONNX operators with ONNX Runtime, one after the other, without fusion or optimisation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bonn_hw.frontend.attributes import Malformed
 
 Array = NDArray[Any]
 
-# Older than any operator set in use; the runtime warns of newer file formats than it knows.
+# A file format that every version in use can read; ONNX Runtime warns about newer ones.
 FILE_FORMAT = 8
 
 
@@ -23,7 +23,7 @@ class Session(Protocol):
     """A model that ONNX Runtime has opened."""
 
     def run(self, outputs: list[str], feeds: dict[str, Array]) -> list[Array]:
-        """Compute the outputs named."""
+        """Compute the named outputs."""
 
     def get_inputs(self) -> list[Any]:
         """Describe the inputs."""
@@ -35,7 +35,7 @@ class Session(Protocol):
 def session(model: ModelProto, threads: int = 1) -> Session:
     """Open a model without any optimisation: every operator rounds as it does alone.
 
-    One thread is fastest for the many small models of a lowering; 0 takes all cores.
+    One thread is fastest for the many small models of a lowering; 0 means all cores.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -54,14 +54,14 @@ def assemble(
     constants: Mapping[str, Array],
     opset: int,
 ) -> ModelProto:
-    """Make a model of some nodes.
+    """Build an ONNX model from some nodes.
 
     Parameters
     ----------
     inputs : mapping
-        Element type (TensorProto) and rank of every input; all extents are free.
+        Element type (TensorProto) and rank of every input; all dimensions are dynamic.
     """
-    taken = {name for node in nodes for name in node.input}
+    used = {name for node in nodes for name in node.input}
     graph = helper.make_graph(
         list(nodes),
         "part",
@@ -73,7 +73,7 @@ def assemble(
         [
             numpy_helper.from_array(np.asarray(value), name)
             for name, value in constants.items()
-            if name in taken
+            if name in used
         ],
     )
     imports = [helper.make_opsetid("", opset)]
@@ -87,9 +87,10 @@ def program(
     constants: Mapping[str, Array],
     opset: int,
 ) -> Callable[[Mapping[str, Array]], Array]:
-    """Make a function of nodes: feeds of the types and ranks of these to one of the outputs.
+    """Make a function that executes nodes: from feeds to one of the outputs.
 
-    Both raise Malformed with what ONNX Runtime says to nodes that make no sense.
+    ``feeds`` here only define the types and ranks. Making and calling the function raise Malformed
+    with the message of ONNX Runtime if the nodes are invalid.
     """
     kinds = {
         name: (helper.np_dtype_to_tensor_dtype(value.dtype), value.ndim)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The graph as it grows: kernels appended to its branches, and matrix layers that still wait."""
+"""Build the graph: append kernels to its branches; matrix layers stay pending at first."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from bonn_hw.kernels.stream_fork import StreamFork
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """A matrix layer whose unit is not made yet: its activation may still flip its weights.
+    """A matrix layer before its kernel is made, since the activation may still flip its weights.
 
-    ``weights @ x + corrections`` is the model's sum; corrections ``(classes, MH)`` make up for a
-    true zero that is streamed as −1. `pools` are those on sums, behind the layer.
+    ``weights @ x + corrections`` is the model's sum; corrections ``(classes, MH)`` compensate for
+    true zeros of padding, which are streamed as −1. `pools` are max pools of the sums.
     """
 
     pixels: tuple[int, int]
@@ -37,8 +37,8 @@ class Matrix:
     pools: tuple[tuple[Geometry, str], ...] = ()
 
     def flipped(self, which: NDArray[np.bool_]) -> Matrix:
-        """Turn the sign of some neurons' sums."""
-        sign = np.where(which, -1, 1).astype(np.int32)  # the smallest has no counterpart in 16 bits
+        """Negate the sums of some neurons."""
+        sign = np.where(which, -1, 1).astype(np.int32)  # int32: the smallest int16 has no negative
         return replace(
             self,
             weights=self.weights * sign[:, None],
@@ -53,10 +53,10 @@ class Matrix:
         return positive * low - negative * high, positive * high - negative * low
 
     def unit(self, thresholds: NDArray[np.int64] | None) -> Mvu:
-        """Make the kernel: with thresholds on the sum, or giving the sum itself."""
+        """Make the kernel, with thresholds on the sum; None: the output is the sum itself."""
         limits = None if thresholds is None else thresholds - self.corrections
         if limits is not None and self.element.bipolar and (np.abs(self.weights) == 1).all():
-            # Sums of so many ones are all odd or all even: the next one that there is.
+            # A sum of n values of ±1 has the parity of n: round the threshold up to that parity.
             limits = limits + (limits - self.weights.shape[1]) % 2
         offsets = self.corrections if thresholds is None else None
         return Mvu(
@@ -68,7 +68,7 @@ class Matrix:
 class GraphBuilder:
     """The end of one branch of the graph; all branches share `nodes` and `tensors`.
 
-    ``origin`` is the layer that the branch's last kernel stems from.
+    ``origin`` is the model's layer that the last kernel of the branch computes.
     """
 
     kind: TensorType
@@ -81,24 +81,24 @@ class GraphBuilder:
         self.tensors[self.tensor] = self.kind
 
     def add(self, kernel: Kernel, origin: str, *others: GraphBuilder) -> None:
-        """Append a kernel that takes this branch, and others that end in it."""
-        (given,) = self._append(kernel, origin, *others)
-        self.tensor, self.kind, self.origin = given, self.tensors[given], origin
+        """Append a kernel whose inputs are this branch and the others."""
+        (output,) = self._append(kernel, origin, *others)
+        self.tensor, self.kind, self.origin = output, self.tensors[output], origin
 
     def fork(self, copies: int, origin: str) -> list[GraphBuilder]:
-        """Let the branch go on as several."""
+        """Append a fork, and return one builder per copy."""
         ends = self._append(StreamFork(self.kind, copies), origin)
         return [replace(self, tensor=end, origin=origin) for end in ends]
 
     def _append(self, kernel: Kernel, origin: str, *others: GraphBuilder) -> tuple[str, ...]:
         number = sum(node.kernel.stem == kernel.stem for node in self.nodes)
         name, kinds = f"{kernel.stem}_{number}", kernel.outputs
-        one = len(kinds) == 1
-        given = tuple(f"{name}_out" if one else f"{name}_out{i}" for i in range(len(kinds)))
-        taken = (self.tensor, *(other.tensor for other in others))
-        self.nodes.append(Node(name, kernel, taken, given, origin))
-        self.tensors.update(zip(given, kinds, strict=True))
-        return given
+        single = len(kinds) == 1
+        outputs = tuple(f"{name}_out" if single else f"{name}_out{i}" for i in range(len(kinds)))
+        inputs = (self.tensor, *(other.tensor for other in others))
+        self.nodes.append(Node(name, kernel, inputs, outputs, origin))
+        self.tensors.update(zip(outputs, kinds, strict=True))
+        return outputs
 
     def pad(self, frame: tuple[int, int], pads: Pads, value: int, origin: str) -> None:
         """Append a border, if there is one."""
@@ -106,20 +106,20 @@ class GraphBuilder:
             self.add(Pad(self.framed(frame), pads, value), origin)
 
     def windows(self, geometry: Geometry, padding: int, origin: str) -> None:
-        """Append what a convolution reads: the border and the windows."""
+        """Append the input of a convolution: the padding and the sliding window."""
         self.pad(geometry.frame, geometry.pads, padding, origin)
         if geometry.kernel != (1, 1) or geometry.stride != (1, 1):
             frame = self.framed(geometry.padded)
             self.add(SlidingWindow(frame, geometry.kernel, geometry.stride), origin)
 
     def pool(self, kind: type[Pool], geometry: Geometry, padding: int, origin: str) -> None:
-        """Append a pool; pooling kernels take only windows that adjoin, so others are copied."""
+        """Append a pool; windows that overlap or leave gaps need a sliding window before it."""
         if geometry.kernel == geometry.stride:
             self.pad(geometry.frame, geometry.pads, padding, origin)
             self.add(kind(self.framed(geometry.padded), geometry.kernel), origin)
             return
         self.windows(geometry, padding, origin)
-        # Taps of a window follow each other like rows of a frame.
+        # The taps of a window follow each other in the stream, like rows of one pixel.
         taps = geometry.kernel[0] * geometry.kernel[1]
         rows = geometry.pixels[0] * geometry.pixels[1] * taps
         self.add(kind(self.framed((rows, 1)), (taps, 1)), origin)
@@ -136,5 +136,5 @@ class GraphBuilder:
         return TensorType((*frame, channels), self.kind.element)
 
     def graph(self) -> DataflowGraph:
-        """Return what was emitted."""
+        """Return the finished graph."""
         return DataflowGraph(tuple(self.nodes), self.tensors, "input", self.tensor).check()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The host's part: from the model's input to integers, and from accumulators to its answer."""
+"""The host's part of a model: from its input to integers, and from integers to its output."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ class Host:
     input_shape : tuple of int
         Shape of the model's input without the batch axis.
     head, tail : ModelProto or None
-        The operators on either side; None where there are none.
-    step : float
-        Value of one integer of the accelerator's input.
+        The operators before and after the accelerator; None if there are none.
+    input_scale : float
+        Scale of the accelerator's input: an integer n stands for ``input_scale * n``.
     element : Element
-        What the accelerator's input is made of.
+        Range of the accelerator's input.
     encode_order, decode_order : int64, shapes of the model's tensors without the batch axis
-        Where each element stands in the stream.
+        Index of each element in the stream.
     scale : float32 ``(C,)``
-        What an output integer of each channel counts for.
+        Scale of the accelerator's output, for each channel.
     """
 
     input_shape: tuple[int, ...]
     head: ModelProto | None
     tail: ModelProto | None
-    step: float
+    input_scale: float
     element: Element
     encode_order: NDArray[np.int64]
     decode_order: NDArray[np.int64]
     scale: NDArray[np.float32]
 
     def encode(self, frames: NDArray[np.float32]) -> Integers:
-        """Turn what the model is fed into integers.
+        """Compute the accelerator's input from the model's input.
 
         Parameters
         ----------
@@ -62,15 +62,15 @@ class Host:
         Raises
         ------
         UserError
-            If shape, type or values are not those of the model's input.
+            If shape, type or values do not fit the model's input.
         """
-        wanted = ", ".join(map(str, self.input_shape))
+        shape = ", ".join(map(str, self.input_shape))
         if not isinstance(frames, np.ndarray) or frames.dtype != np.float32:
             kind = getattr(frames, "dtype", type(frames).__name__)
             raise UserError(f"inputs: the model takes float32, not {kind}: convert with astype")
         if frames.ndim == 0 or frames.shape[1:] != self.input_shape or len(frames) == 0:
             raise UserError(
-                f"inputs: the model takes the shape (N, {wanted}), not {frames.shape}: put the "
+                f"inputs: the model takes the shape (N, {shape}), not {frames.shape}: put the "
                 "frames first and reshape each"
             )
         if not np.isfinite(frames).all():
@@ -79,7 +79,7 @@ class Host:
                 f"inputs: frame {bad} holds NaN or infinity: every value must be finite"
             )
         values = self.head_values(frames)
-        integers = np.rint(values / np.float32(self.step)).reshape(len(frames), -1)
+        integers = np.rint(values / np.float32(self.input_scale)).reshape(len(frames), -1)
         if self.head is None and (integers != values.reshape(len(frames), -1)).any():
             raise UserError(
                 "inputs: the model states an integer type for its input and has no quantiser: give "
@@ -90,17 +90,17 @@ class Host:
         stream[:, self.encode_order.reshape(-1)] = integers
         if not self.element.holds(stream):
             raise UserError(
-                f"inputs: values from {integers.min():g} to {integers.max():g} steps leave the "
-                f"range [{self.element.low}, {self.element.high}] that the model states"
+                f"inputs: their integers from {integers.min():g} to {integers.max():g} leave the "
+                f"range [{self.element.low}, {self.element.high}] of the model's input"
             )
         return stream
 
     def head_values(self, frames: NDArray[np.float32]) -> Array:
-        """What the operators before the first integers make of frames."""
+        """Apply the operators before the accelerator to frames."""
         return _run(self._head_session, frames)
 
     def decode(self, integers: Integers) -> NDArray[np.float32]:
-        """Turn integers ``(N, H, W, C)`` that leave the accelerator into the model's answer."""
+        """Compute the model's output from the accelerator's output ``(N, H, W, C)``."""
         shape = (len(integers), *self.decode_order.shape)
         channels = self.decode_order.reshape(-1) % len(self.scale)
         flat = integers.reshape(len(integers), -1)[:, self.decode_order.reshape(-1)]
@@ -116,16 +116,16 @@ class Host:
         return None if self.tail is None else execute.session(self.tail)
 
     def random_frames(self, count: int, seed: int = 0) -> NDArray[np.float32]:
-        """Frames of whatever the model takes: random integers of its input, or values within ±1."""
+        """Random input frames: integers of the input's range without a head, else within ±1."""
         rng, shape = np.random.default_rng(seed), (count, *self.input_shape)
         if self.head is None:
             return self.integer_frames(rng, shape)
         return rng.uniform(-1, 1, shape).astype(np.float32)
 
     def trial_frames(self, random: int = 4) -> NDArray[np.float32]:
-        """Frames that try the model: random ones, all low, all high, and both in turn."""
+        """Frames that test the model: random ones, all low, all high, and low and high in turn."""
         rng, shape = np.random.default_rng(0), (random, *self.input_shape)
-        low, high = self.element.low * self.step, self.element.high * self.step
+        low, high = self.element.low * self.input_scale, self.element.high * self.input_scale
         corners = np.full((3, int(np.prod(self.input_shape))), low, np.float32)
         corners[1], corners[2, 1::2] = high, high
         frames = [self.integer_frames(rng, shape), corners.reshape(3, *self.input_shape)]
@@ -136,26 +136,26 @@ class Host:
     def integer_frames(
         self, rng: np.random.Generator, shape: tuple[int, ...]
     ) -> NDArray[np.float32]:
-        """Values of random integers of the accelerator's input."""
+        """Random integers of the accelerator's input, times their scale."""
         if self.element.bipolar:
             integers = rng.choice([-1, 1], shape)
         else:
             integers = rng.integers(self.element.low, self.element.high + 1, shape)
-        return (integers * self.step).astype(np.float32)
+        return (integers * self.input_scale).astype(np.float32)
 
     def save(self, folder: Path) -> None:
         """Write to a folder; `load` reads it back without the model file."""
         for name, model in (("head", self.head), ("tail", self.tail)):
             if model is not None:
                 (folder / f"{name}.onnx").write_bytes(model.SerializeToString(deterministic=True))
-        facts = {
+        description = {
             "input_shape": self.input_shape,
-            "step": self.step,
+            "step": self.input_scale,
             "element": [self.element.low, self.element.high, self.element.bipolar],
             "head": self.head is not None,
             "tail": self.tail is not None,
         }
-        (folder / "host.json").write_text(json.dumps(facts, indent=1) + "\n")
+        (folder / "host.json").write_text(json.dumps(description, indent=1) + "\n")
         np.savez(
             folder / "host.npz",
             encode_order=self.encode_order,
@@ -166,20 +166,20 @@ class Host:
     @classmethod
     def load(cls, folder: Path) -> Host:
         """Read what `save` wrote."""
-        facts = json.loads((folder / "host.json").read_text())
+        description = json.loads((folder / "host.json").read_text())
         models = {
             name: onnx.load_model_from_string((folder / f"{name}.onnx").read_bytes())
-            if facts[name]
+            if description[name]
             else None
             for name in ("head", "tail")
         }
         with np.load(folder / "host.npz", allow_pickle=False) as arrays:
             return cls(
-                tuple(facts["input_shape"]),
+                tuple(description["input_shape"]),
                 models["head"],
                 models["tail"],
-                facts["step"],
-                Element(*facts["element"]),
+                description["step"],
+                Element(*description["element"]),
                 arrays["encode_order"],
                 arrays["decode_order"],
                 arrays["scale"],

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""QONNX file -> Model: standard operators only, constants folded, shapes known, any batch size.
+"""QONNX file -> Model: standard operators, folded constants, known shapes, any batch size.
 
-A model file is data: nothing in it is executed, and names inside it are never used as paths.
+A model file is only data: no code in it is executed, and no name in it is used as a path.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ MOVES = frozenset(("Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Un
 
 
 class Dialect(Protocol):
-    """Another project's graphs, which are translated to QONNX when they are read."""
+    """The model files of another project, which are translated to QONNX when they are read."""
 
     def recognises(self, model: ModelProto) -> bool:
         """Whether a file is written in this dialect."""
 
     def translate(self, model: ModelProto) -> ModelProto:
-        """Write it as QONNX; raises UnsupportedModel."""
+        """Translate it to QONNX; raises UnsupportedModel."""
 
     def foldings(self, model: ModelProto) -> Mapping[str, Mapping[str, Any]]:
-        """PE, SIMD and FIFO depths by layer that the file states."""
+        """PE, SIMD and FIFO depths in the file, by layer."""
 
 
 def read(path: Path, dialects: Sequence[Dialect] = ()) -> Model:
@@ -70,19 +70,19 @@ def read(path: Path, dialects: Sequence[Dialect] = ()) -> Model:
     for tensor in proto.graph.initializer:
         if tensor.external_data or tensor.data_location == TensorProto.EXTERNAL:
             raise UserError(
-                f"model {path} keeps {tensor.name!r} in another file, which is not followed: save "
-                "the model in one file"
+                f"model {path} keeps {tensor.name!r} in another file, which is not supported: "
+                "save the model as one file"
             )
     try:
         digest = hashlib.sha256(content).hexdigest()
         for dialect in dialects:
             if dialect.recognises(proto):
-                stated = dialect.foldings(proto)
-                return replace(_standardise(dialect.translate(proto), digest), foldings=stated)
+                foldings = dialect.foldings(proto)
+                return replace(_standardise(dialect.translate(proto), digest), foldings=foldings)
         return _standardise(proto, digest)
     except UserError:
         raise
-    except Exception as error:  # whatever the libraries say to a graph that makes no sense
+    except Exception as error:  # the libraries raise many types for an invalid graph
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"model {path} is damaged or inconsistent: {reason}") from error
 
@@ -124,12 +124,12 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
 
 def _opset(proto: ModelProto) -> int:
     """The operator set of the file, or UnsupportedModel."""
-    found = max((item.version for item in proto.opset_import if item.domain in STANDARD), default=0)
-    if not 7 <= found <= 24:
+    opset = max((item.version for item in proto.opset_import if item.domain in STANDARD), default=0)
+    if not 7 <= opset <= 24:
         raise UnsupportedModel(
-            f"the model uses operator set {found}; 7 to 24 are supported: export again"
+            f"the model uses operator set {opset}; 7 to 24 are supported: export again"
         )
-    return found
+    return opset
 
 
 def _ends(graph: GraphProto, constants: Mapping[str, Array]) -> tuple[str, list[int], str]:
@@ -157,7 +157,7 @@ def _ends(graph: GraphProto, constants: Mapping[str, Array]) -> tuple[str, list[
 
 @dataclass
 class _Part:
-    """Nodes on their way to standard ONNX, and what is known of their tensors."""
+    """Nodes during their translation to standard ONNX, with constants and grids of tensors."""
 
     nodes: list[NodeProto]
     constants: dict[str, Array]
@@ -165,7 +165,7 @@ class _Part:
     opset: int
 
     def translate(self, node: NodeProto) -> list[NodeProto]:
-        """A node as standard ONNX; the constants and the grid of a quantiser are noted."""
+        """Translate a node to standard ONNX; keep the constants and the grid of a quantiser."""
         standard = to_standard_onnx(node, self.constants, self.opset)
         if standard is None:
             return [node]
@@ -174,11 +174,11 @@ class _Part:
         return list(standard.nodes)
 
     def translate_quantisers(self) -> None:
-        """Leave standard operators only."""
+        """Replace all quantisers by standard operators."""
         self.nodes = [new for node in self.nodes for new in self.translate(node)]
 
     def fold(self) -> None:
-        """Compute what depends on constants alone; the rest stays."""
+        """Compute nodes that depend only on constants, and keep the others."""
         rest = []
         for node in self.nodes:
             if node.op_type == "Constant" and node.domain in STANDARD:
@@ -192,40 +192,40 @@ class _Part:
         self.nodes = rest
 
     def _compute(self, node: NodeProto) -> None:
-        todo = self.translate(node) if node.domain in DOMAINS else [node]
-        _check_bounds(node, todo, self.constants, self.opset)
+        nodes = self.translate(node) if node.domain in DOMAINS else [node]
+        _check_bounds(node, nodes, self.constants, self.opset)
         if node.op_type in MOVES and node.input[0] in self.grids:
             self.grids[node.output[0]] = self.grids[node.input[0]]
         for name in node.output:
-            self.constants[name] = execute.run(todo, {}, name, self.constants, self.opset)
+            self.constants[name] = execute.run(nodes, {}, name, self.constants, self.opset)
 
     def infer_shapes(
         self, entry: str, shape: tuple[int, ...], exit_: str
     ) -> dict[str, tuple[int, ...]]:
-        """Shapes of all tensors; those that the model itself computes with become constants."""
+        """Shapes of all tensors. Outputs of Shape nodes become constants."""
         while True:
             shapes = _shapes(self.nodes, self.constants, entry, shape, exit_, self.opset)
-            before, asked = len(self.nodes), [n for n in self.nodes if n.op_type == "Shape"]
-            for node in asked:
+            before, shape_nodes = len(self.nodes), [n for n in self.nodes if n.op_type == "Shape"]
+            for node in shape_nodes:
                 if node.input[0] in shapes:
                     self.constants[node.output[0]] = np.array(shapes[node.input[0]], np.int64)
             self.nodes = [node for node in self.nodes if node.output[0] not in self.constants]
             self.fold()
-            if len(self.nodes) == before or not asked:
+            if len(self.nodes) == before or not shape_nodes:
                 return shapes
 
     def keep_needed(self, output: str) -> None:
         """Drop nodes that the output does not depend on."""
-        wanted, kept = {output}, []
+        needed, kept = {output}, []
         for node in reversed(self.nodes):
-            if wanted & set(node.output):
+            if needed & set(node.output):
                 kept.append(node)
-                wanted |= set(node.input)
+                needed |= set(node.input)
         self.nodes = kept[::-1]
 
 
 def _named(nodes: list[NodeProto]) -> list[NodeProto]:
-    """Give every node a name that is its own."""
+    """Give every node a unique name."""
     seen: set[str] = set()
     for place, node in enumerate(nodes):
         if not node.name or node.name in seen:
@@ -264,23 +264,23 @@ def _shapes(
     output: str,
     opset: int,
 ) -> dict[str, tuple[int, ...]]:
-    """Static shapes, batch included, of all tensors that they can be inferred for."""
+    """Static shapes, batch included, of all tensors whose shape can be inferred."""
     kinds = {entry: (TensorProto.FLOAT, len(shape))}
     proto = execute.assemble(nodes, kinds, [output], constants, opset)
     for axis, extent in zip(proto.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
         axis.dim_value = extent
     inferred = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
     infos = (*inferred.graph.value_info, *inferred.graph.output, *inferred.graph.input)
-    found = {}
+    shapes = {}
     for info in infos:
         axes = info.type.tensor_type.shape.dim
         if info.type.tensor_type.HasField("shape") and all(a.HasField("dim_value") for a in axes):
-            found[info.name] = tuple(axis.dim_value for axis in axes)
-    return found
+            shapes[info.name] = tuple(axis.dim_value for axis in axes)
+    return shapes
 
 
 def _annotation(proto: ModelProto, name: str) -> QuantGrid | None:
-    """Read the integer type that qonnx or FINN noted for a tensor."""
+    """Read the integer type that qonnx or FINN annotated a tensor with."""
     from qonnx.core.datatype import DataType
 
     for note in proto.graph.quantization_annotation:

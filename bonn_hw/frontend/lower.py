@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Model -> DataflowGraph: exact by evaluation over the whole range of every accumulator."""
+"""Model -> DataflowGraph: exact, by evaluating each activation for every possible sum."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bonn_hw.kernels.pad import Pad
 
 @dataclass(frozen=True, eq=False)
 class Lowered:
-    """The accelerator's graph, the host's part, and what there is to say about rounding."""
+    """The accelerator's graph, the host's part, and warnings about rounding."""
 
     graph: DataflowGraph
     host: Host
@@ -34,31 +34,31 @@ class Lowered:
 
 
 def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
-    """Lower a model, and try the result on a few frames.
+    """Lower a model, and compare the result with the model on a few frames.
 
     Parameters
     ----------
     pytorch : sequence or None
-        PyTorch's view of the activations after matrix layers, in the network's order. Where it
-        differs from ONNX Runtime's (a tie within float rounding), that is reported and PyTorch's
-        is taken.
+        PyTorch's activations after the matrix layers, in the network's order. If one differs
+        from ONNX Runtime (a tie within float rounding), that is reported, and PyTorch's bit is
+        used.
 
     Raises
     ------
     UnsupportedModel
         If a layer is outside the supported set; the message names it and the remedy.
     InternalError
-        If the graph answers otherwise than the model, or an operator's lowering breaks.
+        If the graph computes other outputs than the model, or the lowering of an operator fails.
     """
     head, body, tail = split(model)
     host, pending, kind = start(model, head)
     context = Context(model, None if pytorch is None else list(pytorch))
     branches = _Branches(model)
     entry = head[-1].output[0] if head else model.input
-    branches.end(entry, Branch(context, pending, GraphBuilder(kind)))
+    branches.add(entry, Branch(context, pending, GraphBuilder(kind)))
     for node in body:
         try:
-            branches.end(node.output[0], _applied(node, branches.taken(node)))
+            branches.add(node.output[0], _applied(node, branches.inputs_of(node)))
         except UserError:
             raise
         except Malformed as error:
@@ -69,24 +69,24 @@ def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
             ) from error
         except Exception as error:
             raise InternalError(
-                f"{node.name}: the lowering of this {node.op_type} broke "
+                f"{node.name}: the lowering of this {node.op_type} failed "
                 f"({type(error).__name__}: {error})"
             ) from error
     lowered = _finish(branches.last(tail), host, tail)
-    _try(model, lowered)
+    _compare(model, lowered)
     return lowered
 
 
 class _Branches:
-    """Ends of branches by tensor, one for each layer that takes it."""
+    """The branches that end in each tensor, one per consumer."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self._ends: dict[str, list[Branch]] = {}
 
-    def end(self, tensor: str, branch: Branch) -> None:
-        """Let a branch end in a tensor."""
-        following = self._model.takers(tensor)
+    def add(self, tensor: str, branch: Branch) -> None:
+        """Add a branch that ends in a tensor, and fork it if there are several consumers."""
+        following = self._model.consumers(tensor)
         if tensor == self._model.output and following:
             raise UnsupportedModel(
                 f"{tensor}: is the output and feeds {following[0].name} too; end the model with "
@@ -94,16 +94,16 @@ class _Branches:
             )
         self._ends[tensor] = branch.fork(following) if len(following) > 1 else [branch]
 
-    def taken(self, node: NodeProto) -> list[Branch]:
-        """Take the branches that a node needs."""
+    def inputs_of(self, node: NodeProto) -> list[Branch]:
+        """Remove and return the branches that a node needs as inputs."""
         names = self._model.computed(node)
         for name in names:
             if not self._ends.get(name):
-                raise Malformed(f"its input {name!r} comes from no layer")
+                raise Malformed(f"its input {name!r} is the output of no layer")
         return [self._ends[name].pop(0) for name in names]
 
     def last(self, tail: Sequence[NodeProto]) -> Branch:
-        """The branch that leaves the accelerator."""
+        """The branch at the output of the accelerator."""
         (last,) = self._ends[self._model.computed(tail[0])[0] if tail else self._model.output]
         return last
 
@@ -130,7 +130,7 @@ def _applied(node: NodeProto, branches: list[Branch]) -> Branch:
 
 
 def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
-    """What still waits is computed on the host, from the integers that leave."""
+    """Finish the last branch: the host computes the operators that are still pending."""
     context, pending, model = last.context, last.pending, last.context.model
     if last.early_pad or any(last.zero_pads):
         raise UnsupportedModel("the model ends with padding; end it with a layer")
@@ -144,7 +144,7 @@ def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
     if (pending.error > 0).any() or pending.values is not None:
         context.findings.append(
             f"{source}: the model's own sums are rounded (its scales are no powers of two), so "
-            "its float answer may differ from ours in the last places"
+            "its float output may differ from bonn_hw's in the last digits"
         )
     nodes = [*(op.node for op in pending.ops), *tail]
     order = pending.ops[0].order if pending.ops else pending.order
@@ -154,32 +154,32 @@ def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
         proto = execute.assemble(nodes, kinds, [model.output], model.constants, model.opset)
     decoded = replace(host, tail=proto, decode_order=order, scale=pending.scale)
     graph = last.builder.graph()
-    if not _looks(graph):
+    if not _depends_on_input(graph):
         padded = next(node.origin for node in graph.nodes if isinstance(node.kernel, Pad))
         raise UnsupportedModel(
-            f"{padded}: all windows that the answer comes from lie in the padding, and none looks "
-            "at the image; pad less"
+            f"{padded}: the model's output depends on the padding only, not on the image; pad less"
         )
     return Lowered(graph, decoded, tuple(context.findings))
 
 
-def _looks(graph: DataflowGraph) -> bool:
-    """Whether the last beat of an answer waits for any beat of its image."""
-    awaited = {graph.output: graph.tensors[graph.output].size}  # elements, by tensor
+def _depends_on_input(graph: DataflowGraph) -> bool:
+    """Whether the last output beat of a frame waits for any input beat of the same frame."""
+    needed_elements = {graph.output: graph.tensors[graph.output].size}  # by tensor
     for node in reversed(graph.nodes):
         *_, widest = node.kernel.foldings()  # the fewest steps
-        schedule, (taken, given) = node.kernel.schedule(widest), node.kernel.lanes(widest)
-        beats = -(-max(awaited[name] for name in node.outputs) // given)
+        schedule = node.kernel.schedule(widest)
+        input_lanes, output_lanes = node.kernel.lanes(widest)
+        beats = -(-max(needed_elements[name] for name in node.outputs) // output_lanes)
         steps = int(np.flatnonzero(schedule.emit)[beats - 1]) + 1 if beats else 0
         needed = int(schedule.need[:steps].max(initial=0))
-        awaited |= dict.fromkeys(node.inputs, needed * taken)
-    return awaited[graph.input] > 0
+        needed_elements |= dict.fromkeys(node.inputs, needed * input_lanes)
+    return needed_elements[graph.input] > 0
 
 
-def _try(model: Model, lowered: Lowered) -> None:
-    """Hold the graph against the model on a few frames.
+def _compare(model: Model, lowered: Lowered) -> None:
+    """Compare the graph with the model on a few frames.
 
-    Findings name sums at which the model's own rounding may decide; then its answer may differ.
+    There is no comparison if `findings` report that the model's own rounding can change its output.
 
     Raises
     ------
@@ -196,7 +196,7 @@ def _try(model: Model, lowered: Lowered) -> None:
         if lowered.findings or not len(frames):
             return
         expected = model.run(frames)
-    except Exception as error:  # ONNX Runtime alone has had the model so far
+    except Exception as error:  # so far only ONNX Runtime has run
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UnsupportedModel(
             f"the model cannot be run ({reason}): export the model again"
@@ -205,7 +205,7 @@ def _try(model: Model, lowered: Lowered) -> None:
     if not np.array_equal(answer, expected, equal_nan=True):
         differs = (answer != expected).reshape(len(frames), -1)
         raise InternalError(
-            f"the lowered graph answers otherwise than the model: {int(differs.sum())} of "
+            f"the lowered graph differs from the model: {int(differs.sum())} of "
             f"{differs.size} outputs differ on {len(frames)} trial frames, and no rounding "
             "explains it. This is a bug of bonn_hw, not of the model: please report it with the "
             "model file"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A network in standard ONNX operators, and what its quantisers give."""
+"""A network in standard ONNX operators, and the output grids of its quantisers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from onnx import NodeProto, TensorProto
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
 
-BATCH = 256  # frames that the reference is run with at a time
+BATCH = 256  # frames per run of the reference
 
 
 @dataclass(frozen=True)
 class QuantGrid:
-    """What a quantiser gives: ``scale`` times an integer in [low, high] (bipolar: −1 or +1)."""
+    """The output values of a quantiser: ``scale`` times an integer in [low, high], or times ±1."""
 
     scale: NDArray[np.float32]
     low: int
@@ -37,15 +37,15 @@ class Model:
     nodes : tuple of NodeProto
         In topological order; only those that the output depends on.
     constants, shapes, grids : mappings by tensor name
-        Constant tensors; static shapes without the batch axis; what quantisers give, of
-        constants too.
+        Constant tensors; static shapes without the batch axis; grids of tensors that are the
+        output of a quantiser, constants included.
     input, output : str
     annotation : QuantGrid or None
-        An integer type that the file states for its input.
+        The integer type of the input, if the file has an annotation.
     metadata : mapping
         Properties of the file.
     foldings : mapping
-        PE, SIMD and FIFO depths by layer that the file states, in the form of FINN's folding file.
+        PE, SIMD and FIFO depths in the file, by layer, in the form of FINN's folding file.
     """
 
     sha256: str
@@ -67,7 +67,7 @@ class Model:
         return execute.session(whole, threads=0)
 
     def run(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Answer as the QONNX model does.
+        """Compute the outputs of the QONNX model: the reference.
 
         Parameters
         ----------
@@ -87,13 +87,13 @@ class Model:
         """Values ``(N, ...)`` of tensors inside the model."""
         kind = {self.input: (TensorProto.FLOAT, 1 + len(self.shapes[self.input]))}
         whole = execute.assemble(self.nodes, kind, names, self.constants, self.opset)
-        found = execute.session(whole, threads=0).run(list(names), {self.input: frames})
-        return dict(zip(names, found, strict=True))
+        values = execute.session(whole, threads=0).run(list(names), {self.input: frames})
+        return dict(zip(names, values, strict=True))
 
     def computed(self, node: NodeProto) -> list[str]:
         """Inputs of a node that depend on the data."""
         return [name for name in node.input if name and name not in self.constants]
 
-    def takers(self, tensor: str) -> list[NodeProto]:
-        """Nodes that take a tensor, once for each time that they do."""
+    def consumers(self, tensor: str) -> list[NodeProto]:
+        """Nodes with this tensor as input; a node is listed once per use."""
         return [node for node in self.nodes for name in node.input if name == tensor]

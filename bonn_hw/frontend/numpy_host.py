@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The host's part for a board without ONNX Runtime: steps of NumPy before, a table behind.
+"""The host's part for a board without ONNX Runtime: NumPy operators before, a table after.
 
-What stands before the first integers is a list of operators that NumPy rounds alike. What stands
-behind the last ones maps each integer for itself, so ONNX Runtime's own answers for all integers
-make a table. Both are held against ONNX Runtime before they are written.
+Before the accelerator there are only operators that NumPy rounds in the same way. After it each
+output depends on one integer, so ONNX Runtime's outputs for all integers make a lookup table. Both
+are compared with ONNX Runtime before they are written.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from bonn_hw.errors import UnsupportedModel
 from bonn_hw.frontend.host import Host
 from bonn_hw.ir.tensor import TensorType
 
-MOST_ANSWERS = 1 << 24  # floats of a table
-TRIED = 64  # frames
+MOST_ANSWERS = 1 << 24  # floats in the table
+TRIED = 64  # random frames of a comparison
 
 
 @dataclass(frozen=True)
 class Head:
-    """Operators ``(name, inputs, output)``, their constants, and names of the first and last."""
+    """Operators ``(name, inputs, output)``, constants, and names of input and output tensor."""
 
     steps: list[tuple[str, list[str], str]]
     constants: dict[str, NDArray[Any]]
@@ -35,17 +35,17 @@ class Head:
 
 
 def head_of(host: Host, images: NDArray[np.float32]) -> Head | None:
-    """The steps before the first integers, or None where there are none.
+    """Translate the operators before the accelerator; None if there are none.
 
     Parameters
     ----------
     images : float32 ``(N, *input_shape)``
-        On which NumPy must say what ONNX Runtime says, besides random ones.
+        Images on which NumPy must equal ONNX Runtime; random frames are compared too.
 
     Raises
     ------
     UnsupportedModel
-        If an operator is none of those that NumPy rounds alike.
+        If NumPy does not support an operator, or rounds it in another way.
     """
     if host.head is None:
         return None
@@ -54,10 +54,11 @@ def head_of(host: Host, images: NDArray[np.float32]) -> Head | None:
     spread = max(1.0, float(np.abs(images).max()))
     tried = rng.uniform(-spread, spread, (TRIED, *host.input_shape)).astype(np.float32)
     for frames in (images, tried):
-        found = evaluate(head.steps, head.constants, frames, head.entry, head.exit)
-        if not np.array_equal(found, host.head_values(frames)):
+        values = evaluate(head.steps, head.constants, frames, head.entry, head.exit)
+        if not np.array_equal(values, host.head_values(frames)):
             raise UnsupportedModel(
-                "pack: NumPy rounds the model's input otherwise than ONNX Runtime does"
+                "pack: the operators before the first quantiser round differently in NumPy and in "
+                "ONNX Runtime; simplify them, or quantise the input first"
             )
     return head
 
@@ -80,7 +81,7 @@ def _translated(model: ModelProto) -> Head:
         if node.op_type not in OPERATORS or attributes or not all(inputs):
             raise UnsupportedModel(
                 f"pack: the operator {node.op_type} ({node.name}) before the first quantiser "
-                f"cannot run on the board: there are {', '.join(OPERATORS)}"
+                f"cannot run on the board, which supports {', '.join(OPERATORS)}"
             )
         steps.append((node.op_type, inputs, node.output[0]))
     used = {name for _, inputs, _ in steps for name in inputs}
@@ -89,25 +90,25 @@ def _translated(model: ModelProto) -> Head:
 
 
 def answers_of(host: Host, kind: TensorType) -> tuple[int, NDArray[np.float32], tuple[int, ...]]:
-    """The model's answers by integer.
+    """Make a table of the model's outputs for every integer.
 
     Parameters
     ----------
     kind : TensorType
-        What leaves the accelerator.
+        Type of the accelerator's output.
 
     Returns
     -------
     low : int
         The integer of column 0.
-    table : float32 ``(elements of an answer, integers)``
+    table : float32 ``(elements of an output, integers)``
     shape : tuple of int
-        Of an answer.
+        Shape of an output.
 
     Raises
     ------
     UnsupportedModel
-        If an element of the answer depends on more than one integer, or the table is too large.
+        If an output element depends on more than one integer, or the table is too large.
     """
     low, high = kind.element.low, kind.element.high
     count = high - low + 1
@@ -125,8 +126,8 @@ def answers_of(host: Host, kind: TensorType) -> tuple[int, NDArray[np.float32], 
     tried = rng.integers(low, high + 1, (TRIED, *kind.shape))
     order = host.decode_order.reshape(-1)
     if table.shape[0] == order.size:
-        found = table[np.arange(order.size), tried.reshape(TRIED, -1)[:, order] - low]
-        if np.array_equal(found, host.decode(tried).reshape(TRIED, -1)):
+        looked_up = table[np.arange(order.size), tried.reshape(TRIED, -1)[:, order] - low]
+        if np.array_equal(looked_up, host.decode(tried).reshape(TRIED, -1)):
             return low, table, shape
     raise UnsupportedModel(
         "pack: the model's last operators join several outputs: end the model before them and "

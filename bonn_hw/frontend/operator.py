@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the table says of an operator: its names, a sentence for the docs, and what it becomes."""
+"""An entry of the table of operators: names, a sentence for the docs, and the lowering."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from bonn_hw.frontend.model import QuantGrid
 
 
 class Kind(IntEnum):
-    """What an operator is to the lowering, in the order of docs and messages."""
+    """How the lowering treats an operator, in the order of docs and messages."""
 
     QUANTISER = 0  # becomes standard operators when a file is read
-    MATRIX = 1  # products with weights; its sums wait for their activation
+    MATRIX = 1  # a product with weights; its sums stay pending until their activation
     LAYER = 2  # becomes kernels
-    JOIN = 3  # takes two branches; with a constant operand it is elementwise
-    ELEMENTWISE = 4  # waits for the quantiser behind it
-    SHAPE = 5  # moves elements, waits with the elementwise ones
+    JOIN = 3  # has two branches as inputs; with a constant operand it is elementwise
+    ELEMENTWISE = 4  # stays pending until the next quantiser
+    SHAPE = 5  # moves elements; stays pending like the elementwise ones
     HEAD = 6  # runs on the host, before the first quantiser
-    TAIL = 7  # runs on the host, behind the last layer
+    TAIL = 7  # runs on the host, after the last layer
 
 
 @dataclass(frozen=True)
 class StandardOnnx:
-    """Standard nodes and constants in the place of one operator, and the grid of its output."""
+    """Standard nodes and constants that replace one operator, and the grid of its output."""
 
     nodes: tuple[NodeProto, ...]
     constants: Mapping[str, Array]
@@ -49,20 +49,20 @@ class Operator:
     Attributes
     ----------
     names : tuple of str
-        ONNX names that are lowered alike.
+        ONNX names that are lowered in the same way.
     kind : Kind
     text : str
         One sentence for docs/models.md: what is supported, and with which limits.
     lower : function or None
-        Applies the operator to the branch that ends in its one computed input. None where the
-        operator never meets a branch (quantisers, and what runs on the host).
+        Applies the operator to the branch of its one computed input. None if the operator is never
+        applied to a branch (quantisers, and operators that run on the host).
     join : function or None
         Applies it to two branches.
     rewrite : function or None
-        Of a quantiser: the same float32 operations as standard ONNX operators.
+        Only for quantisers: writes it as standard ONNX operators with the same float32 operations.
     free_batch : function or None
-        Lets a node that states the exported batch take any: it gets the constants, the shapes
-        with the batch axis, and the exported batch.
+        Changes a node that contains the exported batch size so that it works with any. Arguments:
+        the node, the constants, the shapes with the batch axis, and the exported batch size.
     """
 
     names: tuple[str, ...]

@@ -14,7 +14,7 @@ NO_PADS: Pads = (0, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Geometry:
-    """Kernel (KH, KW) at strides (SY, SX) over a frame (H, W) with pads round it."""
+    """Kernel (KH, KW) at strides (SY, SX) over a frame (H, W) with padding around it."""
 
     frame: tuple[int, int]
     kernel: tuple[int, int]
@@ -23,13 +23,13 @@ class Geometry:
 
     @property
     def padded(self) -> tuple[int, int]:
-        """Extents with the pads."""
+        """Height and width with the padding."""
         top, left, bottom, right = self.pads
         return self.frame[0] + top + bottom, self.frame[1] + left + right
 
     @property
     def pixels(self) -> tuple[int, int]:
-        """Windows in each direction (OH, OW)."""
+        """Number of windows in each direction (OH, OW)."""
         rows, columns = (
             (extent - kernel) // stride + 1
             for extent, kernel, stride in zip(self.padded, self.kernel, self.stride, strict=True)
@@ -37,11 +37,13 @@ class Geometry:
         return rows, columns
 
     def classes(self) -> tuple[tuple[int, ...], tuple[int, ...], NDArray[np.bool_]]:
-        """Which taps of a window lie in the padding.
+        """Group output pixels into border classes by the taps that lie in the padding.
 
         Returns
         -------
-        rows, columns : OH and OW classes, from 0 rising by 1 where the covered taps change
+        rows, columns : tuples of OH and OW classes
+            From 0, one more where the padded taps change: (0, 1, 1, 2) for three
+            taps over four pixels with a pad of 1 on both sides.
         padded : bool ``(classes, KH, KW)``
             True where a tap of the class is padding; class = row class * column classes + column
             class.

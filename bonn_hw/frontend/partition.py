@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The way through a model: the host's head, the layers, the host's tail."""
+"""Partition a model into the host's head, the accelerator's layers, and the host's tail."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def split(model: Model) -> tuple[Nodes, Nodes, Nodes]:
     if not matrices:
         names = [name for one in operators() if one.kind is Kind.MATRIX for name in one.names]
         raise UnsupportedModel(
-            f"the model has no matrix layer ({', '.join(names)}) behind its input"
+            f"the model has no matrix layer ({', '.join(names)}) after its input"
         )
     tail = _tail(model, body[matrices[-1] :])
     return head, _without(body, tail), tail
@@ -59,7 +59,7 @@ def _head(model: Model) -> Nodes:
 
 
 def _tail(model: Model, last: Nodes) -> Nodes:
-    """Nodes from the first on that only the host runs."""
+    """Nodes from the first one that only the host can run."""
     hosted = [node for node in last if kind_of(node.op_type) is Kind.TAIL]
     return _chain(model, model.computed(hosted[0])[0]) if hosted else []
 
@@ -70,10 +70,10 @@ def _without(nodes: Sequence[NodeProto], others: Nodes) -> Nodes:
 
 
 def _chain(model: Model, tensor: str) -> Nodes:
-    """Nodes behind a tensor as long as each feeds one other, and only that one."""
+    """Nodes after a tensor, as long as each has exactly one consumer and one computed input."""
     chain: Nodes = []
     while tensor != model.output:
-        following = model.takers(tensor)
+        following = model.consumers(tensor)
         if len(following) != 1 or model.computed(following[0]) != [tensor]:
             break
         chain.append(following[0])
@@ -82,14 +82,15 @@ def _chain(model: Model, tensor: str) -> Nodes:
 
 
 def start(model: Model, head: list[NodeProto]) -> tuple[Host, PendingOps, TensorType]:
-    """Make the host's encoder and the value that enters the accelerator."""
+    """Make the host's encoder, and the first value of the accelerator."""
     last = head[-1].output[0] if head else model.input
     grid = model.grids[last] if head else model.annotation
     if grid is None:
         raise InternalError(f"{last} enters the accelerator without a quantiser")
     if grid.scale.size != 1:
         raise UnsupportedModel(
-            f"{head[-1].name}: the input's quantiser has a scale for each channel; use one for all"
+            f"{head[-1].name}: the input's quantiser has a scale per channel; use one scale for "
+            "all channels"
         )
     shape = model.shapes[last]
     if len(shape) == 3:
@@ -112,7 +113,7 @@ def start(model: Model, head: list[NodeProto]) -> tuple[Host, PendingOps, Tensor
         input_shape=model.shapes[model.input],
         head=proto,
         tail=None,
-        step=float(scale),
+        input_scale=float(scale),
         element=element,
         encode_order=order,
         decode_order=order,

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""From what a quantiser gives for every integer to the parameters of the kernel that computes it.
+"""Fit the parameters of the kernel `requantize` to the output of a quantiser for every integer.
 
-The kernel has a line a segment: ``(slope * low + offset) >> shift``. That it gives a value over a
-run of integers asks, at both ends of the run, for two inequalities that are linear in slope and
-offset; between the ends it follows, since a line is monotone. So a shift is possible if every
-segment's polygon of inequalities holds an integer point.
+The kernel has a line per segment: ``(slope * low + offset) >> shift``. Let the quantiser's output
+be v for the integers from a to b (a run). The kernel computes v there if ::
+
+    v << shift  <=  slope * x + offset  <  (v + 1) << shift      for x = a and x = b
+
+Between a and b it follows, because a line is monotone. These inequalities are linear in slope and
+offset. So a shift is possible if an integer point (slope, offset) satisfies all inequalities of a
+segment, for every segment.
 """
 
 from __future__ import annotations
@@ -24,21 +28,23 @@ from bonn_hw.kernels.requantize import FEW, Requantize
 LONGEST_SHIFT = 24
 LARGEST_TABLE = 1 << 22  # bits
 FREE = 1 << 60  # a bound that never binds
-LUT_PER_BRAM36, LUT_PER_DSP = 380, 240  # of a Zynq 7020
+LUT_PER_BRAM36, LUT_PER_DSP = 380, 240  # ratios on a Zynq 7020
 
 Array = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Staircase:
-    """What a quantiser gives for every integer of every channel: runs of equal values.
+    """The output of a quantiser for every integer of every channel, as runs of equal values.
 
     Attributes
     ----------
     low, high : int64 ``(C,)``
         Smallest and largest integer of each channel.
     channel, start, value : int64 ``(K,)``
-        Runs, by channel and start: ``value`` from ``start`` to the next run, or to ``high``.
+        Runs, sorted by channel and start: the output is ``value`` from ``start`` to the next run,
+        or to ``high``. For one channel with x in 0..5 and the output x // 2: start 0, 2, 4 and
+        value 0, 1, 2.
     """
 
     low: Array
@@ -56,11 +62,11 @@ class Staircase:
 
     @property
     def identity(self) -> bool:
-        """Whether every integer is given as it is."""
+        """Whether the output equals the input for every integer."""
         return bool((self.start == self.value).all() and (self.start == self.end).all())
 
     def differing(self, other: Staircase) -> set[int]:
-        """Channels in which another staircase over the same integers is not the same."""
+        """Channels in which another staircase over the same integers differs."""
         runs = [
             set(zip(one.channel.tolist(), one.start.tolist(), one.value.tolist(), strict=True))
             for one in (self, other)
@@ -69,13 +75,13 @@ class Staircase:
 
 
 def gather(chunks: Iterable[tuple[Array, Array]], low: Array, high: Array) -> Staircase:
-    """Find the runs.
+    """Find the runs of equal values.
 
     Parameters
     ----------
     chunks : iterable of ``(r,)``, ``(r, C)``
-        Ascending integers without gaps, and the values of all channels there. Those outside of a
-        channel's range do not matter.
+        Ascending integers without gaps, and the outputs of all channels for them. Outputs outside
+        a channel's range are ignored.
     low, high : int64 ``(C,)``
     """
     parts: list[tuple[Array, Array, Array]] = []
@@ -93,32 +99,32 @@ def gather(chunks: Iterable[tuple[Array, Array]], low: Array, high: Array) -> St
 
 
 def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> Requantize:
-    """Find the cheapest kernel that gives these values, exactly.
+    """Find the cheapest kernel that computes exactly these outputs.
 
-    Lines may serve all channels or one; a staircase of one channel stands for all. The fewer
-    segments, the less memory; float32 rounding moves single steps of a batch norm by one integer,
-    so that now and then no single line fits.
+    The lines are the same for all channels, or separate per channel; a staircase of one channel
+    stands for all. Fewer segments need less memory. Often one segment is enough, but float32
+    rounding may move single steps of a batch norm by one integer, so that no single line fits.
 
     Parameters
     ----------
     kind : TensorType
-        The integers that come in.
+        Type of the input.
     element : Element
-        Of the values; the kernel clips to its ends.
+        Range of the outputs, to which the kernel clips.
     source : str
-        The layer, for the message.
+        Name of the layer, for messages.
 
     Raises
     ------
     UnsupportedModel
-        If even a table would not fit into a device.
+        If even a lookup table would be too large for a device.
     """
     best: tuple[float, Requantize] | None = None
     bits = kind.element.bits
     for alike in (True, False) if len(stairs.low) == kind.shape[2] else (True,):
         rows = 1 if alike else kind.shape[2]
         for segment_bits in range(bits + 1):
-            memory = (rows << segment_bits) * 2  # each line has two bits at least
+            memory = (rows << segment_bits) * 2  # each line has at least two bits
             if memory > LARGEST_TABLE or (best and best[0] <= memory / 64):
                 break
             pieces = _Pieces.of(stairs, kind.element, segment_bits, alike)
@@ -129,7 +135,7 @@ def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> R
                 if kernel is not None and (best is None or _cost(kernel) < best[0]):
                     best = (_cost(kernel), kernel)
             if best and best[1].mask.bit_count() <= FEW:
-                break  # no multiplier that more segments could save
+                break  # there is no multiplier that more segments could save
         if best:
             break
     if best is None or best[1].storage > LARGEST_TABLE:
@@ -140,7 +146,7 @@ def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> R
     kernel = best[1]
     for x in (stairs.start, stairs.end):
         if not np.array_equal(kernel.apply(x, stairs.channel), stairs.value):
-            raise InternalError(f"{source}: the requantizer that was found is not its quantiser")
+            raise InternalError(f"{source}: the fitted requantizer differs from the quantiser")
     return kernel
 
 
@@ -151,14 +157,14 @@ def _cost(kernel: Requantize) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Pieces:
-    """Ends of runs cut at the segments' borders, ordered by group (a row's segment).
+    """Both ends of every run, after a cut at the borders of segments, sorted by group.
 
     Attributes
     ----------
     segment_bits, rows
-        Groups are ``row * 2 ** segment_bits + segment``.
+        The points of a group share a line; group = ``row * 2 ** segment_bits + segment``.
     group, x, value : int64 ``(P,)``
-        ``x`` is the argument of the group's line.
+        ``value`` is the output that the group's line must have at its argument ``x``.
     """
 
     segment_bits: int
@@ -171,10 +177,10 @@ class _Pieces:
     def of(
         cls, stairs: Staircase, element: Element, segment_bits: int, alike: bool
     ) -> _Pieces | None:
-        """Cut; None where channels that should be alike are not."""
+        """Cut the runs; None if the channels should share lines but differ."""
         low_bits = element.bits - segment_bits
         codes = [element.encode(x).astype(np.int64) for x in (stairs.start, stairs.end)]
-        if element.signed:  # floors rise with the value, codes do not
+        if element.signed:  # shifted values are ascending, codes are not
             codes = [stairs.start, stairs.end]
         first, last = (code >> low_bits for code in codes)
         count = last - first + 1
@@ -196,10 +202,10 @@ class _Pieces:
         return cls(segment_bits, rows, group, x, value)
 
     def bounds(self, shift: int, ties_even: bool, element: Element) -> tuple[Array, Array]:
-        """Least and largest sum of each end that gives its value."""
+        """Smallest and largest sum that results in the value of each point."""
         low = self.value << shift
         high = low + (1 << shift) - 1
-        if ties_even:  # sums without the half step: even values take the ties at both sides
+        if ties_even:  # without the half step in the offset; ties belong to even values
             half, odd = 1 << shift - 1, self.value & 1
             low, high = low - half + odd, low + half - odd
         low = np.where(self.value == element.low, -FREE, low)
@@ -209,25 +215,25 @@ class _Pieces:
 def _fitted(
     pieces: _Pieces, kind: TensorType, element: Element, ties_even: bool
 ) -> Requantize | None:
-    """The lines with the smallest shift; None where there are none."""
+    """The kernel with the smallest possible shift; None if there is none."""
 
     def lines(shift: int, simple: bool = False) -> tuple[Array, Array] | None:
         low, high = pieces.bounds(shift, ties_even, element)
-        # No line is steeper than from one end of the output to the other within one integer.
+        # The steepest useful line crosses the whole output range within one input integer.
         bits = shift + element.bits + 1
         first = [0, *(sign << k for k in range(bits) for sign in (1, -1))] if simple else []
         return _lines(pieces, low, high, 1 << bits, first)
 
-    # What a shift can do, a longer one can as well: slopes and offsets double.
+    # If a shift is possible, a longer one is too: slopes and offsets double.
     shifts = range(int(ties_even), LONGEST_SHIFT + 1)
     shift = shifts[0] + bisect_left(shifts, True, key=lambda shift: lines(shift) is not None)
-    found = lines(shift, simple=True) if shift in shifts else None
-    if found is None:
+    fitted = lines(shift, simple=True) if shift in shifts else None
+    if fitted is None:
         return None
     groups, half = pieces.rows << pieces.segment_bits, (1 << shift) // 2 if ties_even else 0
     slopes, offsets = np.zeros(groups, np.int64), np.zeros(groups, np.int64)
     present = np.unique(pieces.group)
-    slopes[present], offsets[present] = found[0], found[1] + half
+    slopes[present], offsets[present] = fitted[0], fitted[1] + half
     shape = (pieces.rows, -1)
     parameters = (slopes.reshape(shape), offsets.reshape(shape), shift, ties_even)
     return Requantize(kind, element, *parameters, pieces.segment_bits)
@@ -236,50 +242,51 @@ def _fitted(
 def _lines(
     pieces: _Pieces, low: Array, high: Array, steepest: int, first: Sequence[int]
 ) -> tuple[Array, Array] | None:
-    """A slope and an offset for each group that has points; None if there are none for one.
+    """Find a slope and an offset for each group of points; None if a group has no line.
 
-    For a slope, the offset lies between the largest ``low - slope * x`` and the smallest
-    ``high - slope * x``. The room between is concave in the slope, and which points bound it tells
-    on which side its maximum is. Slopes of ``first`` are tried before others.
+    For a given slope, the offset must lie between the largest ``low - slope * x`` and the smallest
+    ``high - slope * x``. The width of this interval is a concave function of the slope. The points
+    that bound the interval show on which side of the slope its maximum is, so the slope is found by
+    bisection. The slopes in ``first`` are tried before others.
     """
     starts = np.flatnonzero(np.append(True, np.diff(pieces.group) != 0))
     sizes = np.diff(np.append(starts, len(pieces.group)))
     slopes, offsets = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int64)
     left, right = np.full(len(starts), -steepest), np.full(len(starts), steepest)
-    todo = np.arange(len(starts))
+    open_ = np.arange(len(starts))  # groups without a line so far
     points = np.arange(len(pieces.group))
     candidates = iter(first)
-    while todo.size:
-        counts = sizes[todo]
+    while open_.size:
+        counts = sizes[open_]
         begins = np.cumsum(counts) - counts
         x, least, most = pieces.x[points], low[points], high[points]
-        slope = (left[todo] + right[todo]) // 2
+        slope = (left[open_] + right[open_]) // 2
         slope[:] = next(candidates, slope)
         product = np.repeat(slope, counts) * x
         lower = np.maximum.reduceat(least - product, begins)
         upper = np.minimum.reduceat(most - product, begins)
         fits = lower <= upper
-        slopes[todo[fits]] = slope[fits]
-        offsets[todo[fits]] = np.where(lower > -FREE // 2, lower, np.minimum(upper, FREE // 2))[
+        slopes[open_[fits]] = slope[fits]
+        offsets[open_[fits]] = np.where(lower > -FREE // 2, lower, np.minimum(upper, FREE // 2))[
             fits
         ]
-        # Which points bind: the room grows towards the steeper side where that of `low` is right.
+        # The interval grows with the slope if the point that bounds it from below has the larger x.
         below = least - product == np.repeat(lower, counts)
         above = most - product == np.repeat(upper, counts)
         below_ends = _ends(x, below, begins)
         above_ends = _ends(x, above, begins)
         steeper, flatter = below_ends[0] > above_ends[1], below_ends[1] < above_ends[0]
-        left[todo] = np.where(steeper, np.maximum(left[todo], slope + 1), left[todo])
-        right[todo] = np.where(flatter, np.minimum(right[todo], slope - 1), right[todo])
-        if (~fits & (~(steeper | flatter) | (left[todo] > right[todo]))).any():
+        left[open_] = np.where(steeper, np.maximum(left[open_], slope + 1), left[open_])
+        right[open_] = np.where(flatter, np.minimum(right[open_], slope - 1), right[open_])
+        if (~fits & (~(steeper | flatter) | (left[open_] > right[open_]))).any():
             return None
         points = points[np.repeat(~fits, counts)]
-        todo = todo[~fits]
+        open_ = open_[~fits]
     return slopes, offsets
 
 
 def _ends(x: Array, chosen: NDArray[np.bool_], begins: Array) -> tuple[Array, Array]:
-    """Smallest and largest of the chosen arguments of each group."""
+    """Smallest and largest of the chosen x of each group."""
     smallest: Array = np.minimum.reduceat(np.where(chosen, x, FREE), begins)
     largest: Array = np.maximum.reduceat(np.where(chosen, x, -FREE), begins)
     return smallest, largest

@@ -26,14 +26,14 @@ from bonn_hw.kernels.threshold import Threshold
 
 @dataclass
 class Context:
-    """What all values of a model share.
+    """State that all values of a model share during lowering.
 
     Attributes
     ----------
     pytorch : list or None
-        PyTorch's view of the activations after matrix layers that are still to come.
+        PyTorch's activations after the matrix layers that are not lowered yet.
     findings : list of str
-        What there is to say about rounding.
+        Warnings about rounding.
     """
 
     model: Model
@@ -41,13 +41,13 @@ class Context:
     findings: list[str] = field(default_factory=list)
 
     def add_constant(self, name: str, value: Array) -> None:
-        """Add a constant that the file states within a layer."""
+        """Add a constant that is part of a layer in the file, such as a bias."""
         self.model = replace(self.model, constants={**self.model.constants, name: value})
 
 
 @dataclass(frozen=True, eq=False)
 class EarlyPad:
-    """A Pad of float values: its value takes part in the operators from `place` on."""
+    """A Pad before its activation: pending operators from index `place` on change its value."""
 
     name: str
     frame: tuple[int, int]
@@ -57,18 +57,19 @@ class EarlyPad:
 
 
 class Value:
-    """Integers at the end of a branch, and what waits to be applied to them.
+    """Integers at the end of a branch, with the operators that are not applied to them yet.
 
     Attributes
     ----------
     pending : PendingOps
-        The integers' range and the operators that wait.
+        The range of the integers and the pending operators.
     builder : GraphBuilder
-        Where the integers are in the graph; with `matrix`, what that layer takes.
+        The end of the branch in the graph: these integers, or with `matrix` that layer's input.
     matrix : Matrix or None
-        A matrix layer that waits for its activation.
+        A matrix layer that is not in the graph yet, because its activation is pending.
     zero_pads, zero_pads_frame : Pads, (H, W)
-        An explicit Pad with the true zero, for the next convolution, and the frame inside it.
+        An explicit Pad of bits with zeros, which the next convolution absorbs, and the size of the
+        frame that it surrounds.
     early_pad : EarlyPad or None
     """
 
@@ -85,7 +86,7 @@ class Value:
 
     @property
     def source(self) -> str:
-        """The layer that the value comes from."""
+        """Name of the layer that computes the value."""
         if self.matrix is not None:
             return self.matrix.origin
         if self.builder.origin:
@@ -100,9 +101,9 @@ class Value:
         Parameters
         ----------
         zero_pads : bool
-            Whether `node` takes bits that are padded with the true zero.
+            Whether `node` supports bits that are padded with zeros.
         remedy : str
-            What to do where the values are neither integers nor bits.
+            The remedy in the message if the values are neither integers nor bits.
 
         Raises
         ------
@@ -113,18 +114,18 @@ class Value:
         self._make_integers(node, remedy)
         if any(self.zero_pads) and not zero_pads:
             raise UnsupportedModel(
-                f"{node.name}: takes bits that were padded with zero; only a convolution can: pad "
-                "with the value of -1 or +1"
+                f"{node.name}: its input is bits padded with zero, which only a convolution "
+                "supports: pad with the value of -1 or +1"
             )
 
     def emit_sums(self) -> None:
-        """Let a waiting matrix layer give its sums; operators may go on waiting."""
+        """Append a pending matrix layer with its sums as output; other operators stay pending."""
         if self.matrix is not None:
             self.builder.sums(self.matrix)
         self.matrix = None
 
     def integer_scale(self) -> np.float32 | None:
-        """What one integer counts for, if the value is that times the integers."""
+        """Return the scale s, if the value is s times the integers; otherwise None."""
         pending = self.pending
         if self.early_pad is not None:
             return None
@@ -133,21 +134,21 @@ class Value:
         return pending.scale[0] if bool((pending.scale == pending.scale[0]).all()) else None
 
     def quantised(self) -> bool:
-        """Whether the last operator that waits is a quantiser."""
+        """Whether the last pending operator is a quantiser."""
         ops = self.pending.ops
         return bool(ops) and ops[-1].output in self.model.grids
 
     # Integers of several bits.
 
     def _requantise(self) -> None:
-        """Emit what waits up to the last quantiser, if that is one of several bits."""
+        """Append kernels for the operators up to the last quantiser, if it is a few-bit one."""
         grids = self.model.grids
         while True:
-            names = [waiting.output for waiting in self.pending.ops]
+            names = [op.output for op in self.pending.ops]
             places = [place for place, name in enumerate(names) if name in grids]
             if not places or grids[names[places[-1]]].bipolar:
                 return
-            # One after the other: two roundings, or clippings, in a row are no straight line.
+            # One quantiser at a time: two roundings or clippings in a row are no straight line.
             self._requantise_to(next(p for p in places if not grids[names[p]].bipolar))
 
     def _requantise_to(self, place: int) -> None:
@@ -156,18 +157,19 @@ class Value:
         scale = self.model.grids[quantiser.output[0]].scale
         if scale.size != 1:
             raise UnsupportedModel(
-                f"{quantiser.name}: quantises with a scale for each channel; use one for all"
+                f"{quantiser.name}: quantises with a scale per channel; use one scale for all "
+                "channels"
             )
-        step = np.float32(scale.reshape(-1)[0])
+        unit = np.float32(scale.reshape(-1)[0])
         part = replace(pending, ops=pending.ops[:after])
-        stairs = self._staircase(part, step)
-        self._report_rounding(part, stairs, step, quantiser.name)
+        stairs = self._staircase(part, unit)
+        self._report_rounding(part, stairs, unit, quantiser.name)
         source, early = self.source, self.early_pad
-        if early is not None and early.place > after:  # it pads what comes later
+        if early is not None and early.place > after:  # it pads a later tensor
             self.early_pad, early = replace(early, place=early.place - after), None
         self.emit_sums()
         if early is None and stairs.identity:
-            fresh = replace(pending, scale=np.full(pending.channels, step), values=None)
+            fresh = replace(pending, scale=np.full(pending.channels, unit), values=None)
         else:
             if pending.bipolar:
                 raise UnsupportedModel(
@@ -177,57 +179,59 @@ class Value:
             element = Element(int(stairs.value.min()), int(stairs.value.max()))
             kernel = requantization.fit(stairs, self.builder.kind, element, source)
             self.builder.add(kernel, quantiser.name)
-            fresh = PendingOps.of(element, pending.channels, step, pending.order)
+            fresh = PendingOps.of(element, pending.channels, unit, pending.order)
         self.pending = replace(fresh, ops=pending.ops[after:])
         if early is not None:
             self._pad_early(early, part)
 
-    def _staircase(self, pending: PendingOps, step: np.float32, offset: float = 0.0) -> Staircase:
-        """What a quantiser gives for every integer; of channels that are alike, for one."""
+    def _staircase(self, pending: PendingOps, scale: np.float32, offset: float = 0.0) -> Staircase:
+        """Output of the last quantiser for every integer; one channel if all are the same."""
         if pending.same_in_every_channel(self.model):
             pending = pending.one_channel()
-        rows = ((grid, np.rint(values / step)) for grid, values in pending.rows(self.model, offset))
+        rows = (
+            (grid, np.rint(values / scale)) for grid, values in pending.rows(self.model, offset)
+        )
         integers = ((grid, values.astype(np.int64)) for grid, values in rows)
         return requantization.gather(integers, pending.low, pending.high)
 
     def _report_rounding(
-        self, pending: PendingOps, stairs: Staircase, step: np.float32, name: str
+        self, pending: PendingOps, stairs: Staircase, scale: np.float32, name: str
     ) -> None:
-        """Name channels where the rounding of the model's own float sums could decide."""
+        """Warn if the rounding of the model's own float sums could change a value."""
         if not (pending.error > 0).any():
             return
         close: set[int] = set()
         for offset in (-1.0, 1.0):
-            close |= stairs.differing(self._staircase(pending, step, offset))
+            close |= stairs.differing(self._staircase(pending, scale, offset))
         self.context.findings += [
             f"{name}, channel {channel}: the model's own rounding (its scales are no powers of "
             "two) could decide a value"
             for channel in sorted(close)
         ]
 
-    # Integers as they are, and bits.
+    # Integers without a quantiser, and bits.
 
     def _make_integers(self, node: NodeProto, remedy: str) -> None:
         pending = self.pending
-        step = self.integer_scale()
-        if step is not None:
+        scale = self.integer_scale()
+        if scale is not None:
             self.emit_sums()
-            scale = np.full(pending.channels, step, np.float32)
-            self.pending = replace(pending, scale=scale, values=None, ops=())
+            scales = np.full(pending.channels, scale, np.float32)
+            self.pending = replace(pending, scale=scales, values=None, ops=())
             if any(self.zero_pads) and pending.ops:
                 self._map_zeros(node, pending)
             return
         table, source = pending.table(self.model), self.source
-        size = activations.bipolar_size(pending, table)
-        if size is None or pending.bipolar:
+        scale = activations.bipolar_scale(pending, table)
+        if scale is None or pending.bipolar:
             raise activations.not_an_activation(node.name, source, pending, table, remedy)
         self._binarise(source, table > 0)
-        self.pending = PendingOps.of(BIPOLAR, pending.channels, size, pending.order)
+        self.pending = PendingOps.of(BIPOLAR, pending.channels, scale, pending.order)
         if self.early_pad is not None:
             self._pad_early(self.early_pad, pending)
 
     def _binarise(self, source: str, bits: NDArray[np.bool_]) -> None:
-        """Emit the activation: fused into its matrix unit, or by itself."""
+        """Append the 1-bit activation: as thresholds of its matrix unit, or as its own kernel."""
         pending, matrix = self.pending, self.matrix
         if matrix is not None:
             self.context.findings += activations.rounding_findings(
@@ -240,7 +244,7 @@ class Value:
             self.builder.add(matrix.flipped(falling).unit(thresholds), source)
             return
         self.emit_sums()
-        # +1 where -x >= threshold is: not where x >= 1 - threshold.
+        # -x >= threshold is the same as not (x >= 1 - threshold).
         plain = np.where(falling, 1 - thresholds, thresholds)
         self.builder.add(Threshold(self.builder.kind, plain, falling), source)
 
@@ -250,33 +254,33 @@ class Value:
             return bits
         if not pytorch:
             raise UserError(f"the checkpoint has no activation for {source}: {OTHER_MODEL}")
-        bits, found = activations.as_pytorch(source, self.pending, bits, pytorch.pop(0))
-        self.context.findings += found
+        bits, findings = activations.as_pytorch(source, self.pending, bits, pytorch.pop(0))
+        self.context.findings += findings
         return bits
 
     # Padding.
 
     def pad(self, name: str, frame: tuple[int, int], pads: Pads, value: float) -> None:
-        """Pad the materialised tensor with one of the supported meanings."""
+        """Pad the materialised tensor: bits with zero, or with any of the tensor's own values."""
         element, integer = self.builder.kind.element, value / float(self.pending.scale[0])
         if element.bipolar and value == 0:
             self.zero_pads, self.zero_pads_frame = pads, frame
         elif integer % 1 or not element.holds(np.array([int(integer)])):
             raise UnsupportedModel(
-                f"{name}: pads with {value:g}, which is none of the supported meanings: of bits "
-                "the true zero, the value of -1 or that of +1; of integers one of their values"
+                f"{name}: pads with {value:g}, which is not supported: pad bits with zero or "
+                "with the value of -1 or +1, and integers with one of their values"
             )
         else:
             self.builder.pad(frame, pads, int(integer), name)
 
     def _map_zeros(self, node: NodeProto, before: PendingOps) -> None:
-        """See what the operators behind a Pad with the true zero make of it."""
+        """Apply the pending operators to a Pad with zeros, and pad with the result."""
         pads, self.zero_pads = self.zero_pads, NO_PADS
         value = self._mapped(node.name, np.float32(0), before, before.ops)
         self.pad(node.name, self.zero_pads_frame, pads, value)
 
     def _pad_early(self, early: EarlyPad, before: PendingOps) -> None:
-        """Emit a Pad that stood before its activation, with what the activation makes of it."""
+        """Append a Pad that was before its activation, with its value after the activation."""
         self.early_pad = None
         value = self._mapped(early.name, early.value, before, before.ops[early.place :])
         self.pad(early.name, early.frame, early.pads, value)
@@ -284,12 +288,12 @@ class Value:
     def _mapped(
         self, name: str, value: np.float32, pending: PendingOps, ops: Sequence[PendingOp]
     ) -> float:
-        """What operators make of a padding's value, the same in every channel."""
+        """Apply operators to the value of a padding; the result must be equal in every channel."""
         values = np.full((1, pending.channels), value, np.float32)
         mapped = np.unique(pending.apply(values, ops, self.model))
         if mapped.size != 1:
             raise UnsupportedModel(
-                f"{name}: its padding means {mapped.size} values in different channels after the "
-                "activation; pad after the activation"
+                f"{name}: the activation maps its padding to {mapped.size} different values, "
+                "depending on the channel; pad after the activation"
             )
         return float(mapped[0])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Weights of matrix layers as the model file states them: integers and scales."""
+"""Weights of matrix layers in the model file, as integers and scales."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from bonn_hw.errors import UnsupportedModel
 from bonn_hw.frontend.attributes import number
 from bonn_hw.frontend.model import Model
 
-LARGEST = 1 << 15  # size of a weight
+LARGEST = 1 << 15  # largest absolute value of an integer weight
 
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """Integer weights, output channels first, and one ``scale`` for each of these."""
+    """Integer weights, output channels first, and one ``scale`` per output channel."""
 
     values: NDArray[np.int16]
     scale: NDArray[np.float32]
 
 
 def constant_weights(node: NodeProto, model: Model) -> NDArray[np.float32]:
-    """Weights as floats; raises UnsupportedModel where they are computed from the data."""
+    """Weights as floats; raises UnsupportedModel if they are computed from the data."""
     name = node.input[1]
     if name not in model.constants:
         raise UnsupportedModel(
@@ -35,12 +35,12 @@ def constant_weights(node: NodeProto, model: Model) -> NDArray[np.float32]:
 
 
 def quantised(node: NodeProto, values: NDArray[np.float32], model: Model) -> Weights:
-    """Split weights ``(MH, ...)`` into integers and scales: bipolar ones, or a quantiser's.
+    """Split weights ``(MH, ...)`` into integers and scales: bipolar, or by their quantiser.
 
     Raises
     ------
     UnsupportedModel
-        If they are neither.
+        If the weights are neither bipolar nor quantised.
     """
     sizes = np.abs(values.reshape(len(values), -1))
     scale = sizes[:, 0]
@@ -54,8 +54,8 @@ def quantised(node: NodeProto, values: NDArray[np.float32], model: Model) -> Wei
         or max(-grid.low, grid.high) > LARGEST
     ):
         raise UnsupportedModel(
-            f"{node.name}: the weights of output channel {int(np.argmax(uneven))} take other "
-            "values than plus and minus one size, and no quantiser of at most 16 bits gives them: "
+            f"{node.name}: the weights of output channel {int(np.argmax(uneven))} are neither "
+            "bipolar (plus and minus one scale) nor the output of a quantiser of at most 16 bits: "
             "quantise them (for example to 1 bit)"
         )
     scale = np.broadcast_to(grid.scale.reshape(-1), len(values)).astype(np.float32)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How a convolution or a pool moves over its input, as the model file states it."""
+"""Read the windows of a convolution or a pool from the model file: sizes, strides, padding."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def image(branch: Branch, node: NodeProto, verb: str = "supported") -> tuple[int
 
 
 def image_in_order(branch: Branch, node: NodeProto) -> tuple[int, int]:
-    """Extents of an image whose pixels follow each other in the stream; or UnsupportedModel."""
+    """Extents (H, W) of an image in stream order; raises UnsupportedModel for other orders."""
     frame = image(branch, node)
     if not np.array_equal(canonical((*frame, branch.pending.channels)), branch.pending.order):
         raise UnsupportedModel(
@@ -60,7 +60,7 @@ def windows(branch: Branch, node: NodeProto, kernel: tuple[int, int]) -> Geometr
 
 
 def _with_ceil(geometry: Geometry, pixels: tuple[int, ...]) -> Geometry:
-    """Windows that reach over the end: more padding there, never a maximum."""
+    """Extend the padding at the end for windows that ``ceil_mode`` adds."""
     sides = zip(pixels, geometry.stride, geometry.kernel, geometry.padded, strict=True)
     rows, columns = (
         max(0, (count - 1) * step + size - extent) for count, step, size, extent in sides
@@ -70,7 +70,7 @@ def _with_ceil(geometry: Geometry, pixels: tuple[int, ...]) -> Geometry:
 
 
 def pooling(node: NodeProto) -> tuple[int, int]:
-    """Read the kernel of a MaxPool or AveragePool."""
+    """Read the window (KH, KW) of a MaxPool or AveragePool."""
     kernel = integers(node, "kernel_shape", ())
     if len(kernel) != 2:
         raise UnsupportedModel(f"{node.name}: only pooling over images (2 dimensions) is supported")

@@ -65,7 +65,7 @@ def _unpadded(kernel: Mvu) -> Iterator[Mvu]:
     if kernel.classes == 1:
         return
     height, width = kernel.pixels
-    for levels in kernel.levels:
+    for levels in kernel.thresholds_or_offsets:
         chosen = "thresholds" if kernel.offsets is None else "offsets"
         given: dict[str, Any] = {chosen: levels[None]}
         yield replace(kernel, rows=(0,) * height, columns=(0,) * width, **given)

@@ -132,8 +132,8 @@ class _Writer:
         last = entry = "global_in"
         if host.head is not None:
             entry, last = self._copy(host.head, entry)
-        if host.step != 1 and not kind.element.bipolar:
-            last = self.standard("Div", [last, self.constant(host.step)])
+        if host.input_scale != 1 and not kind.element.bipolar:
+            last = self.standard("Div", [last, self.constant(host.input_scale)])
             last = self.standard("Round", [last])
         shape = self._shape(kind.shape)
         order = host.encode_order

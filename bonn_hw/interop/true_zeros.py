@@ -15,7 +15,7 @@ def levels_on_zeros(kernel: Mvu, outside: NDArray[np.bool_] | None) -> NDArray[n
     A padded input is streamed as -1, so that a sum is too small by that input's weight.
     """
     if kernel.classes == 1:
-        own: NDArray[np.int64] = kernel.levels[0]
+        own: NDArray[np.int64] = kernel.thresholds_or_offsets[0]
         return own
     if outside is None:
         return None
@@ -27,10 +27,13 @@ def levels_on_zeros(kernel: Mvu, outside: NDArray[np.bool_] | None) -> NDArray[n
         found.setdefault(int(classes[place]), (outside[place], missing))
     sign = 1 if kernel.offsets is None else -1
     # A class knows its threshold up to the parity of its sums: the lowest one is all classes'.
-    moved = [kernel.levels[number] + sign * missing for number, (_, missing) in found.items()]
+    moved = [
+        kernel.thresholds_or_offsets[number] + sign * missing
+        for number, (_, missing) in found.items()
+    ]
     levels: NDArray[np.int64] = np.min(moved, axis=0)
     for number, (mask, missing) in found.items():
-        mine = kernel.levels[number]
+        mine = kernel.thresholds_or_offsets[number]
         if kernel.offsets is not None:
             if (levels + missing != mine).any():
                 return None

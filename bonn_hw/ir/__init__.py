@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The values that flow: tensors, streams, graphs, designs, RTL."""
+"""The data that passes between the steps of the flow: tensors, graphs, designs, RTL."""

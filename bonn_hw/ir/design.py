@@ -24,13 +24,13 @@ class Stage:
 
     @property
     def cycles(self) -> int:
-        """Initiation interval of the stage alone, cycles a frame."""
+        """Initiation interval of this stage alone, in cycles per frame."""
         return self.node.kernel.cycles(self.folding)
 
 
 @dataclass(frozen=True)
 class Stream:
-    """A tensor on wires: who gives it, who takes it (None: the outside), lanes a beat."""
+    """A tensor on wires: producer and consumer (None: outside the design), lanes per beat."""
 
     tensor: str
     kind: TensorType
@@ -40,7 +40,7 @@ class Stream:
 
     @property
     def beats(self) -> int:
-        """Beats a frame."""
+        """Beats per frame."""
         return self.kind.size // self.lanes
 
     @property
@@ -51,7 +51,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class FoldedDesign:
-    """A graph whose stages are folded and whose streams agree at both ends.
+    """A graph with a folding for every node; each stream has the same lanes at both ends.
 
     Width converters and FIFOs are stages like any other.
     """
@@ -61,23 +61,23 @@ class FoldedDesign:
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        """All streams: the input first, then every stage's outputs, that of the graph last."""
+        """All streams: the input of the graph first, then the stages' outputs, the graph's last."""
         produced: dict[str, tuple[str | None, int]] = {}
         consumed: dict[str, tuple[str | None, int]] = {}
         for stage in self.stages:
-            taken, given = stage.node.kernel.lanes(stage.folding)
+            input_lanes, output_lanes = stage.node.kernel.lanes(stage.folding)
             for name in stage.node.inputs:
-                consumed[name] = (stage.name, taken)
+                consumed[name] = (stage.name, input_lanes)
             for name in stage.node.outputs:
-                produced[name] = (stage.name, given)
+                produced[name] = (stage.name, output_lanes)
         produced[self.graph.input] = (None, consumed[self.graph.input][1])
         consumed[self.graph.output] = (None, produced[self.graph.output][1])
         streams = []
         for name, (source, lanes) in produced.items():
-            sink, wanted = consumed[name]
-            if lanes != wanted:
+            sink, sink_lanes = consumed[name]
+            if lanes != sink_lanes:
                 raise ValueError(
-                    f"stream {name!r}: {source} gives {lanes} lanes, {sink} takes {wanted}"
+                    f"stream {name!r}: {source} outputs {lanes} lanes, {sink} needs {sink_lanes}"
                 )
             streams.append(Stream(name, self.graph.tensors[name], source, sink, lanes))
         inner = [name for name in self._outputs() if name != self.graph.output]
@@ -90,7 +90,7 @@ class FoldedDesign:
 
     @property
     def bound(self) -> int:
-        """Cycles a frame that the slowest stage needs; FIFOs are sized to reach it."""
+        """Cycles per frame that the slowest stage needs; FIFOs are sized to reach it."""
         return max(stage.cycles for stage in self.stages)
 
     def check(self) -> FoldedDesign:
@@ -101,6 +101,6 @@ class FoldedDesign:
         for stage in self.stages:
             if stage.folding not in stage.node.kernel.foldings():
                 raise ValueError(f"{stage.name}: {stage.folding} is not a legal folding")
-        if not self.streams:  # which raises where lanes disagree
+        if not self.streams:  # raises if lanes disagree
             raise ValueError("a design needs a stream in and one out, and has no stream")
         return self

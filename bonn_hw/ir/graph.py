@@ -14,9 +14,9 @@ from bonn_hw.ir.tensor import Integers, TensorType
 
 @dataclass(frozen=True)
 class Node:
-    """A kernel in its place: the tensors that it takes and gives, and the layer that it stems from.
+    """A kernel in the graph, with the names of its input and output tensors.
 
-    ``origin`` is the layer's name in the model file, for messages and reports.
+    ``origin`` is the name of its layer in the model file, for messages and reports.
     """
 
     name: str
@@ -28,9 +28,9 @@ class Node:
 
 @dataclass(frozen=True)
 class DataflowGraph:
-    """Nodes in topological order; ``tensors`` are the types that producers give.
+    """Nodes in topological order; ``tensors`` are the types of the producers' outputs.
 
-    Invariants (`check`): acyclic, one producer and one consumer a tensor, types fit.
+    Invariants (`check`): acyclic, one producer and one consumer per tensor, types fit.
     """
 
     nodes: tuple[Node, ...]
@@ -45,19 +45,19 @@ class DataflowGraph:
             raise ValueError(f"node names must be unique: {sorted(names)}")
         produced, ready = {self.input}, {self.input}
         for node in self.nodes:
-            for name, taken in zip(node.inputs, node.kernel.inputs, strict=True):
+            for name, needed in zip(node.inputs, node.kernel.inputs, strict=True):
                 if name not in produced:
                     raise ValueError(f"{node.name}: tensor {name!r} has no producer before it")
                 if name not in ready:
                     raise ValueError(f"{node.name}: tensor {name!r} has another consumer")
                 ready.remove(name)
-                if not self.tensors[name].carries(taken):
+                if not self.tensors[name].carries(needed):
                     raise ValueError(
-                        f"{node.name}: takes {taken}, but {name!r} is {self.tensors[name]}"
+                        f"{node.name}: needs {needed}, but {name!r} is {self.tensors[name]}"
                     )
-            for name, given in zip(node.outputs, node.kernel.outputs, strict=True):
-                if self.tensors[name] != given:
-                    raise ValueError(f"{node.name}: gives {given}, not {self.tensors[name]}")
+            for name, kind in zip(node.outputs, node.kernel.outputs, strict=True):
+                if self.tensors[name] != kind:
+                    raise ValueError(f"{node.name}: outputs {kind}, not {self.tensors[name]}")
                 if name in produced:
                     raise ValueError(f"{node.name}: tensor {name!r} has another producer")
                 produced.add(name)
@@ -68,10 +68,10 @@ class DataflowGraph:
 
     def walk(self, frames: Integers) -> Iterator[tuple[str, Integers]]:
         """Run frames and yield every tensor ``(name, values)`` as it is computed."""
-        taken = self.tensors[self.input]
-        if not taken.element.holds(frames):
-            raise ValueError(f"input values leave the range of {taken}")
-        values = {self.input: frames.reshape(-1, *taken.shape)}
+        kind = self.tensors[self.input]
+        if not kind.element.holds(frames):
+            raise ValueError(f"input values leave the range of {kind}")
+        values = {self.input: frames.reshape(-1, *kind.shape)}
         for node in self.nodes:
             arguments = [
                 values.pop(name).reshape(-1, *kind.shape)
@@ -89,7 +89,7 @@ class DataflowGraph:
         frames : integers ``(N, H, W, C)``
             Values of the input tensor.
         chunk : int
-            Frames at a time; bounds the memory that windows take.
+            Frames per batch; it limits the memory that windows need.
 
         Returns
         -------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Integers that foldings and memories are made of."""
+"""Integer arithmetic for foldings and memories."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ def divisors(number: int) -> list[int]:
 
 
 def power_of_two(number: int) -> int:
-    """The smallest power of two that is not below ``number``."""
+    """The smallest power of two that is at least ``number``: 5 -> 8, 8 -> 8."""
     return 1 << max(0, number - 1).bit_length()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What every layer type answers: one layer type is three files with one stem.
+"""The interface of all kernels. A kernel is a type of hardware unit: three files with one stem.
 
 ``kernels/foo.py``, ``hw_templates/foo.sv`` and ``tests/kernels/test_foo.py``.
 """
@@ -22,27 +22,27 @@ from bonn_hw.ir.tensor import Integers, TensorType
 
 
 class Kernel(ABC):
-    """A layer type's unfolded operator: a frozen dataclass that knows nothing of parallelism."""
+    """One type of hardware unit, without its folding: a frozen dataclass."""
 
     stem: ClassVar[str]
 
     @property
     @abstractmethod
     def inputs(self) -> tuple[TensorType, ...]:
-        """Types of the tensors that it takes."""
+        """Types of the input tensors."""
 
     @property
     @abstractmethod
     def outputs(self) -> tuple[TensorType, ...]:
-        """Types of the tensors that it gives."""
+        """Types of the output tensors."""
 
     @abstractmethod
     def reference(self, *frames: Integers) -> tuple[Integers, ...]:
-        """Compute frames ``(N, H, W, C)`` of integers; exact, in NumPy."""
+        """Compute the outputs for frames ``(N, H, W, C)`` of integers, exactly, with NumPy."""
 
     @abstractmethod
     def foldings(self) -> Iterator[Folding]:
-        """Enumerate the legal foldings, small ones first."""
+        """Enumerate the legal foldings, the least parallel first."""
 
     def lanes(self, folding: Folding) -> tuple[int, int]:
         """Lanes of the input and of the output stream."""
@@ -50,19 +50,19 @@ class Kernel(ABC):
 
     @abstractmethod
     def cycles(self, folding: Folding) -> int:
-        """Return the initiation interval alone and unstalled, cycles a frame: a promise."""
+        """Return the initiation interval of the unit alone, without stalls, in cycles per frame."""
 
     @abstractmethod
     def schedule(self, folding: Folding) -> Schedule:
-        """Say in which cycle the RTL takes and gives beats, for the cycle model."""
+        """Return in which cycles the RTL accepts and sends beats, for the cycle model."""
 
     @abstractmethod
     def resources(self, folding: Folding) -> Resources:
-        """Predict the use of a 7-series or UltraScale+ device."""
+        """Predict the resources on a 7-series or UltraScale+ device."""
 
     @abstractmethod
     def rtl(self, folding: Folding) -> Instance:
-        """Name the module, its parameters and its memory images."""
+        """Return the module's name, its parameters and its memory images."""
 
     def __eq__(self, other: object) -> bool:
         """Equal type and equal fields; arrays by value (the generated one would be ambiguous)."""
@@ -80,17 +80,17 @@ def _same(one: Any, other: Any) -> bool:
 
 
 class Elementwise(Kernel):
-    """A kernel that treats every lane alike: one choice, the lanes, which divide the channels."""
+    """A kernel with equal input and output lanes, any number that divides the channels."""
 
     def foldings(self) -> Iterator[Folding]:
-        """Every divisor of the channels as lanes on both sides."""
+        """Every divisor of the channels, as lanes of both input and output."""
         for lanes in divisors(self.inputs[0].shape[2]):
             yield Folding(lanes, lanes)
 
 
 @dataclass(frozen=True, eq=False)
 class Passthrough(Kernel):
-    """A kernel that gives the tensor it takes; only time and lanes differ."""
+    """A kernel whose output is its input; only timing and lanes may differ."""
 
     input: TensorType
 
@@ -105,7 +105,7 @@ class Passthrough(Kernel):
         return (self.input,)
 
     def reference(self, *frames: Integers) -> tuple[Integers, ...]:
-        """Move nothing."""
+        """Return the frames unchanged."""
         return frames
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Resources of a device: what a stage is predicted to use, and what a board has."""
+"""Resources of a device: predicted for a stage, or available on a board."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Resources:
-    """Predicted use of a device: LUT of all kinds; block memories of 36 kbit, in halves.
+    """LUT of all kinds, registers, block memories of 36 kbit (in halves) and DSP slices.
 
-    ``block_bits`` is what the block memories hold, which costs nothing more.
+    ``block_bits`` counts the bits stored in block memories; it is no further resource.
     """
 
     lut: float = 0.0
@@ -20,9 +20,9 @@ class Resources:
     block_bits: float = 0.0
 
     def __add__(self, other: Resources) -> Resources:
-        ours, theirs = ((*one.astuple(), one.block_bits) for one in (self, other))
-        return Resources(*(a + b for a, b in zip(ours, theirs, strict=True)))
+        left, right = ((*one.astuple(), one.block_bits) for one in (self, other))
+        return Resources(*(a + b for a, b in zip(left, right, strict=True)))
 
     def astuple(self) -> tuple[float, float, float, float]:
-        """The four figures that a device has so many of, in the order of the fields."""
+        """LUT, FF, BRAM36 and DSP, without ``block_bits``."""
         return (self.lut, self.ff, self.bram36, self.dsp)

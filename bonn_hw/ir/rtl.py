@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""RTL as data: memory images, module instances and the project that a simulator or a tool takes."""
+"""RTL as data: memory images, module instances, and a whole project for simulation or synthesis."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bonn_hw.ir.tensor import Element
 
-PREFIX = "bonn_"  # of every module of hw_templates/, so that names of other RTL never clash
+PREFIX = "bonn_"  # of all modules of hw_templates/, so that they never clash with other RTL
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class MemoryImage:
 
     @property
     def width(self) -> int:
-        """Bits a word."""
+        """Bits per word."""
         return int(self.bits.shape[1])
 
     def hex(self) -> str:
-        """The ``$readmemh`` text: one word a line."""
+        """The text for ``$readmemh``: one word per line."""
         digits = -(-self.width // 4)
         octets = np.packbits(self.bits, axis=1, bitorder="little")
         return "".join(row[::-1].tobytes().hex()[-digits:] + "\n" for row in octets)
@@ -63,13 +63,13 @@ class Instance:
     Attributes
     ----------
     stem : str
-        The module stands in ``hw_templates/<stem>.sv``; see `module_name`.
+        The module is in ``hw_templates/<stem>.sv``; see `module_name`.
     """
 
     stem: str
     parameters: Mapping[str, int | Bits]
     memories: Mapping[str, MemoryImage] = field(default_factory=dict)
-    sources: tuple[str, ...] = ()  # further files of hw_templates/ that the module instantiates
+    sources: tuple[str, ...] = ()  # other files of hw_templates/ that the module needs
 
     @property
     def module(self) -> str:
@@ -78,7 +78,7 @@ class Instance:
 
     @property
     def templates(self) -> tuple[str, ...]:
-        """All files of ``hw_templates/`` that it needs, its own first."""
+        """All files of ``hw_templates/`` that the instance needs, the module's own first."""
         return (f"{self.stem}.sv", *self.sources)
 
 
@@ -103,7 +103,7 @@ class Port:
 
 @dataclass(frozen=True)
 class RtlProject:
-    """Everything a simulator or synthesiser needs, as data.
+    """Everything a simulator or a synthesis tool needs, as data.
 
     Attributes
     ----------

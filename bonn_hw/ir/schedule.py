@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""In which cycle a stage takes and gives beats: what the cycle model runs."""
+"""In which cycles a stage accepts and sends beats: the input of the cycle model."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from bonn_hw.ir.integers import divisors
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """How the RTL of a stage moves beats, data apart: what the cycle model runs.
+    """How the RTL of a stage moves beats, without their data.
 
-    A frame is a sequence of steps, at most one a cycle. Step ``i`` waits until ``need[i]`` input
-    beats of the frame have arrived; with it ``release[i]`` of them have been given back in total;
-    it sends an output beat where ``emit[i]``. An output beat is valid ``latency`` cycles after its
-    step, and the whole stage holds while a valid output beat is not taken.
+    A frame is a sequence of steps, at most one per cycle. Step ``i`` waits until ``need[i]`` input
+    beats of the frame have arrived. After it, ``release[i]`` of them are no longer needed and have
+    left the buffer. The step sends an output beat if ``emit[i]``. An output beat is valid
+    ``latency`` cycles after its step, and the whole stage stops while a valid output beat is not
+    accepted.
 
-    With ``capacity`` 0 there is no buffer: the step that raises ``need`` takes the beat from the
-    wire in the same cycle. Otherwise beats are taken as long as fewer than ``capacity`` are held,
-    and a beat can be used in the cycle after it was taken. ``latency`` 0 (a FIFO) shows the oldest
-    held beat itself, and steps when it is taken.
+    With ``capacity`` 0 there is no buffer: the step that raises ``need`` accepts the input beat in
+    the same cycle. Otherwise the stage accepts beats as long as it holds fewer than ``capacity``,
+    and a beat can be used in the cycle after it was accepted. ``latency`` 0 means a FIFO: its
+    output is the oldest beat that it holds, and a step happens when that beat is accepted.
+
+    For example, an element-wise stage with n beats per frame has ``need = release = 1, 2, ..., n``,
+    ``emit`` always true and ``capacity`` 0: each step accepts one beat and sends one.
     """
 
     need: NDArray[np.int64]
@@ -35,16 +39,17 @@ class Schedule:
 
     @property
     def beats(self) -> tuple[int, int]:
-        """Input and output beats a frame."""
+        """Input and output beats per frame."""
         return int(self.release[-1]), int(self.emit.sum())
 
     @cached_property
     def events(self) -> NDArray[np.int32]:
-        """The steps that move or await a beat, as differences to the one before, frame after frame.
+        """The steps that move or wait for a beat, int32 ``(events, 4)``.
 
-        ``(events, 4)``: steps, need, release, whether it emits; the first one's are those to the
-        frame before. All steps before a step have been done, so what it needs is the most that any
-        of them needed. Where a frame repeats itself, only what is repeated stands here.
+        Columns: steps, need and release, as differences from the event before, and whether the step
+        emits. The first event's differences are from the last event of the previous frame. Steps
+        happen in order, so ``need`` is replaced by its running maximum. If the events of a frame
+        repeat a shorter sequence, only that sequence is returned.
         """
         need, at = np.maximum.accumulate(self.need), self._moving
         total = self.release[-1]
@@ -54,26 +59,26 @@ class Schedule:
 
     @property
     def _moving(self) -> NDArray[np.intp]:
-        """Places of the events; a frame's first step if it awaits beats that were given back."""
+        """Indices of the steps that are events."""
         need = np.maximum.accumulate(self.need)
-        awaits = np.diff(need, prepend=need[-1] - self.release[-1]) > 0
-        return np.flatnonzero(self.emit | awaits | (np.diff(self.release, prepend=0) > 0))
+        waits = np.diff(need, prepend=need[-1] - self.release[-1]) > 0
+        return np.flatnonzero(self.emit | waits | (np.diff(self.release, prepend=0) > 0))
 
-    def held(self, latency: int, capacity: int) -> Schedule:
-        """The same steps behind another pipeline or buffer; what is known of them is kept."""
+    def with_pipeline(self, latency: int, capacity: int) -> Schedule:
+        """Return the same steps with another pipeline and buffer; computed events are kept."""
         other = replace(self, latency=latency, capacity=capacity)
         other.__dict__["events"] = self.events
         return other
 
     @property
     def first(self) -> tuple[int, int]:
-        """Steps up to and with the very first event, and what it needs."""
+        """Number of steps up to and including the first event, and the beats that it needs."""
         at = int(self._moving[0])
         return at + 1, int(self.need[at])
 
 
 def _period(rows: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The shortest part that the rows repeat."""
+    """The shortest sequence of rows whose repetition gives all rows."""
     for size in divisors(len(rows)):
         if (rows[size:] == rows[:-size]).all():
             return np.ascontiguousarray(rows[:size])

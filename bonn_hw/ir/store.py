@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Graphs and designs in files: JSON for the structure, one NPZ for the arrays."""
+"""Save graphs and designs: JSON for the structure, one NPZ file for the arrays."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _revive(tree: Any, kind: Any, arrays: Any, variants: Mapping[str, type[Any]]
             return None
         kind = next(one for one in get_args(kind) if one is not type(None))
     if is_dataclass(kind) and isinstance(kind, type):
-        # Abstract fields name a type that this layer does not import; their stem says which it is.
+        # Annotations name Kernel, which this module does not import; the stem says which kernel.
         hints = get_type_hints(kind, localns={"Kernel": Any, **variants})
         body = {
             f.name: _revive(tree[f.name], hints[f.name], arrays, variants) for f in fields(kind)

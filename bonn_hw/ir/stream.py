@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How frames travel. These three sentences are the contract that RTL and Python share:
+"""How frames are sent over a stream. RTL and Python share these three rules:
 
 Element 0 of a beat is in the least significant bits.
 Bit 1 is +1, bit 0 is −1 (other integers are two's complement or unsigned).
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from bonn_hw.ir.tensor import Element, Integers
 
-WORD = 32  # beats are handed to the simulator as little-endian 32-bit words
+WORD = 32  # beats go to the simulator as little-endian 32-bit words
 
 
 def words_a_beat(lanes: int, element: Element) -> int:
-    """32-bit words that hold one beat."""
+    """32-bit words per beat."""
     return -(-lanes * element.bits // WORD)
 
 
@@ -32,7 +32,7 @@ def pack_bits(values: Integers, lanes: int, element: Element) -> NDArray[np.uint
 
 
 def pack(values: Integers, lanes: int, element: Element) -> NDArray[np.uint32]:
-    """Beats of elements in stream order.
+    """Pack elements in stream order into beats.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def pack(values: Integers, lanes: int, element: Element) -> NDArray[np.uint32]:
 
 
 def unpack(beats: NDArray[np.uint32], lanes: int, element: Element) -> NDArray[np.int64]:
-    """Elements of beats ``(beats, words)`` in stream order, flat: the inverse of `pack`."""
+    """Unpack beats ``(beats, words)`` into a flat array in stream order: the inverse of `pack`."""
     octets = np.ascontiguousarray(beats, "<u4").view(np.uint8).reshape(len(beats), -1)
     bits = np.unpackbits(octets, axis=1, bitorder="little")[:, : lanes * element.bits]
     fields = bits.reshape(-1, element.bits).astype(np.uint64)

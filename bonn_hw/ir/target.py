@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a design is made for: a board and a goal."""
+"""The target of a design: a board, a clock and an objective."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bonn_hw.ir.resources import Resources
 
-PREDICTED_INPUTS = 6  # of the LUT that kernels predict
+PREDICTED_INPUTS = 6  # inputs of the LUT in which kernels predict their resources
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class Clock:
     Attributes
     ----------
     default_mhz : float
-        When none is asked for.
+        Used if the user asks for none.
     lowest_mhz, highest_mhz : float
-        What the board and its flow can give; equal where the clock is fixed.
+        The range that the board and its flow can provide; equal if the clock is fixed.
     source : str
         ``processing-system`` (divided from a PLL) or ``oscillator`` (fixed).
     """
@@ -32,26 +32,26 @@ class Clock:
 
     @property
     def fixed(self) -> bool:
-        """Whether there is one clock alone."""
+        """Whether the board has only one clock frequency."""
         return self.lowest_mhz == self.highest_mhz
 
     def allows(self, clock_mhz: float) -> bool:
-        """Whether the board can give a clock."""
+        """Whether the board can provide this clock."""
         return self.lowest_mhz <= clock_mhz <= self.highest_mhz
 
 
 @dataclass(frozen=True)
 class OpenTools:
-    """What the open tools call a board's device, and the files of the board's own.
+    """Names of a board's device in the open tools, and the board's files for them.
 
     Attributes
     ----------
     device : str
-        Zynq-7000: of the chip database and of prjxray's folder; ECP5: option of nextpnr-ecp5.
+        Zynq-7000: name of the chip database and of prjxray's folder. ECP5: option of nextpnr-ecp5.
     package, speed, top : str
-        ECP5 alone: package and speed grade, and the module that holds ``serial_system``.
+        ECP5 only: package and speed grade, and the module that holds ``serial_system``.
     files : tuple of Path
-        ECP5 alone: that module (.v) and the pins (.lpf).
+        ECP5 only: that module (.v) and its pin constraints (.lpf).
     """
 
     device: str
@@ -63,7 +63,7 @@ class OpenTools:
 
 @dataclass(frozen=True)
 class Board:
-    """A board, as its file in ``boards`` (or the user's own) has it.
+    """A board, as described in its file in ``boards`` or in a file of the user.
 
     Attributes
     ----------
@@ -72,19 +72,19 @@ class Board:
     family : str
         ``zynq-7000``, ``zynq-ultrascale-plus`` or ``ecp5``.
     holds : Resources
-        What the device has, in the units of the predictions: LUT with six inputs.
+        Available resources, in the units of the predictions: LUT with six inputs.
     device_lut, lut_inputs : int
-        LUT that the device has, and how many inputs they have.
+        Number of LUT of the device, and how many inputs each has.
     shell : str
         ``axi`` (registers and memory of a processing system) or ``serial`` (a serial line).
     tools : tuple of str
-        What can make its bitstreams: ``vivado``, ``open``; the usual one first.
+        Tools that can make its bitstreams: ``vivado``, ``open``; the default first.
     processing_system : tuple
-        Settings of it, names and values as Vivado's scripts take them; empty where there is none.
+        Its settings, names and values as in Vivado's scripts; empty if there is none.
     baud : int or None
-        Bits a second of the serial line.
+        Bits per second of the serial line.
     file : Path
-        Where all of this was read.
+        The board file that was read.
     """
 
     name: str
@@ -103,14 +103,14 @@ class Board:
 
     @property
     def clock_mhz(self) -> float:
-        """Clock when none is asked for."""
+        """Clock that is used if the user asks for none."""
         return self.clock.default_mhz
 
     def notes(self, clock_mhz: float) -> list[str]:
-        """What to know of predictions for this board and a clock."""
-        told = []
+        """Remarks on predictions for this board at this clock."""
+        notes = []
         if self.lut_inputs != PREDICTED_INPUTS:
-            told.append(
+            notes.append(
                 f"LUT are predicted as LUT with {PREDICTED_INPUTS} inputs; the {self.device_lut:,} "
                 f"LUT with {self.lut_inputs} inputs of {self.name} are counted as "
                 f"{self.holds.lut:,.0f} of them"
@@ -118,35 +118,36 @@ class Board:
         if not self.clock.allows(clock_mhz):
             lowest, highest = self.clock.lowest_mhz, self.clock.highest_mhz
             span = f"{lowest:g}" if self.clock.fixed else f"{lowest:g} to {highest:g}"
-            told.append(f"{self.name} has no clock of {clock_mhz:g} MHz: it can give {span} MHz")
-        return told
+            notes.append(f"{self.name} has no clock of {clock_mhz:g} MHz: it can give {span} MHz")
+        return notes
 
     def lacks(self, used: Resources) -> list[tuple[str, float, float]]:
-        """What a design uses more of than there is: name, used, available."""
+        """Resources that a design exceeds: name, used, available."""
         names = ("LUT", "FF", "BRAM36", "DSP")
         rows = zip(names, used.astuple(), self.holds.astuple(), strict=True)
         return [(name, need, have) for name, need, have in rows if need > have]
 
     @property
     def lut_per_bram36(self) -> float:
-        """How many LUT weigh as much as one RAMB36 when they are traded."""
+        """How many LUT count as much as one RAMB36 when costs are compared."""
         return self.holds.lut / self.holds.bram36
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a design is made for.
+    """Board, clock and objective of a design.
 
     Attributes
     ----------
     fps : float or None
-        Frames per second to reach with least resources.
+        Frames per second to reach with the fewest resources.
     fastest : bool
-        As many frames per second as fit instead. With neither, pinned layers say how fast.
+        Reach the highest frame rate that fits instead. With neither, the user's fixed foldings set
+        the rate.
     latency_ms : float or None
-        Most that may pass from a frame's first beat in to its first beat out.
+        Maximum latency in milliseconds, from a frame's first input beat to its first output beat.
     lut_fraction : float
-        Part of the board's LUT that the fastest design may use: routing needs some air.
+        Fraction of the board's LUT that the fastest design may use; the rest eases routing.
     """
 
     board: Board
@@ -158,15 +159,15 @@ class Target:
 
     @property
     def cycles(self) -> int | None:
-        """Cycles that a frame may take."""
+        """Most cycles per frame that reach ``fps``."""
         return None if self.fps is None else int(self.clock_mhz * 1e6 / self.fps)
 
     @property
     def budget(self) -> Resources:
-        """What the fastest design may use."""
+        """Resources that the fastest design may use."""
         holds = self.board.holds
         return Resources(holds.lut * self.lut_fraction, holds.ff, holds.bram36, holds.dsp)
 
     def rate(self, cycles: int) -> float:
-        """Frames per second."""
+        """Frames per second at a number of cycles per frame."""
         return self.clock_mhz * 1e6 / cycles

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tensors between kernels: a shape in stream order and integer elements of a known range."""
+"""Types of the tensors between kernels: a shape in stream order and a range of integers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Element:
 
     @property
     def signed(self) -> bool:
-        """Whether the code is two's complement."""
+        """Whether codes are in two's complement."""
         return self.low < 0 and not self.bipolar
 
     @property
@@ -49,14 +49,14 @@ class Element:
         return max((-self.low - 1).bit_length(), max(self.high, 0).bit_length()) + 1
 
     def holds(self, values: Integers) -> bool:
-        """Whether every value is one of this element's."""
+        """Whether all values are in this set."""
         if values.size == 0:
             return True
         inside = bool(values.min() >= self.low and values.max() <= self.high)
         return inside and (not self.bipolar or bool((values != 0).all()))
 
     def encode(self, values: Integers) -> NDArray[np.uint64]:
-        """Codes as they travel on a wire, masked to ``bits``."""
+        """Codes as sent over a stream, masked to ``bits``."""
         if self.bipolar:
             return (values > 0).astype(np.uint64)
         mask = np.uint64((1 << self.bits) - 1)
@@ -88,13 +88,13 @@ class TensorType:
 
     @property
     def size(self) -> int:
-        """Elements a frame."""
+        """Elements per frame."""
         return prod(self.shape)
 
     def carries(self, other: TensorType) -> bool:
-        """Whether a stream of this type is also one of ``other``: same elements, same order.
+        """Whether a stream of this type is also a stream of ``other``: same elements, same order.
 
-        Shapes may differ (flattening in stream order moves nothing).
+        The shapes may differ, because flattening in stream order moves no element.
         """
         return self.size == other.size and self.element == other.element
 

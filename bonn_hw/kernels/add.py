@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Add: the sum of two streams of integers, where branches meet."""
+"""Add: the element-wise sum of two streams of integers, where two branches join."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bonn_hw.ir.tensor import Element, Integers, TensorType
 
 @dataclass(frozen=True, eq=False)
 class Add(Elementwise):
-    """``left + right``, element by element; its range is the sum of theirs."""
+    """``left + right``, element by element; the output range is the sum of the input ranges."""
 
     stem: ClassVar[str] = "add"
 
@@ -28,7 +28,7 @@ class Add(Elementwise):
     def __post_init__(self) -> None:
         bipolar = self.left.element.bipolar or self.right.element.bipolar
         if bipolar or self.left.shape != self.right.shape:
-            raise ValueError(f"only integers of one shape add up, not {self.left} and {self.right}")
+            raise ValueError(f"Add needs integers of one shape, not {self.left} and {self.right}")
 
     @property
     def inputs(self) -> tuple[TensorType, ...]:
@@ -52,12 +52,12 @@ class Add(Elementwise):
         return self.left.size // folding.pe
 
     def schedule(self, folding: Folding) -> Schedule:
-        """A step per beat; it takes one of each input."""
+        """One step per beat; it accepts one beat of each input."""
         beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
         return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency=1)
 
     def resources(self, folding: Folding) -> Resources:
-        """The adders, a LUT a bit but for the carry at the end, and the output register."""
+        """The adders, one LUT per bit except for the last carry, and the output register."""
         bits = self.outputs[0].element.bits
         adder = min(bits, max(self.left.element.bits, self.right.element.bits))
         return Resources(lut=folding.pe * adder + 2, ff=folding.pe * bits + 1)

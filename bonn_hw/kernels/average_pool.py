@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Average-pool over windows that do not overlap, up to whole frames: the sums."""
+"""Average pool: the sums over windows that do not overlap, up to whole frames."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from bonn_hw.kernels.max_pool import WINDOW_COUNTER, Pool
 
 @dataclass(frozen=True, eq=False)
 class AveragePool(Pool):
-    """The sum of each window, exact.
+    """The exact sum of each window.
 
-    The division is left to the requantisation that follows: only there the rounding is known.
+    The division is part of the requantisation that follows, because only that knows the rounding.
     """
 
     stem: ClassVar[str] = "average_pool"
@@ -31,7 +31,7 @@ class AveragePool(Pool):
 
     @property
     def outputs(self) -> tuple[TensorType, ...]:
-        """One pixel a window, KH * KW times as large."""
+        """One pixel per window; the range is KH * KW times that of the input."""
         element, pixels = self.input.element, self.kernel[0] * self.kernel[1]
         return (TensorType(self.pooled, Element(element.low * pixels, element.high * pixels)),)
 
@@ -40,12 +40,12 @@ class AveragePool(Pool):
         return (self.windows(frames[0]).sum(axis=(2, 4), dtype=np.int64),)
 
     def resources(self, folding: Folding) -> Resources:
-        """The running sums of a row of windows, the adders, counters, the output register."""
+        """Running sums of a row of windows, adders, counters and the output register."""
         data = folding.pe * self.outputs[0].element.bits
         output = Resources(lut=2, ff=data + 1)
         if self.kernel == (1, 1):
             return output
-        return output + Resources(lut=data) + self.running(folding, data) + self.walk(folding)
+        return output + Resources(lut=data) + self.running(folding, data) + self.counters(folding)
 
     def rtl(self, folding: Folding) -> Instance:
         """``average_pool.sv``."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Label select: which channel of a pixel is the largest."""
+"""Label select: the index of the largest channel of each pixel (argmax)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bonn_hw.kernels.cost import counter
 
 @dataclass(frozen=True, eq=False)
 class LabelSelect(Kernel):
-    """The index of each pixel's largest channel, the lowest of those that are equal."""
+    """The index of each pixel's largest channel; the lowest index if several are equal."""
 
     stem: ClassVar[str] = "label_select"
 
@@ -38,25 +38,25 @@ class LabelSelect(Kernel):
 
     @property
     def outputs(self) -> tuple[TensorType, ...]:
-        """An index a pixel."""
+        """An index per pixel."""
         height, width, channels = self.input.shape
         return (TensorType((height, width, 1), Element(0, channels - 1)),)
 
     def reference(self, *frames: Integers) -> tuple[Integers, ...]:
-        """Search ``(N, H, W, C)``."""
+        """Argmax over the channels of ``(N, H, W, C)``."""
         return (frames[0].argmax(axis=3, keepdims=True),)
 
     def foldings(self) -> Iterator[Folding]:
-        """Lanes that divide the channels; one index leaves."""
+        """Input lanes that divide the channels; the output has one lane."""
         for lanes in divisors(self.input.shape[2]):
             yield Folding(1, lanes)
 
     def cycles(self, folding: Folding) -> int:
-        """One input beat a cycle."""
+        """One input beat per cycle."""
         return self.input.size // folding.simd
 
     def schedule(self, folding: Folding) -> Schedule:
-        """A step per input beat; the last one of a pixel gives the output."""
+        """One step per input beat; the last beat of a pixel sends the output."""
         folds = self._folds(folding)
         beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
         return Schedule(beats, beats, beats % folds == 0, latency=1)
@@ -65,10 +65,10 @@ class LabelSelect(Kernel):
         return self.input.shape[2] // folding.simd
 
     def resources(self, folding: Folding) -> Resources:
-        """Comparisons and choices of the tournament, the best so far, the base, the output.
+        """A tournament over the lanes, the best lane so far, the base index, and the output.
 
-        A game chooses an index too, of as many bits as games were played before it; two bits of a
-        choice share a LUT.
+        Each comparison also selects an index, which grows by one bit per round; two bits of a
+        multiplexer share a LUT.
         """
         bits, lanes, folds = self.input.element.bits, folding.simd, self._folds(folding)
         index = self.outputs[0].element.bits
@@ -82,9 +82,10 @@ class LabelSelect(Kernel):
         return use + best + counter(folds) + Resources(lut=index, ff=index)
 
     def logic_depth(self, folding: Folding) -> int:
-        """Bound of the LUT between two registers: three a round of games (measured).
+        """Most LUT between two registers: three per round of the tournament (measured).
 
-        The rounds are not pipelined: ten lanes have four, twelve LUT deep, and limit the clock.
+        The rounds are not pipelined: ten lanes have four rounds, a logic depth of twelve, and limit
+        the clock.
         """
         rounds = (folding.simd - 1).bit_length() + (self._folds(folding) > 1)
         return 3 * max(1, rounds)
@@ -102,10 +103,10 @@ class LabelSelect(Kernel):
 
 
 def _larger(bits: int) -> float:
-    """LUT that compare two numbers and choose one.
+    """LUT that compare two numbers and select the larger one.
 
-    Up to four bits these are functions of functions (measured). Beyond, three bits of both at a
-    time are two functions for a carry chain, and two bits of the choice share a LUT.
+    Up to four bits this is a small tree of LUT (measured). Wider comparisons use a carry chain:
+    three bits of both numbers need two LUT, and two bits of the multiplexer share a LUT.
     """
     if bits <= 4:
         return bits * (1.25 if bits < 4 else 1.58)

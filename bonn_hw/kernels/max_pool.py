@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Max-pool over windows that do not overlap; on bits it is an OR."""
+"""Max pool over windows that do not overlap; on bits the maximum is an OR."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ WINDOW_COUNTER = ("cells/counter.sv", "cells/window_counter.sv")
 
 @dataclass(frozen=True, eq=False)
 class Pool(Elementwise):
-    """One value of each ``kernel`` (KH, KW) of pixels; rows and columns that are over are dropped.
+    """One value per window of ``kernel`` (KH, KW) pixels; incomplete windows are dropped.
 
-    Windows that overlap come as sliding windows, seen as a frame of ``OH*OW*KH*KW`` rows of one
-    pixel, with a kernel of ``(KH*KW, 1)``.
+    Windows that overlap need a sliding window before the pool. Its output is seen as a frame of
+    ``OH*OW*KH*KW`` rows of one pixel, and pooled with a kernel of ``(KH*KW, 1)``.
     """
 
     input: TensorType
@@ -41,7 +41,7 @@ class Pool(Elementwise):
 
     @property
     def pooled(self) -> tuple[int, int, int]:
-        """Shape of the output: one pixel a window."""
+        """Shape of the output: one pixel per window."""
         height, width, channels = self.input.shape
         return (height // self.kernel[0], width // self.kernel[1], channels)
 
@@ -52,33 +52,34 @@ class Pool(Elementwise):
         return covered.reshape(-1, rows, high, columns, wide, channels)
 
     def cycles(self, folding: Folding) -> int:
-        """One input beat a cycle."""
+        """One input beat per cycle."""
         return self.input.size // folding.simd
 
     def schedule(self, folding: Folding) -> Schedule:
-        """A step per input beat; the last pixel of a window gives the output."""
+        """One step per input beat; the last pixel of a window sends the output."""
         height, width, channels = self.input.shape
         (rows, columns, _), (high, wide) = self.pooled, self.kernel
-        gives = np.zeros((height, width, channels // folding.simd), np.bool_)
-        gives[high - 1 : rows * high : high, wide - 1 : columns * wide : wide] = True
-        taken = np.arange(1, gives.size + 1, dtype=np.int64)
-        return Schedule(taken, taken, gives.reshape(-1), latency=1)
+        emit = np.zeros((height, width, channels // folding.simd), np.bool_)
+        emit[high - 1 : rows * high : high, wide - 1 : columns * wide : wide] = True
+        beats = np.arange(1, emit.size + 1, dtype=np.int64)
+        return Schedule(beats, beats, emit.reshape(-1), latency=1)
 
     def depth(self, folding: Folding) -> int:
-        """Words of the running values of a row of windows; folds have whole bits of an address."""
+        """Words of the memory of running values; channel folds are rounded up to a power of two."""
         folds = self.input.shape[2] // folding.pe
         return (self.pooled[1] - 1) * power_of_two(folds) + folds
 
     def running(self, folding: Folding, width: int) -> Resources:
-        """What a row of windows has so far: a LUT memory of one port, or a register.
+        """The memory of running values for a row of windows: single-port LUT memory, or a register.
 
-        A LUT holds 64 bits, four of them 32 words of 8; up to 256 words the multiplexers of a slice
-        choose. The register of a single word is that of the output, unless pixels are over.
+        A LUT holds 64 bits, four LUT hold 32 words of 8 bits; up to 256 words the multiplexers of a
+        slice select the output. A single word is kept in the output register, unless pixels at the
+        border are dropped.
         """
         depth, (high, wide) = self.depth(folding), self.kernel
         if depth == 1:
-            over = self.input.shape[0] % high or self.input.shape[1] % wide
-            return Resources(ff=width if over else 0)
+            dropped = self.input.shape[0] % high or self.input.shape[1] % wide
+            return Resources(ff=width if dropped else 0)
         if depth <= 32:
             return Resources(lut=4 * -(-width // 8))
         if depth <= 256:
@@ -86,8 +87,8 @@ class Pool(Elementwise):
         parts = -(-depth // 256)
         return Resources(lut=parts + width * (4 * parts + -(-(parts - 1) // 3)))
 
-    def walk(self, folding: Folding) -> Resources:
-        """The counters of ``window_counter.sv``, when each goes on, and what is first and last."""
+    def counters(self, folding: Folding) -> Resources:
+        """The counters of ``window_counter.sv``, their carries, and the first and last flags."""
         (height, width, channels), (high, wide) = self.input.shape, self.kernel
         rows = -(-height // high) if height % high else 1
         extents = (channels // folding.pe, wide, -(-width // wide), high, rows)
@@ -115,7 +116,7 @@ class MaxPool(Pool):
 
     @property
     def outputs(self) -> tuple[TensorType, ...]:
-        """One pixel a window."""
+        """One pixel per window."""
         return (TensorType(self.pooled, self.input.element),)
 
     def reference(self, *frames: Integers) -> tuple[Integers, ...]:
@@ -123,27 +124,27 @@ class MaxPool(Pool):
         return (self.windows(frames[0]).max(axis=(2, 4)),)
 
     def resources(self, folding: Folding) -> Resources:
-        """The running maxima of a row of windows, the comparison, counters, the output register."""
+        """Running maxima of a row of windows, comparators, counters and the output register."""
         data = folding.pe * self.input.element.bits
         output = Resources(lut=2, ff=data + 1)
         if self.kernel == (1, 1):
             return output
         larger = Resources(lut=folding.pe * self._larger(folding))
-        return output + larger + self.running(folding, data) + self.walk(folding)
+        return output + larger + self.running(folding, data) + self.counters(folding)
 
     def _larger(self, folding: Folding) -> float:
-        """LUT of the larger of two numbers.
+        """LUT that compute the larger of two numbers.
 
-        Of up to two bits it is two functions of the same bits a LUT; up to four, functions of
-        functions (measured). Beyond, three bits of both at a time are two functions for
-        a carry chain. A single register need not choose, it takes the larger ones only.
+        Up to two bits, one LUT computes two output bits; up to four bits it is a small tree of LUT
+        (measured). Wider comparisons use a carry chain: three bits of both numbers need two LUT. A
+        single register needs no multiplexer: it is loaded only with a larger value.
         """
-        bits, chosen = self.input.element.bits, self.depth(folding) > 1
+        bits, multiplexer = self.input.element.bits, self.depth(folding) > 1
         if bits <= 2:
-            return bits / 2 if chosen else bits
+            return bits / 2 if multiplexer else bits
         if bits <= 4:
-            return bits * (1.58 if chosen else 1)
-        return 2 * (bits // 3) + (bits % 3 > 0) + (bits / 2 if chosen else 0)
+            return bits * (1.58 if multiplexer else 1)
+        return 2 * (bits // 3) + (bits % 3 > 0) + (bits / 2 if multiplexer else 0)
 
     def rtl(self, folding: Folding) -> Instance:
         """``max_pool.sv``."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Matrix-vector unit: bits times bits (XNOR-popcount), or few-bit weights or inputs."""
+"""Matrix-vector unit: 1-bit weights and inputs (XNOR-popcount), or few-bit ones."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from bonn_hw.ir.stream import pack_bits
 from bonn_hw.ir.tensor import BIPOLAR, Element, Integers, TensorType
 from bonn_hw.kernels.cost import (
     adder_tree,
+    adder_tree_depth,
     counter,
     in_block,
     lut_memory,
     rom,
     rom_sequence,
-    tree_levels,
 )
 
 SOURCES = tuple(
@@ -43,9 +43,9 @@ class Mvu(Kernel):
     Parameters
     ----------
     pixels : (OH, OW)
-        Vectors a frame.
+        Vectors per frame.
     element : Element
-        What ``x`` is made of: bipolar, or integers.
+        Range of the inputs ``x``: bipolar, or integers.
     weights : int8 or int16 ``(MH, MW)``
         All ±1 (one bit each), or any integers (two's complement).
     thresholds : int64 ``(classes, MH)`` or None
@@ -54,8 +54,9 @@ class Mvu(Kernel):
         The output is the integer ``weights @ x + offset``. Exactly one of the two is given.
     rows, columns : tuples of OH and OW classes
         The border class of pixel (y, x) is ``rows[y] * (max(columns) + 1) + columns[x]``. A true
-        zero of padding is streamed as −1 and made up for by the class's thresholds or offsets.
-        Both start at 0 and rise by at most 1.
+        zero of padding is streamed as −1; the thresholds or offsets of the class correct for it.
+        Both tuples start at 0 and rise by at most 1. For a 3x3 window with pads of 1 over 4x4
+        pixels both are (0, 1, 1, 2), which makes nine classes.
     """
 
     stem: ClassVar[str] = "mvu"
@@ -77,11 +78,12 @@ class Mvu(Kernel):
             rises = np.diff(classes)
             if len(classes) != extent or classes[0] != 0 or not np.isin(rises, (0, 1)).all():
                 raise ValueError(f"border classes {classes} must rise from 0 by steps of 1")
-        if self.levels.shape != (self.classes, self.weights.shape[0]):
-            raise ValueError(f"levels must have the shape {(self.classes, self.weights.shape[0])}")
+        shape = (self.classes, self.weights.shape[0])
+        if self.thresholds_or_offsets.shape != shape:
+            raise ValueError(f"thresholds or offsets must have the shape {shape}")
 
     @property
-    def levels(self) -> NDArray[np.int64]:
+    def thresholds_or_offsets(self) -> NDArray[np.int64]:
         """Thresholds or offsets, ``(classes, MH)``."""
         chosen = self.thresholds if self.offsets is None else self.offsets
         assert chosen is not None  # noqa: S101  # narrows: the constructor refuses both None
@@ -89,7 +91,7 @@ class Mvu(Kernel):
 
     @property
     def classes(self) -> int:
-        """Border classes."""
+        """Number of border classes."""
         return (self.rows[-1] + 1) * (self.columns[-1] + 1)
 
     @property
@@ -104,7 +106,7 @@ class Mvu(Kernel):
 
     @cached_property
     def _weight(self) -> Element:
-        """What the weights are made of."""
+        """Range of the weights."""
         if (np.abs(self.weights) == 1).all():
             return BIPOLAR
         # Two bits at least: one bit is bipolar.
@@ -112,7 +114,7 @@ class Mvu(Kernel):
 
     @property
     def _counts(self) -> bool:
-        """Whether bits meet bits: the unit counts the pairs that agree."""
+        """Whether weights and inputs are 1-bit: the unit is an XNOR-popcount."""
         return self.element.bipolar and self._weight.bipolar
 
     @cached_property
@@ -131,10 +133,18 @@ class Mvu(Kernel):
 
     @cached_property
     def _adds(self) -> tuple[int, NDArray[np.int64]]:
-        """Scale and shift of what the RTL adds up: ``weights @ x = scale * h - shift``.
+        """Scale and shift from the RTL's sum h: ``weights @ x = scale * h - shift``.
 
-        Two bits agree or not: h counts the pairs that do. Where inputs are bits, h is the sum of
-        the weights at +1; where weights are, inputs are inverted at -1, one less than negated.
+        ========  =======  ========================================  =====  =======================
+        weights   inputs   h                                         scale  shift
+        ========  =======  ========================================  =====  =======================
+        1-bit     1-bit    number of pairs that agree (popcount)     2      MW
+        few-bit   1-bit    sum of the weights where the input is +1  2      sum of the weights
+        1-bit     few-bit  sum of x, inverted (−x − 1) at weight −1  1      −(number of weights −1)
+        few-bit   few-bit  ``weights @ x``                           1      0
+        ========  =======  ========================================  =====  =======================
+
+        For example, weights (+1, −1, +1) and bits (+1, +1, +1) agree twice: 2 * 2 − 3 = 1.
         """
         high, wide = self.weights.shape
         if self._counts:
@@ -154,8 +164,8 @@ class Mvu(Kernel):
 
     @cached_property
     def _transposed(self) -> NDArray[np.floating]:
-        # Sums of integers below 2**24 are exact in float32 in any order, and BLAS is fast. A part
-        # of a sum may be larger than any whole one, so the bounds do not tell.
+        # Sums of integers below 2**24 are exact in float32 in any order, and BLAS is fast. Partial
+        # sums may be larger than any complete sum, so `_bounds` is not enough here.
         largest = max(abs(self.element.low), abs(self.element.high))
         reach = int(np.abs(self.weights.astype(np.int64)).sum(axis=1).max()) * largest
         return self.weights.T.astype(np.float32 if reach < 2**24 else np.float64)
@@ -166,13 +176,14 @@ class Mvu(Kernel):
         vectors = frames[0].reshape(-1, weights.shape[0]).astype(weights.dtype)
         sums = (vectors @ weights).reshape(-1, *self.outputs[0].shape)
         index = np.add.outer(np.array(self.rows) * (self.columns[-1] + 1), np.array(self.columns))
-        levels = self.levels[index] if self.classes > 1 else self.levels[0]
+        constants = self.thresholds_or_offsets
+        constants = constants[index] if self.classes > 1 else constants[0]
         if self.offsets is None:
-            # Beyond the range of sums a threshold means never or always; clipped it is exact.
+            # A threshold outside the range of sums means never or always; clipping keeps that.
             low, high = self._bounds
-            above = sums >= np.clip(levels, low, high + 1).astype(weights.dtype)
+            above = sums >= np.clip(constants, low, high + 1).astype(weights.dtype)
             return (above.astype(np.int8) * np.int8(2) - np.int8(1),)
-        return (sums.astype(np.int32 if weights.dtype == np.float32 else np.int64) + levels,)
+        return (sums.astype(np.int32 if weights.dtype == np.float32 else np.int64) + constants,)
 
     def foldings(self) -> Iterator[Folding]:
         """PE divides MH, SIMD divides MW."""
@@ -187,17 +198,17 @@ class Mvu(Kernel):
         return high // folding.pe, wide // folding.simd
 
     def cycles(self, folding: Folding) -> int:
-        """NF * SF cycles a vector."""
+        """NF * SF cycles per vector."""
         neuron_folds, synapse_folds = self.folds(folding)
         return self.pixels[0] * self.pixels[1] * neuron_folds * synapse_folds
 
     def depth(self, folding: Folding) -> int:
-        """Beats of the input buffer: none where every beat is used once."""
+        """Beats of the input buffer: 0 if every beat is used only once."""
         neuron_folds, synapse_folds = self.folds(folding)
         return 0 if neuron_folds == 1 else max(2, synapse_folds)
 
     def schedule(self, folding: Folding) -> Schedule:
-        """A step per neuron fold and synapse fold; the first neuron fold waits for its beats."""
+        """One step per neuron fold and synapse fold; the first neuron fold waits for its beats."""
         neuron_folds, synapse_folds = self.folds(folding)
         synapse = np.arange(synapse_folds, dtype=np.int64)
         need = np.full((neuron_folds, synapse_folds), synapse_folds, np.int64)
@@ -216,18 +227,22 @@ class Mvu(Kernel):
         )
 
     def cuts(self, folding: Folding) -> int:
-        """Registers that cut the sum of a beat, for at most five LUT between two of them."""
+        """Pipeline registers inside the sum of a beat, for a logic depth of at most five."""
         numbers = -(-folding.simd // 3) if self._counts else folding.simd
-        return (tree_levels(numbers) + 2) // 3
+        return (adder_tree_depth(numbers) + 2) // 3
 
     @cached_property
     def _level(self) -> tuple[Element, NDArray[np.int64]]:
-        """What stands in the level memory: its element and values ``(classes, MH)``."""
+        """Contents of the memory LEVELS of mvu.sv: their range and values ``(classes, MH)``.
+
+        With thresholds the RTL tests ``h + level >= 0``, so a level is the negated threshold on h.
+        Otherwise it adds the level to the sum.
+        """
         scale, shift = self._adds
         if self.thresholds is not None:
             low, high = self._sums
-            clipped = np.clip(self.thresholds, low, high + 1)  # always and never stay what they are
-            levels = (-clipped - shift) // scale  # scale * h >= t + shift <=> h >= its ceiling
+            clipped = np.clip(self.thresholds, low, high + 1)  # always and never are kept
+            levels = (-clipped - shift) // scale  # scale * h >= t + shift <=> h >= -level
             return Element(min(int(levels.min()), -1), max(int(levels.max()), 0)), levels
         assert self.offsets is not None  # noqa: S101  # narrows: the constructor refuses both None
         # Sums are taken modulo 2**bits of the output, so offsets may be as well.
@@ -236,7 +251,7 @@ class Mvu(Kernel):
 
     @cached_property
     def _sum_bits(self) -> int:
-        """Bits of the register in which a neuron adds up, its level included."""
+        """Bits of a neuron's accumulator, which starts at its level."""
         scale, shift = self._adds
         if self.thresholds is None:
             return self._output_element.bits - (scale == 2)
@@ -248,25 +263,25 @@ class Mvu(Kernel):
 
     @cached_property
     def _level_bits(self) -> int:
-        """Bits of a level; those that are the same in all, or the sign again, are no memory."""
+        """Memory bits per level; bits that are constant or equal to another bit need none."""
         element, levels = self._level
         columns = levels.reshape(-1, 1) >> np.arange(element.bits) & 1
-        moving = columns[:, (columns != columns[0]).any(axis=0)]
-        return int(np.unique(moving, axis=1).shape[1])
+        varying = columns[:, (columns != columns[0]).any(axis=0)]
+        return int(np.unique(varying, axis=1).shape[1])
 
     def _memories(self, folding: Folding) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Words and bits a word of the weights and of the levels, as a device has them."""
+        """Words and bits per word of the two memories, weights and levels."""
         neuron_folds, synapse_folds = self.folds(folding)
         weights = neuron_folds * synapse_folds, folding.parallelism * self._weight.bits
         return weights, (self.classes * neuron_folds, folding.pe * self._level_bits)
 
     def _sum(self, folding: Folding) -> Resources:
-        """The sum of a beat for one neuron, its register apart."""
+        """Resources of the sum of a beat for one neuron, without its register."""
         simd, cuts = folding.simd, self.cuts(folding)
         bits, weight_bits = self.element.bits, self._weight.bits
         if self._counts:
             groups = -(-simd // 3)
-            # Three pairs are two functions of six inputs; fewer share one LUT.
+            # The popcount of three pairs is two LUT of six inputs; fewer pairs share one LUT.
             pairs = Resources(lut=2 * (simd // 3) + (simd % 3 > 0))
             return pairs + adder_tree(groups, 2, False, cuts)
         narrow, wide = sorted((bits, weight_bits))
@@ -282,7 +297,7 @@ class Mvu(Kernel):
         return Resources(lut=lut, dsp=dsp) + adder_tree(simd, terms, True, cuts)
 
     def resources(self, folding: Folding) -> Resources:
-        """Sums, memories and control, each by its structure."""
+        """Sums, memories and control logic."""
         neuron_folds, synapse_folds = self.folds(folding)
         weights, levels = self._memories(folding)
         bits, cuts = folding.simd * self.element.bits, self.cuts(folding)

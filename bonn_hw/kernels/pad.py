@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Pad: a border of one constant round every frame."""
+"""Pad: a border of one constant around every frame."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bonn_hw.kernels.cost import counter
 
 @dataclass(frozen=True, eq=False)
 class Pad(Elementwise):
-    """Frames ``(H, W, C)`` and ``pads`` (top, left, bottom, right) of ``value`` round them."""
+    """Frames ``(H, W, C)`` and ``pads`` (top, left, bottom, right) of ``value`` around them."""
 
     stem: ClassVar[str] = "pad"
 
@@ -52,22 +52,22 @@ class Pad(Elementwise):
         return (np.pad(frames[0], border, constant_values=self.value),)
 
     def cycles(self, folding: Folding) -> int:
-        """One output beat a cycle."""
+        """One output beat per cycle."""
         return self.outputs[0].size // folding.pe
 
     def schedule(self, folding: Folding) -> Schedule:
-        """A step per output beat; those inside the frame take an input beat."""
+        """One step per output beat; steps inside the frame accept an input beat."""
         height, width, channels = self.outputs[0].shape
         top, left, bottom, right = self.pads
         inside = np.zeros((height, width, channels // folding.simd), np.int64)
         inside[top : height - bottom, left : width - right] = 1
-        taken = np.cumsum(inside)
-        return Schedule(taken, taken, np.ones(taken.size, np.bool_), latency=1)
+        beats = np.cumsum(inside)
+        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency=1)
 
     def resources(self, folding: Folding) -> Resources:
-        """Counters, when each goes on, "inside" of both, the output register.
+        """Counters and their carries, the flags for rows and columns inside, the output register.
 
-        The border is set and reset of that register: its data take no LUT.
+        The border uses set and reset of the output register, so the data path needs no LUT.
         """
         height, width, channels = self.outputs[0].shape
         top, left, bottom, right = self.pads

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Requantize: integers to the integers of a few-bit quantiser, by lines cut into steps."""
+"""Requantize: integers to those of a few-bit quantiser, by a shifted linear function."""
 
 from __future__ import annotations
 
@@ -20,26 +20,29 @@ from bonn_hw.ir.stream import pack_bits
 from bonn_hw.ir.tensor import Element, Integers, TensorType
 from bonn_hw.kernels.cost import counter, in_block, rom, rom_sequence
 
-FEW = 3  # ones in the slopes' mask up to which shifted sums are smaller than a multiplier
-WIDEST = 63  # bits of a sum, so that the reference is exact in int64
+FEW = 3  # up to this many ones in the mask of slopes, adders are smaller than a multiplier
+WIDEST = 63  # bits of a sum; the reference computes with int64
 
 
 @dataclass(frozen=True, eq=False)
 class Requantize(Elementwise):
     """``clip((slopes[c, s] * low + offsets[c, s]) >> shift, element.low, element.high)``.
 
+    Without segments ``low`` is x. For example ``x // 4`` clipped to 0..3 is one line for all
+    channels: slope 1, offset 0, shift 2.
+
     Parameters
     ----------
     element : Element
-        What the outputs are made of.
+        Range of the outputs.
     slopes, offsets : int64 ``(C or 1, 2 ** segment_bits)``
-        A line for every channel and segment; one row means that all channels are alike.
+        A line for every channel and segment; one row serves all channels.
     ties_even : bool
-        Where the bits that are shifted out are all zero, the lowest bit of the shifted value is
-        cleared: with half a step in the offset this rounds half to even.
+        If all bits that are shifted out are zero, the lowest bit of the shifted value is cleared.
+        With half an output step added to the offset, this rounds half to even.
     segment_bits : int
-        The top bits of x's code are the segment s, as an unsigned index; the others are ``low``,
-        unsigned. Without segments ``low`` is x itself (or its code, if x is bipolar).
+        The top bits of x's code are the segment s, as an unsigned index; the other bits are
+        ``low``, unsigned. With 0 segment bits ``low`` is x itself (its code if x is bipolar).
     """
 
     stem: ClassVar[str] = "requantize"
@@ -55,7 +58,9 @@ class Requantize(Elementwise):
     def __post_init__(self) -> None:
         bits, channels = self.input.element.bits, self.input.shape[2]
         if not 0 <= self.segment_bits <= bits:
-            raise ValueError(f"{self.segment_bits} segment bits of an input of {bits} bits")
+            raise ValueError(
+                f"an input of {bits} bits cannot have {self.segment_bits} segment bits"
+            )
         segments = 1 << self.segment_bits
         if self.slopes.shape not in ((channels, segments), (1, segments)):
             raise ValueError(
@@ -74,7 +79,7 @@ class Requantize(Elementwise):
         largest = (slope << self._low.bits) + offset
         if max(largest.bit_length() + 1, self._shortest_sum) > WIDEST:
             raise ValueError(
-                f"slopes up to {slope}, offsets up to {offset} and shift {self.shift} ask for sums "
+                f"slopes up to {slope}, offsets up to {offset} and shift {self.shift} need sums "
                 f"of more than {WIDEST} bits"
             )
 
@@ -95,14 +100,14 @@ class Requantize(Elementwise):
 
     @property
     def _low(self) -> Element:
-        """Range of a line's argument."""
+        """Range of ``low``, the argument of a line."""
         element = self.input.element
         if self.segment_bits == 0 and not element.bipolar:
             return element
         return Element(0, (1 << element.bits - self.segment_bits) - 1)
 
     def apply(self, values: Integers, channels: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Compute single values of the given channels (the shapes are broadcast)."""
+        """Compute values of the given channels; both arrays are broadcast."""
         low_bits = self.input.element.bits - self.segment_bits
         codes = self.input.element.encode(values).astype(np.int64)
         if self.segment_bits:
@@ -124,11 +129,11 @@ class Requantize(Elementwise):
         return (self.apply(frames[0], channels).astype(kind),)
 
     def cycles(self, folding: Folding) -> int:
-        """One beat a cycle."""
+        """One beat per cycle."""
         return self.input.size // folding.pe
 
     def schedule(self, folding: Folding) -> Schedule:
-        """A step per beat, through a register, one of lines that are read, and one of sums."""
+        """One step per beat; registers at the output, after reading lines, and after the sum."""
         beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
         latency = 1 + self._reads(folding) + self._sums
         return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency)
@@ -138,11 +143,11 @@ class Requantize(Elementwise):
 
     @property
     def _sums(self) -> bool:
-        """Whether there is anything below the segment; else lines are a table."""
+        """Whether there are bits below the segment; otherwise the offsets are a lookup table."""
         return self.segment_bits < self.input.element.bits
 
     def _words(self, folding: Folding) -> int:
-        """Of the lines of a lane."""
+        """Number of lines per lane."""
         rows = 1 if self.alike else self.input.shape[2] // folding.pe
         return rows << self.segment_bits
 
@@ -151,7 +156,7 @@ class Requantize(Elementwise):
         return self.mask.bit_count() > FEW
 
     def _line_width(self, folding: Folding) -> int:
-        """Bits of a word: with segments every lane has a memory, else all lanes that differ."""
+        """Bits per memory word: one line if each lane has its own memory, otherwise all lanes'."""
         line = self.slope.bits + self.offset.bits
         return line if self.segment_bits or self.alike else folding.pe * line
 
@@ -173,17 +178,17 @@ class Requantize(Elementwise):
 
     @property
     def storage(self) -> int:
-        """Bits of all lines."""
+        """Memory bits of all lines."""
         return int(self.slopes.size) * (self.slope.bits + self.offset.bits)
 
     @property
     def _shortest_sum(self) -> int:
-        """Bits of a sum whose shifted value can be compared with both ends of the output."""
+        """Fewest bits of a sum whose shifted value holds both ends of the output range."""
         return self.shift + self.element.bits + (not self.element.signed)
 
     @cached_property
     def sum_bits(self) -> int:
-        """Bits that hold every sum of every value that the input can take."""
+        """Bits that hold the sum for every possible input."""
         element, segments = self.input.element, 1 << self.segment_bits
         if self.segment_bits == 0:
             lowest, highest = np.array([self._low.low]), np.array([self._low.high])
@@ -198,12 +203,12 @@ class Requantize(Elementwise):
         return max(_signed(np.stack(ends)).bits, self._shortest_sum)
 
     def resources(self, folding: Folding) -> Resources:
-        """Lines and, a lane, a register before the sum, the sum or a DSP slice, and clipping."""
+        """The memories and, for each lane, an input register, the sum or a DSP slice, clipping."""
         lanes, out = folding.pe, self.element.bits
         reads = self._reads(folding)
         ff = lanes * out + 1 + reads + self._sums
         lane = Resources(lut=self._clip)
-        if self._sums and self._multiplies:  # a slice has all registers
+        if self._sums and self._multiplies:  # a DSP slice contains the registers
             narrow, wide = sorted((self.slope.bits, self._low.bits))
             lane += Resources(dsp=-(-narrow // 18) * -(-wide // 25))
         elif self._sums:
@@ -214,7 +219,7 @@ class Requantize(Elementwise):
         return used + self._lines(folding) + Resources(lut=2, ff=ff)
 
     def _lines(self, folding: Folding) -> Resources:
-        """The memories, one for all lanes or one a lane; what is the same in all words is none."""
+        """The memories, one for all lanes or one per lane; constant bits need no memory."""
         words, lanes = self._words(folding), folding.pe
         folds = words >> self.segment_bits
         width = self._line_width(folding)
@@ -233,7 +238,7 @@ class Requantize(Elementwise):
         return counter(folds) + Resources(*(lanes * part for part in own.astuple()))
 
     def _lane_blocks(self, folding: Folding) -> float:
-        """Block memories: of those for a word of all lanes, the ones with columns of a lane."""
+        """Block memories of all lanes: each lane needs those that hold any of its columns."""
         words, line = self._words(folding), self.slope.bits + self.offset.bits
         lanes = 1 if self.alike else folding.pe
         places = {size: max(1, int(36 * 1024 * size) // power_of_two(words)) for size in (1.0, 0.5)}
@@ -248,19 +253,19 @@ class Requantize(Elementwise):
 
     @property
     def _clip(self) -> float:
-        """LUT that see whether the code has all of the value, and choose; ties."""
+        """LUT of a lane that clip the shifted sum and handle ties."""
         if not self._sums and self.element.holds(self.offsets):
             return 0
         above = self.sum_bits - self.shift - self.element.bits
         return -(-above // 5) + self.element.bits + self.ties_even * -(-self.shift // 6)
 
     def _adders(self, folding: Folding) -> float:
-        """LUT of a lane: one for each bit of each shifted input that is added."""
+        """LUT of the adders of a lane: one per bit of each shifted input."""
         low = self._low
         shifts = [i for i in range(self.slope.bits) if self.mask >> i & 1]
-        if not self._reads(folding):  # two numbers at a time and a constant: a LUT a bit
+        if not self._reads(folding):  # a LUT per bit adds two numbers and a constant
             return (len(shifts) + 1) / 2 * low.bits
-        # Above an unsigned input there are carries only, but under a slope's sign.
+        # Above an unsigned input there are only carries, except for the sign bit of the slope.
         negative = self.slope.bits - 1
         ends = [self.sum_bits - i if low.signed or i == negative else low.bits for i in shifts]
         return sum(ends)
@@ -304,5 +309,5 @@ class Requantize(Elementwise):
 
 
 def _signed(values: NDArray[np.int64]) -> Element:
-    """The range of values, with a sign."""
+    """The smallest signed range that holds the values."""
     return Element(min(-1, int(values.min())), max(0, int(values.max())))

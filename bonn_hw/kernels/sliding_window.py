@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Sliding window: the receptive field of every output pixel, one after the other."""
+"""Sliding window: the windows of a convolution, one per output pixel, in raster order."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from bonn_hw.kernels.cost import counter, lut_memory, memory
 
 @dataclass(frozen=True, eq=False)
 class SlidingWindow(Kernel):
-    """Windows of ``kernel`` (KH, KW) at ``stride`` (SY, SX) that lie wholly inside the frame.
+    """Windows of ``kernel`` (KH, KW) at ``stride`` (SY, SX) that lie completely inside the frame.
 
-    Gives ``(OH, OW, KH*KW*C)``, taps in the order ky, kx, channel.
+    The output has the shape ``(OH, OW, KH*KW*C)``, with taps in the order ky, kx, channel.
     """
 
     stem: ClassVar[str] = "sliding_window"
@@ -46,7 +46,7 @@ class SlidingWindow(Kernel):
 
     @property
     def outputs(self) -> tuple[TensorType, ...]:
-        """One window an output pixel."""
+        """One window per output pixel."""
         height, width, channels = self.input.shape
         (high, wide), (down, right) = self.kernel, self.stride
         shape = ((height - high) // down + 1, (width - wide) // right + 1, high * wide * channels)
@@ -64,51 +64,51 @@ class SlidingWindow(Kernel):
         return (result.reshape(-1, rows, columns, size),)
 
     def foldings(self) -> Iterator[Folding]:
-        """Lanes that divide the channels, on both sides; a row of taps a beat, where it pays."""
+        """Lanes that divide the channels, on both sides; also a row of taps per beat if useful."""
         channels = self.input.shape[2]
         for lanes in divisors(channels):
             yield Folding(lanes, lanes)
         (rows, columns, size), (height, width, _) = self.outputs[0].shape, self.input.shape
-        # One tap a cycle gives as many cycles as there are taps, unless the input has more pixels.
+        # A row of taps per beat saves cycles only if the output has more elements than the input.
         if self.kernel[1] > 1 and rows * columns * size > height * width * channels:
             yield Folding(self.kernel[1] * channels, channels)
 
     def cycles(self, folding: Folding) -> int:
-        """One beat a cycle on the side that has more of them: the buffer is deep enough for it."""
+        """One beat per cycle on the side with more beats; the line buffer is deep enough for it."""
         return max(self.input.size // folding.simd, self.outputs[0].size // folding.pe)
 
     def depth(self, folding: Folding) -> int:
-        """Words of the line buffer: a power of two, so that its addresses wrap by themselves.
+        """Words of the line buffer: a power of two, so that its addresses wrap on their own.
 
-        A word is an output beat as the memory holds it. 0: windows that come as they are wanted.
+        A word is one output beat. 0 means no buffer: the windows are already in input order.
         """
         if self._in_order:
             return 0
         return power_of_two(_full_rate_words(*self._layout, folding.simd, self._taps(folding)))
 
     def schedule(self, folding: Folding) -> Schedule:
-        """A step per output beat; a word is given back when no later window covers it."""
+        """One step per output beat; a word is freed when no later window covers it."""
         if self._in_order:
             covered = self._covered(folding.simd)
-            taken = np.arange(1, covered.size + 1, dtype=np.int64)
-            return Schedule(taken, taken, covered, latency=1)
+            beats = np.arange(1, covered.size + 1, dtype=np.int64)
+            return Schedule(beats, beats, covered, latency=1)
         depth = self.depth(folding)
         walk = _walk(*self._layout, folding.simd, self._taps(folding))
-        # A beat is held up if it would complete a word that has no room, and only then.
+        # An input beat is stalled only if it would complete a word for which there is no room.
         capacity = int(walk.completion(np.array(depth)))
         release = walk.completion(walk.freed + depth) - capacity
         need = walk.completion(walk.need - 1) + 1
         return Schedule(need, release, np.ones(need.size, np.bool_), 1, capacity)
 
     def resources(self, folding: Folding) -> Resources:
-        """Line buffer, output register and counters; the least squares of synthesised ones."""
+        """Line buffer, output register and counters; factors by least squares from Yosys."""
         width = folding.pe * self.input.element.bits
         depth, taps = self.depth(folding), self._taps(folding)
         counters = self._counters(folding)
         if not depth:
             return Resources(lut=1 + 1.5 * counters.lut, ff=counters.ff + width + 1)
         walk = _walk(*self._layout, folding.simd, taps)
-        # The fill, of which more may be given back than has come, and the place that is read.
+        # The fill counter, which may be negative if words are freed early, and the read address.
         fill = (depth + walk.deficit - 1).bit_length() + 1
         place = (depth - 1).bit_length()
         pixels = (taps - 1) * folding.simd * self.input.element.bits
@@ -144,18 +144,18 @@ class SlidingWindow(Kernel):
         return (self.input.shape, self.kernel, self.stride)
 
     def _taps(self, folding: Folding) -> int:
-        """Pixels of an output beat."""
+        """Pixels per output beat."""
         return folding.pe // folding.simd
 
     @property
     def _in_order(self) -> bool:
-        """Whether the windows, one after the other, are parts of the frame in its order."""
+        """Whether the windows, one after the other, are parts of the frame in raster order."""
         (rows, columns, _), (high, wide) = self.outputs[0].shape, self.kernel
-        beside = columns == 1 or (high == 1 and self.stride[1] >= wide)
-        return beside and (rows == 1 or self.stride[0] >= high)
+        across = columns == 1 or (high == 1 and self.stride[1] >= wide)
+        return across and (rows == 1 or self.stride[0] >= high)
 
     def _covered(self, lanes: int) -> NDArray[np.bool_]:
-        """Which beats of a frame lie in a window."""
+        """Which input beats of a frame lie in any window."""
         height, width, channels = self.input.shape
         (rows, columns, _), (high, wide), (down, right) = (
             self.outputs[0].shape, self.kernel, self.stride,
@@ -166,7 +166,7 @@ class SlidingWindow(Kernel):
         return np.repeat(np.logical_and.outer(in_rows, in_columns), channels // lanes)
 
     def _counters(self, folding: Folding) -> Resources:
-        """The counters of ``sliding_window.sv``, most of those apart that nothing depends on."""
+        """The counters of ``sliding_window.sv``, without most that synthesis removes as unused."""
         (height, width, channels), (rows, columns, _) = self.input.shape, self.outputs[0].shape
         (high, wide), (down, right) = self.kernel, self.stride
         folds, depth = channels // folding.simd, self.depth(folding)
@@ -183,10 +183,10 @@ class SlidingWindow(Kernel):
 
 
 def _ring(depth: int, width: int) -> Resources:
-    """A memory of words; with more than 64 in LUT, banks that are enabled and chosen from."""
+    """The line buffer; in LUT, more than 64 words need banks and a multiplexer."""
     banks = -(-depth // 64)
-    choice = 0.0 if banks == 1 else 3 + banks / 2 + width * banks / (4 if banks <= 4 else 3)
-    return memory(depth, width, lut_memory(depth, width) + choice)
+    multiplexer = 0.0 if banks == 1 else 3 + banks / 2 + width * banks / (4 if banks <= 4 else 3)
+    return memory(depth, width, lut_memory(depth, width) + multiplexer)
 
 
 _Layout = tuple[tuple[int, int, int], tuple[int, int], tuple[int, int]]
@@ -194,16 +194,16 @@ _Layout = tuple[tuple[int, int, int], tuple[int, int], tuple[int, int]]
 
 @dataclass(frozen=True, eq=False)
 class _Walk:
-    """The steps of a frame in words of the line buffer, ``sliding_window.sv``.
+    """When the steps of a frame need and free words of the line buffer (``sliding_window.sv``).
 
     Attributes
     ----------
     beats : int
         Input beats of a frame.
     completes : int ``(words of a frame,)``
-        Place in the frame of the input beat with which a word is complete.
+        Index of the input beat that completes each word, within the frame.
     need, freed : int ``(steps,)``
-        Words of the frame that must have come; those that have been given back after the step.
+        Words of the frame that must be complete before each step; words that are free after it.
     """
 
     beats: int
@@ -213,11 +213,11 @@ class _Walk:
 
     @property
     def deficit(self) -> int:
-        """Words by which what is given back may be ahead of what has come."""
+        """Most words that are freed before they are complete."""
         return max(0, int((self.freed - self.need).max()))
 
     def completion(self, word: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Places of the beats that complete words, both counted through all frames."""
+        """Indices of the beats that complete words; both are counted over all frames."""
         if self.completes.size == self.beats:  # each beat is a word
             return word
         frame, place = np.divmod(word, self.completes.size)
@@ -239,14 +239,16 @@ def _walk(
     if taps == 1:  # a word is a beat
         row, pitch, tap_row = width * folds, right * folds, wide * folds
         completes = np.arange(beats)
-    else:  # a word is what a window covers of a row of pixels
+    else:  # a word is the part of a window in one row of pixels
         row, pitch, tap_row = columns, 1, 1
         completes = np.add.outer(np.arange(height) * width, np.arange(columns) * right + wide - 1)
     corner = np.add.outer(np.arange(rows) * down * row, np.arange(columns) * pitch).reshape(-1)
-    # A window's first row of taps waits for all rows but the last, which waits for itself.
+    # The first row of taps waits until all rows but the last are complete; the last row waits for
+    # its own words.
     need = np.repeat(corner[:, None] + max(high - 2, 0) * row + tap_row, high, axis=1)
     need[:, -1] = corner + (high - 1) * row + tap_row
-    # It gives back what no other window has of its row; the last one all before the next window.
+    # A row frees its words that no later window of the row covers; the last row frees all words
+    # before the next window.
     freed = np.repeat(corner[:, None], high * tap_row, axis=1)
     freed[:, tap_row - 1 :] += min(pitch, tap_row)
     freed[:, -1] = np.append(corner[1:], height * row)
@@ -263,33 +265,34 @@ def _full_rate_words(
     lanes: int,
     taps: int,
 ) -> int:
-    """Words that must be held so that neither side ever waits more than its own rate asks.
+    """Words that the line buffer must hold so that the side with more beats never stalls.
 
-    The side with more beats moves one every cycle. If that is the output, input beats arrive as
-    late as their deadlines allow (any earlier schedule needs no more room, since an early beat
-    only waits where there is room); if it is the input, output beats leave as early as they can.
-    Two frames in a row are looked at, because the next frame's first rows come in while the last
-    windows are still read.
+    That side moves one beat every cycle. If it is the output, input beats arrive as late as their
+    deadlines allow (an earlier arrival needs no more room: an early beat can wait outside). If it
+    is the input, output beats leave as early as possible. Two consecutive frames are considered,
+    because the first rows of the next frame arrive while the last windows are still read.
     """
     walk = _walk(shape, kernel, stride, lanes, taps)
-    taken, given, words = walk.beats, walk.need.size, walk.completes.size
-    period = max(taken, given)
-    # Two frames, beat, word and step numbers running on.
+    beats_in, beats_out, words = walk.beats, walk.need.size, walk.completes.size
+    period = max(beats_in, beats_out)
+    # Beats, words and steps are numbered through two frames.
     need = walk.completion(np.concatenate([walk.need, walk.need + words]) - 1) + 1
     freed = np.concatenate([walk.freed, walk.freed + words])
-    beat = np.arange(2 * taken)
-    if given >= taken:
-        step_cycle = np.arange(2 * given)
-        # First step that needs a beat; beats that none needs are due when a later one is.
+    beat = np.arange(2 * beats_in)
+    if beats_out >= beats_in:
+        step_cycle = np.arange(2 * beats_out)
+        # First step that needs each beat; a beat that no step needs is due with the next one.
         first_use = np.searchsorted(np.maximum.accumulate(need), beat + 1)
-        due = np.append(step_cycle, 2 * period)[first_use] - 1  # used a cycle after it was taken
+        due = (
+            np.append(step_cycle, 2 * period)[first_use] - 1
+        )  # used in the cycle after it was accepted
         arrival = np.minimum.accumulate((due - beat)[::-1])[::-1] + beat
     else:
         arrival = beat
         ready = np.maximum.accumulate(need)
-        order = np.arange(2 * given)
+        order = np.arange(2 * beats_out)
         step_cycle = np.maximum.accumulate(ready - order) + order
-    # Steps before the cycle in which a word is complete have made room for it.
+    # The steps before the cycle in which a word is complete must have made room for it.
     word = np.arange(2 * words)
     steps_done = np.searchsorted(step_cycle, arrival[walk.completion(word)] - 1, side="right")
     return max(2, int((word + 1 - np.concatenate([[0], freed])[steps_done]).max()))

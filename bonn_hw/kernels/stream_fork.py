@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Fork: one stream to several stages."""
+"""Fork: copy one stream to several stages."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from bonn_hw.ir.tensor import Integers, TensorType
 
 @dataclass(frozen=True, eq=False)
 class StreamFork(Elementwise):
-    """Each of ``copies`` outputs gets every beat, and takes it when it is ready.
+    """Send every beat to each of ``copies`` outputs, when that output is ready.
 
-    The beat stays until the last output has it. Where branches that meet again differ in latency, a
-    FIFO on the short one keeps the fork going.
+    The fork holds a beat until the last output has accepted it. If branches that join later differ
+    in latency, a FIFO on the faster branch keeps the fork from stalling.
     """
 
     stem: ClassVar[str] = "stream_fork"
@@ -31,7 +31,7 @@ class StreamFork(Elementwise):
 
     def __post_init__(self) -> None:
         if self.copies < 2:
-            raise ValueError(f"a fork gives at least 2 copies, not {self.copies}")
+            raise ValueError(f"a fork has at least 2 copies, not {self.copies}")
 
     @property
     def inputs(self) -> tuple[TensorType, ...]:
@@ -48,11 +48,11 @@ class StreamFork(Elementwise):
         return frames * self.copies
 
     def cycles(self, folding: Folding) -> int:
-        """One beat a cycle."""
+        """One beat per cycle."""
         return self.input.size // folding.pe
 
     def schedule(self, folding: Folding) -> Schedule:
-        """A step per beat; it goes to every output."""
+        """One step per beat, which goes to every output."""
         beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
         return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency=1)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Threshold: integers to bits, one threshold a channel (where no matrix unit precedes directly)."""
+"""Threshold: integers to bits, one threshold per channel; used if no matrix unit precedes."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ class Threshold(Elementwise):
 
     @property
     def outputs(self) -> tuple[TensorType, ...]:
-        """As many bits."""
+        """One bit per integer."""
         return (TensorType(self.input.shape, BIPOLAR),)
 
     def reference(self, *frames: Integers) -> tuple[Integers, ...]:
-        """Compare ``(N, H, W, C)``."""
+        """Compare ``(N, H, W, C)`` with the thresholds."""
         above = (frames[0] >= self.thresholds) != self.inverted
         return (np.where(above, 1, -1).astype(np.int8),)
 
     def cycles(self, folding: Folding) -> int:
-        """One beat a cycle."""
+        """One beat per cycle."""
         return self.input.size // folding.pe
 
     def schedule(self, folding: Folding) -> Schedule:
-        """A step per beat, through two registers; through one where levels are constants."""
+        """One step per beat, through two registers, or one if the thresholds are constants."""
         beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
         latency = 1 if self._folds(folding) == 1 else 2
         return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency)
@@ -65,20 +65,21 @@ class Threshold(Elementwise):
 
     @property
     def _fields(self) -> NDArray[np.uint8]:
-        """``(C, bits + 1)``: a level from low to high and, on top, the inversion.
+        """Contents of the memory ``(C, bits + 1)``: a threshold and, as top bit, the inversion.
 
-        A threshold above high is never reached: that is the inverse of the level low.
+        Thresholds are clipped to the range of x. A threshold above the range is never reached: it
+        becomes the lowest value, which is always reached, with the opposite inversion.
         """
         element = self.input.element
         never = self.thresholds > element.high
-        levels = np.where(never, element.low, np.maximum(self.thresholds, element.low))
+        clipped = np.where(never, element.low, np.maximum(self.thresholds, element.low))
         inverted = self.inverted != never
         return np.concatenate(
-            [pack_bits(levels, 1, element), inverted[:, None].astype(np.uint8)], axis=1
+            [pack_bits(clipped, 1, element), inverted[:, None].astype(np.uint8)], axis=1
         )
 
     def resources(self, folding: Folding) -> Resources:
-        """Levels, comparators, the register before them where levels are read, the output."""
+        """Memory of thresholds, comparators, the register before them, the output."""
         folds, lanes, bits = self._folds(folding), folding.pe, self.input.element.bits
         width = lanes * (bits + 1)
         beat = lanes * bits + 1 if folds > 1 else 0
@@ -105,11 +106,11 @@ class Threshold(Elementwise):
 
 
 def _compare(bits: int, folds: int) -> float:
-    """LUT of a comparison of two registers and its inversion.
+    """LUT that compare two registers and invert the result.
 
-    Few bits are functions of functions. Of more, three of both sides at a time go into a carry
-    chain, two functions of six inputs; what is left over is two functions of the same four at most.
-    So are three of which a level has not three of its own: of so few words, columns are alike.
+    Up to four bits this is a small tree of LUT. Wider comparisons use a carry chain: three bits of
+    both sides need two LUT with six inputs; one or two remaining bits share one LUT. Three bits
+    also share one LUT if two columns of a small memory of thresholds are equal or constant.
     """
     if bits <= 2:
         return 1
@@ -119,18 +120,20 @@ def _compare(bits: int, folds: int) -> float:
 
 
 def _own(columns: int, words: int, forms: int) -> float:
-    """How likely random columns are neither constant nor each other, in so many forms.
+    """Probability that random columns of ``words`` bits are neither constant nor equal.
 
-    In logic a column and its inverse are one, on a carry chain they are two.
+    ``forms`` is 2 in plain logic, where a column equals its inverse, and 1 on a carry chain, where
+    it does not.
     """
-    taken = (2 + forms * place for place in range(columns))
-    return math.prod(max(0.0, 1 - count / 2.0**words) for count in taken)
+    excluded = (2 + forms * place for place in range(columns))
+    return math.prod(max(0.0, 1 - count / 2.0**words) for count in excluded)
 
 
 def _compare_constant(bits: int) -> float:
-    """LUT of a comparison with a constant: a function of all bits, or a carry chain.
+    """LUT that compare with a constant: one LUT up to six bits, otherwise a carry chain.
 
-    Three bits of it are a place of the chain; half of the channels are inverted behind it.
+    One LUT of the chain compares three bits. On average half of the channels need an inversion
+    after it.
     """
     if bits <= 6:
         return 0.5 if bits <= 2 else 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Upsample: nearest neighbours, every pixel repeated beside and below itself."""
+"""Upsample: nearest neighbours; every pixel is repeated to the right and downwards."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ class Upsample(Elementwise):
         return (frames[0].repeat(self.factors[0], axis=1).repeat(self.factors[1], axis=2),)
 
     def cycles(self, folding: Folding) -> int:
-        """One output beat a cycle."""
+        """One output beat per cycle."""
         return self.outputs[0].size // folding.pe
 
     def depth(self, folding: Folding) -> int:
-        """Beats of the ring: a row or a pixel that is read again; two keep both sides going."""
+        """Beats of the ring buffer: a row or a pixel that is read again, at least two."""
         (_, width, channels), (down, right) = self.input.shape, self.factors
         folds = channels // folding.simd
-        again = width * folds if down > 1 else folds if right > 1 else 1
-        return max(2, power_of_two(again))
+        repeated = width * folds if down > 1 else folds if right > 1 else 1
+        return max(2, power_of_two(repeated))
 
     def schedule(self, folding: Folding) -> Schedule:
-        """A step per output beat; a beat leaves the ring with its last copy."""
+        """One step per output beat; a beat leaves the ring buffer with its last copy."""
         (height, width, channels), (down, right) = self.input.shape, self.factors
         folds = channels // folding.simd
         beats = np.arange(1, height * width * folds + 1, dtype=np.int64)
@@ -75,9 +75,10 @@ class Upsample(Elementwise):
         )
 
     def resources(self, folding: Folding) -> Resources:
-        """The ring, its fill and addresses, counters, the output register.
+        """The ring buffer with its fill and addresses, counters, the output register.
 
-        Of a ring beyond 64 beats its parts are chosen from, four a LUT, and enabled.
+        A ring buffer of more than 64 beats is split into banks, with enables and a multiplexer that
+        selects from four banks per LUT.
         """
         (_, width, channels), (down, right) = self.input.shape, self.factors
         depth, data = self.depth(folding), folding.pe * self.input.element.bits

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Width converter: the same elements in the same order, in beats of other lanes."""
+"""Width converter (DWC): the same elements in the same order, with other lanes per beat."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ class WidthConverter(Passthrough):
     stem: ClassVar[str] = "width_converter"
 
     def foldings(self) -> Iterator[Folding]:
-        """Every pair of divisors of the frame of which one divides the other."""
+        """Every pair of divisors of the frame's size of which one divides the other."""
         for wide in divisors(self.input.size):
             for narrow in divisors(wide)[:-1]:
                 yield Folding(wide, narrow)
                 yield Folding(narrow, wide)
 
     def cycles(self, folding: Folding) -> int:
-        """One beat a cycle on the narrow side."""
+        """One beat per cycle on the narrow side."""
         return self.input.size // min(folding.pe, folding.simd)
 
     def schedule(self, folding: Folding) -> Schedule:
-        """A step per narrow beat; the wide side moves with the last (up) or the first (down)."""
+        """One step per narrow beat; the wide beat moves with the last (up) or the first (down)."""
         steps = np.arange(self.cycles(folding), dtype=np.int64)
         ratio = max(folding.pe, folding.simd) // min(folding.pe, folding.simd)
         if folding.pe > folding.simd:
             return Schedule(steps + 1, steps + 1, steps % ratio == ratio - 1, latency=1)
-        taken = steps // ratio + 1
-        return Schedule(taken, taken, np.ones(steps.size, np.bool_), latency=1)
+        beats = steps // ratio + 1
+        return Schedule(beats, beats, np.ones(steps.size, np.bool_), latency=1)
 
     def resources(self, folding: Folding) -> Resources:
-        """The wide register and a counter; going down, a load multiplexer, two bits a LUT."""
+        """The wide register and a counter; to narrow beats also a multiplexer, 2 bits per LUT."""
         few, many = sorted((folding.pe, folding.simd))
         use = counter(many // few) + Resources(lut=2, ff=many * self.input.element.bits + 1)
         if folding.pe > folding.simd:

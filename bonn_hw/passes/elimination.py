@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Minimise a sum of functions of few variables each, exactly, by eliminating the variables.
 
-Bucket elimination (Dechter, Artificial Intelligence 113, 1999): all functions that a variable
-occurs in are added up and replaced by their minimum over it. That loses nothing, because no other
-function depends on the variable: what is best for it depends on these few neighbours alone.
+Bucket elimination (Dechter, Artificial Intelligence 113, 1999): take one variable, add up all
+functions that depend on it, and replace them by their minimum over it. Nothing is lost, because no
+other function depends on the variable: its best value depends on its few neighbours alone.
+For example ``f(a, b) + g(b, c)`` becomes ``f(a, b) + min_c g(b, c)``, a function of a and b.
 
-Time and memory are exponential in the number of neighbours, so a variable with the fewest goes
-first. Graphs made of series and parallel parts, like residual networks, always have one with at
-most two, also after it is gone: no table has more than three axes, of some 20 values each.
+Time and memory are exponential in the number of neighbours, so the variable with the fewest
+neighbours is eliminated first. Graphs made of series and parallel parts, such as residual networks,
+always have a variable with at most two neighbours, also after one has been eliminated: no table has
+more than three axes, of some 20 values each.
 """
 
 from __future__ import annotations
@@ -24,13 +26,13 @@ Variable = Hashable
 
 @dataclass(frozen=True, eq=False)
 class Factor:
-    """A function of variables: ``costs`` has an axis for each, whose index is its value."""
+    """A function of a few variables: ``costs`` has one axis per variable, indexed by its value."""
 
     variables: tuple[Variable, ...]
     costs: NDArray[np.float64]
 
     def over(self, variables: tuple[Variable, ...]) -> NDArray[np.float64]:
-        """The costs with an axis for each of ``variables``; extent 1 where it does not matter."""
+        """The costs with an axis per variable; extent 1 if they do not depend on it."""
         axes = [self.variables.index(name) for name in variables if name in self.variables]
         extents = iter(self.costs.transpose(axes).shape)
         shape = [next(extents) if name in self.variables else 1 for name in variables]
@@ -40,8 +42,8 @@ class Factor:
 def minimise(factors: Iterable[Factor]) -> tuple[float, dict[Variable, int]]:
     """Find values of all variables with the smallest sum of costs.
 
-    Of equal ones those with smaller values are preferred. Infinite costs forbid; where everything
-    is forbidden the cost is infinite.
+    Of several minima the one with the smaller values is returned. An infinite cost forbids a
+    combination; the result is infinite if all combinations are forbidden.
 
     Returns
     -------
@@ -58,7 +60,7 @@ def minimise(factors: Iterable[Factor]) -> tuple[float, dict[Variable, int]]:
     tables = {name: _table(bucket) for name, bucket in buckets.items()}
     order: list[tuple[Variable, Factor]] = []
     while tables:
-        variable = min(tables, key=tables.__getitem__)  # the first of equal ones
+        variable = min(tables, key=tables.__getitem__)  # the first of several minima
         del tables[variable]
         bucket = buckets.pop(variable)
         names = dict.fromkeys(name for factor in bucket for name in factor.variables)
@@ -81,7 +83,7 @@ def minimise(factors: Iterable[Factor]) -> tuple[float, dict[Variable, int]]:
 
 
 def _table(bucket: list[Factor]) -> tuple[int, int]:
-    """Axes and size of the sum of factors."""
+    """Number of axes, and number of elements, of the sum of these factors."""
     extents: dict[Variable, int] = {}
     for factor in bucket:
         extents.update(zip(factor.variables, factor.costs.shape, strict=True))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A design as the cycle model sees it, with queues of any depth on its streams."""
+"""A design as a network of the cycle model, with queues of any depth on its streams."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Queues:
     Parameters
     ----------
     fixed : mapping
-        Depths of streams, by tensor, that are given; ``streams`` holds all others.
+        Depths that the user fixed, by tensor. ``streams`` holds the streams without one.
     """
 
     def __init__(self, design: FoldedDesign, fixed: Depths) -> None:
@@ -40,18 +40,18 @@ class Queues:
         self._links = dict(zip((s.tensor for s in design.streams), self.plain.links, strict=True))
         for stream in design.streams:
             self._all[stream.tensor] = stream
-            # A queue at the ends cannot help.
+            # A queue on the input or output of the design cannot help.
             if stream.source and stream.sink and stream.tensor not in fixed:
                 self.streams[stream.tensor] = stream
 
     def _schedule(self, name: str, depth: int) -> Schedule:
-        if name not in self._made:  # any depth has the same steps
+        if name not in self._made:  # the steps do not depend on the depth
             stream = self._all[name]
             self._made[name] = Fifo(stream.kind, 2).schedule(Folding(stream.lanes, stream.lanes))
-        return self._made[name].held(0, depth)
+        return self._made[name].with_pipeline(0, depth)
 
-    def joins(self, name: str) -> bool:
-        """Whether a stream is one of several that a stage takes."""
+    def feeds_join(self, name: str) -> bool:
+        """Whether the stream is one of several inputs of its consumer."""
         return self._sinks.count(self.streams[name].sink) > 1
 
     def network(self, depths: Depths) -> Network:
@@ -63,7 +63,7 @@ class Queues:
                 before.setdefault(sink, []).append(name)
         names: list[str] = []
         schedules: list[Schedule] = []
-        moved = {OUTSIDE: OUTSIDE}  # places of the stages among the queues
+        moved = {OUTSIDE: OUTSIDE}  # new index of each stage, with the queues counted
         queued: dict[str, int] = {}
         stages = zip(self.plain.names, self.plain.schedules, strict=True)
         for place, (label, schedule) in enumerate(stages):
@@ -81,16 +81,16 @@ class Queues:
         return Network(tuple(names), tuple(schedules), tuple(hops))
 
     def cost(self, name: str, depth: int) -> float:
-        """What a queue takes of a device, in LUT."""
+        """Resources of a queue, in LUT; block memories count as `LUT_PER_BRAM36` each."""
         stream = self.streams[name]
         used = Fifo(stream.kind, depth).resources(Folding(stream.lanes, stream.lanes))
         return used.lut + LUT_PER_BRAM36 * used.bram36
 
-    def seen(self, network: Network, *runs: Timing) -> dict[str, tuple[int, int]]:
-        """Peak and longest wait of each queue in runs of a network with all queues."""
+    def occupancy(self, network: Network, *runs: Timing) -> dict[str, tuple[int, int]]:
+        """Most beats and longest wait of each queue, over runs of a network with all queues."""
         peaks = np.max([timing.peaks for timing in runs], axis=0)
         waits = np.max([timing.waits for timing in runs], axis=0)
-        told = dict(
+        by_stage = dict(
             zip(network.names, zip(peaks.tolist(), waits.tolist(), strict=True), strict=True)
         )
-        return {name: told[f"the FIFO of {name}"] for name in self.streams}
+        return {name: by_stage[f"the FIFO of {name}"] for name in self.streams}

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Make queues smaller as long as the design keeps its interval and its certificate, by running it.
+"""Shrink FIFOs by running the cycle model, as long as the design keeps its interval.
 
-More room never makes a beat later. So the first depth that is too small ends the search of a queue,
-and what fits for several at once fits for each.
+It must also keep its certificate: no stalls may deadlock it (`model.certify`). A deeper FIFO never
+delays a beat. So the search for one FIFO can stop at the first depth that is too small, and depths
+that work for several FIFOs at once also work for each of them alone.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from bonn_hw.progress import Progress
 from bonn_hw.timing import model
 from bonn_hw.timing.model import Network
 
-EFFORT = 45  # frames that are run for a larger design
-WORTH = 0.8  # a try is, if the queue then costs less than this part of what it did
+EFFORT = 45  # frames that the search may run in total, for a larger design
+WORTH = 0.8  # halving is tried only if the queue then costs less than this part of its cost now
 
 
-def one_by_one(
+def shrink_each(
     queues: Queues, depths: Depths, idle: Sequence[str], target: int, progress: Progress
 ) -> Depths:
-    """Drop and halve until no other queue can, without an interval above ``target`` cycles."""
+    """Remove or halve each queue as far as the interval stays within ``target`` cycles."""
 
     def fits(network: Network) -> bool:
         if model.run_network(network).interval > target:
@@ -52,13 +53,13 @@ def one_by_one(
     drop(idle)
     for name in _dearest_first(queues, [name for name in found if found[name]], found):
         progress(f"FIFO before {queues.streams[name].sink}")
-        if queues.joins(name) or not shrink([name], 0):
+        if queues.feeds_join(name) or not shrink([name], 0):
             while (less := _half(found[name])) and shrink([name], less):
                 pass
     return found
 
 
-def few_tries(
+def shrink_within_effort(
     queues: Queues,
     depths: Depths,
     idle: Sequence[str],
@@ -66,11 +67,16 @@ def few_tries(
     due: NDArray[np.int64],
     progress: Progress,
 ) -> Depths:
-    """Drop and halve rows of alike queues, those first that cost most, as far as `EFFORT` goes.
+    """Remove or halve groups of equal queues, the most expensive first, within `EFFORT` frames.
 
-    A design seems to keep its interval if its last frame is not later behind ``due``, the last
-    beats without limits, than the one before. Only ``filled`` queues are tried. Those before joins
-    are not: what waits for the other branch of a fork can hardly be less than it was seen to be.
+    Queues are equal if they have the same depth and width. Only ``filled`` queues are tried, and no
+    queue before a join: it holds what waits for the other branch, which can hardly be less.
+
+    Parameters
+    ----------
+    due : int64 ``(frames,)``
+        Cycle of each frame's last output beat with unlimited queues. A design counts as keeping its
+        interval if its last frame is no later, compared with ``due``, than the frame before.
     """
 
     def fits(network: Network) -> bool:
@@ -96,21 +102,21 @@ def few_tries(
         return True
 
     def shrink_most(names: Sequence[str], depth: int) -> list[str]:
-        """Those that can; in a row of alike ones mostly the first differs, having none before."""
+        """Shrink all queues, or all but the first (no equal one precedes it); return which."""
         return next((list(some) for some in (names, names[1:]) if shrink(some, depth)), [])
 
     shrink(idle, 0)
-    rows: dict[tuple[int, int], list[str]] = {}
+    groups: dict[tuple[int, int], list[str]] = {}
     for name in _dearest_first(queues, filled, found):
-        if found[name] and not queues.joins(name):
-            rows.setdefault((found[name], queues.streams[name].width), []).append(name)
+        if found[name] and not queues.feeds_join(name):
+            groups.setdefault((found[name], queues.streams[name].width), []).append(name)
 
-    def spent(names: list[str]) -> float:
+    def total_cost(names: list[str]) -> float:
         return len(names) * queues.cost(names[0], found[names[0]])
 
-    for names in sorted(rows.values(), key=spent, reverse=True):
-        gone = shrink_most(names, 0)
-        left = [name for name in names if name not in gone]
+    for names in sorted(groups.values(), key=total_cost, reverse=True):
+        removed = shrink_most(names, 0)
+        left = [name for name in names if name not in removed]
         while left and (less := _half(found[left[0]])):
             if queues.cost(left[0], less) > WORTH * queues.cost(left[0], found[left[0]]):
                 break
@@ -119,7 +125,7 @@ def few_tries(
 
 
 def together(*calls: Callable[[], Any]) -> list[Any]:
-    """Results of calls into the model, which runs outside the interpreter: a core for each."""
+    """Call functions at the same time, one thread each: the cycle model is C++ and needs no GIL."""
     with ThreadPoolExecutor(len(calls)) as pool:
         return [future.result() for future in [pool.submit(call) for call in calls]]
 

@@ -12,17 +12,18 @@ from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.kernels.fifo import Fifo
 from bonn_hw.passes.fifo_queues import UNLIMITED, Depths, Queues
-from bonn_hw.passes.fifo_search import few_tries, one_by_one, together
+from bonn_hw.passes.fifo_search import shrink_each, shrink_within_effort, together
 from bonn_hw.progress import Progress, silent
 from bonn_hw.timing import model
 
-# Stages times cycles a frame: up to which every queue is tried, and up to which any is.
+# The size of a design is its stages times its cycles per frame. Up to SMALL every queue is tried;
+# beyond LARGE none is.
 SMALL, LARGE = 4_000_000, 200_000_000
-FEW, MORE = 3, 8  # frames of a try in larger designs, and where the first ones take longer
+FEW, MORE = 3, 8  # frames per try in larger designs; MORE if the first frames take longer
 
 
 def insert_fifos(design: FoldedDesign, depths: Depths) -> FoldedDesign:
-    """Put FIFOs on streams, given by tensor; a depth of 0 puts none."""
+    """Put FIFOs of these depths on streams, by tensor; a depth of 0 means no FIFO."""
     tensors = dict(design.graph.tensors)
     lanes = {stream.tensor: stream.lanes for stream in design.streams}
     stages: list[Stage] = []
@@ -58,54 +59,57 @@ def size_fifos(
     fixed: Depths | None = None,
     progress: Progress = silent,
 ) -> FoldedDesign:
-    """Find depths with the cycle model: from one run of unlimited queues, then as small as may be.
+    """Find FIFO depths with the cycle model: run with unlimited queues, then shrink them.
 
-    The source of that run offers a frame in as many cycles as the slowest stage needs. What the
-    queues hold at most is then enough for this interval: with that capacity, and one beat more
-    because a full queue does not take a beat while one leaves, no queue ever stops a stage. Source
-    and sink may only make beats move earlier than there: a depth never slows a design down. The
-    same run with the least that pipelines hold gives depths that no stalls can make too small
-    (`model.certify`).
-
-    Then queues go and others are halved as long as the design keeps its interval and its
-    certificate (`fifo_search`): in designs of up to `SMALL` until no other can, in larger ones
-    where most is to gain, by runs of few frames. The outcome is run until it is steady; if it is
-    slower after all, the runs take more frames, and beyond `LARGE` nothing is tried.
+    1. Run the design with unlimited queues and a source that offers one frame per initiation
+       interval of the slowest stage. The most beats that a queue held, plus one, is a sufficient
+       depth: no queue ever stops a stage. The one more is needed because a full queue does not
+       accept a beat in the cycle in which one leaves. A faster source or sink only moves beats to
+       an earlier cycle, so a depth never slows a design down.
+    2. Run it again with pipelines of one register. The larger depth of both runs cannot deadlock,
+       whatever source and sink do (`model.certify`).
+    3. Remove or halve queues as long as the design keeps its interval and its certificate
+       (`fifo_search`). In designs up to `SMALL` every queue is tried; in larger ones the most
+       expensive queues are tried, with runs of few frames; beyond `LARGE` none is tried.
+    4. Run the result until it is steady. If it turns out to be slower, repeat step 3 with more
+       frames per run.
 
     Parameters
     ----------
     fixed : mapping or None
-        Depths that are given, by tensor: with them the others are as deep as they need to be.
+        Depths that the user fixed, by tensor. The other FIFOs are sized to go with them.
 
     Raises
     ------
     Deadlock
-        If the design stops with the given depths, whatever the others are.
+        If the design deadlocks with the fixed depths, whatever the other depths are.
     """
     queues = Queues(design, fixed or {})
     unlimited = queues.network(dict.fromkeys(queues.streams, UNLIMITED))
     progress("FIFOs without limits")
     paced, least = together(
         lambda: model.run_network(unlimited, pace=design.bound),
-        lambda: model.run_network(model.shortest(unlimited), model.CERTIFIED, pace=design.bound),
+        lambda: model.run_network(
+            model.with_shortest_pipelines(unlimited), model.CERTIFIED, pace=design.bound
+        ),
     )
-    seen = queues.seen(unlimited, paced, least)
+    used = queues.occupancy(unlimited, paced, least)
     target = max(design.bound, paced.interval)
-    enough = {name: max(2, 1 + peak) for name, (peak, _) in seen.items()}
-    # Those before joins are needed; no beat ever waits in the others that hold nothing up.
-    idle = [name for name, (_, wait) in seen.items() if not wait and not queues.joins(name)]
+    sufficient = {name: max(2, 1 + peak) for name, (peak, _) in used.items()}
+    # Queues before joins are needed. Of the others, those in which no beat waited may be removed.
+    idle = [name for name, (_, wait) in used.items() if not wait and not queues.feeds_join(name)]
     if queues.effort <= SMALL:
-        return _certified(queues, one_by_one(queues, enough, idle, target, progress))
+        return _certified(queues, shrink_each(queues, sufficient, idle, target, progress))
     steady = bool((np.diff(paced.last_out) == paced.interval).all())  # from the first frame on
     for frames in (*(FEW,) * steady, MORE) if queues.effort <= LARGE else ():
         start = model.run_network(unlimited, frames, pace=design.bound)
-        early = queues.seen(unlimited, start, least)
-        # A queue that fills up over more frames than a try has would seem to be too deep.
-        filled = [name for name in seen if early[name][0] == seen[name][0]]
-        depths = few_tries(queues, enough, idle, filled, start.last_out, progress)
+        early = queues.occupancy(unlimited, start, least)
+        # A queue that needs more frames than a try has to fill up would wrongly seem too deep.
+        filled = [name for name in used if early[name][0] == used[name][0]]
+        depths = shrink_within_effort(queues, sufficient, idle, filled, start.last_out, progress)
         if model.run_network(queues.network(depths)).interval <= target:
             return _certified(queues, depths)
-    return _certified(queues, enough)
+    return _certified(queues, sufficient)
 
 
 def _certified(queues: Queues, depths: Depths) -> FoldedDesign:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Choose foldings: the cheapest design of all whose stages keep to a number of cycles a frame."""
+"""Choose foldings: the cheapest design within a number of cycles per frame for every stage."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ def check_constraints(graph: DataflowGraph, fixed: Mapping[str, Folding]) -> Non
 
 
 def _pairs(legal: list[Folding]) -> str:
-    """Which pairs are legal, of a kernel that has few others than equal ones."""
-    unlike = [f"PE {one.pe} with SIMD {one.simd}" for one in legal if one.pe != one.simd]
-    return " or ".join(["both the same", *unlike])
+    """List the legal pairs of a kernel for which PE and SIMD are mostly equal."""
+    different = [f"PE {one.pe} with SIMD {one.simd}" for one in legal if one.pe != one.simd]
+    return " or ".join(["both the same", *different])
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """A folding of every node, and what is predicted of it.
+    """A folding of every node, and its predicted cost.
 
     Attributes
     ----------
     cost : float
-        The sum that was minimised: no other foldings that were allowed have a smaller one.
+        The weighted sum that was minimised: no other allowed foldings have a smaller one.
     cycles : int
         Of the slowest node.
     resources : Resources
@@ -68,42 +68,46 @@ class Choice:
 
 
 class Space:
-    """Every legal folding of a graph, priced.
+    """Every legal folding of a graph, with its cost.
 
-    Nothing of a folding matters to the neighbours but the lanes that it takes and gives. So the
-    cost of a design is a sum of functions of these, two variables a node, and is minimised exactly
-    by eliminating them (`elimination`).
+    A folding affects the neighbouring nodes only by its input and output lanes. So the cost of a
+    design is a sum of functions of these lanes, two variables per node. It is minimised exactly, by
+    elimination of the variables (`elimination`).
 
     Parameters
     ----------
     fixed : mapping
-        Foldings that are fixed, by node name (`check_constraints` has passed): they are taken
-        as they are, whatever cycles they need.
+        Foldings that the user fixed, by node name (`check_constraints` has passed). They are
+        kept, however many cycles they need.
     """
 
     def __init__(self, graph: DataflowGraph, fixed: Mapping[str, Folding]) -> None:
         self._graph, self._fixed = graph, fixed
         self._options = {node.name: _Options.of(node, fixed.get(node.name)) for node in graph.nodes}
-        self._feeds: dict[str, list[tuple[str, Uses]]] = {}  # by node: who feeds it, at what price
+        # By node: its producers, each with the resources of the converters between.
+        self._feeds: dict[str, list[tuple[str, Uses]]] = {}
         producers: dict[str, str] = {}
         for node in graph.nodes:
-            taken = self._options[node.name].taken
+            inputs = self._options[node.name].inputs
             self._feeds[node.name] = [
-                (giver, _conversions(graph.tensors[tensor], self._options[giver].given, taken))
-                for tensor, giver in ((name, producers.get(name)) for name in node.inputs)
-                if giver is not None  # the outside fits any lanes
+                (
+                    producer,
+                    _conversions(graph.tensors[tensor], self._options[producer].outputs, inputs),
+                )
+                for tensor, producer in ((name, producers.get(name)) for name in node.inputs)
+                if producer is not None  # the graph's input has any lanes
             ]
             producers.update(dict.fromkeys(node.outputs, node.name))
 
     @property
     def slowest(self) -> tuple[Node, int]:
-        """The node that needs most cycles a frame at its fastest, and how many."""
+        """The node that limits the frame rate at full parallelism, and its cycles per frame."""
         node = max(self._graph.nodes, key=lambda node: self._options[node.name].fastest)
         return node, self._options[node.name].fastest
 
     @property
-    def pinned_cycles(self) -> int:
-        """Cycles a frame that the slowest fixed node needs; 0 if none is."""
+    def fixed_cycles(self) -> int:
+        """Cycles per frame that the slowest fixed node needs; 0 if none is."""
         return max((self._options[name].fastest for name in self._fixed), default=0)
 
     @property
@@ -119,36 +123,36 @@ class Space:
         Parameters
         ----------
         cycles : int
-            Cycles a frame that no node may exceed that is not fixed.
+            Most cycles per frame of any node that is not fixed.
         weights : float ``(4,)``
             What a unit of each resource costs, in the order of `Resources`.
         per_cycle : float
-            What a cycle of each node costs besides: the sooner all are done, the smaller the
-            latency.
+            Extra cost of each cycle of each node. A higher value makes nodes finish sooner, which
+            lowers the latency.
 
         Raises
         ------
         UserError
-            If a node has no folding that is fast enough; it names the slowest one. If no
-            converters lead from fixed foldings to a node; it names the first that cannot be fed.
+            If a node has no folding that is fast enough; the message names the slowest node. If no
+            width converters lead from fixed foldings to a node; it names the first such node.
         """
         free = [node for node in self._graph.nodes if node.name not in self._fixed]
         node = max(free, key=lambda node: self._options[node.name].fastest, default=None)
         if node is not None and (most := self._options[node.name].fastest) > cycles:
             raise UserError(
-                f"folding: {node.name} ({node.origin}) needs {most} cycles a frame "
+                f"folding: {node.name} ({node.origin}) needs {most} cycles per frame "
                 f"at full parallelism, but the target allows {cycles}: ask for at most "
                 f"{cycles / most:.3g} times these frames per second, or a faster clock"
             )
         sides = {}
         for name, options in self._options.items():
             sides[name] = options.best(cycles, weights, per_cycle, fixed=name in self._fixed)
-        parts: list[list[Factor]] = []  # by node: what it costs, and what feeding it does
+        parts: list[list[Factor]] = []  # by node: its cost, and that of the converters before it
         for name, side in sides.items():
             parts.append([Factor((("in", name), ("out", name)), side.costs)])
-            for giver, uses in self._feeds[name]:
-                costs = _priced(uses[np.ix_(sides[giver].given, side.taken)], weights)
-                parts[-1].append(Factor((("out", giver), ("in", name)), costs))
+            for producer, uses in self._feeds[name]:
+                costs = _priced(uses[np.ix_(sides[producer].outputs, side.inputs)], weights)
+                parts[-1].append(Factor((("out", producer), ("in", name)), costs))
         total, values = minimise(chain.from_iterable(parts))
         if np.isinf(total):
             unfed = self._graph.nodes[_first_impossible(parts)]
@@ -163,9 +167,9 @@ class Space:
         }
         used = sum((self._options[name].uses[place] for name, place in chosen.items()), np.zeros(4))
         for name, feeds in self._feeds.items():
-            to = sides[name].taken[values["in", name]]
-            for giver, uses in feeds:
-                used = used + uses[sides[giver].given[values["out", giver]], to]
+            to = sides[name].inputs[values["in", name]]
+            for producer, uses in feeds:
+                used = used + uses[sides[producer].outputs[values["out", producer]], to]
         return Choice(
             {name: self._options[name].foldings[place] for name, place in chosen.items()},
             total,
@@ -175,7 +179,7 @@ class Space:
 
 
 def usual_weights(lut_per_bram36: float) -> NDArray[np.float64]:
-    """LUT, and block memories at the rate at which a device has both."""
+    """Weights for LUT plus block memories, which count as ``lut_per_bram36`` LUT each."""
     return np.array([1.0, 0.0, lut_per_bram36, 0.0])
 
 
@@ -187,7 +191,7 @@ def choose_foldings(
     Parameters
     ----------
     lut_per_bram36 : float
-        Exchange rate of the two scarce resources.
+        How many LUT count as much as one block memory.
     """
     return Space(graph, fixed).cheapest(cycles, usual_weights(lut_per_bram36)).foldings
 
@@ -201,39 +205,39 @@ def _first_impossible(parts: list[list[Factor]]) -> int:
     )
 
 
-def _conversions(kind: TensorType, given: list[int], taken: list[int]) -> Uses:
-    """What converters use between lanes, ``(given, taken, 4)``; infinite where none exist."""
-    uses = np.full((len(given), len(taken), 4), np.inf)
-    for row, gives in enumerate(given):
-        for column, takes in enumerate(taken):
-            resources = conversion_resources(kind, gives, takes)
+def _conversions(kind: TensorType, from_lanes: list[int], to_lanes: list[int]) -> Uses:
+    """Resources of converters between lanes, ``(from, to, 4)``; infinite where none exist."""
+    uses = np.full((len(from_lanes), len(to_lanes), 4), np.inf)
+    for row, before in enumerate(from_lanes):
+        for column, after in enumerate(to_lanes):
+            resources = conversion_resources(kind, before, after)
             if resources is not None:
                 uses[row, column] = resources.astuple()
     return uses
 
 
 def _priced(uses: Uses, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weighted sums over the last axis; what is impossible stays so whatever its weight."""
+    """Weighted sums over the last axis; impossible conversions stay infinite at any weight."""
     possible = np.isfinite(uses[..., 0])
     return np.where(possible, np.where(possible[..., None], uses, 0.0) @ weights, np.inf)
 
 
 @dataclass(frozen=True, eq=False)
 class _Sides:
-    """A node under a bound: places of the lanes it may take and give, and the best of each pair.
+    """The lanes that a node may have under a bound of cycles, and the best folding of each pair.
 
     Attributes
     ----------
-    taken, given : int arrays
-        Places in those of `_Options`.
-    costs : float ``(taken, given)``
+    inputs, outputs : int arrays
+        Indices into the lanes of `_Options`.
+    costs : float ``(inputs, outputs)``
         Infinite where no folding has these lanes.
-    option : int ``(taken, given)``
-        Place of the cheapest folding.
+    option : int ``(inputs, outputs)``
+        Index of the cheapest folding.
     """
 
-    taken: NDArray[np.intp]
-    given: NDArray[np.intp]
+    inputs: NDArray[np.intp]
+    outputs: NDArray[np.intp]
     costs: NDArray[np.float64]
     option: NDArray[np.intp]
 
@@ -244,35 +248,35 @@ class _Options:
 
     Attributes
     ----------
-    taken, given : list of int, ascending
-        Lanes that any folding takes or gives.
-    takes, gives : int ``(foldings,)``
-        Places in these.
+    inputs, outputs : list of int, ascending
+        Input and output lanes of all foldings.
+    input, output : int ``(foldings,)``
+        Indices into these, for each folding.
     """
 
     foldings: list[Folding]
     cycles: NDArray[np.int64]
     uses: Uses
-    taken: list[int]
-    given: list[int]
-    takes: NDArray[np.intp]
-    gives: NDArray[np.intp]
+    inputs: list[int]
+    outputs: list[int]
+    input: NDArray[np.intp]
+    output: NDArray[np.intp]
 
     @classmethod
     def of(cls, node: Node, fixed: Folding | None) -> _Options:
         kernel = node.kernel
         foldings = list(kernel.foldings()) if fixed is None else [fixed]
         lanes = np.array([kernel.lanes(folding) for folding in foldings])
-        taken, takes = np.unique(lanes[:, 0], return_inverse=True)
-        given, gives = np.unique(lanes[:, 1], return_inverse=True)
+        inputs, input_ = np.unique(lanes[:, 0], return_inverse=True)
+        outputs, output = np.unique(lanes[:, 1], return_inverse=True)
         return cls(
             foldings,
             np.array([kernel.cycles(folding) for folding in foldings], np.int64),
             np.array([kernel.resources(folding).astuple() for folding in foldings]),
-            taken.tolist(),
-            given.tolist(),
-            takes,
-            gives,
+            inputs.tolist(),
+            outputs.tolist(),
+            input_,
+            output,
         )
 
     @property
@@ -285,10 +289,10 @@ class _Options:
         (allowed,) = np.nonzero((self.cycles <= cycles) | fixed)
         costs = self.uses[allowed] @ weights + per_cycle * self.cycles[allowed]
         order = np.argsort(-costs, kind="stable")  # the cheapest is written last
-        taken, takes = np.unique(self.takes[allowed], return_inverse=True)
-        given, gives = np.unique(self.gives[allowed], return_inverse=True)
-        table = np.full((taken.size, given.size), np.inf)
+        inputs, rows = np.unique(self.input[allowed], return_inverse=True)
+        outputs, columns = np.unique(self.output[allowed], return_inverse=True)
+        table = np.full((inputs.size, outputs.size), np.inf)
         option = np.zeros(table.shape, np.intp)
-        table[takes[order], gives[order]] = costs[order]
-        option[takes[order], gives[order]] = allowed[order]
-        return _Sides(taken, given, table, option)
+        table[rows[order], columns[order]] = costs[order]
+        option[rows[order], columns[order]] = allowed[order]
+        return _Sides(inputs, outputs, table, option)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a user fixes, from a JSON file: ``{"mvu_0": {"PE": 16, "SIMD": 3}, ...}``, or FINN's."""
+"""Read folding constraints from JSON: ``{"mvu_0": {"PE": 16, "SIMD": 3}, ...}``, or FINN's form."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FoldingDialect(Protocol):
     def to_own(
         self, document: Mapping[str, Any], graph: DataflowGraph, fifos: bool
     ) -> dict[str, dict[str, Any]]:
-        """The same by our layers' names; FIFO depths only with ``fifos``. Raises UserError."""
+        """Translate it to bonn_hw's stages; FIFO depths only with ``fifos``. Raises UserError."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +43,16 @@ class FoldingConstraints:
 def read_constraints(
     path: Path, graph: DataflowGraph, dialects: Sequence[FoldingDialect] = ()
 ) -> FoldingConstraints:
-    """Read a folding file of ours, or of another dialect.
+    """Read a folding file in bonn_hw's own form, or in another dialect.
 
-    ``SIMD`` alone will do for a layer that has the same lanes on both sides. ``inFIFODepths`` has a
-    depth for each input, 0 for no FIFO; layers that it is not given for get what they need.
+    ``SIMD`` alone is enough for a layer that has the same lanes on both sides. ``inFIFODepths`` has
+    one depth per input, 0 for no FIFO. For layers without it, FIFOs are sized as usual.
 
     Raises
     ------
     UserError
-        If the file cannot be read, is not of that form, contradicts itself or does not fit the
-        graph.
+        If the file cannot be read, does not have this form, contradicts itself or does not fit
+        the graph.
     """
     try:
         document = json.loads(path.read_text(), object_pairs_hook=_once)
@@ -63,7 +63,7 @@ def read_constraints(
     except ValueError as error:
         raise UserError(f"folding file {path} is not JSON: {error}") from error
     if not isinstance(document, dict):
-        raise UserError(f"folding file {path} holds no object: {FORM}")
+        raise UserError(f"folding file {path} is not a JSON object: {FORM}")
     return constraints_of(document, f"folding file {path}", graph, dialects)
 
 
@@ -74,9 +74,10 @@ def constraints_of(
     dialects: Sequence[FoldingDialect] = (),
     fifos: bool = False,
 ) -> FoldingConstraints:
-    """What a document fixes; ``origin`` names it in messages.
+    """Read the constraints in a document; ``origin`` is its name in messages.
 
-    FIFO depths of another dialect count only with ``fifos``: a file's were found for other timing.
+    FIFO depths of another dialect are used only with ``fifos``, since the file's depths were found
+    for hardware with other timing.
     """
     for name, entry in document.items():
         if not isinstance(entry, dict):
@@ -137,7 +138,7 @@ def _depths(origin: str, name: str, entry: Mapping[str, Any], graph: DataflowGra
 
 
 def constraints_from(design: FoldedDesign) -> dict[str, dict[str, Any]]:
-    """Make the document that fixes a design as it is, FIFOs included."""
+    """Write the constraints that reproduce a design, FIFOs included."""
     depths = depths_of(design)
     return {
         stage.name: {
@@ -146,5 +147,7 @@ def constraints_from(design: FoldedDesign) -> dict[str, dict[str, Any]]:
             "inFIFODepths": [depths.get(name, 0) for name in stage.node.inputs],
         }
         for stage in design.stages
-        if not isinstance(stage.node.kernel, Passthrough)  # they follow from the others
+        if not isinstance(
+            stage.node.kernel, Passthrough
+        )  # converters and FIFOs follow from the others
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How good chosen foldings are: what a plan proves of them."""
+"""How close the chosen foldings are to the optimum, as far as it is proved."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class LeastCost:
-    """Foldings of least cost that reach a rate.
+    """Foldings of least cost that reach a frame rate.
 
     Attributes
     ----------
     cost : float
-        Of the design, FIFOs included: LUT, plus BRAM36 at the rate at which the board has both.
+        Cost of the design, FIFOs included, in LUT. A BRAM36 counts as the board's LUT divided by
+        its BRAM36.
     least_cost_without_fifos : float
-        No foldings that reach the rate cost less, FIFOs not counted.
+        Lower bound: no foldings that reach the rate cost less, FIFOs not counted.
     """
 
     cost: float
@@ -31,11 +32,11 @@ class HighestRate:
     cost : float
         As in `LeastCost`.
     limit : str
-        What is in the way of a higher rate.
+        What limits the rate.
     proved : bool
-        Whether it is proved that no other foldings reach more.
+        Whether it is proved that no other foldings reach a higher rate.
     most_frames_per_second_without_fifos : float
-        The rate that would fit if FIFOs took nothing.
+        The highest rate that would fit if FIFOs needed no resources.
     """
 
     cost: float

@@ -15,7 +15,7 @@ from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.target import Board, Target
-from bonn_hw.passes import goals
+from bonn_hw.passes import objectives
 from bonn_hw.passes.fifo_sizing import size_fifos
 from bonn_hw.passes.folding import Choice, Space, usual_weights
 from bonn_hw.passes.folding_file import FoldingConstraints
@@ -25,17 +25,17 @@ from bonn_hw.progress import Progress, silent
 from bonn_hw.timing import model
 from bonn_hw.timing.model import Deadlock, Timing
 
-ROUNDS = 4  # of folding anew because the FIFOs did not fit as well
+ROUNDS = 4  # of folding again with a smaller budget, because the FIFOs did not fit
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A folded design with FIFOs, how it runs, and why it is no other.
+    """A folded design with FIFOs, its timing, and how close it is to the optimum.
 
     Attributes
     ----------
     optimum : Optimum
-        What is proved of the foldings.
+        What is proved about the foldings.
     notes : tuple of str
         The same in words.
     """
@@ -54,7 +54,8 @@ def plan(
     Raises
     ------
     UserError
-        If the target is out of reach, or constraints contradict it, each other or the graph.
+        If the target is out of reach, or if the constraints contradict the target, each other or
+        the graph.
     """
     progress("folding")
     space = Space(graph, constraints.foldings)
@@ -69,15 +70,15 @@ def plan(
             progress("folding for latency")
             return model.run(_sized(graph, choice, constraints), 2).latency
 
-        wanted = int(target.latency_ms * 1e3 * target.clock_mhz)
-        choice = goals.soon(space, cycles, _weights(target), latency, wanted)
+        limit = int(target.latency_ms * 1e3 * target.clock_mhz)
+        choice = objectives.meet_latency(space, cycles, _weights(target), latency, limit)
     design = _sized(graph, choice, constraints, progress)
-    spent = _cost(design, target.board)
-    optimum = LeastCost(cost=round(spent, 1), least_cost_without_fifos=round(least.cost, 1))
+    cost = _cost(design, target.board)
+    optimum = LeastCost(cost=round(cost, 1), least_cost_without_fifos=round(least.cost, 1))
     notes = (
-        f"all foldings that reach this rate take {least.cost:,.0f} LUT or more, FIFOs not counted "
-        f"and a RAMB36 as {target.board.lut_per_bram36:.0f}; this design takes {spent:,.0f}, FIFOs "
-        "included",
+        f"every folding that reaches this rate needs at least {least.cost:,.0f} LUT without "
+        f"FIFOs; this design needs {cost:,.0f} LUT with FIFOs (a RAMB36 counts as "
+        f"{target.board.lut_per_bram36:.0f} LUT)",
     )
     return Plan(design, model.run(design), optimum, notes)
 
@@ -89,9 +90,9 @@ def _fastest(
     constraints: FoldingConstraints,
     progress: Progress,
 ) -> Plan:
-    """The most frames that fit, FIFOs included; these need room that is known only afterwards."""
+    """Find the highest rate that fits with FIFOs, whose size is known only after folding."""
     room = np.array(target.budget.astuple())
-    without = goals.fastest(space, target.budget, _weights(target))
+    without = objectives.fastest(space, target.budget, _weights(target))
     found, spent = without, np.zeros(4)
     for _ in range(ROUNDS):
         design = _sized(graph, found.choice, constraints, progress)
@@ -100,7 +101,7 @@ def _fastest(
             break
         spent = np.maximum(spent, used - found.choice.resources.astuple())
         budget = Resources(*np.maximum(room - spent, 0).tolist())
-        found = goals.fastest(space, budget, _weights(target))
+        found = objectives.fastest(space, budget, _weights(target))
     else:
         raise UserError(
             f"folding: no design was found that fits {target.board.name} together with its FIFOs: "
@@ -119,38 +120,38 @@ def _fastest(
     return Plan(design, model.run(design), optimum, (note,))
 
 
-def trade_offs(
+def pareto_front(
     graph: DataflowGraph, target: Target, constraints: FoldingConstraints
 ) -> Iterator[Choice]:
-    """Yield the foldings of which none other has both more frames and less cost, slow ones first.
+    """Yield the Pareto front of frame rate and cost, the slowest design first.
 
-    FIFOs are not counted: they are found for a design that is asked for.
+    No other foldings are both faster and cheaper. FIFOs are not counted.
     """
-    return goals.front(Space(graph, constraints.foldings), _weights(target))
+    return objectives.front(Space(graph, constraints.foldings), _weights(target))
 
 
-def outlook(graph: DataflowGraph, target: Target) -> list[str]:
-    """Say before anything is built what a board makes of a graph, FIFOs not counted."""
+def feasibility(graph: DataflowGraph, target: Target) -> list[str]:
+    """Estimate before folding which frame rates fit a board, FIFOs not counted."""
     space = Space(graph, {})
     try:
-        best = goals.fastest(space, target.budget, _weights(target))
+        best = objectives.fastest(space, target.budget, _weights(target))
     except UserError as error:
         return [str(error).removeprefix("folding: ")]
     share = f"{100 * target.lut_fraction:.0f} % of the LUT of {target.board.name}"
     most = target.rate(best.choice.cycles)
-    told = [
+    messages = [
         f"at {target.clock_mhz:g} MHz and with {share} at most {most:,.1f} frames per second fit, "
         f"limited by {best.limit}",
         *target.board.notes(target.clock_mhz),
     ]
     if target.fps is None:
-        return told
+        return messages
     if target.fps > most:
-        return [*told, f"{target.fps:,.1f} frames per second are out of reach"]
+        return [*messages, f"{target.fps:,.1f} frames per second are out of reach"]
     used = space.cheapest(_cycles(space, target, FoldingConstraints()), _weights(target)).resources
-    figures = zip(goals.NAMES, used.astuple(), target.board.holds.astuple(), strict=True)
+    figures = zip(objectives.NAMES, used.astuple(), target.board.holds.astuple(), strict=True)
     parts = (f"{amount:,.0f} {name} ({amount / holds:.0%})" for name, amount, holds in figures)
-    return [*told, f"{target.fps:,.1f} frames per second need {', '.join(parts)} at least"]
+    return [*messages, f"{target.fps:,.1f} frames per second need {', '.join(parts)} at least"]
 
 
 def _sized(
@@ -169,21 +170,21 @@ def _sized(
         return size_fifos(design, fixed, progress)
     except Deadlock as error:
         raise UserError(
-            f"folding: with the FIFO depths that are given the design stops for ever: {error}: "
-            "give the FIFO that is waited for a larger depth, or none, so that it is chosen"
+            f"folding: with the fixed FIFO depths the design deadlocks: {error}: give the FIFO of "
+            "this message a larger depth, or none, so that bonn_hw chooses it"
         ) from error
 
 
 def _cycles(space: Space, target: Target, constraints: FoldingConstraints) -> int:
-    """The bound that a target sets."""
+    """The most cycles per frame that a target allows."""
     if target.cycles is None:
-        return space.pinned_cycles
+        return space.fixed_cycles
     node, least = space.slowest
     if least > target.cycles and node.name not in constraints.foldings:
         raise UserError(
             f"folding: {target.fps:,.1f} frames per second are out of reach at "
-            f"{target.clock_mhz:g} MHz: {node.name} ({node.origin}) needs {least:,} cycles a frame "
-            f"at full parallelism, and {target.cycles:,} are allowed; the most is "
+            f"{target.clock_mhz:g} MHz: {node.name} ({node.origin}) needs {least:,} cycles per "
+            f"frame at full parallelism, and {target.cycles:,} are allowed; the most is "
             f"{math.floor(10 * target.rate(least)) / 10:,.1f}, or ask for a faster clock"
         )
     return target.cycles
@@ -194,7 +195,7 @@ def _weights(target: Target) -> NDArray[np.float64]:
 
 
 def total(design: FoldedDesign) -> Resources:
-    """What all stages together are predicted to use."""
+    """Predicted resources of all stages together."""
     return sum((stage.node.kernel.resources(stage.folding) for stage in design.stages), Resources())
 
 

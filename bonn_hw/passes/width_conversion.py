@@ -15,45 +15,47 @@ from bonn_hw.ir.tensor import TensorType
 from bonn_hw.kernels.width_converter import WidthConverter
 
 
-def conversions(kind: TensorType, given: int, wanted: int) -> tuple[Folding, ...] | None:
+def conversions(kind: TensorType, before: int, after: int) -> tuple[Folding, ...] | None:
     """Foldings of the converters between two lane counts; None if the frame does not allow them.
 
-    Where neither divides the other, the way leads over their least common multiple: over their
-    greatest common divisor it would be smaller, but slower than both ends.
+    If neither count divides the other, two converters are needed. They meet at the least common
+    multiple: 4 to 6 lanes goes by 12. The greatest common divisor would be smaller, but slower than
+    both ends.
     """
-    if given == wanted:
+    if before == after:
         return ()
-    between = lcm(given, wanted)
+    between = lcm(before, after)
     if kind.size % between:
         return None
-    if between in (given, wanted):
-        return (Folding(wanted, given),)
-    return (Folding(between, given), Folding(wanted, between))
+    if between in (before, after):
+        return (Folding(after, before),)
+    return (Folding(between, before), Folding(after, between))
 
 
-def conversion_resources(kind: TensorType, given: int, wanted: int) -> Resources | None:
-    """Predict what the converters between two lane counts use; None if there are none."""
-    steps = conversions(kind, given, wanted)
+def conversion_resources(kind: TensorType, before: int, after: int) -> Resources | None:
+    """Predict the resources of the converters between two lane counts; None if there are none."""
+    steps = conversions(kind, before, after)
     if steps is None:
         return None
     return sum((WidthConverter(kind).resources(step) for step in steps), Resources())
 
 
 def insert_width_converters(graph: DataflowGraph, foldings: Mapping[str, Folding]) -> FoldedDesign:
-    """Fold every node and make the lanes of every tensor agree."""
+    """Fold every node, and insert converters where producer and consumer differ in lanes."""
     tensors = dict(graph.tensors)
-    given: dict[str, int] = {}
+    lanes: dict[str, int] = {}  # by tensor, at its producer
     stages: list[Stage] = []
     made = 0
     for node in graph.nodes:
         folding = foldings[node.name]
-        wanted, gives = node.kernel.lanes(folding)
+        input_lanes, output_lanes = node.kernel.lanes(folding)
         inputs = []
         for name in node.inputs:
             kind = tensors[name]
-            steps = conversions(kind, given.get(name, wanted), wanted)
+            before = lanes.get(name, input_lanes)
+            steps = conversions(kind, before, input_lanes)
             if steps is None:
-                raise ValueError(f"{node.name}: no converter from {given[name]} to {wanted} lanes")
+                raise ValueError(f"{node.name}: no converter from {before} to {input_lanes} lanes")
             for step in steps:
                 kernel = WidthConverter(kind)
                 fresh = f"{name}_x{step.pe}"
@@ -64,7 +66,7 @@ def insert_width_converters(graph: DataflowGraph, foldings: Mapping[str, Folding
                 made += 1
             inputs.append(name)
         stages.append(Stage(replace(node, inputs=tuple(inputs)), folding))
-        given.update(dict.fromkeys(node.outputs, gives))
+        lanes.update(dict.fromkeys(node.outputs, output_lanes))
     nodes = tuple(stage.node for stage in stages)
     folded = DataflowGraph(nodes, tensors, graph.input, graph.output)
     return FoldedDesign(folded, tuple(stages)).check()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The two engines of the cycle model, in C++: one from event to event, one cycle by cycle."""
+"""The two engines of the cycle model, in C++: `events` skips idle cycles, `stepping` none."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Limits:
     frames : int
         Frames at most.
     enough, patient : int
-        Frames after which three equal intervals end the run: if they are those of the slowest
-        stage, and if they are not.
+        Frames after which three equal intervals end the run: `enough` if the interval is that of
+        the slowest stage, `patient` if it is another.
     pace : int
-        Cycles a frame in which the source offers its beats, evenly; 0: as fast as they are taken.
+        Cycles over which the source spreads the beats of a frame; 0: as fast as they are accepted.
     beats_in, beats_out : int
-        Of a frame.
+        Input and output beats per frame.
     stalls : Stalls
-        What source and sink do besides.
+        Random gaps of the source and stalls of the sink.
     """
 
     frames: int
@@ -50,17 +50,17 @@ class Limits:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What an engine says; arrays are as `timing.model.Timing` has them, whole frames only.
+    """The result of an engine; arrays as in `timing.model.Timing`, for complete frames only.
 
     Attributes
     ----------
     stuck_after : int or None
-        The last cycle in which a beat moved, where not all frames are out.
+        The last cycle in which a beat moved; None if all frames left the network.
     peaks, waits : int64 ``(stages,)``
-        Most beats that each FIFO held, and most cycles that its oldest one was not taken; 0 for
+        Most beats that each FIFO held, and most cycles that its oldest beat had to wait; 0 for
         other stages.
     states : int64 ``(links,)``
-        At the end: whether a beat is offered (bit 0) and would be taken (bit 1).
+        State of each stream at the end: a beat is offered (bit 0), one would be accepted (bit 1).
     """
 
     first_in: Cycles
@@ -74,7 +74,7 @@ class Outcome:
 
 
 class Engine(Protocol):
-    """Stages in topological order, streams as (source, sink), -1 for the outside."""
+    """A function that runs stages in topological order; links are (source, sink), -1 outside."""
 
     def __call__(self, stages: Sequence[Schedule], links: Cycles, limits: Limits, /) -> Outcome:
         """Run until the limits are met or nothing can move."""
@@ -104,7 +104,7 @@ class _Steps(ctypes.Structure):
 
 
 def events(stages: Sequence[Schedule], links: Cycles, limits: Limits) -> Outcome:
-    """Skip cycles in which nothing changes (``events.cpp``): what the model runs."""
+    """Skip cycles in which nothing changes (``events.cpp``): the engine that is used."""
     deepest = max(stage.latency for stage in stages)
     if deepest >= MOST_REGISTERS:
         raise ValueError(
@@ -120,7 +120,7 @@ def events(stages: Sequence[Schedule], links: Cycles, limits: Limits) -> Outcome
 
 
 def stepping(stages: Sequence[Schedule], links: Cycles, limits: Limits) -> Outcome:
-    """Look at every cycle (``stepping.cpp``): the same answers by other means, for tests."""
+    """Simulate every cycle (``stepping.cpp``): an independent implementation, for tests."""
     plans = (_Steps * len(stages))()
     for plan, stage in zip(plans, stages, strict=True):
         plan.need, plan.release = stage.need.ctypes.data, stage.release.ctypes.data

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The cycle model: a graph of stages, counters and handshakes only, from event to event.
 // What a stage does is data (see `Schedule` in bonn_hw/ir/schedule.py); nothing here knows layers.
-// `stepping.cpp` says the same cycle by cycle.
+// `stepping.cpp` computes the same, but simulates every cycle.
 //
-// A stage is run ahead on its own until it misses something: the cycle in which an input beat is
-// offered, or in which an output beat is taken. Which stage runs first does not matter, since no
-// cycle is ever corrected. Steps that take, give back and send nothing are passed over.
+// A stage runs ahead on its own until it needs a cycle that is not known yet: the one in which an
+// input beat is offered, or in which an output beat is accepted. The order of stages does not matter,
+// since no cycle is ever corrected. Steps that move no beat are skipped.
 //
 // A stage counts its ticks: the cycles in which its pipeline advances. An output beat reaches the
-// wire `latency` ticks after its step; from then until it is taken the ticks stand still. So the
-// cycle of a tick is the tick and the stalls before it.
+// wire `latency` ticks after its step; from then until it is accepted there are no ticks. So the
+// cycle of a tick is the number of ticks plus the number of stalled cycles before it.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -30,7 +30,7 @@ struct Event {
 };
 
 struct Plan {
-  const Event* events;  // again and again
+  const Event* events;  // repeated for ever
   int64_t count;
   int64_t first_gap, first_need;  // of the very first event
   int64_t steps;     // of a frame
@@ -377,7 +377,7 @@ class Model {
 
   void leave(Stream& stream) {
     const int64_t cycle = next(takes, stream.offered);
-    if (got < frames * beats_out && !steady) {  // a border may come ahead of its frame
+    if (got < frames * beats_out && !steady) {  // a Pad may send its border before the frame arrives
       if (got % beats_out == 0) first_out[got / beats_out] = cycle;
       out_cycles[got++] = cycle;
       if (got % beats_out == 0) frame_out(got / beats_out, cycle);
@@ -412,9 +412,9 @@ class Model {
 // first_in, first_out, last_out: per frame, the cycle of the first input, first and last output
 // beat; out_cycles: the cycle of every output beat; peaks, waits: the most beats that each queue held,
 // and the most cycles that its oldest one was not taken.
-// Returns the number of frames that are out. Where no beat moves any more before all are, stuck_after
-// is the last cycle in which one did, and states tell of each stream whether a beat is offered (bit 0)
-// and would be taken (bit 1).
+// Returns the number of frames that have left. If beats stop moving before all have, stuck_after is
+// the last cycle in which a beat moved, and states has for each stream whether a beat is offered
+// (bit 0) and whether one would be accepted (bit 1).
 extern "C" int64_t run_events(const Plan* plans, int64_t count, const Link* links, int64_t streams,
                               int64_t frames, int64_t enough, int64_t patient, int64_t pace,
                               int64_t beats_in, int64_t beats_out, int64_t period,

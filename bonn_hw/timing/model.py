@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The cycle model of a whole design: exact, in the cycle of every output beat."""
+"""The cycle model of a whole design: it predicts the cycle of every output beat exactly."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from bonn_hw.timing.engines import Engine, Limits
 from bonn_hw.timing.stalls import Stalls
 
 OUTSIDE = -1
-CERTIFIED = 3  # frames; more only repeat what the first ones do
-# Frames after which a design may count as steady: at the slowest stage's interval, at another.
+CERTIFIED = 3  # frames of a certificate; later frames repeat the first ones
+# Frames after which a design may count as steady: if its interval is that of the slowest stage, if
+# it is another; and the most frames of a run.
 ENOUGH, PATIENT, MOST = 6, 16, 64
 
 
@@ -28,13 +29,13 @@ class Deadlock(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """What the model runs: stages in topological order, and the streams between them.
+    """What the cycle model runs: stages in topological order, and the streams between them.
 
     Attributes
     ----------
     links : tuple of (source, sink)
-        One for each stream: places of stages, or `OUTSIDE`. Exactly one stream comes from the
-        outside and one goes there.
+        One per stream: indices of stages, or `OUTSIDE`. Exactly one stream comes from the outside
+        (the design's input) and one goes there (its output).
     """
 
     names: tuple[str, ...]
@@ -55,7 +56,7 @@ class Network:
 
 @dataclass(frozen=True, eq=False)
 class Timing:
-    """When frames come and go; cycle 0 is the first after reset.
+    """Cycles in which frames enter and leave; cycle 0 is the first after reset.
 
     Attributes
     ----------
@@ -64,7 +65,7 @@ class Timing:
     output_cycles : int64 ``(frames * beats,)``
         Cycle of every output beat.
     peaks, waits : tuple of int
-        Most beats that each FIFO held, and most cycles that its oldest one was not taken; 0 for
+        Most beats that each FIFO held, and most cycles that its oldest beat had to wait; 0 for
         other stages.
     """
 
@@ -86,21 +87,24 @@ class Timing:
         return int(self.first_out[0] - self.first_in[0])
 
 
-def shortest(network: Network) -> Network:
+def with_shortest_pipelines(network: Network) -> Network:
     """The network with every pipeline a single register long."""
-    single = tuple(one.held(min(one.latency, 1), one.capacity) for one in network.schedules)
+    single = tuple(
+        one.with_pipeline(min(one.latency, 1), one.capacity) for one in network.schedules
+    )
     return replace(network, schedules=single)
 
 
 def certify(network: Network, frames: int = CERTIFIED) -> None:
-    """Raise Deadlock if any stalls of source and sink could stop the network for ever.
+    """Raise Deadlock if stalls of the source or the sink could stop the network for ever.
 
-    A pipeline stands still as a whole while its last beat waits, so it holds fewer beats where gaps
-    have come in between: how many depends on the stalls, but one at least. Everything else holds
-    what it holds whenever beats come. So if all beats pass with every pipeline a single register
-    long, in any order of events, they pass with longer ones: more room never stops a beat.
+    A pipeline stops as a whole while its last beat waits. If there are gaps between its beats, it
+    then holds fewer beats than it has registers: how many depends on the stalls, but at least one.
+    FIFOs and buffers hold the same number of beats whatever the stalls are. So the network is run
+    with every pipeline a single register long. If all frames pass there, they pass with the longer
+    pipelines under any stalls, because more room never stops a beat.
     """
-    run_network(shortest(network), frames)
+    run_network(with_shortest_pipelines(network), frames)
 
 
 def run_network(
@@ -118,11 +122,11 @@ def run_network(
         How many; 0: until three intervals are the same (at least 6 frames, 16 where they are not
         those of the slowest stage; at most 64).
     pace : int
-        Cycles a frame in which the source offers its beats, evenly; 0: as fast as they are taken.
+        Cycles over which the source spreads the beats of a frame; 0: as fast as they are accepted.
     stall : int or None
-        Seed of random gaps and stalls of the outside (`timing.stalls`), as in a simulation.
+        Seed of random input gaps and output stalls (`timing.stalls`), as in a simulation.
     engine : Engine
-        The stepping one gives the same, slower.
+        `engines.stepping` returns the same, but is slower.
 
     Raises
     ------
@@ -143,8 +147,8 @@ def run_network(
     )
     outcome = engine(network.schedules, links, limits)
     if outcome.stuck_after is not None:
-        told = _waiting(network, outcome.states)
-        raise Deadlock(f"no beat moves after cycle {outcome.stuck_after}: {told}")
+        reason = _waiting(network, outcome.states)
+        raise Deadlock(f"no beat moves after cycle {outcome.stuck_after}: {reason}")
     return Timing(
         outcome.first_in,
         outcome.first_out,
@@ -155,14 +159,14 @@ def run_network(
     )
 
 
-OFFERED, WANTED = 1, 2  # bits of a stream's state
+OFFERED, WANTED = 1, 2  # bits of a stream's state: valid, ready
 
 
 def _waiting(network: Network, states: NDArray[np.int64]) -> str:
-    """Follow who waits for whom, from the sink on, until the circle closes or the outside is met.
+    """Describe which stages wait for each other: from the sink backwards, until a cycle closes.
 
-    A stage waits for its consumer where it offers a beat that is not wanted, and for its producer
-    where a beat is wanted, or where others of its inputs offer theirs already, and none is offered.
+    A stage waits for its consumer if it offers a beat that the consumer does not accept. It waits
+    for a producer if that producer offers no beat.
     """
     names = dict(enumerate(network.names)) | {OUTSIDE: "the outside"}
     waits: dict[int, list[tuple[int, str]]] = {place: [] for place in names}
@@ -171,17 +175,17 @@ def _waiting(network: Network, states: NDArray[np.int64]) -> str:
             text = f"{names[source]} waits for {names[sink]} to take a beat"
             waits[source].append((sink, text))
         if not state & OFFERED:
-            waits[sink].append((source, f"{names[sink]} waits for a beat of {names[source]}"))
+            waits[sink].append((source, f"{names[sink]} waits for a beat from {names[source]}"))
     seen: dict[int, int] = {}
-    told: list[str] = []
+    reasons: list[str] = []
     place = OUTSIDE
     while place not in seen and waits[place]:
-        seen[place] = len(told)
+        seen[place] = len(reasons)
         place, text = waits[place][0]
-        told.append(text)
-    if place not in seen:  # a stage that could never work
-        told.append(f"{names[place]} waits for more beats than its buffer holds")
-    return "; ".join(told[seen.get(place, 0) :])
+        reasons.append(text)
+    if place not in seen:  # no cycle: this stage can never work
+        reasons.append(f"{names[place]} waits for more beats than its buffer holds")
+    return "; ".join(reasons[seen.get(place, 0) :])
 
 
 def run_schedules(schedules: Sequence[Schedule], frames: int, names: Sequence[str] = ()) -> Timing:

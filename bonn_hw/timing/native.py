@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Compiled C++ beside Python: built on first use, kept in the cache by content."""
+"""C++ libraries of the cycle model: compiled on first use, cached by content."""
 
 from __future__ import annotations
 

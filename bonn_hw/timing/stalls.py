@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Random stalls of the outside: the same ones in the cycle model and in the simulated RTL."""
+"""Random input gaps and output stalls, the same in the cycle model and in the RTL simulation."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-PERIOD = 65_537  # cycles; a prime, so that the pattern does not beat with frames
+PERIOD = 65_537  # cycles; a prime, so that the pattern never lines up with frames
 
 
 @dataclass(frozen=True, eq=False)
 class Stalls:
-    """What source and sink do in each cycle after reset; the pattern repeats itself.
+    """What source and sink do in each cycle after reset; the pattern repeats.
 
     Attributes
     ----------
     offers : uint8 ``(period,)``
-        Whether the source may begin to show a beat in that cycle; it then shows it until taken.
+        Whether the source may start to offer a beat in that cycle; it is offered until accepted.
     takes : uint8 ``(period,)``
-        Whether the sink takes a beat in that cycle.
+        Whether the sink accepts a beat in that cycle.
     """
 
     offers: NDArray[np.uint8]

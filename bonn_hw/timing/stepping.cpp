@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The cycle model of events.cpp told cycle by cycle: simple enough to be believed, and its oracle.
+// The cycle model of events.cpp, but simulating every cycle: simple, and the reference of its tests.
 // What a stage does is data (see `Schedule` in bonn_hw/ir/schedule.py); nothing here knows layers.
 //
-// Stages stand in topological order. `ready` runs against the data and `valid` comes from registers
+// Stages are in topological order. `ready` runs against the data and `valid` comes from registers
 // alone, so one sweep from the last stage to the first decides and advances a cycle: a stage reads
 // its consumers' `ready` of this cycle and its producers' `valid`, which they change only later in
 // the sweep. A stage in which nothing moved sleeps until the state of one of its streams changes.
@@ -200,7 +200,7 @@ bool same_gaps(const int64_t* times) {
 
 }  // namespace
 
-// Runs frames as run_events in events.cpp does, whose comment tells what the arguments are.
+// Runs frames as run_events in events.cpp does; see its comment for the arguments.
 extern "C" int64_t run_steps(const Schedule* plans, int64_t count, const Link* links,
                              int64_t streams, int64_t frames, int64_t enough, int64_t patient,
                              int64_t pace, int64_t beats_in, int64_t beats_out, int64_t period,
@@ -223,7 +223,7 @@ extern "C" int64_t run_steps(const Schedule* plans, int64_t count, const Link* l
     if (given) {
       model.latest = cycle;
     }
-    if (given && got < got_end) {  // a border may come ahead of its frame
+    if (given && got < got_end) {  // a Pad may send its border before the frame arrives
       if (got % beats_out == 0) first_out[got / beats_out] = cycle;
       out_cycles[got++] = cycle;
       if (got % beats_out == 0) {

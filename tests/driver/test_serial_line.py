@@ -140,5 +140,5 @@ def test_the_other_driver_says_so(bitstream):
 
 
 def test_clocks_that_do_not_divide(build):
-    with pytest.raises(ValueError, match="no multiple of 1000000 bits a second"):
+    with pytest.raises(ValueError, match="not a multiple of 1000000 bits per second"):
         emit_serial(build.design, 33.3)

@@ -132,7 +132,7 @@ def test_folding_files(folding, message, model, tmp_path, capsys):
 
 def test_frames_per_second_out_of_reach(model, tmp_path, capsys):
     text = fails(capsys, "compile", model, "--fps", 2e8, "--out", tmp_path / "out")
-    assert "mvu_0 (dense0) needs 1 cycles a frame at full parallelism" in text
+    assert "mvu_0 (dense0) needs 1 cycles per frame at full parallelism" in text
 
 
 def test_neither_rate_nor_folding(model, tmp_path, capsys):

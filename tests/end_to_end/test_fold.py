@@ -42,7 +42,7 @@ def design(folder):
 def test_fold_writes_what_compile_makes(model, tmp_path, capsys):
     assert run("fold", model, "--fps", 200_000, "--out", tmp_path / "fold") == 0
     told = capsys.readouterr().out
-    assert "all foldings that reach this rate take" in told
+    assert "every folding that reaches this rate needs at least" in told
     names = {path.name for path in (tmp_path / "fold").iterdir()}
     assert names == {
         *("design.json", "design.npz", "folding.json", "finn_folding.json"),
@@ -106,13 +106,12 @@ def test_a_join_whose_fifo_is_too_short_is_refused(model, tmp_path, capsys):
     out = tmp_path / "out"
     text = fails(capsys, "fold", model, "--fps", 200_000, "--folding", path, "--out", out)
     assert text.startswith(
-        "folding: with the FIFO depths that are given the design stops for ever: no beat moves "
-        "after cycle "
+        "folding: with the fixed FIFO depths the design deadlocks: no beat moves after cycle "
     )
     assert "stream_fork_0 waits for the FIFO of" in text
-    assert "add_0 waits for a beat of" in text
+    assert "add_0 waits for a beat from" in text
     assert text.endswith(
-        "give the FIFO that is waited for a larger depth, or none, so that it is chosen"
+        "give the FIFO of this message a larger depth, or none, so that bonn_hw chooses it"
     )
     assert not out.exists()
 

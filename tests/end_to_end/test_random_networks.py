@@ -27,7 +27,7 @@ def test_compiled_networks_answer_exactly(builder, cycles):
         except UnsupportedModel:
             assume(False)
         except UserError as error:
-            assert "cycles a frame at full parallelism" in str(error)
+            assert "cycles per frame at full parallelism" in str(error)
             assume(False)
         build = pipeline.Build.load(folder / "build")
         for stall in (None, 1):

@@ -24,4 +24,4 @@ def test_layers_and_their_kernels(tmp_path, capsys):
 def test_branches_on_different_grids(tmp_path, capsys):
     assert main(["check", str(block(0.5).write(tmp_path))]) == 2
     told = capsys.readouterr().err
-    assert "sum1: its branches lie on different grids" in told.replace("\n", " ")
+    assert "sum1: its branches have different scales" in told.replace("\n", " ")

@@ -274,7 +274,7 @@ def test_pytorch_decides_where_it_rounds_differently(tmp_path):
     lowered = frontend.lower(model, view)
     assert lowered.findings == (
         "first, channel 2: at the sum 0 ONNX Runtime and PyTorch round to different sides of the "
-        "threshold; PyTorch's is taken",
+        "threshold; PyTorch's side is used",
     )
     plain = frontend.lower(model).graph.nodes[0].kernel.thresholds[0]
     assert (lowered.graph.nodes[0].kernel.thresholds[0] - plain).tolist() == [0, 0, 1, 0, 0, 0]
@@ -300,16 +300,17 @@ def test_not_monotone(tmp_path):
     )
     assert text == (
         "first: the activation of channel 0 is not monotone in the sum (it changes 2 times); only "
-        "operators that rise or fall throughout are supported between this layer and its quantiser"
+        "monotone operators are supported between this layer and its quantiser"
     )
 
 
 def test_too_many_levels(tmp_path):
     builder = Builder((5,)).dense(5, 4, name="first").norm(4).add("Relu").dense(4, 2, name="last")
     text = refusal(builder, tmp_path)
-    assert text.startswith("last: its input, the activation after first, takes ")
+    assert text.startswith("last: its input, the activation after first, has ")
     assert text.endswith(
-        "that no quantiser gives: use a quantiser before this layer, bipolar or of several bits"
+        "which are neither 1-bit nor multiples of one scale: use a quantiser before this "
+        "layer, bipolar or of several bits"
     )
 
 
@@ -340,20 +341,19 @@ def test_too_many_levels(tmp_path):
             lambda b: b.add(
                 "Pad", name="odd", mode="reflect", constants={"p": np.array([0, 0, 1, 1] * 2)}
             ).conv(4, 2),
-            "odd: pads in mode 'reflect', which is none of the supported meanings; pad with a "
-            "constant",
+            "odd: pads in mode 'reflect', which is not supported; pad with a constant",
         ),
         (
             lambda b: b.add(
                 "Pad", name="odd", constants={"p": np.array([0, 0, 1, 1] * 2), "v": np.float32(0.5)}
             ).conv(4, 2),
-            "odd: pads with 0.5, which is none of the supported meanings: of bits the true zero, "
-            "the value of -1 or that of +1; of integers one of their values",
+            "odd: pads with 0.5, which is not supported: pad bits with zero or with the value of "
+            "-1 or +1, and integers with one of their values",
         ),
         (
             lambda b: b.add("Mul", name="odd", constants={"k": np.ones((1, 4, 6, 6))}).conv(4, 2),
             "odd: the constant 'odd_k' of shape (1, 4, 6, 6) is neither one value nor one for each "
-            "of 4 channels; constants by pixel are not supported",
+            "of 4 channels; constants per pixel are not supported",
         ),
     ],
 )
@@ -369,8 +369,8 @@ def test_weights_of_several_values(tmp_path):
         "MatMul", name="odd", constants={"w": np.array([[1.0, 2.0]] * 4) * [[1], [1], [-1], [2]]}
     )
     assert refusal(builder, tmp_path) == (
-        "odd: the weights of output channel 0 take other values than plus and minus one size, and "
-        "no quantiser of at most 16 bits gives them: quantise them (for example to 1 bit)"
+        "odd: the weights of output channel 0 are neither bipolar (plus and minus one scale) nor "
+        "the output of a quantiser of at most 16 bits: quantise them (for example to 1 bit)"
     )
 
 

@@ -181,7 +181,7 @@ def test_branches_on_different_grids_are_refused_by_name(tmp_path):
     sketch.sign().conv(2, 2, pads=[1] * 4, name="conv1").quant(6, scale=0.5)
     sketch.join(entry, "sum1").quant(**GRID)
     assert refused(head(sketch, 2), tmp_path) == (
-        "sum1: its branches lie on different grids: Quant_3 gives multiples of 0.5, x of "
+        "sum1: its branches have different scales: Quant_3 has multiples of 0.5, x of "
         "0.25; quantise both with one constant power-of-two scale, for example the same "
         "QuantIdentity before the addition"
     )
@@ -192,10 +192,10 @@ def test_a_branch_without_a_quantiser_is_refused_with_the_remedy(tmp_path):
     entry = sketch.last
     sketch.sign().conv(2, 2, pads=[1] * 4, name="conv1").norm(2)
     text = refused(head(sketch.join(entry, "sum1").quant(**GRID), 2), tmp_path)
-    assert text.startswith("sum1: its input, the activation after conv1, takes ")
+    assert text.startswith("sum1: its input, the activation after conv1, has ")
     assert text.endswith(
-        "that no quantiser gives: quantise both branches with one constant power-of-two scale "
-        "(QuantIdentity)"
+        "which are neither 1-bit nor multiples of one scale: quantise both branches with one "
+        "constant power-of-two scale (QuantIdentity)"
     )
 
 

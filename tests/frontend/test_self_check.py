@@ -33,7 +33,7 @@ def test_a_wrong_graph_stops(tmp_path, monkeypatch):
     with pytest.raises(InternalError) as error:
         lowered(network(), tmp_path)
     text = str(error.value)
-    assert text.startswith("the lowered graph answers otherwise than the model: ")
+    assert text.startswith("the lowered graph differs from the model: ")
     assert "of 21 outputs differ on 7 trial frames, and no rounding explains it" in text
     assert text.endswith("please report it with the model file")
 
@@ -55,7 +55,7 @@ def test_a_bug_in_an_operator_is_no_fault_of_the_model(tmp_path, monkeypatch):
     monkeypatch.setitem(operators.table(), "Conv", entry)
     with pytest.raises(InternalError) as error:
         lowered(network(), tmp_path)
-    assert str(error.value) == "conv: the lowering of this Conv broke (KeyError: 'flipped')"
+    assert str(error.value) == "conv: the lowering of this Conv failed (KeyError: 'flipped')"
     assert isinstance(error.value.__cause__, KeyError)
 
 
@@ -65,7 +65,7 @@ def test_a_bug_in_an_operator_is_no_fault_of_the_model(tmp_path, monkeypatch):
         ("pads", [1, 1], "the attribute 'pads' has 2 integers, not 4"),
         ("strides", [0, 1], "a 3x3 window at strides of 0 and 1"),
         ("group", 1.5, "the attribute 'group' is 1.5, not an integer"),
-        ("auto_pad", 3, "the attribute 'auto_pad' is 3, not a text"),
+        ("auto_pad", 3, "the attribute 'auto_pad' is 3, not a string"),
         ("dilations", "ab", "the attribute 'dilations' is b'ab', not a list of integers"),
     ],
 )
@@ -88,8 +88,8 @@ def test_an_input_that_no_layer_gives(tmp_path):
     with pytest.raises(UnsupportedModel) as error:
         frontend.lower(model)
     assert str(error.value) == (
-        "conv: this Conv cannot be understood (its input 'nothing' comes from no layer): export "
-        "the model again"
+        "conv: this Conv cannot be understood (its input 'nothing' is the output of no layer): "
+        "export the model again"
     )
 
 
@@ -108,7 +108,7 @@ def test_a_requantizer_that_is_not_its_quantiser_stops(monkeypatch):
     kind = TensorType((1, 1, 1), Element(-8, 7))
     plain = Requantize.apply
     monkeypatch.setattr(Requantize, "apply", lambda *args: plain(*args) + 1)
-    with pytest.raises(InternalError, match="layer: the requantizer that was found is not its"):
+    with pytest.raises(InternalError, match="layer: the fitted requantizer differs"):
         fit(stairs, kind, Element(-4, 3), "layer")
 
 

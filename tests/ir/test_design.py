@@ -39,5 +39,5 @@ def test_lanes_that_disagree_are_refused():
         Stage(stage.node, Folding(2, 2)) if stage.name == "add_0" else stage
         for stage in design.stages
     )
-    with pytest.raises(ValueError, match=r"stream '.*': .* gives 1 lanes, add_0 takes 2"):
+    with pytest.raises(ValueError, match=r"stream '.*': .* outputs 1 lanes, add_0 needs 2"):
         FoldedDesign(design.graph, stages).check()

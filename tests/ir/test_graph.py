@@ -55,12 +55,12 @@ def test_values_outside_of_the_range_are_refused():
         (
             (PAD, POOL),
             TENSORS | {"padded": TensorType((4, 4, 3), Element(0, 1))},
-            "pad_0: gives 4x4x3 bipolar, not 4x4x3",
+            "pad_0: outputs 4x4x3 bipolar, not 4x4x3",
         ),
         (
             (PAD, POOL),
             TENSORS | {"x": TensorType((2, 2, 4), BIPOLAR)},
-            "pad_0: takes 2x2x3 bipolar, but 'x' is 2x2x4 bipolar",
+            "pad_0: needs 2x2x3 bipolar, but 'x' is 2x2x4 bipolar",
         ),
         ((FORK, LEFT), JOINED, r"tensors without a consumer: \['b', 'left'\]"),
         (

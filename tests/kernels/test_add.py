@@ -105,5 +105,5 @@ INTEGERS = TensorType((2, 2, 3), Element(0, 3))
     ],
 )
 def test_illegal_sums_are_refused(left, right, message):
-    with pytest.raises(ValueError, match=f"only integers of one shape add up, {message}"):
+    with pytest.raises(ValueError, match=f"Add needs integers of one shape, {message}"):
         Add(left, right)

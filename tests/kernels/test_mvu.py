@@ -215,7 +215,10 @@ def test_products_of_large_operands_take_dsp_slices():
         ({"weights": np.zeros((1, 1))}, "weights must be integers, not float64"),
         ({"offsets": np.zeros((1, 1), np.int64)}, "either thresholds or offsets must be given"),
         ({"rows": (1,)}, r"border classes \(1,\) must rise from 0 by steps of 1"),
-        ({"thresholds": np.zeros((2, 1), np.int64)}, r"levels must have the shape \(1, 1\)"),
+        (
+            {"thresholds": np.zeros((2, 1), np.int64)},
+            r"thresholds or offsets must have the shape \(1, 1\)",
+        ),
     ],
 )
 def test_illegal_units_are_refused(change, message):

@@ -197,7 +197,7 @@ def test_powers_of_two_need_no_multiplier():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"segment_bits": 8}, "8 segment bits of an input of 7 bits"),
+        ({"segment_bits": 8}, "an input of 7 bits cannot have 8 segment bits"),
         ({"segment_bits": 1}, r"slopes must have the shape \(6, 2\) or \(1, 2\), not \(1, 1\)"),
         ({"offsets": np.zeros((6, 1), np.int64)}, r"\(6, 1\) offsets for \(1, 1\) slopes"),
         ({"shift": 0}, "shift 0 must be at least 1"),

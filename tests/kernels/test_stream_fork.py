@@ -135,5 +135,5 @@ def test_reference_gives_every_copy_the_frames():
 
 @pytest.mark.parametrize("copies", [1, 0, -1])
 def test_illegal_forks_are_refused(copies):
-    with pytest.raises(ValueError, match=f"a fork gives at least 2 copies, not {copies}"):
+    with pytest.raises(ValueError, match=f"a fork has at least 2 copies, not {copies}"):
         StreamFork(BITS, copies)

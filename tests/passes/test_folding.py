@@ -184,7 +184,7 @@ def test_as_trying_everything(most_ends, data):
         ]
         assert text.startswith(f"folding: {graph.nodes[impossible.index(True)].name} (made)")
     elif text:
-        assert "cycles a frame at full parallelism" in text
+        assert "cycles per frame at full parallelism" in text
 
 
 def test_no_folding_is_asked_twice_and_fewer_lanes_are_preferred():
@@ -214,7 +214,7 @@ def test_a_target_out_of_reach_names_the_slowest_layer():
     with pytest.raises(UserError) as error:
         choose_foldings(small_cnn(), 100, {}, 380)
     assert str(error.value) == (
-        "folding: sliding_window_0 (layer of sliding_window_0) needs 192 cycles a frame at full "
+        "folding: sliding_window_0 (layer of sliding_window_0) needs 192 cycles per frame at full "
         "parallelism, but the target allows 100: ask for at most 0.521 times these frames per "
         "second, or a faster clock"
     )

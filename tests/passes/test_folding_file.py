@@ -36,7 +36,7 @@ def test_depths_may_be_given_alone(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[1]", f"folding file FILE holds no object: {FORM}"),
+        ("[1]", f"folding file FILE is not a JSON object: {FORM}"),
         ('{"mvu_0": 3}', f"folding file FILE: mvu_0 has 3: {FORM}"),
         ('{"mvu_0": {"PE": 2}}', f"folding file FILE: mvu_0 has {{'PE': 2}}, without SIMD: {FORM}"),
         ('{"mvu_0": {"pe": 2}}', f"folding file FILE: mvu_0 has {{'pe': 2}}: {FORM}"),

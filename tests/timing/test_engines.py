@@ -12,7 +12,7 @@ from bonn_hw.ir.schedule import Schedule
 from bonn_hw.passes.fifo_sizing import insert_fifos
 from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.timing import engines
-from bonn_hw.timing.model import Deadlock, Network, run_network, shortest
+from bonn_hw.timing.model import Deadlock, Network, run_network, with_shortest_pipelines
 from tests.support.networks import small_cnn
 from tests.support.residual import residual_graphs
 
@@ -31,7 +31,7 @@ def networks(draw):
     depth = st.sampled_from((0, 0, 1, 2, 3, 8, 40, 1 << 40))
     depths = {s.tensor: draw(depth) for s in design.streams if s.source and s.sink}
     network = Network.of(insert_fifos(design, depths))
-    return shortest(network) if draw(st.booleans()) else network
+    return with_shortest_pipelines(network) if draw(st.booleans()) else network
 
 
 def told(network, engine, **how):

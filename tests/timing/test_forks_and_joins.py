@@ -67,7 +67,7 @@ def test_a_short_branch_without_room_stops_in_the_model_and_in_the_rtl(tmp_path)
     with pytest.raises(Deadlock) as error:
         run(shallow, 2)
     assert "stream_fork_0 waits for fifo_0 to take a beat" in str(error.value)
-    assert "add_0 waits for a beat of mvu_0" in str(error.value)
+    assert "add_0 waits for a beat from mvu_0" in str(error.value)
     frames = random_values(graph.tensors["input"], 2)
     with pytest.raises(Hang, match="the RTL hangs"):
         simulate_design(shallow, frames, tmp_path)

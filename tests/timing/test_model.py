@@ -81,8 +81,8 @@ def test_a_deadlock_is_found_and_told():
     with pytest.raises(Deadlock) as error:
         run_schedules([queue, stuck], 2, ["queue", "stuck"])
     assert str(error.value) == (
-        "no beat moves after cycle 5: the outside waits for a beat of stuck; stuck waits for more "
-        "beats than its buffer holds"
+        "no beat moves after cycle 5: the outside waits for a beat from stuck; stuck waits for "
+        "more beats than its buffer holds"
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The table of operators: one file an operator, found by its ``OPERATORS``.
+"""The table of operators: one file per operator, with its entries in ``OPERATORS``.
 
 A file holds the operator's attributes, its checks and its lowering. The supported set in error
 messages and the table in docs/models.md are generated from the entries
@@ -20,28 +20,28 @@ END = "<!-- end of operators -->"
 
 @cache
 def operators() -> tuple[Operator, ...]:
-    """All entries, by kind and file."""
-    found: list[Operator] = []
+    """All entries, sorted by kind and file."""
+    entries: list[Operator] = []
     for module in iter_modules(__path__):
         if not module.name.startswith("_"):
-            found += import_module(f"{__name__}.{module.name}").OPERATORS
-    return tuple(sorted(found, key=lambda operator: operator.kind))
+            entries += import_module(f"{__name__}.{module.name}").OPERATORS
+    return tuple(sorted(entries, key=lambda operator: operator.kind))
 
 
 @cache
 def table() -> dict[str, Operator]:
     """Entries by ONNX name."""
-    found: dict[str, Operator] = {}
+    by_name: dict[str, Operator] = {}
     for operator in operators():
         for name in operator.names:
-            if name in found:
+            if name in by_name:
                 raise ValueError(f"two files of frontend/operators claim {name}")
-            found[name] = operator
-    return found
+            by_name[name] = operator
+    return by_name
 
 
 def kind_of(name: str) -> Kind | None:
-    """Kind of an operator; None where the table does not have it."""
+    """Kind of an operator; None if it is not in the table."""
     return table()[name].kind if name in table() else None
 
 
@@ -64,12 +64,12 @@ def supported() -> str:
 
 
 def documented(page: str) -> str:
-    """Write the table into a page of the docs, between its marks.
+    """Write the table into a page of the docs, between its markers.
 
     Raises
     ------
     ValueError
-        If the page has not both marks.
+        If the page lacks a marker.
     """
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)

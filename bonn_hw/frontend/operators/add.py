@@ -19,7 +19,7 @@ REMEDY = "quantise both branches with one constant power-of-two scale (QuantIden
 
 
 def join(left: Branch, node: NodeProto, right: Branch) -> None:
-    """Add another branch; both give integers of one scale."""
+    """Add another branch; both must be integers with the same scale."""
     for branch in (left, right):
         branch.materialise(node, remedy=REMEDY)
         if branch.pending.bipolar:
@@ -35,13 +35,13 @@ def join(left: Branch, node: NodeProto, right: Branch) -> None:
         )
     if one.scale[0] != other.scale[0]:
         raise UnsupportedModel(
-            f"{node.name}: its branches lie on different grids: {left.source} gives multiples "
+            f"{node.name}: its branches have different scales: {left.source} has multiples "
             f"of {one.scale[0]:g}, {right.source} of {other.scale[0]:g}; quantise both with "
             "one constant power-of-two scale, for example the same QuantIdentity before the "
             "addition"
         )
     kind = left.builder.kind
-    kinds = kind, replace(right.builder.kind, shape=kind.shape)  # flattening moves nothing
+    kinds = kind, replace(right.builder.kind, shape=kind.shape)  # flattening keeps the stream order
     left.builder.add(Add(*kinds), node.name, right.builder)
     low, high = one.low + other.low, one.high + other.high
     largest = np.maximum(np.abs(low), np.abs(high))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Averages over windows or whole images: sums; the division waits like any other operator."""
+"""Averages over windows or whole images: a kernel sums up; the division stays pending."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bonn_hw.kernels.average_pool import AveragePool
 
 
 def average_pool(branch: Branch, node: NodeProto) -> None:
-    """Average windows that cover the image."""
+    """Lower an average over windows without padding."""
     geometry = windows(branch, node, pooling(node))
     if any(geometry.pads):
         raise UnsupportedModel(
@@ -32,12 +32,12 @@ def average_pool(branch: Branch, node: NodeProto) -> None:
 
 
 def global_average_pool(branch: Branch, node: NodeProto) -> None:
-    """Average the image."""
+    """Lower an average over the whole image."""
     _average(branch, node, _whole(branch, node))
 
 
 def reduce_mean(branch: Branch, node: NodeProto) -> None:
-    """Average the image; without ``keepdims`` a vector is left."""
+    """Lower an average over the whole image; without ``keepdims`` the result is a vector."""
     geometry = _whole(branch, node)
     axes = integers(node, "axes", ())
     if not axes and len(node.input) > 1 and node.input[1] in branch.model.constants:
@@ -65,7 +65,7 @@ def _average(branch: Branch, node: NodeProto, geometry: Geometry) -> None:
     order = canonical((*geometry.pixels, channels))
     pending = PendingOps.of(branch.builder.kind.element, channels, scale / taps, order)
     if not power_of_two(taps).all():
-        # The model divides once, and rounds there.
+        # The model rounds once, in its division.
         sums = (pending.domain().astype(np.float32) * scale).astype(np.float32)
         pending = replace(pending, values=_divided(branch, node, sums, geometry))
     branch.pending = pending
@@ -74,7 +74,7 @@ def _average(branch: Branch, node: NodeProto, geometry: Geometry) -> None:
 def _divided(
     branch: Branch, node: NodeProto, sums: NDArray[np.float32], geometry: Geometry
 ) -> NDArray[np.float32]:
-    """What the model's own average makes of windows with these sums, ``(R,)``."""
+    """Execute the model's own average on windows with these sums, ``(R,)``."""
     frames = np.zeros((len(sums), 1, *geometry.kernel), np.float32)
     frames[:, 0, 0, 0] = sums
     feeds = {node.input[0]: frames}

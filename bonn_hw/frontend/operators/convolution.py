@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Conv: the border, the windows, and a matrix layer over them."""
+"""Conv: padding, sliding windows, and a matrix layer on them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LARGEST_KERNEL = 7
 
 
 def convolution(branch: Branch, node: NodeProto) -> None:
-    """Lower a convolution; the true zero of bits is corrected by border class."""
+    """Lower a convolution; zero padding of bits is corrected per border class."""
     weights = _weights(node, branch.model)
     branch.materialise(node, zero_pads=True)
     kernel = (weights.values.shape[2], weights.values.shape[3])
@@ -32,13 +32,13 @@ def convolution(branch: Branch, node: NodeProto) -> None:
     zero = -1 if element.bipolar else 0
     if any(geometry.pads) and not element.holds(np.array([zero])):
         raise UnsupportedModel(
-            f"{node.name}: pads with zero, which is outside of its input's range "
+            f"{node.name}: pads with zero, which is outside its input's range "
             f"[{element.low}, {element.high}]; widen the quantiser"
         )
     rows, columns = (0,) * geometry.pixels[0], (0,) * geometry.pixels[1]
     corrections = np.zeros((1, high), np.int64)
     if element.bipolar and any(geometry.pads):
-        # The true zero: −1 is streamed, and the sum of the weights under it is added back.
+        # Padding is streamed as −1, which subtracts the weights at its taps: add them back.
         rows, columns, padded = geometry.classes()
         by_tap = weights.values.sum(axis=1, dtype=np.int64)
         corrections = np.einsum("kyx,myx->km", padded.astype(np.int64), by_tap)

@@ -18,7 +18,7 @@ from bonn_hw.frontend.weights import Weights, bias, constant_weights, quantised
 
 
 def dense(branch: Branch, node: NodeProto) -> None:
-    """Lower a product; the weights take the order of the stream."""
+    """Lower a product; the weights are permuted to the order of the stream."""
     weights = _weights(node, branch.model)
     branch.materialise(node)
     order = branch.pending.order
@@ -43,7 +43,7 @@ def _weights(node: NodeProto, model: Model) -> Weights:
         )
     values = constant_weights(node, model)
     if values.ndim != 2:
-        raise UnsupportedModel(f"{node.name}: weights of shape {values.shape} are no matrix")
+        raise UnsupportedModel(f"{node.name}: weights of shape {values.shape} are not a matrix")
     if integer(node, "transA", 0):
         raise UnsupportedModel(f"{node.name}: transA is not supported; keep the batch axis first")
     weights = quantised(node, values if integer(node, "transB", 0) else values.T, model)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Elementwise operators: they wait, and are executed on every integer that can occur."""
+"""Elementwise operators: they stay pending, and are executed on every possible integer."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from bonn_hw.frontend.operator import Kind, Operator
 
 
 def elementwise(branch: Branch, node: NodeProto) -> None:
-    """Let the operator wait for the quantiser behind it."""
+    """Keep the operator pending until the next quantiser."""
     branch.pending = branch.pending.then(node, branch.model)
 
 
 def batch_norm(branch: Branch, node: NodeProto) -> None:
-    """Let it wait too; its constants ``(C,)`` are by channel whatever the rank of the tensor."""
+    """The same; constants ``(C,)`` are per channel for tensors of any rank."""
     branch.pending = branch.pending.then(node, branch.model, vectors=True)
 
 
@@ -23,7 +23,7 @@ OPERATORS = (
     Operator(
         ("BatchNormalization",),
         Kind.ELEMENTWISE,
-        "gamma of any sign, and zero; not behind a flattening of more than one pixel",
+        "gamma of any sign, and zero; not after a flattening of more than one pixel",
         batch_norm,
     ),
     Operator(
@@ -35,8 +35,8 @@ OPERATORS = (
             *("Softplus", "Softsign", "Sqrt", "Sub", "Tanh", "ThresholdedRelu", "Where"),
         ),
         Kind.ELEMENTWISE,
-        "in any order, with constants for all or by channel. Before a bipolar quantiser they must "
-        "rise or fall throughout; before one of several bits they may do anything. Before the "
+        "in any order, with constants for all channels or per channel. Before a bipolar quantiser "
+        "they must be monotone; before a few-bit quantiser there is no such limit. Before the "
         "first quantiser and after the last layer they run on the host, in float32",
         elementwise,
     ),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Gather: channels of a convolution, some of them several times."""
+"""Gather: select channels of a convolution; a channel may be selected several times."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from bonn_hw.frontend.pending_ops import PendingOps, canonical
 
 
 def gather(branch: Branch, node: NodeProto) -> None:
-    """Compute neurons as often as their channels are read (pruning keeps one of alike ones)."""
+    """Compute each neuron as often as its channel is selected (after filters were merged)."""
     index = _channels(node, branch.model)
     matrix, pending = branch.matrix, branch.pending
     if matrix is None or matrix.pools or pending.ops:
         raise UnsupportedModel(
-            f"{node.name}: picks channels of {branch.source}; this is supported right behind a "
-            "convolution only"
+            f"{node.name}: picks channels of {branch.source}; this is supported only directly "
+            "after a convolution"
         )
     if index.size and not -len(matrix.weights) <= index.min() <= index.max() < len(matrix.weights):
         raise Malformed(f"channels up to {index.max()} of {len(matrix.weights)}")
@@ -49,7 +49,7 @@ def _channels(node: NodeProto, model: Model) -> NDArray[np.int64]:
     index = np.asarray(model.constants[name], np.int64)
     if index.ndim != 1:
         raise UnsupportedModel(
-            f"{node.name}: indices of shape {index.shape} are no list of channels"
+            f"{node.name}: indices of shape {index.shape} are not a list of channels"
         )
     return index
 
@@ -58,7 +58,7 @@ OPERATORS = (
     Operator(
         ("Gather",),
         Kind.LAYER,
-        "of channels right behind a convolution, as pruned residual networks have it",
+        "of channels directly after a convolution, as in pruned residual networks",
         gather,
     ),
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""MaxPool: of bits or integers; before an activation too, where a maximum commutes with it."""
+"""MaxPool: of bits or integers; also before an activation that a maximum commutes with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bonn_hw.kernels.max_pool import MaxPool
 
 
 def max_pool(branch: Branch, node: NodeProto) -> None:
-    """Pool integers; those of a matrix layer that waits are pooled with it."""
+    """Lower a max pool; the sums of a pending matrix layer are pooled with that layer."""
     geometry = windows(branch, node, pooling(node))
     scale = branch.integer_scale() if not branch.quantised() else None
     if branch.quantised() or (scale is not None and scale > 0):
@@ -28,19 +28,19 @@ def max_pool(branch: Branch, node: NodeProto) -> None:
         pools = (*branch.matrix.pools, (geometry, node.name))
         branch.matrix = replace(branch.matrix, pools=pools)
     else:
-        # The lowest value pads, so it never is the maximum.
+        # Padding with the lowest value never changes a maximum.
         branch.builder.pool(MaxPool, geometry, branch.builder.kind.element.low, node.name)
     order = canonical((*geometry.pixels, branch.pending.channels))
-    branch.pending = branch.pending.bridged(node, order, moved=True)
+    branch.pending = branch.pending.past_layer(node, order, moved=True)
 
 
 def _before_activation(branch: Branch, node: NodeProto, scale: np.float32 | None) -> None:
-    """Make bits, or flip falling channels: a maximum commutes with rising operators only."""
+    """Make bits, or flip falling channels, since a maximum commutes only with rising operators."""
     table = branch.pending.table(branch.model)
-    if scale is not None:  # a falling multiple of the integers is no maximum of them
+    if scale is not None:  # a negative multiple of the integers turns a maximum into a minimum
         branch.flip_falling_channels(node, table)
         branch.materialise(node)
-    elif activation.bipolar_size(branch.pending, table) is not None:
+    elif activation.bipolar_scale(branch.pending, table) is not None:
         branch.materialise(node)
     else:
         branch.flip_falling_channels(node, table)

@@ -17,7 +17,7 @@ from bonn_hw.frontend.value import EarlyPad
 
 
 def pad(branch: Branch, node: NodeProto) -> None:
-    """Pad bits and integers now, other values together with their activation."""
+    """Pad bits and integers immediately, other values after their activation."""
     pads, value = _parameters(node, branch.model)
     pools = branch.matrix is not None and branch.matrix.pools
     waiting = branch.early_pad or pools or any(branch.zero_pads)
@@ -32,7 +32,7 @@ def pad(branch: Branch, node: NodeProto) -> None:
         place = len(branch.pending.ops)
         branch.early_pad = EarlyPad(node.name, (height, width), pads, value, place)
     order = canonical((*padded, branch.pending.channels))
-    branch.pending = branch.pending.bridged(node, order)
+    branch.pending = branch.pending.past_layer(node, order)
 
 
 def _parameters(node: NodeProto, model: Model) -> tuple[Pads, np.float32]:
@@ -40,8 +40,7 @@ def _parameters(node: NodeProto, model: Model) -> tuple[Pads, np.float32]:
     mode = text(node, "mode", "constant")
     if mode != "constant":
         raise UnsupportedModel(
-            f"{node.name}: pads in mode {mode!r}, which is none of the supported meanings; pad "
-            "with a constant"
+            f"{node.name}: pads in mode {mode!r}, which is not supported; pad with a constant"
         )
     value = number(node, "value", 0.0)
     if has(node, "pads"):  # below operator set 11

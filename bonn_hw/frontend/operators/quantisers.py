@@ -36,7 +36,7 @@ def quant(node: NodeProto, constants: Mapping[str, Array], opset: int) -> Standa
             f"{node.name}: a bit width of {bits.tolist()} is not supported; use 1 to 24"
         )
     width = int(bits.reshape(-1)[0])
-    if width == 1 and signed:  # as qonnx takes it, whatever the zero point
+    if width == 1 and signed:  # as in qonnx, for any zero point
         return _bipolar(node, scale)
     rounding = text(node, "rounding_mode", "ROUND").upper()
     if rounding not in ROUNDING:
@@ -53,7 +53,7 @@ def quant(node: NodeProto, constants: Mapping[str, Array], opset: int) -> Standa
 def _parameters(
     node: NodeProto, constants: Mapping[str, Array], count: int
 ) -> list[NDArray[np.float32]]:
-    """The parameters of a quantiser behind its input, the scale first."""
+    """The parameters of a quantiser: its inputs after the first, the scale first."""
     missing = [name for name in node.input[1:] if name not in constants]
     if missing:
         raise UnsupportedModel(
@@ -62,7 +62,7 @@ def _parameters(
         )
     if len(node.input) != 1 + count:
         raise UnsupportedModel(
-            f"{node.name}: {node.op_type} has {len(node.input)} inputs; export it anew"
+            f"{node.name}: {node.op_type} has {len(node.input)} inputs; export it again"
         )
     parameters = [np.asarray(constants[name], np.float32) for name in node.input[1:]]
     if not all(np.isfinite(value).all() for value in parameters) or not (parameters[0] > 0).all():
@@ -73,7 +73,7 @@ def _parameters(
 def _bipolar(node: NodeProto, scale: NDArray[np.float32]) -> StandardOnnx:
     (x, y), name = (node.input[0], node.output[0]), node.name or node.output[0]
     constants: dict[str, Array] = {
-        # x > this is x >= 0, which old operator sets lack; NaN gives the negative value, as qonnx.
+        # x > this means x >= 0, which old operator sets lack; NaN becomes −scale, as in qonnx.
         f"{y}/below": np.array(-1.4e-45, np.float32),
         f"{y}/positive": np.float32(1) * scale,
         f"{y}/negative": np.float32(-1) * scale,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Operators that move elements: they cost nothing, the stream keeps its order."""
+"""Operators that move elements: they need no hardware, since the stream keeps its order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bonn_hw.frontend.operator import Kind, Operator
 
 
 def reshape(branch: Branch, node: NodeProto) -> None:
-    """Give the same elements another shape."""
+    """Lower a reshape: the same elements in another shape."""
     order, shape = branch.pending.order, branch.model.shapes.get(node.output[0])
     if shape is None or int(np.prod(shape)) != order.size:
         raise UnsupportedModel(
@@ -32,11 +32,11 @@ def free_batch(
     shapes: Mapping[str, tuple[int, ...]],
     batch: int,
 ) -> None:
-    """Let a Reshape keep whatever batch it is given instead of the exported one."""
+    """Change a Reshape so that it keeps any batch size, not only the exported one."""
     shape = shapes.get(node.output[0])
     if node.input[1] not in constants or shape is None or shape[:1] != (batch,):
         raise UnsupportedModel(
-            f"{node.name}: this Reshape does not keep the batch axis; reshape each frame by itself"
+            f"{node.name}: this Reshape does not keep the batch axis; reshape each frame on its own"
         )
     target = f"{node.output[0]}/shape"
     constants[target] = np.array([-1, *shape[1:]], np.int64)
@@ -55,7 +55,7 @@ def _transposed(node: NodeProto, order: NDArray[np.int64]) -> NDArray[np.int64]:
     if axes[0] != 0:
         raise UnsupportedModel(f"{node.name}: this Transpose moves the batch axis; keep it first")
     if sorted(axes) != list(range(order.ndim + 1)):
-        raise Malformed(f"the axes {list(axes)} are none of a tensor of {order.ndim + 1}")
+        raise Malformed(f"the axes {list(axes)} are not a permutation for {order.ndim + 1} axes")
     return order.transpose([axis - 1 for axis in axes[1:]])
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Resize and Upsample: nearest neighbours at whole factors, where that is to repeat pixels."""
+"""Resize and Upsample: nearest neighbours at whole factors, if that just repeats pixels."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from bonn_hw.frontend.pending_ops import canonical
 from bonn_hw.frontend.windows import image_in_order
 from bonn_hw.kernels.upsample import Upsample
 
-# Coordinates at which rounding gives pixel x // factor for every whole factor. A half pixel lies
-# less than half a pixel from its neighbour; floors of it are off by one.
+# Coordinate and rounding modes that map output pixel x to input pixel x // factor, for every whole
+# factor. Half-pixel coordinates are less than half a pixel away from it, so they must be rounded:
+# with floor they would be off by one.
 HALVES = ("half_pixel", "pytorch_half_pixel", "half_pixel_symmetric")
 REPEATING = {
     "asymmetric": ("floor",),
     **dict.fromkeys(HALVES, ("round_prefer_floor", "round_prefer_ceil")),
 }
-OLD = 11  # the first operator set whose Resize states its coordinates; before, it floors
+OLD = 11  # first operator set in which Resize has a coordinate mode; before, it uses floor
 REMEDY = "use nearest neighbours at whole factors (torch.nn.Upsample(scale_factor=2))"
 
 
 def resize(branch: Branch, node: NodeProto) -> None:
-    """Repeat pixels of bits or integers."""
+    """Lower a resize that repeats pixels, of bits or integers."""
     if branch.model.opset >= OLD:
         _check_coordinates(node)
     _check(node, "mode", text(node, "mode", "nearest"), "nearest")
@@ -81,7 +82,7 @@ def _factors(node: NodeProto, branch: Branch, frame: tuple[int, int]) -> tuple[i
 
 
 def _scales(node: NodeProto, model: Model) -> tuple[float, ...] | None:
-    """Scales of all four axes; None where sizes are given instead."""
+    """Scales of all four axes; None if the node has sizes instead."""
     values = numbers(node, "scales")  # of an Upsample below operator set 9
     for name in node.input[1 if len(node.input) == 2 else 2 :][:1]:
         if name:
@@ -101,7 +102,7 @@ def free_batch(
     shapes: Mapping[str, tuple[int, ...]],
     batch: int,
 ) -> None:
-    """Sizes state the exported batch; scales that mean the same do not."""
+    """Replace sizes, which contain the exported batch, by the equivalent scales."""
     sizes = constants.get(node.input[3]) if len(node.input) > 3 else None
     before, after = shapes.get(node.input[0], ()), shapes.get(node.output[0], ())
     if sizes is None or np.size(sizes) != len(before) or len(before) != len(after):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bonn_hw.errors import UserError
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.tensor import BIPOLAR, TensorType
-from bonn_hw.passes import goals
+from bonn_hw.passes import objectives
 from bonn_hw.passes.folding import Space, usual_weights
 from bonn_hw.passes.width_conversion import insert_width_converters
 from tests.support.networks import Chain, cnv, small_cnn
@@ -49,7 +49,7 @@ def test_the_fastest_that_fits(seed, lut, ff, bram):
     fitting = [cycles for cycles, used in designs if (used <= budget).all()]
     space = Space(graph, {})
     try:
-        found = goals.fastest(space, Resources(*budget), WEIGHTS)
+        found = objectives.fastest(space, Resources(*budget), WEIGHTS)
     except UserError:
         assert not fitting  # two budgets may be met, but not by the same design
         return
@@ -69,30 +69,30 @@ def test_the_front_is_that_of_all_designs(seed):
         for cycles, cost in designs
         if not any(c <= cycles and p <= cost and (c, p) != (cycles, cost) for c, p in designs)
     }
-    found = list(goals.front(Space(graph, {}), WEIGHTS))
+    found = list(objectives.front(Space(graph, {}), WEIGHTS))
     assert {(choice.cycles, round(choice.cost, 6)) for choice in found} == front
     assert [choice.cycles for choice in found] == sorted(c.cycles for c in found)[::-1]
 
 
 def test_a_budget_that_nothing_meets_is_a_proof():
     space = Space(cnv(), {})
-    large = goals.within(space, 32768, Resources(3000, 1e6, 140, 220))
-    assert isinstance(large, goals.TooLarge) and large.proved and large.scarce == "LUT"
+    large = objectives.within(space, 32768, Resources(3000, 1e6, 140, 220))
+    assert isinstance(large, objectives.TooLarge) and large.proved and large.scarce == "LUT"
     with pytest.raises(UserError) as error:
-        goals.fastest(space, Resources(1000, 1e6, 140, 220), WEIGHTS)
+        objectives.fastest(space, Resources(1000, 1e6, 140, 220), WEIGHTS)
     assert "even the smallest design does not fit: it needs" in str(error.value)
-    assert "LUT of 1,000 that may be used: choose a larger board" in str(error.value)
+    assert "LUT (at most 1,000 may be used): choose a larger board" in str(error.value)
 
 
 def test_what_limits_is_told():
     graph = cnv()
     space = Space(graph, {})
-    free = goals.fastest(space, Resources(1e9, 1e9, 1e9, 1e9), WEIGHTS)
+    free = objectives.fastest(space, Resources(1e9, 1e9, 1e9, 1e9), WEIGHTS)
     assert free.limit == (
-        "sliding_window_0 (layer of sliding_window_0) needs 2,700 cycles a frame at full "
+        "sliding_window_0 (layer of sliding_window_0) needs 2,700 cycles per frame at full "
         "parallelism"
     )
-    tight = goals.fastest(space, Resources(20_000, 1e9, 60, 0), WEIGHTS)
+    tight = objectives.fastest(space, Resources(20_000, 1e9, 60, 0), WEIGHTS)
     assert tight.limit == "LUT: the next faster design needs more than may be used"
     assert tight.proved
     assert tight.choice.resources.lut <= 20_000 < 1.1 * tight.choice.resources.lut
@@ -108,9 +108,11 @@ def test_latency_has_its_price():
     costs = []
     for share in (1.0, 0.8, 0.5):
         wanted = int(share * latency(cheapest))
-        choice = goals.soon(space, 4000, WEIGHTS, latency, wanted)
+        choice = objectives.meet_latency(space, 4000, WEIGHTS, latency, wanted)
         assert latency(choice) <= wanted and choice.cycles <= 4000
         costs.append(np.array(choice.resources.astuple()) @ WEIGHTS)
     assert costs == sorted(costs) and costs[0] == cheapest.cost
-    with pytest.raises(UserError, match=r"no latency of 1 cycles was found, the smallest is"):
-        goals.soon(space, 4000, WEIGHTS, latency, 1)
+    with pytest.raises(
+        UserError, match=r"no design with a latency of 1 cycles was found; the smallest is"
+    ):
+        objectives.meet_latency(space, 4000, WEIGHTS, latency, 1)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What foldings are chosen for: least resources, most frames, all trade-offs between, latency.
+"""Objectives of folding: fewest resources, highest frame rate, the Pareto front, latency.
 
-Every answer is exact under the resource model for kernels and width converters. FIFOs follow from
-the foldings and come on top.
+Every result is exact under the resource model for kernels and width converters. FIFOs follow from
+the foldings and are not counted here.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from bonn_hw.ir.resources import Resources
 from bonn_hw.passes.folding import Choice, Space
 
 NAMES = ("LUT", "FF", "BRAM36", "DSP")
-ROUNDS = 40  # of moving weights between resources
-STEEPNESS = 4.0  # of moving them
-CHEAP, DEAR = -7.0, 3.0  # decimal logarithms of prices of a cycle, in LUT
-HALVINGS = 10  # of the range between them
+ROUNDS = 40  # in which weights are moved to the resources that are exceeded
+STEEPNESS = 4.0  # of that: a resource used twice over gets a weight e ** 4 times as large
+CHEAP, DEAR = -7.0, 3.0  # decimal logarithm of the lowest and highest price of a cycle, in LUT
+HALVINGS = 10  # of the range between them, by bisection
 
 
 @dataclass(frozen=True)
 class TooLarge:
-    """Why no foldings of a bound fit: a proof, or nothing found.
+    """No foldings within a bound were found that fit; `proved` says whether none exist.
 
     Attributes
     ----------
     needs : float
-        Weighted sum of shares of the budget that any design takes at least.
+        Lower bound of the weighted share of the budget that any design needs; above 1 none fits.
     scarce : str
         The resource with the largest weight.
     """
@@ -47,10 +47,11 @@ class TooLarge:
 
 
 def within(space: Space, cycles: int, budget: Resources) -> Choice | TooLarge:
-    """Find foldings under a bound of cycles that use no more than there is of any resource.
+    """Find foldings within a bound of cycles that exceed no resource of the budget.
 
-    Weights whose sum over the whole budget is 1 make a proof (Lagrange): what fits costs at most 1,
-    so a minimum above 1 means that nothing fits. Weights move to what is used too much of.
+    Lagrangian relaxation: weights are chosen such that the whole budget costs 1. Every design that
+    fits then costs at most 1, so a minimal cost above 1 proves that none fits. Otherwise weight is
+    moved to the resources that the cheapest design exceeds, and the search repeats.
     """
     holds = np.maximum(np.array(budget.astuple()), 1e-9)
     shares = np.array([1.0, 1e-3, 1e-2, 1e-2])
@@ -71,12 +72,12 @@ def within(space: Space, cycles: int, budget: Resources) -> Choice | TooLarge:
 
 @dataclass(frozen=True, eq=False)
 class Fastest:
-    """The fastest foldings that fit, and why there are no faster ones.
+    """The fastest foldings that fit, and what limits them.
 
     Attributes
     ----------
     proved : bool
-        Whether the next bound was proved too large, or does not exist.
+        Whether it is proved that no faster foldings fit.
     """
 
     choice: Choice
@@ -85,12 +86,12 @@ class Fastest:
 
 
 def fastest(space: Space, budget: Resources, weights: NDArray[np.float64]) -> Fastest:
-    """Find the smallest bound of cycles that fits a budget; there, the cheapest by ``weights``.
+    """Find the smallest bound of cycles that fits a budget, and the cheapest foldings within it.
 
     Raises
     ------
     UserError
-        If nothing fits; it says what the smallest design needs.
+        If nothing fits; the message says what the smallest design needs.
     """
     bounds = space.bounds
     tried: dict[int, Choice | TooLarge] = {}
@@ -103,27 +104,27 @@ def fastest(space: Space, budget: Resources, weights: NDArray[np.float64]) -> Fa
     if place == len(bounds):
         least = space.cheapest(bounds[-1], weights).resources
         over = [
-            f"{used:,.0f} {name} of {holds:,.0f}"
+            f"{used:,.0f} {name} (at most {holds:,.0f} may be used)"
             for name, used, holds in zip(NAMES, least.astuple(), budget.astuple(), strict=True)
             if used > holds
         ]
         raise UserError(
-            f"folding: even the smallest design does not fit: it needs {' and '.join(over)} that "
-            "may be used: choose a larger board"
+            f"folding: even the smallest design does not fit: it needs {' and '.join(over)}: "
+            "choose a larger board"
         )
-    found = tried[place]
-    assert isinstance(found, Choice)  # noqa: S101  # narrows: the search ends where one fits
+    best = tried[place]
+    assert isinstance(best, Choice)  # noqa: S101  # narrows: the search ends where one fits
     cheapest = space.cheapest(bounds[place], weights)
     if _fits(cheapest.resources, budget):
-        found = cheapest
+        best = cheapest
     if place == 0:
         node, cycles = space.slowest
-        limit = f"{node.name} ({node.origin}) needs {cycles:,} cycles a frame at full parallelism"
-        return Fastest(found, limit, proved=True)
-    over_ = tried.get(place - 1) or within(space, bounds[place - 1], budget)
-    assert isinstance(over_, TooLarge)  # noqa: S101  # narrows: below, none fits
-    limit = f"{over_.scarce}: the next faster design needs more than may be used"
-    return Fastest(found, limit, over_.proved)
+        limit = f"{node.name} ({node.origin}) needs {cycles:,} cycles per frame at full parallelism"
+        return Fastest(best, limit, proved=True)
+    faster = tried.get(place - 1) or within(space, bounds[place - 1], budget)
+    assert isinstance(faster, TooLarge)  # noqa: S101  # narrows: no smaller bound fits
+    limit = f"{faster.scarce}: the next faster design needs more than may be used"
+    return Fastest(best, limit, faster.proved)
 
 
 def _fits(used: Resources, budget: Resources) -> bool:
@@ -131,7 +132,7 @@ def _fits(used: Resources, budget: Resources) -> bool:
 
 
 def front(space: Space, weights: NDArray[np.float64]) -> Iterator[Choice]:
-    """Yield every trade-off of cycles and weighted resources, the slowest first."""
+    """Yield the Pareto front of cycles and weighted resources, the slowest design first."""
     bounds = space.bounds
     place = len(bounds) - 1
     last: Choice | None = None
@@ -140,46 +141,52 @@ def front(space: Space, weights: NDArray[np.float64]) -> Iterator[Choice]:
         if last is not None and choice.cost > last.cost:
             yield last
         last = choice
-        # All bounds down to the one that it keeps have the same optimum.
+        # All bounds down to the cycles of this choice have the same optimum.
         place = bisect_left(bounds, choice.cycles) - 1
     if last is not None:
         yield last
 
 
-def soon(
+def meet_latency(
     space: Space,
     cycles: int,
     weights: NDArray[np.float64],
     latency: Callable[[Choice], int],
-    wanted: int,
+    limit: int,
 ) -> Choice:
-    """Find cheap foldings under a bound of cycles whose latency is small enough.
+    """Find cheap foldings within a bound of cycles whose latency is at most ``limit`` cycles.
 
-    Latency is no sum over nodes, but it falls as they finish sooner: each of their cycles gets a
-    price, the smallest that will do. So this is exact for the sum and not for the latency, which
-    ``latency`` tells for certain.
+    Latency is not a sum over nodes, but it falls when nodes finish sooner. So each cycle of each
+    node gets a price, and bisection finds the lowest price that meets the limit. The foldings are
+    the cheapest at that price; cheaper ones that meet the limit may exist.
+
+    Parameters
+    ----------
+    latency : function
+        Runs the cycle model on a choice; returns its latency in cycles.
+    limit : int
 
     Raises
     ------
     UserError
-        If the smallest latency that was found is larger; it says which.
+        If the smallest latency that was found is larger; the message says how large.
     """
     choice = space.cheapest(cycles, weights)
-    if latency(choice) <= wanted:
+    if latency(choice) <= limit:
         return choice
     low, high = CHEAP, DEAR
-    found = space.cheapest(cycles, weights, 10.0**high)
-    least = latency(found)
-    if least > wanted:
+    best = space.cheapest(cycles, weights, 10.0**high)
+    least = latency(best)
+    if least > limit:
         raise UserError(
-            f"folding: no latency of {wanted:,} cycles was found, the smallest is {least:,}: allow "
-            "more, or ask for a faster clock"
+            f"folding: no design with a latency of {limit:,} cycles was found; the smallest is "
+            f"{least:,} cycles: allow more, or ask for a faster clock"
         )
     for _ in range(HALVINGS):
         price = (low + high) / 2
         choice = space.cheapest(cycles, weights, 10.0**price)
-        if latency(choice) <= wanted:
-            found, high = choice, price
+        if latency(choice) <= limit:
+            best, high = choice, price
         else:
             low = price
-    return found
+    return best
