@@ -38,12 +38,15 @@ class BayesianLosses(nn.Module):
     lam, theta, nu
         Weights of the kernel and the feature loss, variance of the quantisation error.
     classifier
-        The linear layer whose inputs are the features; left out, the model's last.
+        The layer whose inputs are the features: linear, or a 1x1 convolution whose outputs are
+        averaged over the pixels (the features are then the averages of its inputs). Left out, the
+        model's last linear layer.
 
     Raises
     ------
     UserError
-        If the model has no 1-bit layer or no classifier, or a weight is out of range.
+        If the model has no 1-bit layer or no classifier, the classifier is none of these, or a
+        weight is out of range.
     """
 
     centres: Tensor
@@ -55,7 +58,7 @@ class BayesianLosses(nn.Module):
         lam: float = 1e-4,
         theta: float = 1e-3,
         nu: float = 1e-4,
-        classifier: nn.Linear | None = None,
+        classifier: nn.Linear | nn.Conv2d | None = None,
     ):
         super().__init__()
         for name, value in (("lam", lam), ("theta", theta), ("nu", nu)):
@@ -78,17 +81,18 @@ class BayesianLosses(nn.Module):
         kernels = [layer.weight.detach() for layer in self._layers]
         self.mu = nn.ParameterList(k.abs().flatten(1).mean(1) for k in kernels)
         self.sigma = nn.ParameterList(_spread(k) for k in kernels)
-        shape = classifier.weight.shape
-        device = classifier.weight.device
-        self.deviations = nn.Parameter(torch.ones(shape, device=device))
-        self.register_buffer("centres", torch.zeros(shape, device=device))
-        self.register_buffer("started", torch.zeros(shape[0], dtype=torch.bool, device=device))
+        weight = _matrix(classifier)
+        self.deviations = nn.Parameter(torch.ones_like(weight))
+        self.register_buffer("centres", torch.zeros_like(weight))
+        self.register_buffer(
+            "started", torch.zeros(len(weight), dtype=torch.bool, device=weight.device)
+        )
         self._features: Tensor | None = None
         classifier.register_forward_pre_hook(self._keep_features)
 
     def kernel(self) -> Tensor:
         """The kernel loss of all 1-bit layers, a scalar."""
-        total = torch.zeros((), device=self.deviations.device)
+        total = self.deviations.new_zeros(())
         if self.lam == 0:
             return total
         for layer, mu, sigma in zip(self._layers, self.mu, self.sigma, strict=True):
@@ -125,7 +129,7 @@ class BayesianLosses(nn.Module):
                 "BayesianLosses.feature: no features of these labels; call the model on their "
                 "batch first, once for each call of this"
             )
-        features, self._features = self._features.flatten(1).to(self.centres.dtype), None
+        features, self._features = self._features.to(self.centres.dtype), None
         if self.theta == 0:
             return features.new_zeros(())
         if self.training:
@@ -168,8 +172,11 @@ class BayesianLosses(nn.Module):
         }
 
     def _keep_features(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-        features = inputs[0]
-        self._features = getattr(features, "value", features)
+        features = getattr(inputs[0], "value", inputs[0])
+        if isinstance(layer, nn.Conv2d):
+            self._features = features.mean((2, 3))
+        else:
+            self._features = features.flatten(1)
 
     @torch.no_grad()
     def _start(self, features: Tensor, labels: Tensor) -> None:
@@ -230,7 +237,7 @@ def modulated_quantiser(layer: QuantizedLayer) -> ModulatedBinaryQuant:
 def _modulate(layer: QuantizedLayer) -> None:
     quantiser = BayesianWeight.proxy_class(layer, BayesianWeight)
     layer.weight_quant = quantiser
-    quantiser.to(layer.weight.device)
+    quantiser.to(layer.weight.device, layer.weight.dtype)
 
 
 def _last_linear(model: nn.Module) -> nn.Linear:
@@ -241,6 +248,18 @@ def _last_linear(model: nn.Module) -> nn.Linear:
             "name the last layer with classifier="
         )
     return linear[-1]
+
+
+def _matrix(classifier: nn.Linear | nn.Conv2d) -> Tensor:
+    """The weights of a classifier, ``(classes, K)``, without gradient."""
+    weight = classifier.weight.detach()
+    if weight[0].numel() != weight.shape[1]:
+        raise UserError(
+            f"BayesianLosses: the classifier is a convolution of {tuple(weight.shape[2:])} pixels; "
+            "its inputs are one feature vector only if it is 1x1: name another layer with "
+            "classifier="
+        )
+    return weight.flatten(1)
 
 
 def _spread(kernel: Tensor) -> Tensor:

@@ -143,9 +143,14 @@ class TrainingModule(lightning.LightningModule):
         self._hits.zero_()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
-        """Count the hits of one batch."""
+        """Count the hits of one batch, in float32 whatever the training's precision.
+
+        Under autocast sums of integers are rounded to 8 or 11 bits before they meet a threshold:
+        that is the accuracy of another network than the one that is exported.
+        """
         images, labels = batch
-        hits = (self.network(images).argmax(1) == labels).sum()
+        with torch.autocast(images.device.type, enabled=False):
+            hits = (self.network(images).argmax(1) == labels).sum()
         self._hits += torch.tensor([hits.item(), len(labels)])
 
     def finish_epoch(self) -> None:

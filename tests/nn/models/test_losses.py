@@ -206,6 +206,35 @@ def test_prior_is_not_decayed_and_rates_are_set_apart():
     assert sorted(given) == sorted(wanted)
 
 
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
+def test_losses_have_the_type_of_the_model(kind):
+    model = users_network().to(kind)
+    losses = BayesianLosses(model)
+    x, y = torch.randn(6, 1, 8, 8, dtype=kind), torch.arange(6) % 3
+    loss = functional.cross_entropy(model(x), y) + losses.kernel() + losses.feature(y)
+    loss.backward()
+    assert loss.dtype == kind
+    assert {p.dtype for p in [*model.parameters(), *losses.parameters()]} == {kind}
+    assert losses.centres.dtype == kind
+
+
+def test_a_1x1_convolution_is_a_classifier():
+    """Its mean over the pixels is a linear layer on the mean of its inputs, also for the loss."""
+    linear = users_network()
+    conv = torch.nn.Sequential(
+        *linear[:4], torch.nn.Conv2d(4, 3, 1), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+    )
+    with torch.no_grad():
+        conv[4].weight.copy_(linear[6].weight[:, :, None, None])
+        conv[4].bias.copy_(linear[6].bias)
+    x, y = torch.randn(9, 1, 8, 8), torch.arange(9) % 3
+    expected = BayesianLosses(linear, theta=1.0)
+    losses = BayesianLosses(conv, theta=1.0, classifier=conv[4])
+    assert torch.allclose(linear.eval()(x), conv.eval()(x), atol=1e-6)
+    assert losses.feature(y).item() == pytest.approx(expected.feature(y).item(), rel=1e-5)
+    assert torch.allclose(losses.centres, expected.centres, atol=1e-6)
+
+
 def test_the_model_is_not_saved_twice():
     names = list(BayesianLosses(users_network()).state_dict())
     assert names == ["deviations", "centres", "started", "mu.0", "mu.1", "sigma.0", "sigma.1"]
@@ -272,6 +301,13 @@ def test_models_that_cannot_take_the_losses():
     assert str(error.value) == (
         "BayesianLosses: the model has no linear layer, whose inputs would be the features; name "
         "the last layer with classifier="
+    )
+    wide = torch.nn.Conv2d(4, 3, 3)
+    with pytest.raises(UserError) as error:
+        BayesianLosses(torch.nn.Sequential(*users_network()[:4], wide), classifier=wide)
+    assert str(error.value) == (
+        "BayesianLosses: the classifier is a convolution of (3, 3) pixels; its inputs are one "
+        "feature vector only if it is 1x1: name another layer with classifier="
     )
     with pytest.raises(UserError) as error:
         BayesianLosses(users_network(), lam=-1)

@@ -47,6 +47,25 @@ def whole(tmp_path_factory):
     return out, train(out)
 
 
+def test_accuracy_is_that_of_the_exact_network_whatever_the_precision(tmp_path):
+    """Autocast rounds sums of integers, which changes some of the classes of this network."""
+    options = {"form": "hardware", "method": "bnn", "widths": [4, 4, 4, 4]}
+    options |= {"in_channels": 1, "size": 8}
+    experiment = replace(
+        TINY, network="wrn22", options=options, epochs=1, precision="bf16-mixed", augment="none"
+    )
+    out = tmp_path / "run"
+    checkpoint = train(out, experiment)
+    test = experiment.data("test")
+    last = json.loads((out / "metrics.json").read_text())["epochs"][-1]
+    shares = last["test_accuracy"], checkpoint.accuracy(test.images, test.labels)
+    logged, exact = (round(share * len(test.labels)) for share in shares)  # hits
+    assert logged == exact
+    with torch.autocast("cpu", torch.bfloat16):  # else the test could not fail
+        rounded = checkpoint.predict(test.images)
+    assert (rounded.argmax(1) != checkpoint.predict(test.images).argmax(1)).any()
+
+
 class InterruptIn:
     """Stands in for the objective; presses Ctrl-C at one call of it."""
 
