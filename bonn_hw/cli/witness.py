@@ -45,7 +45,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Compare with FINN."""
     from bonn_hw import pipeline
     from bonn_hw.boards import board
-    from bonn_hw.interop.crosscheck import witness
+    from bonn_hw.interop.crosscheck import crosscheck
     from bonn_hw.ir.target import Target
     from bonn_hw.report import other_tables, store
 
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     rate = None if options.folding else options.fps
     target = Target(chosen, options.clock_mhz or chosen.clock_mhz, rate)
     with terminal.progress("witness") as progress:
-        found = witness(
+        result = crosscheck(
             options.model,
             images,
             options.random,
@@ -69,6 +69,6 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             progress,
         )
     terminal.report_text(
-        store.to_json(found), lambda console: other_tables.show_witness(found, console)
+        store.to_json(result), lambda console: other_tables.show_crosscheck(result, console)
     )
-    return MISMATCH if found.verdict == "differs" else DONE
+    return MISMATCH if result.verdict == "differs" else DONE

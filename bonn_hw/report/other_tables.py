@@ -39,7 +39,7 @@ def _listed(tensors: Sequence[object]) -> str:
     return ", ".join(map(str, tensors))
 
 
-def show_witness(found: Crosscheck, console: Console) -> None:
+def show_crosscheck(found: Crosscheck, console: Console) -> None:
     """Print how a model's layers compare with FINN's."""
     frames, answers = found.frames, found.answers
     parts: list[RenderableType] = [

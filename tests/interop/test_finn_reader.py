@@ -262,7 +262,7 @@ def test_pools(tmp_path, older):
                 outputDataType="UINT2",
                 numInputVectors=[1],
             ),
-            "MVAU_1: 3 thresholds a channel are not supported",
+            "MVAU_1: 3 thresholds per channel are not supported",
         ),
         (
             lambda h: h.node("AddStreams", "t0_0", inputDataType="BINARY"),

@@ -227,7 +227,7 @@ def crosscheck(count):
 
 def test_a_crosscheck():
     found = crosscheck(12)
-    text = shown(other_tables.show_witness, found)
+    text = shown(other_tables.show_crosscheck, found)
     fits(text, [layer.layer for layer in found.layers])
     for layer in found.layers:
         assert layer.node in text
