@@ -193,7 +193,7 @@ def test_the_first_of_two_stays(own):
 
 
 def test_what_was_used_last_is_kept(own, monkeypatch):
-    monkeypatch.setitem(cache.KEPT, "synth", 3)
+    monkeypatch.setitem(cache.LIMITS, "synth", 3)
     for age, key in enumerate("abcd"):
         cache.entry("synth", key, two_files())
         os.utime(own / "synth" / key, (1000 + age, 1000 + age))
