@@ -19,7 +19,7 @@ import torch
 from bonn_hw import frontend, pipeline
 from bonn_hw.boards import board
 from bonn_hw.interop import finn_environment
-from bonn_hw.interop.crosscheck import witness
+from bonn_hw.interop.crosscheck import crosscheck
 from bonn_hw.nn.data import datasets
 from bonn_hw.nn.export import export
 from bonn_hw.nn.models.network import Network
@@ -136,7 +136,7 @@ def matrix(models: dict[str, Path]) -> Iterator[str]:
     )
     yield "|---|---|---|---|---|---|---|---|"
     for name, path in models.items():
-        checked = witness(path, images_of(pipeline.read_model(path)), FRAMES, TARGET)
+        checked = crosscheck(path, images_of(pipeline.read_model(path)), FRAMES, TARGET)
         layers, answers = checked.layers, checked.answers
         told: str = checked.verdict
         if told == "defects":
@@ -183,7 +183,7 @@ def reading(models: dict[str, Path], folder: Path) -> Iterator[str]:
 def estimates(model: Path, folder: Path) -> Iterator[str]:
     """CNV: what both predict, what Verilator counts and what Yosys takes."""
     target = pipeline.Target(TARGET.board, TARGET.clock_mhz)
-    checked = witness(model, None, 1, target, FOLDING)
+    checked = crosscheck(model, None, 1, target, FOLDING)
     pipeline.compile_model(model, target, folder / "cnv", FOLDING)
     made = pipeline.Build.load(folder / "cnv")
     frames = made.host.random_frames(4)

@@ -3,7 +3,7 @@
 
 
 def __getattr__(name: str) -> str:
-    """``__version__``, when it is asked for: git may have to tell."""
+    """Compute ``__version__`` only when it is used: it may have to read git's files."""
     if name == "__version__":
         from bonn_hw.version import VERSION
 

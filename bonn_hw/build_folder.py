@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The folder that `compile` or `fold` makes: written at once, read by all that comes after."""
+"""The folder that `compile` or `fold` writes, and that the later commands read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Build:
     Attributes
     ----------
     identity : str or None
-        What the folder was known by then (`report.sections.identity`).
+        `report.sections.identity` of the folder when it was loaded.
     """
 
     folder: Path
@@ -65,7 +65,7 @@ class Build:
 
 
 def write_design(planned: Plan, target: Target, report: Report, folder: Path) -> None:
-    """Write the folded design, what fixes it in another run, the report, and a user's board."""
+    """Write the folded design, its folding files, the report, and the file of a user's board."""
     keep(target.board, folder)
     store.save(planned.design, folder, "design")
     own, finns = constraints_from(planned.design), finn_folding.from_own(planned.design)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The cache of built things: found by the digest of what they are made of, checked when used.
+"""The cache of results: an entry's key is the digest of its inputs; it is verified when used.
 
-An entry is a folder with a manifest of its files (as ``sha256sum`` writes it). An entry that is not
-what its manifest says (cut off, changed, half removed) is removed and made again. Nothing is
-synced to the disk: what a power cut tears is seen by its digest. Two processes that want the same
-entry make it once; of each kind, the entries that were used last are kept.
+An entry is a folder with a manifest of its files (as ``sha256sum`` writes it). An entry that
+differs from its manifest (truncated, changed, half removed) is removed and made again. Nothing is
+synced to the disk: the digests show what a power cut has damaged. If two processes need the same
+entry, one makes it and the other waits. Of each kind, the entries that were used last are kept.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from bonn_hw.errors import UserError
 
 MANIFEST = "manifest"
 PARTIAL = f".{files.PARTIAL}"
-KEPT = {"simulators": 1024, "runtime": 16, "libraries": 16, "synth": 20_000}  # entries of a kind
+LIMITS = {"simulators": 1024, "runtime": 16, "libraries": 16, "synth": 20_000}  # entries of a kind
 SOURCES = (".py", ".cpp", ".h", ".toml", ".json", ".sv", ".v", ".tcl")
-PATIENCE_S = 600.0  # until what another process is making is made a second time
+PATIENCE_S = 600.0  # to wait for an entry that another process is making
 
 
 def folder() -> Path:
-    """Where built things are kept: ``$XDG_CACHE_HOME/bonn_hw`` or ``~/.cache/bonn_hw``."""
+    """The folder of the cache: ``$XDG_CACHE_HOME/bonn_hw`` or ``~/.cache/bonn_hw``."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "bonn_hw"
 
 
 def digest(*parts: str | bytes) -> str:
-    """A key of 32 digits that changes with each part, and with where parts begin and end."""
+    """A key of 32 hexadecimal digits of the parts; "ab", "c" and "a", "bc" have different keys."""
     whole = hashlib.sha256()
     for part in parts:
         content = part.encode() if isinstance(part, str) else part
@@ -42,42 +42,42 @@ def digest(*parts: str | bytes) -> str:
 
 
 def find(kind: str, key: str) -> Path | None:
-    """The folder of an entry, if there is a whole one."""
+    """The folder of an entry; None if there is no intact one."""
     place = folder() / kind / key
-    if not _whole(place):
+    if not _intact(place):
         return None
-    with suppress(OSError):  # a cache that may only be read is good too
+    with suppress(OSError):  # the cache may be read-only
         os.utime(place)
     return place
 
 
 def entry(kind: str, key: str, make: Callable[[Path], None]) -> Path:
-    """The folder of an entry, filled by ``make`` unless there is a whole one.
+    """The folder of an entry; ``make`` fills it if there is no intact one.
 
     Parameters
     ----------
     kind : str
-        A key of KEPT.
+        A key of LIMITS.
     key : str
-        `digest` of all that decides the contents.
+        `digest` of everything that determines the contents.
     make : callable
-        Is given an empty folder to fill.
+        Called with an empty folder to fill.
 
     Raises
     ------
     UserError
         If the cache cannot be written.
     """
-    found = find(kind, key)
-    if found is not None:
-        return found
+    present = find(kind, key)
+    if present is not None:
+        return present
     place = folder() / kind / key
     with _writing(), ExitStack() as stack:
-        with suppress(UserError):  # a process that is stopped must not stop all others
+        with suppress(UserError):  # after PATIENCE_S, do not wait for a stopped process
             stack.enter_context(files.lock(place, PATIENCE_S))
-        found = find(kind, key)  # made by another process meanwhile
-        if found is not None:
-            return found
+        present = find(kind, key)  # another process may have made it meanwhile
+        if present is not None:
+            return present
         discard(place)
         with files.partial_folder(place.parent, PARTIAL) as partial:
             make(partial)
@@ -85,18 +85,18 @@ def entry(kind: str, key: str, make: Callable[[Path], None]) -> Path:
             try:
                 partial.rename(place)
             except OSError:
-                if not _whole(place):  # else another process was first
+                if not _intact(place):  # otherwise, another process was faster
                     raise
-        _forget(place.parent, KEPT[kind])
+        _evict(place.parent, LIMITS[kind])
     return place
 
 
 def discard(place: Path) -> None:
-    """Remove what is in the place of an entry, whatever it is."""
+    """Remove an entry, even if it is a damaged one or a file."""
     files.remove(place)
 
 
-def _whole(place: Path) -> bool:
+def _intact(place: Path) -> bool:
     try:
         return (place / MANIFEST).read_text() == _manifest(place)
     except (OSError, UnicodeDecodeError):
@@ -108,25 +108,25 @@ def _manifest(place: Path) -> str:
     for path in sorted(place.rglob("*")):
         if path.is_file() and path != place / MANIFEST:
             with path.open("rb") as stream:
-                told = hashlib.file_digest(stream, "sha256").hexdigest()
-            lines.append(f"{told}  {path.relative_to(place)}\n")
+                checksum = hashlib.file_digest(stream, "sha256").hexdigest()
+            lines.append(f"{checksum}  {path.relative_to(place)}\n")
     return "".join(lines)
 
 
-def _forget(kind: Path, kept: int) -> None:
-    """Keep the entries that were used last."""
+def _evict(kind: Path, limit: int) -> None:
+    """Remove all entries but the ``limit`` that were used last."""
     used: list[tuple[float, Path]] = []
     for path in kind.iterdir():
         if not path.name.startswith("."):
-            with suppress(OSError):  # another process may forget it at the same time
+            with suppress(OSError):  # another process may remove it at the same time
                 used.append((path.stat().st_mtime, path))
-    for _, path in sorted(used)[:-kept]:
+    for _, path in sorted(used)[:-limit]:
         discard(path)
 
 
 @cache
 def code() -> str:
-    """Digest of the package's own sources: results of other code have another one."""
+    """Digest of the package's sources, for keys of results that depend on all code."""
     root = Path(__file__).parent
     sources = [
         path for folder in (root, files.shipped("hw_templates")) for path in folder.rglob("*")
@@ -139,7 +139,7 @@ def code() -> str:
 
 @contextmanager
 def _writing() -> Iterator[None]:
-    """Say which folder cannot be written, and how to choose another one."""
+    """Turn a failure to write into a UserError that names the cache folder and the remedy."""
     try:
         yield
     except OSError as error:

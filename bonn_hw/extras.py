@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which extra of ours installs an optional package: one table, as pyproject.toml has it."""
+"""The extra of bonn-hw that installs an optional package, as in pyproject.toml."""
 
 from __future__ import annotations
 
-# Name as it is imported -> extra; "" for what every installation has.
+# Import name -> extra; "" for packages that every installation has.
 EXTRAS = {
     **dict.fromkeys(("joblib", "matplotlib", "numpy", "onnx", "onnxruntime", "qonnx", "rich"), ""),
     **dict.fromkeys(("torch", "brevitas", "lightning", "sklearn", "PIL"), "train"),
@@ -14,15 +14,15 @@ EXTRAS = {
 
 
 def known(module: str | None) -> bool:
-    """Whether a module is of a package that we depend on."""
+    """Whether a module belongs to a package that bonn-hw depends on."""
     return module is not None and module.split(".")[0] in EXTRAS
 
 
 def install(module: str) -> str:
-    """The command that installs a module's package as we need it."""
+    """The command that installs a module's package with the right extra."""
     extra = EXTRAS[module.split(".")[0]]
-    wanted = f"bonn-hw[{extra}]" if extra else "bonn-hw"
-    return f"pip install '{wanted}'"
+    requirement = f"bonn-hw[{extra}]" if extra else "bonn-hw"
+    return f"pip install '{requirement}'"
 
 
 def missing(what: str, module: str) -> str:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Files and folders that are whole or not there, made aside and renamed; locks; what we ship.
+"""Files and folders that are complete or absent; locks; the files of the package.
 
-Something that is made has a name beside its target that nobody can guess, and its maker holds a
-lock on it: what has no lock was left by a killed process, and is removed by the next one. Contents
-are on the disk before they take the target's name, so that a power cut leaves the old or the new.
+A new file or folder is written under a random name next to its target, and then renamed. Its writer
+holds a lock on it: without a lock, it was left by a killed process, and the next process removes
+it. Contents are synced to the disk before the rename: a power cut leaves the old or the new.
 
-Links are not followed. A file takes the place of a link, and what the link points to stays as it
-is; a folder that is a link is refused. Locks are advisory (``flock``) and end with their process,
-also with a killed one. File systems that have no locks are used without.
+Links are not followed. A new file replaces a link, and the file that the link points to is not
+changed; a folder that is a link is refused. Locks are advisory (``flock``) and end with their
+process, even if it is killed. On file systems without locks, none are used.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ UNWRITABLE = frozenset(
         *(errno.EISDIR, errno.EBUSY, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTEMPTY),
     )
 )
-MARK = "report.json"  # what shows that a folder is a build of ours and may be replaced
+MARK = "report.json"  # a folder with this file is a build and may be replaced
 PARTIAL, REPLACED = "partial-", "replaced-"
 SCRATCH = "bonn_hw.scratch-"
-PATIENCE_S = 5.0  # until a folder that another process holds is given up; to write one takes less
+PATIENCE_S = 5.0  # to wait for a folder that another process has locked; writing one takes less
 POLL_S = 0.05
 SYNCS = 16  # at once
 
 
 def shipped(*parts: str) -> Path:
-    """A folder that comes with the package: inside of it, or beside it in a checkout."""
+    """A folder of the package's files: in the package, or next to it in a checkout."""
     package = Path(__file__).resolve().parent
     inside = package.joinpath(*parts)
     return inside if inside.is_dir() else package.parent.joinpath(*parts)
@@ -50,7 +50,7 @@ def shipped(*parts: str) -> Path:
 
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Turn a failure to write ``target`` into a UserError that says what was left."""
+    """Turn a failure to write ``target`` into a UserError."""
     try:
         yield
     except OSError as error:
@@ -62,22 +62,22 @@ def writing(target: Path) -> Iterator[None]:
         ) from error
 
 
-# -- made aside ------------------------------------------------------------------------------------
+# -- new files and folders -------------------------------------------------------------------------
 
 
 @contextmanager
 def fresh_file(target: Path) -> Iterator[Path]:
-    """Give a path to write to; it takes the place of ``target`` on success, else it goes.
+    """Yield a path to write to; it replaces ``target`` on success, and is removed otherwise.
 
-    Of several writers at the same time the last one to finish wins, whole.
+    If several processes write at the same time, the last one to finish wins.
 
     Raises
     ------
     UserError
-        If ``target`` cannot be written or is something else than a file.
+        If ``target`` cannot be written or is not a file.
     """
     if target.is_dir() or (target.exists() and not target.is_file()):
-        kind = "a folder" if target.is_dir() else "no regular file"
+        kind = "a folder" if target.is_dir() else "not a regular file"
         raise UserError(f"{target} is {kind}: it is left as it is; name a file")
     with writing(target), file_aside(target) as partial:
         yield partial
@@ -85,7 +85,7 @@ def fresh_file(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def file_aside(target: Path) -> Iterator[Path]:
-    """`fresh_file`, whose failures are OSErrors."""
+    """As `fresh_file`, but a failure to write is an OSError."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with partial_file(target.parent, f".{target.name}.{PARTIAL}") as partial:
         yield partial
@@ -96,15 +96,15 @@ def file_aside(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def fresh_folder(target: Path) -> Iterator[Path]:
-    """Give an empty folder to fill; it takes the place of ``target`` on success, else it goes.
+    """Yield an empty folder to fill; it replaces ``target`` on success, and is removed otherwise.
 
-    Nobody else writes ``target`` meanwhile, nor reads it by `reading`.
+    Meanwhile, no other process can write ``target``, or read it with `reading`.
 
     Raises
     ------
     UserError
-        If ``target`` cannot be written, is something else than an earlier build, or is in use by
-        another process for longer than PATIENCE_S.
+        If ``target`` cannot be written, is not an earlier build, or is in use by another process
+        for longer than PATIENCE_S.
     """
     with writing(target), folder_aside(target, MARK) as partial:
         yield partial
@@ -112,18 +112,18 @@ def fresh_folder(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def folder_aside(target: Path, mark: str | None) -> Iterator[Path]:
-    """`fresh_folder`, whose failures to write are OSErrors.
+    """As `fresh_folder`, but a failure to write is an OSError.
 
     Parameters
     ----------
     mark : str or None
-        File by which one sees that what is there may be replaced; None: anything may.
+        An existing folder may only be replaced if it has this file; None: any folder may.
     """
     target = _named(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(_use(target, shared=False))
-        _restore(target)  # after a run that was killed
+        _restore(target)  # after a process that was killed
         _refuse(target, mark)
         prefix = f".{target.name}.{PARTIAL}"
         partial = stack.enter_context(partial_folder(target.parent, prefix))
@@ -131,8 +131,8 @@ def folder_aside(target: Path, mark: str | None) -> Iterator[Path]:
         _sync_tree(partial)
         try:
             if target.exists():
-                # For a moment there is no target. After a kill just then, the next run that reads
-                # or writes it brings the old one back.
+                # For a moment there is no target. If the process is killed then, the next process
+                # that reads or writes it restores the old one.
                 target.rename(_fresh_name(target.parent, f".{target.name}.{REPLACED}"))
             partial.rename(target)
             _sync(target.parent)
@@ -142,7 +142,7 @@ def folder_aside(target: Path, mark: str | None) -> Iterator[Path]:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Give an empty folder for temporary files; raises UserError where there can be none."""
+    """Yield an empty folder for temporary files; raises UserError if none can be made."""
     with ExitStack() as stack:
         try:
             place = Path(tempfile.gettempdir())
@@ -155,15 +155,15 @@ def scratch() -> Iterator[Path]:
 
 
 def partial_file(parent: Path, prefix: str) -> AbstractContextManager[Path]:
-    """An empty file ``PREFIX...`` that is locked, and removed at the end unless it was renamed.
+    """An empty, locked file ``PREFIX...``, which is removed at the end unless it was renamed.
 
-    Those that killed processes left in ``parent`` are removed first.
+    Files that killed processes have left in ``parent`` are removed first.
     """
     return _partial(parent, prefix, _make_file)
 
 
 def partial_folder(parent: Path, prefix: str) -> AbstractContextManager[Path]:
-    """`partial_file` for an empty folder."""
+    """As `partial_file`, for an empty folder."""
     return _partial(parent, prefix, Path.mkdir)
 
 
@@ -180,8 +180,8 @@ def _partial(parent: Path, prefix: str, make: Callable[[Path], None]) -> Iterato
         try:
             descriptor = os.open(partial, os.O_RDONLY)
         except FileNotFoundError:
-            continue  # another process was tidy between these lines
-        with suppress(OSError):  # without locks, nothing is cleared either
+            continue  # another process has removed it meanwhile
+        with suppress(OSError):  # without locks, `clear` removes nothing either
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if _same(descriptor, partial):
             break
@@ -194,7 +194,7 @@ def _partial(parent: Path, prefix: str, make: Callable[[Path], None]) -> Iterato
 
 
 def clear(parent: Path, prefix: str) -> None:
-    """Remove what killed processes left: our own partial files and folders that nobody locks."""
+    """Remove partial files and folders of killed processes: those of this user without a lock."""
     with suppress(OSError):
         for entry in [one for one in os.scandir(parent) if one.name.startswith(prefix)]:
             with suppress(OSError):
@@ -227,7 +227,7 @@ def _fresh_name(parent: Path, prefix: str) -> Path:
 
 
 def _named(target: Path) -> Path:
-    """The same place by a path that ends in a name: ``.`` and ``x/..`` have none."""
+    """The path with a name at its end, which ``.`` and ``x/..`` do not have."""
     return target.resolve() if target.name in ("", "..") else target
 
 
@@ -245,7 +245,7 @@ def _refuse(target: Path, mark: str | None) -> None:
 
 
 def _restore(target: Path) -> None:
-    """Bring back, or remove, what was renamed for a new folder; the caller holds ``target``."""
+    """Restore the folder that was renamed for a new one, or remove it; the caller has the lock."""
     for path in _replaced(target):
         if target.exists():
             remove(path)
@@ -254,7 +254,7 @@ def _restore(target: Path) -> None:
 
 
 def _replaced(target: Path) -> list[Path]:
-    """What was renamed for a new folder, by us."""
+    """Folders that this user's processes renamed for a new one."""
     if not target.parent.is_dir():
         return []
     return [
@@ -267,19 +267,23 @@ def _replaced(target: Path) -> list[Path]:
 
 
 def _sync(path: Path) -> None:
-    """Bring a file's contents, or a folder's names, to the disk."""
+    """Sync a file's contents, or a folder's names, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):  # not of this kind
+        if error.errno not in (
+            errno.EINVAL,
+            errno.ENOTSUP,
+            errno.EACCES,
+        ):  # this kind of file cannot be synced
             raise
     finally:
         os.close(descriptor)
 
 
 def _sync_tree(folder: Path) -> None:
-    """`_sync` of all below, at once: the file system then needs to write its journal less often."""
+    """Sync all files below, in parallel: the file system then writes its journal less often."""
     paths = [folder, *(path for path in folder.rglob("*") if not path.is_symlink())]
     with ThreadPoolExecutor(SYNCS) as pool:
         list(pool.map(_sync, paths))
@@ -290,9 +294,9 @@ def _sync_tree(folder: Path) -> None:
 
 @contextmanager
 def lock(target: Path, patience_s: float = PATIENCE_S) -> Iterator[None]:
-    """Keep other processes out that lock ``target`` too, as around reading and writing it anew.
+    """Exclude other processes that lock ``target``, for reading a file and writing it again.
 
-    It is independent of `fresh_folder` and `reading`, and is not taken twice by one process.
+    It is independent of `fresh_folder` and `reading`. One process cannot take it twice.
 
     Raises
     ------
@@ -309,13 +313,13 @@ def lock(target: Path, patience_s: float = PATIENCE_S) -> Iterator[None]:
 def reading(target: Path) -> Iterator[None]:
     """Keep ``target`` from being replaced by `fresh_folder` while it is read or completed.
 
-    Any number of processes may. Nothing is done where there is no such folder, or beside which
-    nothing can be written.
+    Any number of processes may read at the same time. Without such a folder, or if no lock file
+    can be made next to it, nothing is locked.
 
     Raises
     ------
     UserError
-        If another process writes it for longer than PATIENCE_S.
+        If another process is writing it for longer than PATIENCE_S.
     """
     target = _named(target)
     if not target.is_dir() and _replaced(target):
@@ -333,7 +337,7 @@ def _use(target: Path, shared: bool) -> Iterator[None]:
 
 @contextmanager
 def _held(target: Path, kind: str, shared: bool, patience_s: float) -> Iterator[None]:
-    """Hold the lock file ``.NAME.KIND`` beside ``target``; the last holder removes it."""
+    """Hold the lock file ``.NAME.KIND`` next to ``target``; the last holder removes it."""
     file = target.with_name(f".{target.name}.{kind}")
     descriptor = _acquire(file, shared, patience_s, target)
     try:
@@ -341,15 +345,17 @@ def _held(target: Path, kind: str, shared: bool, patience_s: float) -> Iterator[
     finally:
         if descriptor is not None:
             with suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # else others still read
+                fcntl.flock(
+                    descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB
+                )  # fails while others still read
                 file.unlink()
             os.close(descriptor)
 
 
 def _acquire(file: Path, shared: bool, patience_s: float, target: Path) -> int | None:
-    """The locked file; None where a reader's cannot be made."""
+    """The descriptor of the locked file; None if a reader's lock file cannot be made."""
     deadline = time.monotonic() + patience_s
-    way = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_APPEND
     while True:
         if shared and not target.is_dir():
@@ -362,9 +368,9 @@ def _acquire(file: Path, shared: bool, patience_s: float, target: Path) -> int |
             raise
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise UserError(f"{file} is in the way and no file of ours: move it away")
+            raise UserError(f"{file} is not a lock file of bonn-hw: move it away")
         try:
-            fcntl.flock(descriptor, way | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = _holder(descriptor)
             os.close(descriptor)
@@ -377,7 +383,7 @@ def _acquire(file: Path, shared: bool, patience_s: float, target: Path) -> int |
         except OSError as error:
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS):
                 raise
-        if _same(descriptor, file):  # else its last holder removed it meanwhile
+        if _same(descriptor, file):  # otherwise, its last holder has removed it meanwhile
             if not shared:
                 os.ftruncate(descriptor, 0)
             os.write(descriptor, f"{'read' if shared else 'written'} {os.getpid()}\n".encode())
@@ -386,7 +392,7 @@ def _acquire(file: Path, shared: bool, patience_s: float, target: Path) -> int |
 
 
 def _holder(descriptor: int) -> str:
-    """Who holds a lock file: ``written by another bonn-hw (pid N)``."""
+    """Who holds a lock file, such as ``written by another bonn-hw (pid N)``."""
     for line in os.pread(descriptor, 4096, 0).decode(errors="replace").splitlines():
         words = line.split()
         if len(words) == 2 and words[1].isdecimal() and Path(f"/proc/{words[1]}").is_dir():
@@ -395,7 +401,7 @@ def _holder(descriptor: int) -> str:
 
 
 def _same(descriptor: int, path: Path) -> bool:
-    """Whether a path still leads to an open file."""
+    """Whether a path still belongs to an open file."""
     try:
         there = path.lstat()
     except FileNotFoundError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Images that a user names: a file, or the test images of a data set."""
+"""Input images of a command: a file, or the test images of a data set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Images as the QONNX model is fed, batch first, and their classes ``(N,)`` where known."""
+    """Inputs of the QONNX model, batch first, and their classes ``(N,)`` if known."""
 
     values: NDArray[np.float32]
     labels: NDArray[np.int64] | None = None
@@ -24,7 +24,7 @@ class Images:
 
 @dataclass(frozen=True)
 class ImageSource:
-    """Where images come from: one of a file and a data set, and how many of them at most."""
+    """The source of images: either a file or a data set, and the maximum number of images."""
 
     inputs: Path | None = None
     dataset: str | None = None
@@ -36,14 +36,14 @@ class ImageSource:
         Parameters
         ----------
         shape
-            Of one image, as the model takes it.
+            Shape of one image at the model's input.
         transform
-            Name of what makes inputs of a data set's images; None: they are fed in [0, 1].
+            Name of the transform of a data set's images; None: they stay in [0, 1].
 
         Raises
         ------
         UserError
-            If they cannot be read, or a data set's are of another shape.
+            If they cannot be read, or the images of a data set have another shape.
         """
         if self.inputs is not None:
             return Images(_read(self.inputs, self.count))
@@ -70,5 +70,5 @@ def _read(path: Path, count: int | None) -> NDArray[np.float32]:
             f"--inputs {path} cannot be read as a NumPy array ({error}): write it with numpy.save, "
             "float32, batch first"
         ) from error
-    found: NDArray[np.float32] = images[:count] if images.ndim else images
-    return found
+    first: NDArray[np.float32] = images[:count] if images.ndim else images
+    return first

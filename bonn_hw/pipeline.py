@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The whole flow on one page: a QONNX file becomes a build, a build answers for images."""
+"""The whole flow: QONNX file -> build folder -> simulation, synthesis, bitstream."""
 
 from __future__ import annotations
 
@@ -55,19 +55,19 @@ __all__ = [
     "synthesise",
 ]
 
-# What fixes layers: a file, what the model itself states, or nothing.
+# The source of fixed foldings: a file, the attributes of the model itself, or none.
 Folding = Path | Literal["model"] | None
 
 
 def read_model(path: Path) -> frontend.Model:
-    """Read a QONNX file or a hardware graph of FINN's; raises UserError."""
+    """Read a QONNX file or a hardware graph of FINN; raises UserError."""
     return frontend.read(path, dialect.GRAPHS)
 
 
 def check_model(
     model_file: Path, target: Target | None, progress: Progress = silent
 ) -> tuple[DataflowGraph, list[str]]:
-    """Lower a model and say what a board makes of it: the graph and findings. Writes nothing."""
+    """Lower a model; returns its graph and the findings for a board. Writes nothing."""
     lowered = _lower(model_file, None, progress)[1]
     if target is None:
         return lowered.graph, list(lowered.findings)
@@ -82,7 +82,7 @@ def fold_model(
     checkpoint: Path | None = None,
     progress: Progress = silent,
 ) -> Report:
-    """QONNX file -> folder with the folded design, how to get it again, a report and pictures.
+    """QONNX file -> folder with the folded design, its folding files, a report and pictures.
 
     Returns the report.
 
@@ -94,7 +94,7 @@ def fold_model(
     model, lowered = _lower(model_file, checkpoint, progress)
     constraints = _constraints(folding, model, lowered)
     planned = plan(lowered.graph, target, constraints, progress)
-    report = assemble.compiled(planned, target, _origin(model), lowered.findings)
+    report = assemble.compiled(planned, target, _model_of(model), lowered.findings)
     with files.fresh_folder(out) as folder:
         write_design(planned, target, report, folder)
         progress("drawing")
@@ -111,12 +111,12 @@ def fold_front(
     checkpoint: Path | None = None,
     progress: Progress = silent,
 ) -> Front:
-    """QONNX file -> folder with all trade-offs of frames and resources, a report and pictures."""
+    """QONNX file -> folder with all trade-offs of frame rate and resources, report and pictures."""
     model, lowered = _lower(model_file, checkpoint, progress)
     constraints = _constraints(folding, model, lowered)
     progress("folding")
     choices = list(pareto_front(lowered.graph, target, constraints))
-    front = assemble.front(choices, target, _origin(model))
+    front = assemble.front(choices, target, _model_of(model))
     with files.fresh_folder(out) as folder:
         save(front, folder / NAME)
         progress("drawing")
@@ -145,7 +145,7 @@ def compile_model(
     planned = plan(lowered.graph, target, constraints, progress)
     progress("emitting RTL")
     project = emit(planned.design)
-    report = assemble.compiled(planned, target, _origin(model), lowered.findings)
+    report = assemble.compiled(planned, target, _model_of(model), lowered.findings)
     with files.fresh_folder(out) as folder:
         shutil.copyfile(model_file, folder / "model.onnx")
         (folder / "host").mkdir()
@@ -163,7 +163,7 @@ def _lower(
     model = read_model(model_file)
     activations = None
     if checkpoint is not None:
-        from bonn_hw.nn.training.checkpoint import Checkpoint  # torch is needed for this alone
+        from bonn_hw.nn.training.checkpoint import Checkpoint  # imports torch
 
         activations = Checkpoint.load(checkpoint).activations()
     progress("lowering to integers")
@@ -181,17 +181,17 @@ def _constraints(
         return read_constraints(folding, lowered.graph, dialect.FOLDINGS)
     if not model.foldings:
         raise UserError(
-            "--keep-folding: the model states no PE and SIMD, as a hardware graph of FINN's does: "
-            "give them with --folding FILE.json"
+            "--keep-folding: the model has no PE and SIMD, as a hardware graph of FINN has: "
+            "pass them with --folding FILE.json"
         )
     return constraints_of(
         model.foldings, "--keep-folding", lowered.graph, dialect.FOLDINGS, fifos=True
     )
 
 
-def _origin(model: frontend.Model) -> Model:
-    told = model.metadata
-    return Model(model.sha256, told.get("dataset"), told.get("transform"))
+def _model_of(model: frontend.Model) -> Model:
+    metadata = model.metadata
+    return Model(model.sha256, metadata.get("dataset"), metadata.get("transform"))
 
 
 def synthesise(
@@ -202,7 +202,7 @@ def synthesise(
 ) -> Report:
     """Synthesise a build's RTL with Yosys: the whole design and all stages, or one stage.
 
-    Returns the report, completed and saved.
+    Returns the report with the new figures, which is also saved.
     """
     names = [stage.name for stage in build.design.stages]
     if kernel is not None and kernel not in names:
@@ -213,13 +213,15 @@ def synthesise(
         whole, stages = None, {kernel: synth.synthesise_stage(build.rtl, part, kernel)}
     else:
         whole, stages = synth.synthesise_all(build.rtl, part, names, jobs)
-    found = Synthesised(whole=whole, stages=stages, tools={"pyosys": synth.version()})
-    return sections.add_synthesised(build.folder, build.identity, found)
+    synthesised = Synthesised(whole=whole, stages=stages, tools={"pyosys": synth.version()})
+    return sections.add_synthesised(build.folder, build.identity, synthesised)
 
 
 def bitstream_defaults(build: Build, board: str) -> tuple[str, float]:
-    """Tool and clock for a board, where none is asked for: the board's usual tool, and the clock of
-    the build unless the board has only one."""
+    """The default tool and clock in MHz for a board.
+
+    The tool is the board's usual one. The clock is the build's, unless the board has only one.
+    """
     chosen, clock_mhz = find_board(board, build.folder), build.report.target.clock_mhz
     return chosen.tools[0], chosen.clock_mhz if chosen.clock.fixed else clock_mhz
 
@@ -236,24 +238,25 @@ def make_bitstream(
     Parameters
     ----------
     board : str
-        Name of a board, or path of a board's file; the build's own may be a user's board.
+        Name of a board, which may be the build's own, or path of a board's file.
 
-    Returns the report, completed and saved; raises what `bitstream.make.make` does.
+    Returns the report with the new figures, which is also saved. Raises the same errors as
+    `bitstream.make.make`.
     """
     chosen = find_board(board, build.folder)
-    found = make.make(
+    implemented = make.make(
         build.folder, build.design, build.host, build.report, chosen, clock_mhz, tool, progress
     )
-    return sections.add_implemented(build.folder, build.identity, found)
+    return sections.add_implemented(build.folder, build.identity, implemented)
 
 
 def export_finn(build: Build, out: Path) -> list[Path]:
-    """Write a build as FINN's hardware graph and the folding that it has.
+    """Write a build as FINN's hardware graph, and its folding as FINN's folding file.
 
     Raises
     ------
     UnsupportedModel
-        For a layer that FINN's nodes do not express; nothing is written then.
+        For a layer that FINN's nodes cannot express; nothing is written then.
     """
     graph = finn_writer.dataflow_graph(build.design, build.host)
     folding = {"Defaults": {}, **finn_folding.of_abstract(build.design)}
@@ -275,12 +278,12 @@ def simulate(
     trace: Path | None = None,
     progress: Progress = silent,
 ) -> Answers:
-    """Simulate the RTL that stands in the build, cycle by cycle, and compute the references.
+    """Simulate the RTL in the build cycle by cycle, and compute the references.
 
     Parameters
     ----------
     images : float32, batch first
-        What the QONNX model itself would be fed.
+        Inputs of the QONNX model.
     stall : int or None
         Seed of random gaps on the input and random stalls of the output.
     """
@@ -310,14 +313,14 @@ def simulate(
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A simulation: the report with the figures of this very run, and the answers."""
+    """The result of a simulation: the report with the figures of this run, and the answers."""
 
     report: Report
     answers: Answers
 
     @property
     def equal(self) -> bool:
-        """Whether all answers are, on every frame."""
+        """Whether all answers are equal, for every frame."""
         comparison = self.report.comparison
         return comparison is not None and comparison.mismatches == 0
 
@@ -330,28 +333,28 @@ def simulate_and_compare(
     stall: int | None = None,
     trace: Path | None = None,
     progress: Progress = lambda text: None,
-    kept: bool = True,
+    keep: bool = True,
 ) -> Outcome:
-    """Simulate a build, compare with all references, and keep the figures in its report.
+    """Simulate a build, compare with all references, and save the figures in its report.
 
     Parameters
     ----------
     checkpoint : Path or None
-        Run folder of the network, to compare with PyTorch.
-    kept : bool
-        Whether the build's report is to have the figures; its folder is left alone otherwise.
+        Run folder of the training, to compare with PyTorch.
+    keep : bool
+        Save the figures in the build's report; otherwise, the folder is not changed.
 
     Raises
     ------
     UserError
-        If the images or the checkpoint cannot be read, or the build was made anew meanwhile.
+        If the images or the checkpoint cannot be read, or the build was replaced meanwhile.
     """
     transform, trained = build.report.model.transform, None
     if checkpoint is not None:
-        from bonn_hw.nn.training.checkpoint import Checkpoint  # torch is needed for this alone
+        from bonn_hw.nn.training.checkpoint import Checkpoint  # imports torch
 
         trained = Checkpoint.load(checkpoint)
-        # Our own exports say how images become inputs; other models are fed images in [0, 1].
+        # Models that bonn-hw exported name their transform; other models get images in [0, 1].
         transform = trained.experiment.transform if trained.experiment else transform
     images = source.load(build.host.input_shape, transform)
     answers = simulate(build, images.values, jobs, stall, trace, progress)
@@ -360,7 +363,7 @@ def simulate_and_compare(
         progress("PyTorch")
         pytorch = PyTorch(trained.predict(images.values), trained.accumulators(images.values))
     stages = [stage.name for stage in build.design.stages]
-    found = simulated(stages, answers, images.labels, pytorch, stall)
-    if not kept:
-        return Outcome(with_simulated(build.report, found), answers)
-    return Outcome(sections.add_simulated(build.folder, build.identity, found), answers)
+    figures = simulated(stages, answers, images.labels, pytorch, stall)
+    if not keep:
+        return Outcome(with_simulated(build.report, figures), answers)
+    return Outcome(sections.add_simulated(build.folder, build.identity, figures), answers)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How a long step says how far it is: it calls a function with one line of text."""
+"""Progress of a long step: it calls a function with one line of text."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Fold many models for many boards, clocks and rates: on all cores, or on a Dask cluster.
 
-Every combination is a job with a folder of its own. What is finished is not done again when a sweep
-is run again, unless its model, folding or target changed, or our code. A lost Dask worker's job
-goes to another one.
+Every combination is a job with its own folder. When a sweep is run again, finished jobs are not
+repeated unless the model, the folding, the target or bonn_hw's code has changed. The job of a lost
+Dask worker goes to another worker.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from bonn_hw.report.store import NAME, load
 from bonn_hw.report.sweep_values import Design, SweepRow
 from bonn_hw.report.values import Report
 
-SECONDS = 5  # in which a scheduler answers
+SECONDS = 5  # to wait for the answer of a scheduler
 COLUMNS = (
     "model", "board", "clock_mhz", "fps", "frames_per_second", "cycles", "latency_cycles",
     *RESOURCES, "fits", "folder", "error",
@@ -50,7 +50,7 @@ class Job:
     board : str
         Name, or path of a user's board file.
     fps : float or None
-        None: as many frames per second as fit.
+        None: the highest frame rate that fits.
     """
 
     model: str
@@ -62,13 +62,13 @@ class Job:
 
     @property
     def name(self) -> str:
-        """Name of its folder."""
+        """Name of the job's folder."""
         rate = "max" if self.fps is None else f"{self.fps:g}"
         return f"{Path(self.model).stem}-{Path(self.board).stem}-{self.clock_mhz:g}MHz-{rate}fps"
 
     @property
     def key(self) -> str:
-        """Changes with whatever the outcome depends on."""
+        """A digest of everything that the result depends on."""
         digest = hashlib.sha256(json.dumps(asdict(self) | {"code": cache.code()}).encode())
         own_board = self.board if self.board.endswith(".toml") else None
         for path in (self.model, self.folding, own_board):
@@ -77,12 +77,12 @@ class Job:
 
 
 def read_sweep(path: Path) -> list[Job]:
-    """Read a sweep file: lists ``models``, ``boards``, ``fps``, and what may be left out.
+    """Read a sweep file: lists ``models``, ``boards`` and ``fps``, and optional keys.
 
     Raises
     ------
     UserError
-        If the file cannot be read or says something that makes no sense.
+        If the file cannot be read, or a key or value is wrong.
     """
     document = _document(path)
 
@@ -145,14 +145,14 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _file(sweep: Path, name: Any) -> str:
-    found = (sweep.parent / str(name)).resolve()
-    if not found.is_file():
-        raise UserError(f"sweep file {sweep}: there is no file {found}")
-    return str(found)
+    file = (sweep.parent / str(name)).resolve()
+    if not file.is_file():
+        raise UserError(f"sweep file {sweep}: there is no file {file}")
+    return str(file)
 
 
 def run_job(job: Job, out: str) -> SweepRow:
-    """Fold one design, unless its folder holds it already; returns its row of the table."""
+    """Fold one design, unless its folder already has the result; returns its row of the table."""
     folder = Path(out) / job.name
     row = SweepRow(
         model=Path(job.model).stem,
@@ -165,7 +165,7 @@ def run_job(job: Job, out: str) -> SweepRow:
         return replace(row, design=_design(_fold(job, folder)))
     except UserError as error:
         return replace(row, error=str(error))
-    except Exception as error:  # one job's bug must not cost the others
+    except Exception as error:  # a bug in one job must not end the others
         text = f"{type(error).__name__}: {error} (a bug in bonn-hw)"
         trace = "".join(traceback.format_exception(error))
         return replace(row, error=text, traceback=trace)
@@ -175,7 +175,9 @@ def _fold(job: Job, folder: Path) -> Report:
     from bonn_hw import pipeline
 
     if not Path(job.model).is_file():
-        raise UserError(f"{job.model} is not to be seen by this worker: share the folder with it")
+        raise UserError(
+            f"{job.model} does not exist on this worker: make the folder available to it"
+        )
     key, done = {"key": job.key}, folder / "job.json"
     if not done.is_file() or json.loads(done.read_text()) != key:
         target = Target(
@@ -205,12 +207,12 @@ def _design(report: Report) -> Design:
 def sweep(
     path: Path, out: Path, processes: int, cluster: str | None, notes: Console
 ) -> list[SweepRow]:
-    """Run all jobs of a sweep file; writes ``sweep.json`` and ``sweep.csv`` beside their folders.
+    """Run all jobs of a sweep file; writes ``sweep.json`` and ``sweep.csv`` next to their folders.
 
     Parameters
     ----------
     processes : int
-        Jobs at a time on this machine.
+        Number of parallel jobs on this machine.
     cluster : str or None
         Address of a Dask scheduler, ``tcp://HOST:PORT``, whose workers see the same folders.
 
@@ -253,7 +255,7 @@ def sweep(
 
 @contextmanager
 def _backend(processes: int, cluster: str | None) -> Iterator[None]:
-    """Where joblib runs jobs: processes of this machine with a thread each, or Dask workers."""
+    """Configure where joblib runs jobs: one-thread processes on this machine, or Dask workers."""
     import joblib
 
     if cluster is None:
@@ -269,7 +271,7 @@ def _backend(processes: int, cluster: str | None) -> Iterator[None]:
     except (OSError, ValueError) as error:
         raise UserError(
             f"sweep: no Dask scheduler answers at {cluster}: start one with 'dask scheduler', and "
-            "give the address that it tells"
+            "pass the address that it prints"
         ) from error
     with client, joblib.parallel_config(backend="dask", wait_for_workers_timeout=SECONDS):
         yield

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Running programs: found or named with a remedy, followed line by line, ended with us.
+"""Running programs: find them, read their output line by line, and end them with this process.
 
-Every program leads a process group of its own, and the whole group ends when we are interrupted, by
-Ctrl-C or, within `ended_by_signals`, by SIGTERM or a terminal that is closed. Threads that run
-programs come from `threads`: an interrupt ends their programs too, and they start no new ones.
+Every program has a process group of its own. The whole group is ended when this process is
+interrupted, by Ctrl-C or, within `ended_by_signals`, by SIGTERM or a closed terminal. Threads that
+run programs come from `threads`: an interrupt ends their programs too, and no new ones start.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.progress import Progress, silent
 
-PATIENCE_S = 10.0  # from the request to end until a program is ended by force
+PATIENCE_S = 10.0  # from SIGTERM to SIGKILL
 LAST = 15  # lines of a program's output in a message
 ENDING = (signal.SIGTERM, signal.SIGHUP)
 
@@ -34,14 +34,14 @@ Process = subprocess.Popen[Any]
 
 
 class Terminated(SystemExit):
-    """We were asked to end by a signal. A SystemExit, which libraries let pass.
+    """A signal asked this process to end. It is a SystemExit, which libraries do not catch.
 
     Attributes
     ----------
     status : int
-        The exit code: 128 and the signal's number, as shells count.
+        The exit code: 128 plus the signal's number, as in shells.
     name : str
-        The signal's.
+        The signal's name.
     """
 
     def __init__(self, number: int = signal.SIGTERM) -> None:
@@ -50,27 +50,27 @@ class Terminated(SystemExit):
 
 
 class _Signals:
-    """What the handlers share: while a program is being started, signals wait until it is known."""
+    """State of the signal handlers: while a program is being started, signals are deferred."""
 
     starting = False
-    came: ClassVar[list[int]] = []
+    deferred: ClassVar[list[int]] = []
 
     @classmethod
     def take(cls, number: int) -> None:
-        """Raise what a signal means, at once or when the program has started."""
+        """Raise the exception for a signal, at once or when the program has started."""
         if cls.starting:
-            cls.came.append(number)
+            cls.deferred.append(number)
             return
         if number == signal.SIGINT:
             raise KeyboardInterrupt
-        for other in ENDING:  # what cleans up is not to be interrupted
+        for other in ENDING:  # do not interrupt the cleaning up
             signal.signal(other, signal.SIG_IGN)
         raise Terminated(number)
 
     @classmethod
     @contextmanager
     def waiting(cls) -> Iterator[None]:
-        """Let signals wait; for the main thread, which is where they are taken."""
+        """Defer signals; only in the main thread, which handles them."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -79,9 +79,9 @@ class _Signals:
             yield
         finally:
             cls.starting = False
-            if cls.came:
-                number = cls.came[-1]
-                cls.came.clear()
+            if cls.deferred:
+                number = cls.deferred[-1]
+                cls.deferred.clear()
                 cls.take(number)
 
 
@@ -96,7 +96,7 @@ def ended_by_signals() -> Iterator[None]:
     def handle(number: int, frame: FrameType | None) -> None:
         if os.getpid() == ours:
             _Signals.take(number)
-        else:  # a forked worker ends as it would without us
+        else:  # a forked worker ends as without this handler
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
@@ -115,13 +115,13 @@ def ended_by_signals() -> Iterator[None]:
 
 
 def find(name: str, remedy: str, folders: Sequence[Path] = ()) -> Path:
-    """Path of a program on PATH or in ``folders``; raises ToolMissing with the remedy."""
-    found = shutil.which(name)
+    """The path of a program on PATH or in ``folders``; raises ToolMissing with the remedy."""
+    path = shutil.which(name)
     for folder in folders:
-        found = found or shutil.which(name, path=str(folder))
-    if found is None:
+        path = path or shutil.which(name, path=str(folder))
+    if path is None:
         raise ToolMissing(f"the program {name!r} is not on PATH: {remedy}")
-    return Path(found)
+    return Path(path)
 
 
 # -- running ---------------------------------------------------------------------------------------
@@ -134,13 +134,13 @@ class Ended:
     Attributes
     ----------
     program : str
-        Its name, without folders.
+        Its file name.
     code : int
-        Exit code; negative: the signal that ended it.
+        Exit code; negative: minus the number of the signal that ended it.
     output : str
-        All that it wrote, standard output and errors as they came.
+        Everything that it wrote to standard output and standard error, in order.
     log : Path or None
-        Where that stands too.
+        The file with the same output.
     """
 
     program: str
@@ -155,7 +155,7 @@ class Ended:
 
     @property
     def failure(self) -> str:
-        """What a message says of it: how it ended, its last lines, where its log is."""
+        """Text for an error message: the exit code, the last lines and the log file."""
         ended = f"signal {-self.code}" if self.code < 0 else f"exit code {self.code}"
         log = f"; see {self.log}" if self.log else ""
         return f"{self.program} failed ({ended}){log}:\n{self.last or 'no output'}"
@@ -179,16 +179,16 @@ def run(
     log : Path or None
         File for its output.
     on_line : Progress
-        Called with every line of it.
+        Called with every line of the output.
     given : str
         Its standard input.
 
     Raises
     ------
     ToolMissing
-        If there is no such program.
+        If the program is not installed.
     UserError
-        If it may not be run, or has not ended after ``timeout_s``.
+        If it must not be executed, or has not ended after ``timeout_s``.
     """
     lines: list[str] = []
     late = threading.Event()
@@ -203,7 +203,7 @@ def run(
             timer.start()
         stream = log.open("w", buffering=1, encoding="utf-8") if log else None
         try:
-            _give(process, given)
+            _write_input(process, given)
             for line in process.stdout or ():
                 lines.append(line)
                 if stream is not None:
@@ -217,7 +217,7 @@ def run(
                 stream.close()
     name = Path(command[0]).name
     if late.is_set():
-        raise UserError(f"{name} gave no answer in {timeout_s:g} s: check its installation")
+        raise UserError(f"{name} has not ended after {timeout_s:g} s: check its installation")
     return Ended(name, code, "".join(lines), log)
 
 
@@ -225,9 +225,9 @@ def run(
 def started(
     command: Sequence[Word], *, cwd: Path | None = None, patience_s: float = PATIENCE_S
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A running program with pipes to its three streams; it ends at the latest with the block.
+    """Start a program with pipes to its three streams; it ends with the ``with`` block.
 
-    Raises as `run`.
+    Raises the same errors as `run`.
     """
     with _started(command, patience_s, cwd, None, text=False) as process:
         yield process
@@ -257,7 +257,7 @@ def _started(
                         pipe.close()
 
 
-def _give(process: Process, text: str) -> None:
+def _write_input(process: Process, text: str) -> None:
     if process.stdin is not None:
         with suppress(BrokenPipeError):
             process.stdin.write(text)
@@ -265,10 +265,10 @@ def _give(process: Process, text: str) -> None:
 
 
 def end(process: Process, patience_s: float = PATIENCE_S) -> None:
-    """End a program and its group: by request, and by force after ``patience_s``.
+    """End a program and its process group: with SIGTERM, and with SIGKILL after ``patience_s``.
 
-    The leader is not waited for before its group is gone: until then, no other process can get its
-    number.
+    The program is reaped only after its group has ended: until then, no other process can get its
+    process ID.
     """
     if process.returncode is not None:
         return
@@ -285,10 +285,10 @@ def end(process: Process, patience_s: float = PATIENCE_S) -> None:
 
 
 def _over(process: Process) -> bool:
-    """Whether it has ended, without taking note of it."""
+    """Whether it has ended, without reaping it."""
     try:
         state = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:  # another thread has taken note
+    except ChildProcessError:  # another thread has reaped it
         return True
     return state is not None
 
@@ -304,7 +304,7 @@ _of_thread = threading.local()
 
 
 class _Group:
-    """The programs of some threads."""
+    """The running programs of some threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -326,7 +326,7 @@ class _Group:
             self._running.discard(process)
 
     def close(self) -> None:
-        """End all programs; no other one starts."""
+        """End all programs and start no more."""
         with self._lock:
             self._closed = True
             running = tuple(self._running)
@@ -358,13 +358,13 @@ def _start(
         ) from error
     except PermissionError as error:
         raise UserError(
-            f"{words[0]} may not be run ({error.strerror}): check its permissions"
+            f"{words[0]} cannot be executed ({error.strerror}): check its permissions"
         ) from error
 
 
 @contextmanager
 def threads(count: int | None) -> Iterator[ThreadPoolExecutor]:
-    """A pool of threads for `run`; an exception ends their programs and does not wait for them."""
+    """A pool of threads for `run`; an exception ends their programs and is raised at once."""
     group = _Group()
 
     def join() -> None:

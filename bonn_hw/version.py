@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The version: the release, and the commit where there is one. Found when it is asked for.
+"""The version: the release, and the commit where there is one.
 
-The build reads it before the package can be imported, so nothing of ours is imported here, and git
-is read and not run.
+The build reads it before the package can be imported, so this module imports nothing of bonn_hw.
+It reads git's files and does not run git.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 RELEASE = "0.1.0"
 
 
-def found(root: Path) -> str:
-    """The version of what stands in ``root``: a checkout, an unpacked archive, or site-packages.
+def version_of(root: Path) -> str:
+    """The version of bonn_hw in ``root``: a checkout, an unpacked archive, or site-packages.
 
     A checkout's version ends with its commit (``0.1.0+g62768ac1f0``), and so does the one of a
     wheel that was built in a checkout.
@@ -29,10 +29,10 @@ def found(root: Path) -> str:
 
 
 def _commit(root: Path) -> str | None:
-    """What HEAD is, as gitrepository-layout(5) has it; None without a repository or a commit."""
+    """The commit of HEAD (see gitrepository-layout(5)); None without a repository or a commit."""
     git = root / ".git"
     try:
-        if git.is_file():  # a work tree beside the first one, or a submodule
+        if git.is_file():  # an additional work tree, or a submodule
             git = root / git.read_text().removeprefix("gitdir: ").strip()
         head = (git / "HEAD").read_text().strip()
         if not head.startswith("ref: "):
@@ -51,4 +51,4 @@ def _commit(root: Path) -> str | None:
     return None
 
 
-VERSION = found(Path(__file__).resolve().parent.parent)
+VERSION = version_of(Path(__file__).resolve().parent.parent)

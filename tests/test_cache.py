@@ -129,12 +129,12 @@ def test_a_simulator_and_its_runtime_are_made_again(tmp_path, monkeypatch, own):
 def test_counts_of_synthesis_are_made_again(own):
     uses = {"top": Use(*range(9))}
     for harm in HARMS:
-        yosys.keep("key", uses)
-        assert yosys.kept("key") == uses
+        yosys.store("key", uses)
+        assert yosys.cached("key") == uses
         harm(own / "synth" / "key" / yosys.USES, random.Random(2))
-        assert yosys.kept("key") is None
-    yosys.keep("key", uses)
-    assert yosys.kept("key") == uses
+        assert yosys.cached("key") is None
+    yosys.store("key", uses)
+    assert yosys.cached("key") == uses
 
 
 def test_what_killed_processes_left_goes_at_the_next_entry(own):
@@ -193,7 +193,7 @@ def test_the_first_of_two_stays(own):
 
 
 def test_what_was_used_last_is_kept(own, monkeypatch):
-    monkeypatch.setitem(cache.KEPT, "synth", 3)
+    monkeypatch.setitem(cache.LIMITS, "synth", 3)
     for age, key in enumerate("abcd"):
         cache.entry("synth", key, two_files())
         os.utime(own / "synth" / key, (1000 + age, 1000 + age))

@@ -70,7 +70,7 @@ def test_a_missing_program_is_told(tmp_path):
         "the program 'no-such-tool' is not on PATH: install it with 'apt install no-such-tool'"
     )
     (tmp_path / "own").write_text("#!/bin/sh\n")
-    with pytest.raises(UserError, match=r"own may not be run \(Permission denied\)"):
+    with pytest.raises(UserError, match=r"own cannot be executed \(Permission denied\)"):
         tools.run([tmp_path / "own"])
     (tmp_path / "own").chmod(0o755)
     assert tools.find("own", "", [tmp_path]) == tmp_path / "own"
@@ -79,7 +79,7 @@ def test_a_missing_program_is_told(tmp_path):
 
 def test_a_program_that_does_not_answer_is_ended(tmp_path):
     pids = tmp_path / "pids"
-    with pytest.raises(UserError, match=r"sh gave no answer in 0\.5 s: check its installation"):
+    with pytest.raises(UserError, match=r"sh has not ended after 0\.5 s: check its installation"):
         tools.run(["sh", "-c", TREE.format(pids=pids)], timeout_s=0.5)
     assert all(gone(number) for number in pids_in(pids))
 

@@ -73,7 +73,7 @@ def test_it_runs_from_any_folder(wheel, tmp_path):
 
 def test_the_version_of_a_checkout_ends_with_its_commit(tmp_path):
     (tmp_path / "pyproject.toml").touch()
-    assert version.found(tmp_path) == version.RELEASE  # an archive of the sources
+    assert version.version_of(tmp_path) == version.RELEASE  # an archive of the sources
 
     def git(*words):
         who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
@@ -84,17 +84,17 @@ def test_the_version_of_a_checkout_ends_with_its_commit(tmp_path):
     git("add", ".")
     git("commit", "--quiet", "--message", "first")
     commit = git("rev-parse", "HEAD")[:10]
-    assert version.found(tmp_path) == f"{version.RELEASE}+g{commit}"
+    assert version.version_of(tmp_path) == f"{version.RELEASE}+g{commit}"
     git("pack-refs", "--all")
-    assert version.found(tmp_path) == f"{version.RELEASE}+g{commit}"
+    assert version.version_of(tmp_path) == f"{version.RELEASE}+g{commit}"
     git("worktree", "add", "--quiet", str(tmp_path / "beside"), "-b", "other/branch")
-    assert version.found(tmp_path / "beside") == f"{version.RELEASE}+g{commit}"
+    assert version.version_of(tmp_path / "beside") == f"{version.RELEASE}+g{commit}"
     git("checkout", "--quiet", "--detach")
-    assert version.found(tmp_path) == f"{version.RELEASE}+g{commit}"
+    assert version.version_of(tmp_path) == f"{version.RELEASE}+g{commit}"
 
 
 def test_the_version_of_what_is_installed(tmp_path):
-    assert version.found(tmp_path) == importlib.metadata.version("bonn-hw")
+    assert version.version_of(tmp_path) == importlib.metadata.version("bonn-hw")
 
 
 def test_importing_the_package_imports_nothing_heavy():

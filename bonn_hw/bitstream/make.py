@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Build -> bitstream and the folder that is copied to the board.
 
-``system`` in the build's folder holds the RTL with the shell, the plan and what comes of it;
-``board`` holds the driver, its metadata and, once there is one, the bitstream.
+The build's folder ``system`` has the RTL with the shell, the plan and its results. The folder
+``board`` has the driver, its metadata and, when it is made, the bitstream.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from bonn_hw.report.values import Bitstream, Report
 
 SYSTEM, BOARD = "system", "board"
 NAME = "accelerator"
-# What makes bitstreams of a family with open tools alone.
+# The flows with open tools, by device family.
 OPEN = {"zynq-7000": zynq, "ecp5": ecp5}
 
 
@@ -52,24 +52,24 @@ def make(
     Parameters
     ----------
     folder : Path
-        Of the build.
+        The build's folder.
     report : Report
-        The build's.
+        The build's report.
     tool : str
         ``vivado`` or ``open``.
 
     Returns
     -------
     Implemented
-        What goes into the report.
+        The figures for the report.
 
     Raises
     ------
     ToolMissing
-        If the tool is not here: the plan is written all the same, and the board's folder unless it
-        has a bitstream.
+        If the tool is not installed. The plan is written nevertheless, and also the folder for the
+        board, unless it already has a bitstream.
     UserError
-        As `vivado.make_bitstream` and `zynq.make_bitstream`; the last good bitstream stays.
+        As `vivado.make_bitstream` and `zynq.make_bitstream`; an earlier bitstream is unchanged.
     """
     system, target = folder / SYSTEM, folder / BOARD
     check_tool(board, tool)
@@ -77,7 +77,7 @@ def make(
     progress("RTL")
     write_system(design, system, board, clock_mhz)
     flow = _flow(tool, system, board, clock_mhz)
-    report = _aimed(report, board, clock_mhz)
+    report = _retargeted(report, board, clock_mhz)
     try:
         made = flow(progress)
     except ToolMissing:
@@ -91,23 +91,23 @@ def make(
 
 
 def _flow(tool: str, system: Path, board: Board, clock_mhz: float) -> Callable[[Progress], Result]:
-    """What makes the bitstream."""
+    """The function that makes the bitstream."""
     if tool == "open":
         which = OPEN[board.family]
         planned = which.plan(system, board, clock_mhz, NAME)
         return lambda progress: which.make_bitstream(planned, board, system, progress)
-    vendors = vivado_plan.plan(system, board, clock_mhz, NAME)
+    vivado_planned = vivado_plan.plan(system, board, clock_mhz, NAME)
 
     def run(progress: Progress) -> Result:
         progress("Vivado")
-        built = vivado.make_bitstream(vendors, system, progress)
+        built = vivado.make_bitstream(vivado_planned, system, progress)
         return Result(built.folder, built.figures)
 
     return run
 
 
 def write_system(design: FoldedDesign, system: Path, board: Board, clock_mhz: float) -> None:
-    """Write the accelerator with its shell, or serial line, to ``rtl`` in a folder; all or none."""
+    """Write the accelerator with its shell or serial line to the folder ``rtl``, atomically."""
     with fresh_folder(system / "rtl") as fresh:
         if board.baud is None:
             project = emit_system(design, clock_mhz)
@@ -117,8 +117,8 @@ def write_system(design: FoldedDesign, system: Path, board: Board, clock_mhz: fl
         (fresh / MARK).write_text(json.dumps({"top": project.top}) + "\n")
 
 
-def _aimed(report: Report, board: Board, clock_mhz: float) -> Report:
-    """The report for a board and clock that may be others than the build's."""
+def _retargeted(report: Report, board: Board, clock_mhz: float) -> Report:
+    """The report for another board and clock than the build's."""
     target = replace(report.target, board=board.name, part=board.part, clock_mhz=clock_mhz)
     rate = round(clock_mhz * 1e6 / report.cycles_per_frame.predicted, 1)
     rates = replace(report.frames_per_second, predicted=rate)

@@ -44,32 +44,32 @@ def pack(
     address: int | None = None,
     baud: int | None = None,
 ) -> None:
-    """Write the folder.
+    """Write the folder for the board.
 
     Parameters
     ----------
     report : Report
-        The build's.
+        The build's report.
     name : str
-        Of the files: NAME.json and NAME.npz belong to NAME.bit and NAME.hwh.
+        Stem of the files: NAME.json and NAME.npz belong to NAME.bit and NAME.hwh.
     bitstream : Path or None
-        Folder of the latter two; None: they are not there yet.
+        Folder with NAME.bit and NAME.hwh; None if they are not made yet.
     address : int or None
-        Of the registers, where no .hwh tells it.
+        Address of the registers, if there is no .hwh that has it.
     baud : int or None
-        Of a board with a serial line, which has neither.
+        Bits per second of the serial line, for a board that has one; it has no .hwh.
 
     Raises
     ------
     UnsupportedModel
-        If the host's part cannot run without ONNX Runtime.
+        If the host's computations need ONNX Runtime.
     UserError
         If the folder cannot be written.
     """
-    arrays, words = _contents(design, host, report)
-    words |= {"address": address, "baud": baud}
+    arrays, metadata = _contents(design, host, report)
+    metadata |= {"address": address, "baud": baud}
     with fresh_folder(out) as folder:
-        (folder / f"{name}.json").write_text(json.dumps(words, indent=1) + "\n")
+        (folder / f"{name}.json").write_text(json.dumps(metadata, indent=1) + "\n")
         (folder / f"{name}.npz").write_bytes(_archive(arrays))
         if bitstream is not None:
             for suffix in (".bit",) if address or baud else (".bit", ".hwh"):
@@ -96,7 +96,7 @@ def _contents(
         "golden_answers": host.decode(design.graph.run(host.encode(golden))),
         **(head.constants if head else {}),
     }
-    words = {
+    metadata = {
         "version": VERSION,
         "hash": digest(project)[:32],
         "board": report.target.board,
@@ -113,7 +113,7 @@ def _contents(
         "head": head and {"steps": head.steps, "entry": head.entry, "exit": head.exit},
         "answers_from": low,
     }
-    return arrays, words
+    return arrays, metadata
 
 
 def _side(port: Port) -> Side:
@@ -131,7 +131,7 @@ def _side(port: Port) -> Side:
 
 
 def _archive(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """An .npz file without the time of day."""
+    """An .npz file without timestamps, so that it is reproducible."""
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(arrays):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What all flows to a bitstream share: one run at a time, and results."""
+"""Common parts of all bitstream flows: a lock for each build, and results."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Result:
     Attributes
     ----------
     folder : Path
-        What the tool has made.
+        Folder of the tool's results.
     figures : Implemented
-        What goes into the build's report.
+        The figures for the build's report.
     address : int or None
-        Of the registers; None: the hardware description beside the bitstream tells it.
+        Address of the registers; None: it is in the hardware description next to the bitstream.
     baud : int or None
-        Bits a second of a board's serial line; None: it has a processing system.
+        Bits per second of a board's serial line; None: it has a processing system.
     """
 
     folder: Path
@@ -38,15 +38,16 @@ class Result:
 
 
 @contextmanager
-def alone(build: Path) -> Iterator[None]:
-    """Keep a second run from a build.
+def exclusive(build: Path) -> Iterator[None]:
+    """Lock a build, so that no other run makes a bitstream of it at the same time.
 
-    Raises UserError if there is one, or if ``bitstream`` could not be replaced at the end.
+    Raises UserError if there is another run, or if ``bitstream`` must not be replaced.
     """
     target = build / TARGET
     if target.exists() and not (target / MARK).is_file():
         raise UserError(
-            f"{target} exists and holds no bitstream of ours (it has no {MARK}): move it away"
+            f"{target} exists and is not a bitstream folder of bonn-hw (it has no {MARK}): "
+            "move it away"
         )
     with ExitStack() as stack:
         try:
@@ -56,8 +57,8 @@ def alone(build: Path) -> Iterator[None]:
         yield
 
 
-def left(build: Path) -> str:
-    """What a message about a failure says of the bitstream of an earlier build."""
+def earlier_bitstream(build: Path) -> str:
+    """The end of an error message: whether there is an earlier bitstream."""
     if (build / TARGET).exists():
         return f"; the bitstream of an earlier build is unchanged: {build / TARGET}"
     return "; there is no bitstream"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A board without the board: the shell around an accelerator, its bus and its memory, simulated."""
+"""A simulated board: the RTL of the shell and the accelerator, with a simulated bus and memory."""
 
 from bonn_hw.board_sim.board import BrokenRule, SimulatedBoard
 from bonn_hw.board_sim.machine import SimulatedMachine

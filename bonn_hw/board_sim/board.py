@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The simulated board as a process: registers, memory, time, and what can go wrong with them."""
+"""The simulated board as a process: registers, memory, time, and injected faults."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ HANGS = (1 << 64) - 1
 
 
 class BrokenRule(Exception):
-    """The shell did what AXI forbids: a bug of ours. The simulation is over."""
+    """The shell broke a rule of AXI, which is a bug. The simulation has ended."""
 
 
 class SimulatedBoard:
     """The Verilated `system` with a memory; a context manager.
 
-    Time stands still between calls: an access of a register takes as many cycles as the bus does,
-    `advance` as many as it is told.
+    No cycles pass between calls. A register access takes as many cycles as the bus needs, `advance`
+    the number that is passed to it.
 
     Parameters
     ----------
     project : RtlProject
-        Of `emit.system.emit_system`.
+        The project of `emit.system.emit_system`.
     templates : Path or None
-        Folder of other RTL sources than ours.
+        Folder of other RTL sources than the package's.
 
     Raises
     ------
@@ -49,11 +49,11 @@ class SimulatedBoard:
         templates: Path | None = None,
         progress: Progress = silent,
     ) -> None:
-        made = build(project, templates=templates, progress=progress, harness=HARNESS)
+        simulator = build(project, templates=templates, progress=progress, harness=HARNESS)
         with ExitStack() as stack:
             folder = stack.enter_context(files.scratch())
-            write(project, folder)  # memory images are read where the process runs
-            started = tools.started([made.executable], cwd=folder, patience_s=0)
+            write(project, folder)  # the process reads memory images from its folder
+            started = tools.started([simulator.executable], cwd=folder, patience_s=0)
             self._process = stack.enter_context(started)
             self._all = stack.pop_all()
 
@@ -95,20 +95,20 @@ class SimulatedBoard:
         return self._ask("G", (address, count), b"", count)
 
     def advance(self, cycles: int) -> int:
-        """Let time pass, up to an interrupt; returns the cycles that have passed."""
+        """Simulate up to ``cycles`` cycles, until an interrupt; returns the simulated cycles."""
         return self._number("A", cycles)
 
     def disturb(self, seed: int, latency: int = 0, gaps: int = 0, errors: int = 0) -> None:
-        """Make memory slow and faulty.
+        """Make the memory slow and faulty.
 
         Parameters
         ----------
         latency : int
-            Cycles that a burst may wait.
+            Maximum cycles that a burst waits.
         gaps : int
-            Of a thousand cycles, those in which a channel does nothing.
+            Idle cycles of a channel, per thousand cycles.
         errors : int
-            Of a thousand bursts, those that are answered with an error.
+            Bursts that are answered with an error, per thousand bursts.
         """
         self._number("F", seed, latency, gaps, errors)
 
@@ -119,15 +119,15 @@ class SimulatedBoard:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin and stdout  # noqa: S101  # narrows: both are pipes
         words = letter.encode() + b"".join(n.to_bytes(8, "little") for n in numbers) + data
-        told = b""
+        answer = b""
         with suppress(BrokenPipeError):
             stdin.write(words)
             stdin.flush()
-            told = stdout.read(count)
-        if len(told) < count:
+            answer = stdout.read(count)
+        if len(answer) < count:
             _, reason = self._process.communicate()
             raise BrokenRule(reason.decode().strip() or f"exit code {self._process.returncode}")
-        return told
+        return answer
 
     def _in_memory(self, address: int, count: int) -> None:
         if address < 0 or address + count > MEMORY_BYTES:

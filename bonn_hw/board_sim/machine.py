@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The simulated board as the driver sees it: what `pynq` is on a real one."""
+"""The simulated board for the driver, in the place of `pynq` on a real board."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from bonn_hw.board_sim.board import MEMORY_BYTES, SimulatedBoard
 
 PAGE = 4096
-POLL_CYCLES = 20_000  # that pass while the driver waits
+POLL_CYCLES = 20_000  # simulated while the driver waits
 
 
 class SimulatedBuffer:
@@ -20,15 +20,15 @@ class SimulatedBuffer:
         self.array = np.zeros(count, np.uint8)
 
     def flush(self) -> None:
-        """Hand what was written to the accelerator."""
+        """Make the processor's writes visible to the accelerator."""
         self._board.store(self.address, self.array.tobytes())
 
     def invalidate(self) -> None:
-        """Take what the accelerator has written."""
+        """Make the accelerator's writes visible to the processor."""
         self.array[:] = np.frombuffer(self._board.load(self.address, self.array.size), np.uint8)
 
     def free(self) -> None:
-        """Nothing is given back before the end."""
+        """Do nothing: memory is not reused."""
 
 
 class SimulatedMachine:
@@ -50,7 +50,7 @@ class SimulatedMachine:
         self.board.write(offset, value)
 
     def allocate(self, count: int) -> SimulatedBuffer:
-        """Get memory, from the next page on."""
+        """Allocate memory at the next page."""
         address = self._next
         self._next += -(-count // PAGE) * PAGE
         if self._next > MEMORY_BYTES:
@@ -58,7 +58,7 @@ class SimulatedMachine:
         return SimulatedBuffer(self.board, address, count)
 
     def wait(self) -> float:
-        """Let some cycles pass."""
+        """Simulate some cycles; returns their time in seconds."""
         return self.board.advance(POLL_CYCLES) / (self._clock_mhz * 1e6)
 
     def close(self) -> None:

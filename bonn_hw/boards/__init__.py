@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Boards that designs are made for: one file a board, here or the user's own (docs/boards.md)."""
+"""Target boards: one TOML file per board, in this package or the user's own (docs/boards.md)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from bonn_hw.errors import UserError, near
 from bonn_hw.ir.target import Board
 
 PACKAGE = Path(__file__).resolve().parent
-BOARDS: Mapping[str, Board] = {
-    found.name: found for found in map(read, sorted(PACKAGE.glob("*.toml")))
-}
-KEPT = "board_file"  # folder of a build: a user's board as it was when the build was made
+BOARDS: Mapping[str, Board] = {one.name: one for one in map(read, sorted(PACKAGE.glob("*.toml")))}
+COPIES = "board_file"  # folder in a build with a copy of the user's board file
 TITLES = {"vivado": "Vivado", "open": "open"}
 
 
@@ -25,19 +23,19 @@ def board(name: str, build: Path | None = None) -> Board:
     Parameters
     ----------
     name : str
-        Of a board of the package, or the path of a board's file, which ends with .toml.
+        Name of a board of the package, or path of a board's file, which ends with .toml.
     build : Path or None
-        Folder in which `keep` may have put the file of a user's board.
+        Folder of a build, where `keep` may have put the file of a user's board.
 
     Raises
     ------
     UserError
-        If there is none; it lists those that there are.
+        If there is no such board; the message lists all boards.
     """
     if name.endswith(".toml"):
         return read(Path(name))
-    if build is not None and (build / KEPT / f"{name}.toml").is_file():
-        return read(build / KEPT / f"{name}.toml")
+    if build is not None and (build / COPIES / f"{name}.toml").is_file():
+        return read(build / COPIES / f"{name}.toml")
     if name not in BOARDS:
         raise UserError(
             f"board {name!r} is not known; choose one of {', '.join(BOARDS)}, or give the path of "
@@ -47,17 +45,17 @@ def board(name: str, build: Path | None = None) -> Board:
 
 
 def keep(chosen: Board, build: Path) -> None:
-    """Copy the file of a user's board, and those that it names, into a build's folder."""
+    """Copy the file of a user's board, and the files that it names, into a build's folder."""
     if chosen.file.parent == PACKAGE:
         return
-    (build / KEPT).mkdir()
+    (build / COPIES).mkdir()
     own = chosen.open_tools.files if chosen.open_tools else ()
     for file in (chosen.file, *own):
-        shutil.copyfile(file, build / KEPT / file.name)
+        shutil.copyfile(file, build / COPIES / file.name)
 
 
 def check_tool(chosen: Board, tool: str) -> None:
-    """Raise UserError if a tool makes no bitstreams for a board."""
+    """Raise UserError if a tool cannot make bitstreams for a board."""
     if tool not in chosen.tools:
         names = ", ".join(name for name, one in BOARDS.items() if tool in one.tools)
         raise UserError(
@@ -67,7 +65,7 @@ def check_tool(chosen: Board, tool: str) -> None:
 
 
 def check_clock(chosen: Board, clock_mhz: float) -> None:
-    """Raise UserError if a board cannot give a clock."""
+    """Raise UserError if a board does not have a clock."""
     clock = chosen.clock
     if clock.allows(clock_mhz):
         return

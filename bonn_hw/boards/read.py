@@ -14,19 +14,19 @@ from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.target import PREDICTED_INPUTS, Board, Clock, OpenTools
 
 TOOLS = ("vivado", "open")
-# Of each family: what its parts are called, its shell, and the tools that there are flows for.
+# By family: regular expression of its parts, its shell, and the tools with a flow for it.
 FAMILIES = {
     "zynq-7000": ("xc7z", "axi", TOOLS),
     "zynq-ultrascale-plus": ("xc(zu|k)", "axi", ("vivado",)),
     "ecp5": ("LFE5", "serial", ("open",)),
 }
-# Settings of the processing system that Vivado's scripts take, by family: in MHz, and pins.
+# Settings of the processing system for Vivado's scripts, by family: clocks in MHz, and MIO pins.
 FREQUENCIES = {
     "zynq-7000": ("reference_mhz", "pll_mhz", "cpu_mhz", "ddr_mhz"),
     "zynq-ultrascale-plus": ("reference_mhz", "pll_mhz"),
 }
 PINS = {"zynq-7000": ("ethernet_mio", "sd_mio"), "zynq-ultrascale-plus": ()}
-FEWEST_CYCLES = 4  # of the clock in a bit of the serial line
+FEWEST_CYCLES = 4  # clock cycles per bit of the serial line
 
 
 def read(file: Path) -> Board:
@@ -82,13 +82,15 @@ def _board(whole: Table) -> Board:
 
 
 def _resources(table: Table) -> tuple[int, int, Resources]:
-    """LUT of the device, their inputs, and all that it has in the units of the predictions."""
+    """LUTs of the device, their inputs, and its resources in the units of the predictions."""
     lut, inputs = table.count("lut"), table.count("lut_inputs", (4, 6))
-    each = 1.0 if inputs == PREDICTED_INPUTS else table.number("lut_for_each_predicted")
+    lut_per_predicted = (
+        1.0 if inputs == PREDICTED_INPUTS else table.number("lut_for_each_predicted")
+    )
     ff, bram36, dsp = table.count("ff"), table.count("bram36"), table.count("dsp")
     table.text("source", "the data sheet that these are from")
     table.done()
-    return lut, inputs, Resources(lut=int(lut / each), ff=ff, bram36=bram36, dsp=dsp)
+    return lut, inputs, Resources(lut=int(lut / lut_per_predicted), ff=ff, bram36=bram36, dsp=dsp)
 
 
 def _clock(table: Table) -> Clock:
@@ -136,21 +138,21 @@ def _open_tools(whole: Table, family: str) -> OpenTools:
 
 
 def _file(table: Table, key: str, suffix: str) -> Path:
-    """A file beside the board's, or one that comes with the package."""
+    """A file next to the board's file, or one of the package."""
     name = table.text(key, f"the name of a .{suffix} file", rf"[\w.-]+\.{suffix}")
     places = (table.file.parent, shipped("flows", "scripts", "open"))
-    found = next((place / name for place in places if (place / name).is_file()), None)
-    if found is None:
+    path = next((place / name for place in places if (place / name).is_file()), None)
+    if path is None:
         raise table.error(key, f"is {name!r}: there is no such file in {table.file.parent}")
-    return found
+    return path
 
 
 def _baud(whole: Table, clock: Clock) -> int:
     table = whole.table("serial", "the shell 'serial'")
     baud = table.count("baud")
     table.done()
-    cycles, left = divmod(clock.default_mhz * 1e6, baud)
-    if left or cycles < FEWEST_CYCLES:
+    cycles, remainder = divmod(clock.default_mhz * 1e6, baud)
+    if remainder or cycles < FEWEST_CYCLES:
         raise table.error(
             "baud",
             f"must divide the clock of {clock.default_mhz:g} MHz by a whole number of at least "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A table of a board's file whose keys are taken one by one, each with its type and its rule."""
+"""A table of a board's file: reads keys one by one and checks their types and values."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bonn_hw.errors import UserError, near
 
 
 class Table:
-    """Keys of a TOML table; those that were taken are those that are known.
+    """A TOML table. Keys that are never read are unknown; see `done`.
 
     Parameters
     ----------
     file : Path
-        For messages.
+        The board's file, for messages.
     name : str
-        Of the table in the file; empty: the file's own keys.
+        Name of the table in the file; empty for the top level.
     """
 
     def __init__(self, file: Path, name: str, values: Mapping[str, Any]) -> None:
@@ -27,7 +27,7 @@ class Table:
         self._known: list[str] = []
 
     def error(self, key: str, rule: str) -> UserError:
-        """What is wrong with a key, as an error to raise."""
+        """The error for a key that breaks a rule."""
         place = f"{self.name}.{key}" if self.name else key
         return UserError(f"board file {self.file}: {place} {rule}")
 
@@ -38,14 +38,14 @@ class Table:
         return self._values[key]
 
     def text(self, key: str, rule: str = "a text", pattern: str = ".+") -> str:
-        """Take a text; the whole of it must match a pattern."""
+        """Read a string that matches a pattern completely."""
         value = self._take(key, rule)
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
             raise self.error(key, f"must be {rule}, not {value!r}")
         return value
 
     def choice(self, key: str, known: Sequence[str]) -> str:
-        """Take one of some texts."""
+        """Read a string that is one of ``known``."""
         rule = f"one of {', '.join(known)}"
         value = self._take(key, rule)
         if value not in known:
@@ -54,7 +54,7 @@ class Table:
         return str(value)
 
     def choices(self, key: str, known: Sequence[str]) -> tuple[str, ...]:
-        """Take a list of some texts, none twice and one at least."""
+        """Read a list with at least one of ``known``, and none twice."""
         rule = f"a list of {' and '.join(known)}, the usual one first"
         value = self._take(key, rule)
         if (
@@ -67,7 +67,7 @@ class Table:
         return tuple(value)
 
     def count(self, key: str, known: Sequence[int] = ()) -> int:
-        """Take a whole number above 0, or one of some."""
+        """Read a whole number above 0, or one of ``known``."""
         rule = " or ".join(map(str, known)) if known else "a whole number above 0"
         value = self._take(key, rule)
         if type(value) is not int or value < 1 or (known and value not in known):
@@ -75,7 +75,7 @@ class Table:
         return value
 
     def number(self, key: str) -> float:
-        """Take a number above 0."""
+        """Read a number above 0."""
         rule = "a number above 0"
         value = self._take(key, rule)
         if type(value) not in (int, float) or not 0 < value < float("inf"):
@@ -83,7 +83,7 @@ class Table:
         return float(value)
 
     def table(self, key: str, why: str) -> Table:
-        """Take a table; ``why`` says in an error who needs it."""
+        """Read a table; ``why`` says in the error message what needs it."""
         self._known.append(key)
         value = self._values.get(key)
         if not isinstance(value, dict):
@@ -91,7 +91,7 @@ class Table:
         return Table(self.file, key, value)
 
     def done(self) -> None:
-        """Raise UserError for a key that nobody took."""
+        """Raise UserError for a key that was not read."""
         for key in self._values:
             if key not in self._known:
                 place = f"[{self.name}]" if self.name else "the file"

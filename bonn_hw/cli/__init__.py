@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The command ``bonn-hw``: one file a command."""
+"""The command ``bonn-hw``: one file per command."""

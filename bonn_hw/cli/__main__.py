@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""``python -m bonn_hw.cli``: the command where no script is installed."""
+"""``python -m bonn_hw.cli``: runs the command without an installed script."""
 
 import sys
 

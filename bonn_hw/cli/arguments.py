@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Types of arguments, and arguments that several commands have."""
+"""Argument types, and arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def count(text: str) -> int:
 
 
 def seed(text: str) -> int:
-    """A whole number from 0 on."""
+    """A whole number, 0 or larger."""
     try:
         value = int(text)
     except ValueError:
         value = -1
     if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 0 on")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number of at least 0")
     return value
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """Whole numbers with commas between."""
+    """Whole numbers separated by commas."""
     try:
         return tuple(int(number) for number in text.split(","))
     except ValueError as error:
@@ -61,7 +61,7 @@ def numbers(text: str) -> tuple[int, ...]:
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json`` of a command that reports."""
+    """Add ``--json``, for a command that prints a report."""
     parser.add_argument(
         "--json",
         type=Path,
@@ -71,7 +71,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def add_jobs(parser: argparse.ArgumentParser) -> None:
-    """Add ``--jobs`` of a command that runs processes side by side."""
+    """Add ``--jobs``, for a command that runs parallel processes."""
     parser.add_argument(
         "--jobs",
         type=count,

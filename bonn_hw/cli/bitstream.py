@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""``bonn-hw bitstream``: make a bitstream; 3 where its tool is not here."""
+"""``bonn-hw bitstream``: make a bitstream; exit code 3 if its tool is not installed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HELP = "make the bitstream of a build and its driver"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """State the arguments."""
+    """Add the arguments."""
     parser.add_argument(
         "build", metavar="BUILD", type=Path, help="build folder, from 'bonn-hw compile'"
     )
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
-    """Make a bitstream; 3 where its tool is not here."""
+    """Make a bitstream; exit code 3 if its tool is not installed."""
     from bonn_hw import pipeline
     from bonn_hw.report import store, tables
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is kept of a bug of ours: a log file with the traceback and all that we need to know."""
+"""Bug reports: a log file with the command, the versions and the traceback of an error."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ PACKAGES = ("numpy", "onnx", "onnxruntime", "qonnx", "torch", "brevitas", "veril
 
 
 def write_log(error: BaseException, words: Sequence[str]) -> Path | None:
-    """Write the log of an unexpected error: in the cache's folder, else among temporary files.
+    """Write the log of an unexpected error, to the cache folder or else the temporary folder.
 
-    Returns the file, or None where none can be written.
+    Returns the file, or None if it can be written to neither.
     """
     text = log_text(error, words)
     for place in (cache.folder() / "logs", Path(tempfile.gettempdir())):
@@ -52,17 +52,17 @@ def log_text(error: BaseException, words: Sequence[str]) -> str:
 
 
 def sentence(error: BaseException, log: Path | None) -> str:
-    """What the user reads."""
-    told = " ".join(str(error).split())
+    """The message for the user."""
+    text = " ".join(str(error).split())
     name = type(error).__name__
-    what = f"{name}: {told}" if told else name
+    what = f"{name}: {text}" if text else name
     if len(what) > 400:
         what = what[:400] + " ..."
     if log is None:
         where = "run it again with --debug and send us what it prints"
     else:
         where = f"send us {log}"
-    return f"this is a bug in bonn-hw, not a fault of yours ({what}): please {where}, with the " + (
+    return f"this is a bug in bonn-hw, not your mistake ({what}): please {where}, with the " + (
         "model or the build if you can"
     )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""``bonn-hw check``: say whether a model can be compiled."""
+"""``bonn-hw check``: check whether a model can be compiled."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 NAME = "check"
-HELP = "say whether a QONNX model can be compiled, and fits a board"
+HELP = "check whether a QONNX model can be compiled and fits a board"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """State the arguments."""
+    """Add the arguments."""
     parser.add_argument("model", metavar="MODEL", type=Path, help="QONNX file (.onnx)")
-    parser.add_argument("--board", metavar="NAME", help="say what fits this board, too")
+    parser.add_argument("--board", metavar="NAME", help="also check whether it fits this board")
     parser.add_argument(
         "--fps", metavar="N", type=positive, help="frame rate in frames per second, with --board"
     )
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
-    """Say whether a model can be compiled."""
+    """Check whether a model can be compiled."""
     from bonn_hw import pipeline
     from bonn_hw.boards import board
     from bonn_hw.ir.target import Target

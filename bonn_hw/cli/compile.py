@@ -16,7 +16,7 @@ HELP = "compile a QONNX model into an accelerator (RTL)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """State the arguments."""
+    """Add the arguments."""
     parser.add_argument("model", metavar="MODEL", type=Path, help="QONNX file (.onnx)")
     add_target(parser)
     parser.add_argument(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What ``fold`` and ``compile`` share: a target in, a report out."""
+"""The common part of ``fold`` and ``compile``: read the target, print the report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def make_design(
     make: Callable[..., Report | Front],
     any_rate: bool = False,
 ) -> int:
-    """Fold or compile by ``make`` and print the report; returns the exit code."""
+    """Fold or compile with the function ``make`` and print the report; returns the exit code."""
     from bonn_hw.boards import board
     from bonn_hw.ir.target import Target
     from bonn_hw.report import store, tables

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How a command ends that did not get to its end: the exit code and the message."""
+"""The exit code and the message of a command that was ended by an exception."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bonn_hw.cli.exit_codes import BAD_INPUT, BUG, INTERRUPTED, TERMINATED
 from bonn_hw.errors import Interrupted, UserError
 from bonn_hw.tools import Terminated
 
-# Errors of the machine that can come from any line.
+# Errors of the machine (disk full, no permission, ...) that any line can raise.
 MACHINE = frozenset(
     (
         *(errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS),
@@ -23,7 +23,7 @@ MACHINE = frozenset(
 def ending(
     error: BaseException, command: str, words: Sequence[str], debug: bool
 ) -> tuple[int, str]:
-    """The exit code and the message for what ended a command.
+    """The exit code and the message for the exception that ended a command.
 
     Parameters
     ----------
@@ -32,32 +32,32 @@ def ending(
     debug
         Print the traceback instead of writing it into a log file.
     """
-    from bonn_hw.cli import bug_report  # what it needs need not be loaded for ``--help``
+    from bonn_hw.cli import bug_report  # imported here, so that ``--help`` is fast
 
     if debug:
         bug_report.print_traceback(error)
-    kept = ", and keeps finished designs" if command == "sweep" else ""
+    rest = ", and keeps finished designs" if command == "sweep" else ""
     if isinstance(error, Interrupted):
         return TERMINATED if _by_signal(error) else INTERRUPTED, str(error)
     if isinstance(error, UserError):
         return BAD_INPUT, str(error)
     if isinstance(error, Terminated):
-        return error.status, f"ended by {error.name}; a rerun starts clean{kept}"
+        return error.status, f"ended by {error.name}; a rerun starts clean{rest}"
     if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED, f"interrupted; a rerun starts clean{kept}"
+        return INTERRUPTED, f"interrupted; a rerun starts clean{rest}"
     if isinstance(error, ModuleNotFoundError) and error.name and extras.known(error.name):
         return BAD_INPUT, extras.missing(command, error.name)
     if isinstance(error, MemoryError):
         return BAD_INPUT, f"{command}: the memory is full: try fewer --jobs or a smaller --count"
     if isinstance(error, OSError) and error.errno in MACHINE:
         place = error.filename or "the output"
-        return BAD_INPUT, f"{command}: {place}: {error.strerror}: mend this and run it again"
+        return BAD_INPUT, f"{command}: {place}: {error.strerror}: fix this and run it again"
     log = None if debug else bug_report.write_log(error, words)
     return BUG, bug_report.sentence(error, log)
 
 
 def _by_signal(error: BaseException | None) -> bool:
-    """Whether SIGTERM is what an error comes from; Lightning may stand between."""
+    """Whether SIGTERM caused an error, directly or through an exception of Lightning."""
     while error is not None:
         if isinstance(error, Terminated):
             return True

@@ -8,14 +8,14 @@ MISMATCH = 1
 BAD_INPUT = 2
 TOOL_MISSING = 3
 BUG = 70  # EX_SOFTWARE of sysexits.h
-INTERRUPTED = 130  # 128 + SIGINT, as shells count
+INTERRUPTED = 130  # 128 + SIGINT, as shells do
 TERMINATED = 143  # 128 + SIGTERM
 
 MEANING = {
     DONE: "done; where results were compared, they are equal",
     MISMATCH: "results differ, or a design of a sweep cannot be made as asked",
     BAD_INPUT: "an input, an option or the environment is wrong; the message says what to do",
-    TOOL_MISSING: "bitstream: the plan is written, the vendor's or the open tool is not installed",
+    TOOL_MISSING: "bitstream: the plan is written, but Vivado or an open tool is not installed",
     BUG: "a bug in bonn-hw; the message names a log file to send us",
     INTERRUPTED: "interrupted with Ctrl-C",
     TERMINATED: "ended by SIGTERM",

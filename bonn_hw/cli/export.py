@@ -15,7 +15,7 @@ HELP = "write a trained network as a QONNX file"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """State the arguments."""
+    """Add the arguments."""
     parser.add_argument("run", metavar="RUN", type=Path, help="run folder, from 'bonn-hw train'")
     parser.add_argument(
         "--out", metavar="FILE", type=Path, required=True, help="QONNX file to write (.onnx)"

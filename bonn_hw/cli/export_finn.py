@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""``bonn-hw export-finn``: write a build in FINN's form."""
+"""``bonn-hw export-finn``: write a build as FINN's hardware graph."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HELP = "write a build as a hardware graph for FINN"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """State the arguments."""
+    """Add the arguments."""
     parser.add_argument(
         "build", metavar="BUILD", type=Path, help="build folder, from 'bonn-hw compile'"
     )
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
-    """Write a build in FINN's form."""
+    """Write a build as FINN's hardware graph."""
     from bonn_hw import pipeline
 
     build = pipeline.Build.load(options.build)

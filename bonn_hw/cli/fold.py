@@ -17,7 +17,7 @@ HELP = "choose foldings and FIFO depths for a board, without RTL"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """State the arguments."""
+    """Add the arguments."""
     parser.add_argument("model", metavar="MODEL", type=Path, help="QONNX file (.onnx)")
     add_target(parser)
     parser.add_argument(

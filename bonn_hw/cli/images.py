@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The frames that a command is given: a NumPy file, or the test images of a data set."""
+"""The options for input frames: a NumPy file, or the test images of a data set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bonn_hw.images import ImageSource
 
 
 def add_images(parser: argparse.ArgumentParser, required: bool, default: int | None = None) -> None:
-    """Add where frames come from, and how many are taken."""
+    """Add the options for the source and the number of frames."""
     source = parser.add_mutually_exclusive_group(required=required)
     source.add_argument(
         "--inputs",
@@ -32,5 +32,5 @@ def add_images(parser: argparse.ArgumentParser, required: bool, default: int | N
 
 
 def image_source(options: argparse.Namespace) -> ImageSource:
-    """The frames of the options."""
+    """The source of frames that the options select."""
     return ImageSource(options.inputs, options.dataset, options.count)

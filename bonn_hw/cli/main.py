@@ -44,7 +44,7 @@ def _run(words: Sequence[str]) -> int:
     options = parser.parse_args(words)
     terminal = Terminal(options.quiet, getattr(options, "json", None))
     try:
-        # A build that is in use is not replaced by another command meanwhile.
+        # While this command uses a build, no other command may replace it.
         build = getattr(options, "build", None)
         with files.reading(build) if build is not None else nullcontext():
             code: int = options.command(options, terminal)
@@ -72,7 +72,9 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
             command.NAME, help=command.HELP, description=f"{command.HELP}."
         )
         command.add_arguments(subparser)
-        _add_common(subparser, default=argparse.SUPPRESS)  # else it would undo what stands before
+        _add_common(
+            subparser, default=argparse.SUPPRESS
+        )  # else it would reset the option given before the command
         subparser.set_defaults(command=command.run)
         subparsers[command.NAME] = subparser
     return parser, subparsers
@@ -88,7 +90,7 @@ def _add_common(parser: argparse.ArgumentParser, default: object) -> None:
         "--quiet",
         action="store_true",
         default=default,
-        help="print errors only, and what --json - asks for",
+        help="print only errors, and the report if --json - is given",
     )
     parser.add_argument(
         "--debug",

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Whether outputs can be written, asked before the work that they are for.
+"""Check that outputs can be written before the work starts.
 
-An hour of simulation must not end with "cannot write". Afterwards, writing can still fail (the disk
-fills up); `files` says so then.
+An hour of simulation must not end with "cannot write". Writing can still fail later (the disk is
+full); `files` reports that.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal
 
 from bonn_hw.errors import UserError
 
-# A file; a folder that is written into; a build, which takes the place of an earlier one only.
+# A file; a folder that is written into; a build, which may only replace an earlier build.
 Kind = Literal["file", "folder", "build"]
 
 
@@ -36,7 +36,7 @@ def check_writable(target: Path | None, kind: Kind = "file") -> None:
         place = target if kind == "folder" else target.parent
         while not _exists(place):
             place = place.parent
-        # The file system itself is asked: permissions do not tell of /proc or a read-only disk.
+        # Try it: permission bits do not show that a disk is read-only, or that it is /proc.
         with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
@@ -47,7 +47,7 @@ def check_writable(target: Path | None, kind: Kind = "file") -> None:
 
 
 def is_writable(folder: Path) -> bool:
-    """Whether files can be made in a folder."""
+    """Whether files can be created in a folder."""
     try:
         check_writable(folder, "folder")
     except UserError:
@@ -63,7 +63,7 @@ def _admit(target: Path, kind: Kind) -> None:
         if stat.S_ISDIR(mode):
             raise UserError(f"{target} is a folder: it is left as it is; name a file")
         if not stat.S_ISREG(mode):
-            raise UserError(f"{target} is no regular file: it is left as it is; name a file")
+            raise UserError(f"{target} is not a regular file: it is left as it is; name a file")
         return
     if not stat.S_ISDIR(mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))

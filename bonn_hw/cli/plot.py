@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""``bonn-hw plot``: draw a run."""
+"""``bonn-hw plot``: plot a training run."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from bonn_hw.cli.outputs import check_writable
 from bonn_hw.cli.terminal import Terminal
 
 NAME = "plot"
-HELP = "draw the accuracy and the weights of a training run"
+HELP = "plot the accuracy and the weights of a training run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """State the arguments."""
+    """Add the arguments."""
     parser.add_argument("run", metavar="RUN", type=Path, help="run folder, from 'bonn-hw train'")
     parser.add_argument("--against", metavar="RUN", type=Path, help="run folder to compare with")
     parser.add_argument(
         "--layers",
         metavar="N,N",
         type=numbers,
-        help="1-bit layers to draw one by one, counted from 1; default: 2,8,14",
+        help="1-bit layers to plot separately, counted from 1; default: 2,8,14",
     )
     parser.add_argument(
         "--out", metavar="FOLDER", type=Path, help="default: the folder figures in the run folder"
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
-    """Draw a run."""
+    """Plot a training run."""
     check_writable(options.out, "folder")
     from bonn_hw.nn.figures import plot
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""``bonn-hw prune``: merge alike filters of a run."""
+"""``bonn-hw prune``: merge similar filters of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HELP = "prune similar filters of a trained network"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """State the arguments."""
+    """Add the arguments."""
     parser.add_argument("run", metavar="RUN", type=Path, help="run folder, from 'bonn-hw train'")
     parser.add_argument(
         "--rate",
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
-    """Merge alike filters of a run."""
+    """Merge similar filters of a run."""
     check_writable(options.out, "folder")
     from bonn_hw.nn.training.pruning import prune
 

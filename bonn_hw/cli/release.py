@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""``bonn-hw release``: keep a run small."""
+"""``bonn-hw release``: archive a run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ HELP = "archive a run: 1-bit weights and figures, in a few hundred kB"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """State the arguments."""
+    """Add the arguments."""
     parser.add_argument("run", metavar="RUN", type=Path, help="run folder, from 'bonn-hw train'")
     parser.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="folder to write")
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
-    """Keep a run small."""
+    """Archive a run."""
     check_writable(options.out, "folder")
     from bonn_hw.nn.training.checkpoint import Checkpoint
     from bonn_hw.nn.training.release import release

@@ -16,7 +16,7 @@ HELP = "show the report of a build or of foldings"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """State the arguments."""
+    """Add the arguments."""
     parser.add_argument(
         "build", metavar="BUILD", type=Path, nargs="?", help="folder from 'bonn-hw compile' or fold"
     )

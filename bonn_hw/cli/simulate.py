@@ -18,7 +18,7 @@ HELP = "simulate a build cycle by cycle and compare it with the model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """State the arguments."""
+    """Add the arguments."""
     parser.add_argument(
         "build", metavar="BUILD", type=Path, help="build folder, from 'bonn-hw compile'"
     )
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint",
         metavar="RUN",
         type=Path,
-        help="run folder of the training: compare with PyTorch, too",
+        help="run folder of the training: also compare with PyTorch",
     )
     parser.add_argument(
         "--outputs",
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="random stalls at input and output, from this seed; default: none",
     )
     parser.add_argument(
-        "--trace", metavar="FILE", type=Path, help="write the waves to this file (.fst or .vcd)"
+        "--trace", metavar="FILE", type=Path, help="write the waveforms to this file (.fst or .vcd)"
     )
     add_jobs(parser)
 
@@ -56,13 +56,13 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from bonn_hw.report import store, tables
 
     if options.trace is not None and options.trace.suffix not in (".fst", ".vcd"):
-        raise UserError(f"--trace {options.trace}: waves are written as .fst or .vcd")
+        raise UserError(f"--trace {options.trace}: name a file that ends with .fst or .vcd")
     for target in (options.trace, options.outputs, options.json):
         check_writable(target)
     build = pipeline.Build.load(options.build)
-    kept = is_writable(options.build)
-    if not kept:
-        terminal.note(f"{options.build} cannot be written: its report stays as it is")
+    writable = is_writable(options.build)
+    if not writable:
+        terminal.note(f"{options.build} cannot be written: its report is not changed")
     with terminal.progress("simulate") as progress:
         outcome = pipeline.simulate_and_compare(
             build,
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             options.stall,
             options.trace,
             progress,
-            kept=kept,
+            keep=writable,
         )
     if options.outputs:
         with files.fresh_file(options.outputs) as partial, partial.open("wb") as stream:

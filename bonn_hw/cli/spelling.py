@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What to type instead of a command or an option that does not exist."""
+"""Suggestions for a command or an option that does not exist."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ HELP = "fold many models for many boards, clocks and frame rates"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """State the arguments."""
+    """Add the arguments."""
     parser.add_argument("file", metavar="SWEEP", type=Path, help="sweep file (.toml)")
     parser.add_argument(
         "--out",

@@ -16,7 +16,7 @@ HELP = "synthesise a build with Yosys and count its resources"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """State the arguments."""
+    """Add the arguments."""
     parser.add_argument(
         "build", metavar="BUILD", type=Path, help="build folder, from 'bonn-hw compile'"
     )

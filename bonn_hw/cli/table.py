@@ -27,24 +27,24 @@ from bonn_hw.cli.terminal import Terminal
 
 
 class Command(Protocol):
-    """What a command's file states.
+    """The interface of a command's module.
 
     Attributes
     ----------
     NAME : str
-        The word that is typed.
+        The name of the command.
     HELP : str
-        One line, as ``bonn-hw --help`` shows it.
+        The line in ``bonn-hw --help``.
     """
 
     NAME: str
     HELP: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """State the arguments."""
+        """Add the arguments."""
 
     def run(self, options: argparse.Namespace, terminal: Terminal) -> int:
-        """Do it; returns the exit code. Slow imports (NumPy, onnx, torch) stand in here."""
+        """Run the command; returns the exit code. Slow imports (NumPy, torch) belong in here."""
 
 
 # In the order of the flow, as the help lists them.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The options that state a target: board, clock, frame rate, and foldings that are fixed."""
+"""The options of a target: board, clock, frame rate, and fixed foldings."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ def add_clock(parser: argparse.ArgumentParser) -> None:
 
 
 def add_folding(group: argparse._ActionsContainer) -> None:
-    """Add the file that fixes foldings."""
+    """Add the option for a file of fixed foldings."""
     group.add_argument(
         "--folding",
         metavar="FILE",
         type=Path,
-        help="JSON file with PE and SIMD of some or all layers, in our form or FINN's",
+        help="JSON file with PE and SIMD of some or all layers, by the layer names of "
+        "bonn-hw or FINN",
     )
 
 
@@ -72,7 +73,7 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         dest="folding",
         action="store_const",
         const="model",
-        help="keep the PE and SIMD that the model, a hardware graph of FINN, has",
+        help="keep the PE and SIMD of the model (for a hardware graph of FINN)",
     )
     parser.add_argument(
         "--checkpoint",

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a command says, and where: results on stdout, progress and errors on stderr.
+"""The output of a command: results on stdout, progress and errors on stderr.
 
-The one place where rich's consoles are made. Texts come from users and files (names of layers,
-paths, messages of other programs) and are printed as they are: never markup, emoji or highlights.
-rich is imported when there is something to show, so that ``--help`` need not wait for it.
+This is the only module that makes rich's consoles. Texts come from users and files (names of
+layers, paths, messages of other programs) and are printed as they are: never as markup, emoji or
+highlights. rich is imported when there is something to print, so that
+``--help`` need not wait for it.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ STDOUT = Path("-")  # what ``--json -`` names
 
 
 def make_console(stream: TextIO, quiet: bool = False) -> Console:
-    """A console that prints every text as it is, and goes quiet when its reader is gone."""
+    """A console that prints every text as it is, and is silent after its pipe is closed."""
     from rich.console import Console
 
     class Plain(Console):
         def on_broken_pipe(self) -> None:
-            """rich would exit with 1, which says that results differ."""
+            """Go on silently: rich would exit with 1, our exit code for results that differ."""
             self.quiet = True
             discard(stream)
 
@@ -35,11 +36,11 @@ def make_console(stream: TextIO, quiet: bool = False) -> Console:
 
 
 def discard(stream: TextIO) -> None:
-    """Send what is still written to a stream to nowhere, after its reader is gone."""
-    with suppress(OSError, ValueError):  # a stream of tests has no file below it
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+    """Redirect a stream to /dev/null, after its reader has closed the pipe."""
+    with suppress(OSError, ValueError):  # a stream of tests has no file descriptor
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
 
 
 class Terminal:
@@ -48,9 +49,9 @@ class Terminal:
     Attributes
     ----------
     quiet : bool
-        Nothing is said but errors, and results that a file or ``--json -`` was asked for.
+        Print only errors, and the report if ``--json`` is given.
     json : Path or None
-        Where the report goes as JSON besides the tables; `STDOUT`: there, and no tables.
+        File for the report as JSON, in addition to the tables; `STDOUT`: print JSON, no tables.
     """
 
     def __init__(self, quiet: bool = False, json: Path | None = None) -> None:
@@ -64,7 +65,7 @@ class Terminal:
 
     @contextmanager
     def progress(self, command: str) -> Iterator[Callable[[str], None]]:
-        """Give a function that shows what a command is at; nothing off a terminal."""
+        """Yield a function that shows the current step; it does nothing without a terminal."""
         if self.quiet or not sys.stderr.isatty():
             yield lambda text: None
             return
@@ -74,12 +75,12 @@ class Terminal:
             yield lambda text: status.update(Text(f"{command}: {text}"))
 
     def note(self, text: str) -> None:
-        """Say something on stderr that is no error."""
+        """Print a note on stderr, unless quiet."""
         if not self.quiet:
             self.error(text)
 
     def error(self, text: str) -> None:
-        """Say something on stderr."""
+        """Print an error on stderr."""
         _write(sys.stderr, f"{text}\n")
 
     def result(self, text: str) -> None:
@@ -88,12 +89,12 @@ class Terminal:
             _write(sys.stdout, f"{text}\n")
 
     def report(self, document: Any, show: Callable[[Console], None]) -> None:
-        """Give a report: as JSON where that was asked for, and as tables.
+        """Print a report: as JSON if that was asked for, and as tables.
 
         Parameters
         ----------
         document
-            What JSON can hold.
+            The report, of types that `json.dumps` accepts.
         show
             Prints the tables on a console.
         """
@@ -102,7 +103,7 @@ class Terminal:
         self.report_text(json.dumps(document, indent=2) + "\n", show)
 
     def report_text(self, text: str, show: Callable[[Console], None]) -> None:
-        """Give a report whose JSON is written already."""
+        """Print a report whose JSON is given as text."""
         if self.json == STDOUT:
             _write(sys.stdout, text)
             return
@@ -114,7 +115,7 @@ class Terminal:
         if not self.quiet:
             try:
                 show(make_console(sys.stdout))
-            except BrokenPipeError:  # of a rich before 13.8, whose consoles cannot be told
+            except BrokenPipeError:  # rich before 13.8 does not call on_broken_pipe
                 discard(sys.stdout)
 
 

@@ -16,7 +16,7 @@ HELP = "train the network of an experiment file"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """State the arguments."""
+    """Add the arguments."""
     parser.add_argument(
         "experiment", metavar="EXPERIMENT", type=Path, help="experiment file (.toml)"
     )

@@ -18,7 +18,7 @@ HELP = "compare a QONNX model layer by layer with FINN"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """State the arguments."""
+    """Add the arguments."""
     parser.add_argument("model", metavar="MODEL", type=Path, help="QONNX file (.onnx)")
     add_images(parser, required=False, default=8)
     parser.add_argument(
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=count,
         default=8,
-        help="number of random frames, besides; default: %(default)s",
+        help="number of additional random frames; default: %(default)s",
     )
     add_board(parser)
     parser.add_argument(
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Compare with FINN."""
     from bonn_hw import pipeline
     from bonn_hw.boards import board
-    from bonn_hw.interop.crosscheck import witness
+    from bonn_hw.interop.crosscheck import crosscheck
     from bonn_hw.ir.target import Target
     from bonn_hw.report import other_tables, store
 
@@ -56,11 +56,11 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         transform = model.metadata.get("transform")
         images = image_source(options).load(model.shapes[model.input], transform).values
     chosen = board(options.board)
-    # Layers that a file fixes say how fast it is.
+    # A folding file already determines the frame rate.
     rate = None if options.folding else options.fps
     target = Target(chosen, options.clock_mhz or chosen.clock_mhz, rate)
     with terminal.progress("witness") as progress:
-        found = witness(
+        result = crosscheck(
             options.model,
             images,
             options.random,
@@ -69,6 +69,6 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             progress,
         )
     terminal.report_text(
-        store.to_json(found), lambda console: other_tables.show_witness(found, console)
+        store.to_json(result), lambda console: other_tables.show_crosscheck(result, console)
     )
-    return MISMATCH if found.verdict == "differs" else DONE
+    return MISMATCH if result.verdict == "differs" else DONE

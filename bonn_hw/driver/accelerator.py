@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""An accelerator on its board: images in, answers out; never a silent hang."""
+"""An accelerator on its board: images in, answers out. A hang always raises an error."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .errors import AcceleratorError
 from .machine import Buffer, Machine, PynqMachine
 from .model import Model
 
-PATIENCE = 8  # times as long as predicted, before a run counts as lost
-GRACE_CYCLES = 200_000  # and so much besides
+PATIENCE = 8  # times the predicted cycles, after which a run has failed
+GRACE_CYCLES = 200_000  # added to that
 RESET_CYCLES = 100_000
 
 
@@ -26,19 +26,19 @@ class Accelerator(Model):
     Parameters
     ----------
     bitstream : str or Path
-        The .bit file; its .json and .npz, and its .hwh where it has one, lie beside it.
+        The .bit file; its .json, .npz and, if it has one, .hwh must be next to it.
     machine : Machine or None
-        Where it runs; None: on this PYNQ board, with the bitstream loaded.
+        The board; None: this PYNQ board, which is loaded with the bitstream.
     batch : int
-        Frames that are handed over at once; memory is taken for so many.
+        Maximum frames per run; memory is allocated for this many.
     check : bool
-        Whether the golden frames are tried first, see `self_test`.
+        Whether the golden frames are run first, see `self_test`.
 
     Raises
     ------
     AcceleratorError
-        If files are missing or damaged, if the bitstream is not the one that they belong to, or if
-        the golden frames are answered wrongly.
+        If files are missing or damaged, if they belong to another bitstream, or if an answer to the
+        golden frames is wrong.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Accelerator(Model):
         if batch < 1:
             raise AcceleratorError(f"batch {batch} must be at least 1")
         super().__init__(Path(bitstream))
-        facts = self.metadata
-        if machine is None and facts.baud is not None:
+        metadata = self.metadata
+        if machine is None and metadata.baud is not None:
             raise AcceleratorError(
-                f"{bitstream} is for the board {facts.board}, which has a serial line: use "
+                f"{bitstream} is for the board {metadata.board}, which has a serial line: use "
                 "SerialAccelerator"
             )
         self._machine = machine or PynqMachine(
-            Path(bitstream), facts.clock_mhz, facts.board, facts.address
+            Path(bitstream), metadata.clock_mhz, metadata.board, metadata.address
         )
         self._batch = batch
         self._buffers: tuple[Buffer, Buffer] | None = None
@@ -73,7 +73,7 @@ class Accelerator(Model):
             raise
 
     def close(self) -> None:
-        """Give memory and board back; a second time does nothing."""
+        """Free the memory and release the board; a second call does nothing."""
         if self._closed:
             return
         self._closed = True
@@ -88,14 +88,14 @@ class Accelerator(Model):
         Parameters
         ----------
         images : float32 ``(N, *input_shape)``
-            What the model itself is fed.
+            Inputs of the model.
 
         Raises
         ------
         AcceleratorError
-            If the images are not of the model's shape, type or range; if the bus answers with an
-            error or a run takes too long: it is ended, and the next call starts afresh. If the
-            accelerator is closed.
+            If the images do not have the model's shape, type or range; if the bus answers with an
+            error or a run takes too long (the accelerator is then reset, and can be used again);
+            or if the accelerator is closed.
         """
         integers = self.metadata.encode(images)
         parts = [
@@ -105,20 +105,21 @@ class Accelerator(Model):
         return self.metadata.decode(np.concatenate(parts))
 
     def benchmark(self, frames: int = 0) -> dict[str, Any]:
-        """Run golden frames over and over.
+        """Measure the speed with golden frames, repeated as needed.
 
         Parameters
         ----------
         frames : int
-            Of the run; 0, and more than a batch: a batch.
+            Frames of the run; 0, or more than a batch: a batch.
 
         Returns
         -------
         dict
-            ``frames``; ``frames_per_second`` by the wall clock, transfers included;
-            ``cycles`` of the run, ``interval_cycles`` between answers, ``latency_cycles`` to the
-            first one, by the counters; ``frames_per_second_at_clock``; ``streams``: for each its
-            name and the parts of the cycles in which a beat waited and in which one was missing.
+            ``frames``; ``frames_per_second`` by wall clock, with transfers; by the accelerator's
+            counters: ``cycles`` of the run, ``interval_cycles`` between answers,
+            ``latency_cycles`` to the first answer, ``frames_per_second_at_clock``; ``streams``:
+            for each its ``name``, and the fractions of the cycles in which a beat was
+            ``waiting`` for its consumer and in which the stream was ``empty``.
         """
         if frames < 0:
             raise AcceleratorError(f"frames {frames} must be at least 1, or 0 for a batch")
@@ -151,14 +152,14 @@ class Accelerator(Model):
         }
 
     def reset(self) -> None:
-        """Leave whatever is under way; raises AcceleratorError if the bus does not come to rest."""
+        """Abort a run; raises AcceleratorError if the bus does not become idle."""
         self._machine.write(reg.CONTROL, reg.RESET)
         left = RESET_CYCLES / (self.metadata.clock_mhz * 1e6)
         while self._machine.read(reg.STATUS) & (reg.BUSY | reg.RESETTING):
             left -= self._machine.wait()
             if left < 0:
                 raise AcceleratorError(
-                    "reset: memory does not answer what was asked of it before: load the bitstream "
+                    "reset: memory does not answer earlier requests: load the bitstream "
                     "again, and check that no other design uses the same port"
                 )
         self._machine.write(reg.ERRORS, reg.EVERYTHING)
@@ -168,47 +169,47 @@ class Accelerator(Model):
         if read(reg.MAGIC) != reg.MAGIC_VALUE:
             raise AcceleratorError(
                 f"{self._machine.name} has no accelerator of bonn-hw at its address: load the "
-                "bitstream that lies beside the metadata"
+                "bitstream that belongs to the metadata"
             )
         if read(reg.INTERFACE) != reg.INTERFACE_VERSION:
             raise AcceleratorError(
-                f"the bitstream speaks interface {read(reg.INTERFACE)}, this driver "
+                f"the bitstream has interface {read(reg.INTERFACE)}, this driver "
                 f"{reg.INTERFACE_VERSION}: copy the driver that was packed with it"
             )
-        told = "".join(f"{read(reg.HASH + 4 * place):08x}" for place in range(4))
-        self._check_hash(told)
+        loaded = "".join(f"{read(reg.HASH + 4 * place):08x}" for place in range(4))
+        self._check_hash(loaded)
 
     def _run(self, integers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """One run of at most a batch: integers to integers, in stream order."""
+        """Run at most a batch: integers to integers, in stream order."""
         if self._closed:
             raise AcceleratorError("the accelerator is closed: make another Accelerator")
-        frames, facts = len(integers), self.metadata
-        taken, given = self._memory()
-        size = frames * facts.taken.frame_bytes
-        taken.array[:size] = facts.taken.pack(integers).reshape(-1)
-        taken.flush()
-        limit = PATIENCE * (frames * facts.interval + facts.latency) + GRACE_CYCLES
+        frames, metadata = len(integers), self.metadata
+        source, result = self._memory()
+        size = frames * metadata.input.frame_bytes
+        source.array[:size] = metadata.input.pack(integers).reshape(-1)
+        source.flush()
+        limit = PATIENCE * (frames * metadata.interval + metadata.latency) + GRACE_CYCLES
         for offset, value in (
             (reg.ERRORS, reg.EVERYTHING),
-            (reg.IN_ADDRESS, taken.address),
-            (reg.OUT_ADDRESS, given.address),
+            (reg.IN_ADDRESS, source.address),
+            (reg.OUT_ADDRESS, result.address),
             (reg.FRAMES, frames),
-            (reg.WATCHDOG, GRACE_CYCLES + PATIENCE * facts.latency),
+            (reg.WATCHDOG, GRACE_CYCLES + PATIENCE * metadata.latency),
             (reg.CONTROL, reg.START),
         ):
             self._machine.write(offset, value)
         try:
             self._finish(limit, frames)
         except BaseException as error:
-            # Whatever ends the wait, Ctrl-C too: nothing may write to memory that is given back.
+            # After any error, also Ctrl-C: the accelerator must not write to memory that is freed.
             self._abandon(error)
             raise
-        given.invalidate()
-        memory = given.array[: frames * facts.given.frame_bytes].reshape(frames, -1)
-        return facts.given.unpack(memory)
+        result.invalidate()
+        memory = result.array[: frames * metadata.output.frame_bytes].reshape(frames, -1)
+        return metadata.output.unpack(memory)
 
     def _finish(self, limit: int, frames: int) -> None:
-        """Wait for the end of a run; raises AcceleratorError for any that is not a good one."""
+        """Wait for the end of a run; raises AcceleratorError if it fails or takes too long."""
         left = limit / (self.metadata.clock_mhz * 1e6)
         while True:
             status = self._machine.read(reg.STATUS)
@@ -238,18 +239,18 @@ class Accelerator(Model):
             return "the run was refused: something else uses the accelerator at the same time"
         if errors & reg.WATCHDOG_BIT and stalled < len(self.metadata.streams):
             return (
-                f"nothing moved any more: data wait in stream {self.metadata.streams[stalled]}: "
+                f"the accelerator hangs: data wait in stream {self.metadata.streams[stalled]}: "
                 "report this, with the build"
             )
         if errors & reg.WATCHDOG_BIT:
-            return "nothing moved any more, and no data wait inside: memory does not answer"
-        return "the run takes much longer than predicted: memory is slow, or the clock stands"
+            return "the accelerator hangs, and no data wait inside: memory does not answer"
+        return "the run takes much longer than predicted: memory is slow, or the clock has stopped"
 
     def _memory(self) -> tuple[Buffer, Buffer]:
         if self._buffers is None:
-            sides = (self.metadata.taken, self.metadata.given)
-            taken, given = (
+            sides = (self.metadata.input, self.metadata.output)
+            source, result = (
                 self._machine.allocate(self._batch * side.frame_bytes) for side in sides
             )
-            self._buffers = (taken, given)
+            self._buffers = (source, result)
         return self._buffers

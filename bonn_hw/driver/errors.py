@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the driver raises."""
+"""The driver's exception."""
 
 
 class AcceleratorError(RuntimeError):
-    """The accelerator cannot do what was asked: what happened, and what to do about it."""
+    """The accelerator failed; the message says what happened and what to do about it."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Integers to the bytes that the shell reads, and back."""
+"""Convert integers to the bytes that the shell reads, and back."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-WORD = 8  # bytes; up to here a beat is one NumPy integer
+WORD = 8  # bytes; a beat of at most this size is one NumPy integer
 
 
 @dataclass(frozen=True)
 class Side:
-    """How frames of one side lie in memory.
+    """The memory layout of the frames of the input or the output.
 
     Attributes
     ----------
     lanes, beats : int
-        Elements of a beat, beats of a frame.
+        Elements per beat, beats per frame.
     bits, low, high, bipolar
-        What an element is: -1 and +1 in one bit, or integers from low to high.
+        Type of an element: -1 and +1 in one bit, or integers from low to high.
     slot, frame_bytes : int
-        Bytes of a beat and of a frame.
+        Bytes per beat and per frame.
     """
 
     lanes: int
@@ -37,11 +37,11 @@ class Side:
 
     @property
     def elements(self) -> int:
-        """Of a frame."""
+        """Elements per frame."""
         return self.lanes * self.beats
 
     def pack(self, integers: NDArray[Any]) -> NDArray[np.uint8]:
-        """Bytes ``(N, frame_bytes)`` of integers ``(N, elements)``."""
+        """Convert integers ``(N, elements)`` to bytes ``(N, frame_bytes)``."""
         codes = self._codes(integers).reshape(len(integers), self.beats, self.lanes)
         whole = np.zeros((len(integers), self.frame_bytes), np.uint8)
         slots = whole[:, : self.beats * self.slot].reshape(len(integers), self.beats, self.slot)
@@ -59,7 +59,7 @@ class Side:
         return whole
 
     def unpack(self, memory: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Integers ``(N, elements)`` of bytes ``(N, frame_bytes)``."""
+        """Convert bytes ``(N, frame_bytes)`` to integers ``(N, elements)``."""
         frames = len(memory)
         slots = memory[:, : self.beats * self.slot].reshape(frames, self.beats, self.slot)
         if self.slot <= WORD:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The board as the driver sees it: registers, buffers that the accelerator can reach, time."""
+"""The driver's interface to a board: registers, buffers for the accelerator, waiting."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ BOARD_FILE = Path("/proc/device-tree/chosen/pynq_board")  # PYNQ's images name t
 
 
 class Buffer(Protocol):
-    """Memory that both sides see."""
+    """Memory that the processor and the accelerator share."""
 
     array: NDArray[np.uint8]
     address: int
 
     def flush(self) -> None:
-        """Hand what the processor has written to the accelerator."""
+        """Make the processor's writes visible to the accelerator."""
 
     def invalidate(self) -> None:
-        """Let the processor see what the accelerator has written."""
+        """Make the accelerator's writes visible to the processor."""
 
     def free(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
 
 
 class Machine(Protocol):
@@ -45,13 +45,13 @@ class Machine(Protocol):
         """Write a register."""
 
     def allocate(self, count: int) -> Buffer:
-        """Get ``count`` bytes."""
+        """Allocate ``count`` bytes."""
 
     def wait(self) -> float:
-        """Let a little time pass; returns seconds of the accelerator's time."""
+        """Wait a little; returns the seconds that have passed for the accelerator."""
 
     def close(self) -> None:
-        """Leave the board."""
+        """Release the board."""
 
 
 class PynqBuffer:
@@ -63,15 +63,15 @@ class PynqBuffer:
         self.address = int(array.physical_address)
 
     def flush(self) -> None:
-        """Write caches back."""
+        """Write the caches back to memory."""
         self._held.flush()
 
     def invalidate(self) -> None:
-        """Forget what caches hold."""
+        """Invalidate the caches."""
         self._held.invalidate()
 
     def free(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         self._held.freebuffer()
 
 
@@ -81,12 +81,12 @@ class PynqMachine:
     Parameters
     ----------
     clock_mhz : float
-        Set after loading: the boot image's PLL may run at another rate than the tool assumed.
+        Clock, set after loading: the boot image's PLL may have another rate than Vivado assumed.
     board : str
-        Which one the bitstream is for; it is loaded on no other.
+        Board of the bitstream; it is not loaded on another one.
     address : int or None
-        Of the registers. None: the .hwh beside the bitstream tells it; bitstreams of the open tools
-        have none, are for the Zynq-7000 and reach memory by its port S_AXI_HP0.
+        Address of the registers. None: it is in the .hwh next to the bitstream. Bitstreams of the
+        open tools have no .hwh; they are for the Zynq-7000 and use its memory port S_AXI_HP0.
 
     Raises
     ------
@@ -95,7 +95,7 @@ class PynqMachine:
     """
 
     POLL_S = 0.0002
-    SLOWER = 0.98  # for the next try, where the clock's dividers give more than was asked for
+    SLOWER = 0.98  # factor for the next try, if the clock is higher than requested
     # AFI_RDCHAN_CTRL and AFI_WRCHAN_CTRL of S_AXI_HP0 (UG585, appendix B): bit 0 makes it 32 bits
     # wide; a boot loader may have set it.
     HP0, CHANNELS = 0xF8008000, (0x00, 0x14)
@@ -132,9 +132,9 @@ class PynqMachine:
         overlay = self._pynq.Overlay(str(bitstream.resolve()))
         block = overlay.ip_dict.get("accelerator")
         if block is None:
-            found = ", ".join(overlay.ip_dict) or "none"
+            blocks = ", ".join(overlay.ip_dict) or "none"
             raise AcceleratorError(
-                f"{bitstream} has no block 'accelerator' ({found}): it is not one of bonn-hw's"
+                f"{bitstream} has no block 'accelerator' ({blocks}): it is not one of bonn-hw's"
             )
         return int(block["phys_addr"])
 
@@ -147,33 +147,33 @@ class PynqMachine:
         self._registers.write(offset, value)
 
     def allocate(self, count: int) -> PynqBuffer:
-        """Get memory in one piece."""
+        """Allocate contiguous memory."""
         return PynqBuffer(self._pynq.allocate(shape=(count,), dtype=np.uint8))
 
     def wait(self) -> float:
-        """Sleep."""
+        """Sleep; returns the seconds."""
         begin = time.perf_counter()
         time.sleep(self.POLL_S)
         return time.perf_counter() - begin
 
     def close(self) -> None:
-        """Leave the bitstream as it is.
+        """Leave the bitstream loaded.
 
-        `Overlay.free` would close the device that all of a process share: no other bitstream could
+        `Overlay.free` would close the device, which the whole process shares: no other bitstream could
         be loaded afterwards.
         """
 
     def _set_clock(self, clock_mhz: float) -> None:
-        """As near as the board's dividers come; never faster, for timing was closed at this."""
-        clocks, wanted = self._pynq.Clocks, clock_mhz
-        clocks.fclk0_mhz = wanted
-        while clocks.fclk0_mhz > clock_mhz * 1.001 and wanted > clock_mhz / 2:
-            wanted *= self.SLOWER
-            clocks.fclk0_mhz = wanted
+        """Set the nearest clock that the dividers allow, but not a faster one: timing may fail."""
+        clocks, requested = self._pynq.Clocks, clock_mhz
+        clocks.fclk0_mhz = requested
+        while clocks.fclk0_mhz > clock_mhz * 1.001 and requested > clock_mhz / 2:
+            requested *= self.SLOWER
+            clocks.fclk0_mhz = requested
 
 
 def _check_board(board: str) -> None:
-    """Raise AcceleratorError where this board has a name and it is another one."""
+    """Raise AcceleratorError if this board has a name, and it is another one."""
     here = _board_here()
     # Images may call it shorter or longer: Ultra96 for ultra96-v2, AUP-ZU3-8GB for aup-zu3.
     one, other = (re.sub("[^a-z0-9]", "", name.lower()) for name in (here or board, board))
@@ -185,7 +185,7 @@ def _check_board(board: str) -> None:
 
 
 def _board_here() -> str | None:
-    """What this board's image calls it; None where it does not say."""
+    """This board's name in its image; None if it has none."""
     name = os.environ.get("BOARD", "")
     if not name:
         try:

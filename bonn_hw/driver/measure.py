@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Accuracy and speed on the board, into the report of the build.
+"""Measure accuracy and speed on the board, and add them to the report of the build.
 
 python3 -m bonn_driver.measure cnv.bit images.npy labels.npy
 """
@@ -27,7 +27,7 @@ REPORT = "report.json"
 def measure(
     accelerator: Accelerator, images: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> dict[str, Any]:
-    """Part of the images that are classified rightly, and frames a second by the wall clock."""
+    """Measure the fraction of correctly classified images, and the frame rate by wall clock."""
     if len(images) != len(labels):
         raise AcceleratorError(f"{len(images)} images and {len(labels)} labels: give one for each")
     right = (accelerator.classify(images) == labels).mean()
@@ -41,16 +41,16 @@ def measure(
     }
 
 
-def complete(report: Path, found: dict[str, Any]) -> None:
-    """Write what was found into a report, beside what stands there."""
-    facts = json.loads(report.read_text()) if report.is_file() else {}
-    for key, value in found.items():
-        facts[key] = {**(facts.get(key) or {}), **value} if isinstance(value, dict) else value
-    # Made aside by a name that nobody can guess: the driver has no other part of the package.
+def complete(report: Path, figures: dict[str, Any]) -> None:
+    """Add the measured figures to a report file."""
+    document = json.loads(report.read_text()) if report.is_file() else {}
+    for key, value in figures.items():
+        document[key] = {**(document.get(key) or {}), **value} if isinstance(value, dict) else value
+    # Written to a temporary file and renamed; the driver cannot use `bonn_hw.files`.
     descriptor, fresh = tempfile.mkstemp(prefix=f".{report.name}.", dir=report.parent)
     try:
         with open(descriptor, "w") as stream:
-            stream.write(json.dumps(facts, indent=2) + "\n")
+            stream.write(json.dumps(document, indent=2) + "\n")
             os.fchmod(descriptor, 0o644)
         os.replace(fresh, report)
     except BaseException:
@@ -59,21 +59,21 @@ def complete(report: Path, found: dict[str, Any]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; exit code 2 with one message where that cannot be done."""
+    """Measure; exit code 2 with one message if that fails."""
     parser = argparse.ArgumentParser(prog="bonn_driver.measure", description=__doc__)
     parser.add_argument("bitstream", type=Path)
-    parser.add_argument("images", type=Path, help=".npy, float32, what the model is fed")
+    parser.add_argument("images", type=Path, help=".npy, float32, inputs of the model")
     parser.add_argument("labels", type=Path, help=".npy, the class of each image")
     options = parser.parse_args(arguments)
     try:
         images, labels = np.load(options.images), np.load(options.labels)
         with Accelerator(options.bitstream) as accelerator:
-            found = measure(accelerator, images, labels)
+            figures = measure(accelerator, images, labels)
     except (AcceleratorError, OSError, ValueError) as error:
         print(f"measure: {error}", file=sys.stderr)
         return 2
-    complete(options.bitstream.with_name(REPORT), found)
-    print(json.dumps(found, indent=2))
+    complete(options.bitstream.with_name(REPORT), figures)
+    print(json.dumps(figures, indent=2))
     return 0
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What every way to an accelerator has in common: predict, classify, self test, the hash."""
+"""The common base of all accelerators: predict, classify, self test, hash check."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 class Model(ABC):
-    """A design that answers images; a context manager.
+    """An accelerator for images; a context manager.
 
     Parameters
     ----------
     bitstream : Path
-        Its .json and .npz lie beside it.
+        The .bit file; its .json and .npz must be next to it.
     """
 
     def __init__(self, bitstream: Path) -> None:
@@ -43,7 +43,7 @@ class Model(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Leave the board; a second time does nothing."""
+        """Release the board; a second call does nothing."""
 
     @abstractmethod
     def predict(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -52,7 +52,7 @@ class Model(ABC):
         Parameters
         ----------
         images : float32 ``(N, *input_shape)``
-            What the model itself is fed.
+            Inputs of the model.
         """
 
     def classify(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -68,15 +68,15 @@ class Model(ABC):
         wrong = (answers != arrays["golden_answers"]).reshape(len(answers), -1).any(axis=1)
         if wrong.any():
             raise AcceleratorError(
-                f"self test: {int(wrong.sum())} of {len(wrong)} golden frames are answered "
-                f"wrongly, the first one is {int(wrong.argmax())}: lower the clock, or build the "
+                f"self test: {int(wrong.sum())} of {len(wrong)} golden frames have wrong "
+                f"answers, the first one is {int(wrong.argmax())}: lower the clock, or build the "
                 "bitstream again"
             )
 
-    def _check_hash(self, told: str) -> None:
-        """Raise AcceleratorError if what is loaded, by its hash, is not what the files are of."""
-        if told != self.metadata.hash:
+    def _check_hash(self, loaded: str) -> None:
+        """Raise AcceleratorError if the hash of the loaded design is not that of the files."""
+        if loaded != self.metadata.hash:
             raise AcceleratorError(
-                f"the bitstream is of design {told[:12]}, the metadata of "
+                f"the bitstream is of design {loaded[:12]}, the metadata of "
                 f"{self.metadata.hash[:12]}: copy both from the same build"
             )

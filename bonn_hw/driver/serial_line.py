@@ -14,24 +14,24 @@ from .model import Model
 
 
 class SerialPort(Protocol):
-    """What is used of `serial.Serial`."""
+    """The used part of `serial.Serial`."""
 
     timeout: float | None
 
     def write(self, data: bytes, /) -> Any:
-        """Send."""
+        """Send data."""
 
     def read(self, size: int, /) -> bytes:
-        """Receive so many bytes, or fewer after the timeout."""
+        """Receive ``size`` bytes, or fewer after the timeout."""
 
     def send_break(self, duration: float = 0.25) -> None:
-        """Hold the line low."""
+        """Hold the line low for some time."""
 
     def reset_input_buffer(self) -> None:
-        """Forget what came."""
+        """Discard received data."""
 
     def close(self) -> None:
-        """Close."""
+        """Close the port."""
 
 
 class SerialAccelerator(Model):
@@ -40,28 +40,30 @@ class SerialAccelerator(Model):
     Parameters
     ----------
     bitstream : str or Path
-        The file that the board was loaded with; its .json and .npz lie beside it.
+        The file that the board was loaded with; its .json and .npz must be next to it.
     port : str or SerialPort
-        Such as ``/dev/ttyUSB0``, for which the package pyserial is needed.
+        A port, or its name, such as ``/dev/ttyUSB0``, for which pyserial is needed.
     check : bool
-        Whether the golden frames are tried first.
+        Whether the golden frames are run first.
 
     Raises
     ------
     AcceleratorError
-        If files are missing or damaged, nothing answers, or it is another design that answers.
+        If files are missing or damaged, nothing answers, or another design answers.
     """
 
     def __init__(self, bitstream: str | Path, port: str | SerialPort, check: bool = True) -> None:
         super().__init__(Path(bitstream))
-        facts = self.metadata
-        if facts.baud is None:
-            raise AcceleratorError(f"{bitstream} is for the board {facts.board}: use Accelerator")
-        self._port = _open(port, facts.baud) if isinstance(port, str) else port
+        metadata = self.metadata
+        if metadata.baud is None:
+            raise AcceleratorError(
+                f"{bitstream} is for the board {metadata.board}: use Accelerator"
+            )
+        self._port = _open(port, metadata.baud) if isinstance(port, str) else port
         try:
-            # Twice as long as the longest answer takes, and some for the host's own delays.
-            bits = 10 * (facts.taken.frame_bytes + facts.given.frame_bytes + 16)
-            seconds = bits / facts.baud + facts.latency / (facts.clock_mhz * 1e6)
+            # Twice the longest time of an answer, and a second for delays of the host.
+            bits = 10 * (metadata.input.frame_bytes + metadata.output.frame_bytes + 16)
+            seconds = bits / metadata.baud + metadata.latency / (metadata.clock_mhz * 1e6)
             self._port.timeout = 1 + 2 * seconds
             self.reset()
             self._identify()
@@ -77,16 +79,16 @@ class SerialAccelerator(Model):
 
     def predict(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Answer images as the model does, bit for bit; raises as `Accelerator.predict`."""
-        facts = self.metadata
-        frames = facts.taken.pack(facts.encode(images))
-        answers = np.empty((len(frames), facts.given.frame_bytes), np.uint8)
+        metadata = self.metadata
+        frames = metadata.input.pack(metadata.encode(images))
+        answers = np.empty((len(frames), metadata.output.frame_bytes), np.uint8)
         for place, frame in enumerate(frames):
             self._port.write(b"F" + frame.tobytes())
-            answers[place] = np.frombuffer(self._receive(facts.given.frame_bytes), np.uint8)
-        return facts.decode(facts.given.unpack(answers))
+            answers[place] = np.frombuffer(self._receive(metadata.output.frame_bytes), np.uint8)
+        return metadata.decode(metadata.output.unpack(answers))
 
     def reset(self) -> None:
-        """Leave whatever is under way."""
+        """Abort a run."""
         self._port.send_break()
         self._port.reset_input_buffer()
 
@@ -95,14 +97,14 @@ class SerialAccelerator(Model):
         self._check_hash(self._receive(16).hex())
 
     def _receive(self, count: int) -> bytes:
-        told = self._port.read(count)
-        if len(told) != count:
+        received = self._port.read(count)
+        if len(received) != count:
             self.reset()
             raise AcceleratorError(
-                f"the board sent {len(told)} of {count} bytes: check that it is loaded with the "
-                "bitstream, and that no other program uses the line"
+                f"the board sent {len(received)} of {count} bytes: check that it is loaded with "
+                "the bitstream, and that no other program uses the line"
             )
-        return told
+        return received
 
 
 def _open(name: str, baud: int) -> SerialPort:

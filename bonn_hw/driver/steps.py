@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The float part of a model before its first integers: operators of ONNX, one by one, in NumPy.
+"""The float part of a model before its first integers: ONNX operators in NumPy.
 
-Each is exactly rounded or moves data only, so NumPy says what ONNX Runtime says, bit for bit; which
-of them make up a model is written, and checked, when an accelerator is packed.
+Each operator is exactly rounded or only moves data, so NumPy has the same results as ONNX Runtime,
+bit for bit. The operators of a model are written to its metadata, and checked, by `bitstream.pack`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OPERATORS: Mapping[str, Callable[..., Array]] = {
     "Div": np.divide,
     "Neg": np.negative,
     "Abs": np.abs,
-    "Round": np.rint,  # both to even
+    "Round": np.rint,  # both round half to even
     "Floor": np.floor,
     "Ceil": np.ceil,
     "Min": np.minimum,
@@ -45,7 +45,7 @@ OPERATORS: Mapping[str, Callable[..., Array]] = {
     "Flatten": lambda values: values.reshape(len(values), -1),
     "Unsqueeze": lambda values, axes: np.expand_dims(values, tuple(axes)),
     "Squeeze": lambda values, axes: np.squeeze(values, tuple(axes)),
-    # Of small integers, as counts of thresholds are: exact in any order.
+    # Used for small integers (counts of thresholds): exact in any order.
     "ReduceSum": lambda values, axes: values.sum(tuple(axes), keepdims=True),
     "Transpose": lambda values, order: np.transpose(values, order),
 }
@@ -58,7 +58,7 @@ def evaluate(
     entry: str,
     exit_: str,
 ) -> Array:
-    """Run the operators ``(name, inputs, output)`` in turn."""
+    """Run the operators ``(name, inputs, output)`` in order."""
     known = {**constants, entry: values}
     for name, inputs, output in steps:
         known[output] = OPERATORS[name](*(known[one] for one in inputs))

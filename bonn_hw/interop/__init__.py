@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What FINN writes and reads."""
+"""Reading and writing FINN's files, and comparing our results with FINN's."""

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""FINN as a witness: the same model and frames, compared layer by layer.
+"""A model in FINN and in bonn_hw: the same frames, compared layer by layer.
 
-Each layer is compared twice: what it gives in both graphs, and what ours makes of the very values
-that FINN's takes. So a difference is found where it arises, and layers behind it are still checked.
-Three differences are known defects of FINN's; a layer has one of them only if the defect, put into
-our layer, gives FINN's values bit for bit.
+Each layer is compared twice. First, its outputs in both graphs are compared. Then our layer is
+computed with the inputs of FINN's layer, and the outputs are compared again. So a difference is
+reported at the layer where it arises, and the layers behind it are still checked. Three differences
+are known defects of FINN. A layer is said to have a defect only if our layer with that defect
+outputs FINN's values bit for bit.
 """
 
 from __future__ import annotations
@@ -53,10 +54,10 @@ COMPARED = (
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A layer of ours, and the node that FINN has for it.
+    """One of our layers, and FINN's node for the same layer.
 
-    ``inputs`` are FINN's tensors that hold what our layer takes; none where that is not streamed
-    in the same form.
+    ``inputs`` are the tensors in FINN's graph with the inputs of our layer. It is empty if FINN
+    does not stream them in the same form.
     """
 
     ours: Node
@@ -64,7 +65,7 @@ class Pair:
     inputs: tuple[str, ...]
 
 
-def witness(
+def crosscheck(
     model_file: Path,
     images: NDArray[np.float32] | None,
     random: int,
@@ -77,16 +78,20 @@ def witness(
     Parameters
     ----------
     images : float32, batch first, or None
-        Real ones; as many random ones as ``random`` says come after them.
+        Real images, compared in addition to the random ones.
+    random : int
+        Number of random frames.
     target : Target
-        What estimates are made for, with the foldings of a file if one is given.
+        The target of the estimates.
+    folding : Path or None
+        A folding file that fixes foldings for the estimates.
 
     Raises
     ------
     ToolMissing
-        If FINN's environment is not there.
+        If FINN's environment is not installed.
     UserError
-        If the model is refused by either, or becomes other layers in FINN.
+        If FINN or bonn_hw does not support the model, or FINN's graph has other layers than ours.
     """
     progress("integer graph")
     model = frontend.read(model_file, dialect.GRAPHS)
@@ -105,16 +110,17 @@ def witness(
     foldings = finn_folding.of_abstract(design)
     part = target.board.part
     with files.scratch() as folder:
-        told = finn_result.hear(model_file, frames, folder, foldings, part, progress)
-    if told.stopped is not None:
-        raise UserError(f"FINN does not take the model: {told.stopped}")
-    pairs = list(_pairs(graph, told))
-    inside = _model_integers(model, graph, frames)
+        result = finn_result.run_finn(model_file, frames, folder, foldings, part, progress)
+    if result.stopped is not None:
+        raise UserError(f"FINN does not support the model: {result.stopped}")
+    pairs = list(_pairs(graph, result))
+    model_integers = _model_integers(model, graph, frames)
     layers = tuple(
-        _compared_layer(pair, ours, told, inside.get(pair.ours.outputs[0])) for pair in pairs
+        _compared_layer(pair, ours, result, model_integers.get(pair.ours.outputs[0]))
+        for pair in pairs
     )
-    floats = _answers(answers, told)
-    entry = _entry(graph, pairs, ours, told)
+    floats = _answers(answers, result)
+    entry = _input_differences(graph, pairs, ours, result)
     return Crosscheck(
         verdict=verdict(entry, layers, floats),
         model=ModelDigest(model.sha256),
@@ -122,82 +128,87 @@ def witness(
         input_values_that_differ=entry,
         layers=layers,
         answers=floats,
-        estimates=tuple(_estimates(design, pairs, told)),
+        estimates=tuple(_estimates(design, pairs, result)),
     )
 
 
-def _answers(answers: NDArray[np.float32], told: FinnResult) -> FinalAnswers:
-    """The last floats: equal to qonnx's; to FINN's but for rounding, in parts of the largest."""
-    ours, qonnx, finn = (x.reshape(len(answers), -1) for x in (answers, told.qonnx, told.answers))
-    beside = np.abs(ours - finn).max() / max(1e-30, np.abs(ours).max())
+def _answers(answers: NDArray[np.float32], result: FinnResult) -> FinalAnswers:
+    """Compare the final answers (floats) with qonnx's and FINN's; see `FinalAnswers`."""
+    ours, qonnx, finn = (
+        x.reshape(len(answers), -1) for x in (answers, result.qonnx, result.answers)
+    )
+    difference = np.abs(ours - finn).max() / max(1e-30, np.abs(ours).max())
     return FinalAnswers(
         frames_that_differ_from_qonnx=int((ours != qonnx).any(axis=1).sum()),
-        largest_difference_from_finn=float(beside),
+        largest_difference_from_finn=float(difference),
         classes_that_differ_from_finn=int((ours.argmax(axis=1) != finn.argmax(axis=1)).sum()),
     )
 
 
-def _pairs(graph: DataflowGraph, told: FinnResult) -> Iterator[Pair]:
-    """Layers of both graphs that do the same, in our order."""
-    theirs = _compared(told)
+def _pairs(graph: DataflowGraph, result: FinnResult) -> Iterator[Pair]:
+    """The layers that both graphs have, in the order of our graph."""
+    theirs = _compared(result)
     layers = finn_folding.layers_of(graph, theirs.keys())
     layers["Thresholding"] = [node for node in graph.nodes if node.kernel.stem == "threshold"]
-    makers = {node.output: node for node in told.nodes}
-    found: dict[str, Pair] = {}
+    makers = {node.output: node for node in result.nodes}
+    pairs: dict[str, Pair] = {}
     for operator in COMPARED:
         ours = layers[operator]
         nodes = theirs.get(operator, [])
         if len(ours) != len(nodes):
             raise UserError(
-                f"FINN's graph of the model has {len(nodes)} layers of its kind {operator}, ours "
+                f"FINN's graph of the model has {len(nodes)} layers of type {operator}, ours "
                 f"has {len(ours)}: they cannot be compared one by one"
             )
         for mine, node in zip(ours, nodes, strict=True):
             if mine is None:
                 continue
             inputs = node.inputs
-            if operator == "Pool":  # FINN slides windows first, and ours takes the frame
+            if (
+                operator == "Pool"
+            ):  # FINN has a sliding window first; our pool has the frame as input
                 inputs = makers[node.inputs[0]].inputs if node.inputs[0] in makers else ()
-            found[mine.name] = Pair(mine, node, inputs)
-    return (found[node.name] for node in graph.nodes if node.name in found)
+            pairs[mine.name] = Pair(mine, node, inputs)
+    return (pairs[node.name] for node in graph.nodes if node.name in pairs)
 
 
-def _compared(told: FinnResult) -> dict[str, list[FinnNode]]:
-    """FINN's nodes by operator, without those that are our host's.
+def _compared(result: FinnResult) -> dict[str, list[FinnNode]]:
+    """FINN's nodes by operator, without those that our host computes.
 
-    Those are a threshold in front of everything, and sums with constants.
+    The host computes a threshold at the start of the graph, and sums with constants.
     """
-    found: dict[str, list[FinnNode]] = {}
-    for place, node in enumerate(told.nodes):
-        before = {one.operator for one in told.nodes[:place]}
-        hosts = node.operator == "Thresholding" and before <= {"Thresholding"}
-        hosts |= node.operator == "AddStreams" and len(node.inputs) != 2
-        if node.operator in COMPARED and not hosts:
-            found.setdefault(node.operator, []).append(node)
-    return found
+    nodes: dict[str, list[FinnNode]] = {}
+    for place, node in enumerate(result.nodes):
+        before = {one.operator for one in result.nodes[:place]}
+        on_host = node.operator == "Thresholding" and before <= {"Thresholding"}
+        on_host |= node.operator == "AddStreams" and len(node.inputs) != 2
+        if node.operator in COMPARED and not on_host:
+            nodes.setdefault(node.operator, []).append(node)
+    return nodes
 
 
 def _compared_layer(
-    pair: Pair, ours: Mapping[str, Integers], told: FinnResult, qonnx: NDArray[Any] | None
+    pair: Pair, ours: Mapping[str, Integers], result: FinnResult, qonnx: NDArray[Any] | None
 ) -> LayerComparison:
     mine, kernel = ours[pair.ours.outputs[0]], pair.ours.kernel
-    theirs = told.integers(pair.theirs.output).reshape(mine.shape) * finn_defects.signs(
+    theirs = result.integers(pair.theirs.output).reshape(mine.shape) * finn_defects.signs(
         kernel, pair.theirs
     )
     finn = int((mine != theirs).sum())
     alone, explained, defects = None, finn == 0, finn_defects.visible(kernel, pair.theirs)
     if pair.inputs:
-        taken = [
-            told.integers(name).reshape(-1, *kind.shape)
+        finn_inputs = [
+            result.integers(name).reshape(-1, *kind.shape)
             for name, kind in zip(pair.inputs, kernel.inputs, strict=True)
         ]
-        made = kernel.reference(*taken)[0].reshape(mine.shape)
-        alone = int((made != theirs).sum())
+        recomputed = kernel.reference(*finn_inputs)[0].reshape(mine.shape)
+        alone = int((recomputed != theirs).sum())
         explained = alone == 0
         if alone:
-            defects |= (found := finn_defects.explain(kernel, taken[0], theirs, pair.theirs))
-            explained = bool(found)
-    if pair.theirs.name in told.refused:
+            reasons = finn_defects.explain(kernel, finn_inputs[0], theirs, pair.theirs)
+            defects |= reasons
+            explained = bool(reasons)
+    if pair.theirs.name in result.refused:
         explained &= finn_defects.always_on(kernel)
         defects |= {finn_defects.ALWAYS_ON}
     differs = 0 if qonnx is None else _against(mine, qonnx)
@@ -218,57 +229,63 @@ def _compared_layer(
 def _model_integers(
     model: frontend.Model, graph: DataflowGraph, frames: NDArray[np.float32]
 ) -> dict[str, NDArray[Any]]:
-    """What the model itself has in its tensors that are ours, in steps of its quantisers."""
-    inside = _model_tensors(model, graph)
-    tensors = model.tensors(frames, sorted(set(inside.values())))
-    return {ours: tensors[name] / model.grids[name].scale for ours, name in inside.items()}
+    """Integers that the QONNX model itself computes, by the name of our tensor.
+
+    Each is a tensor of the model, divided by the scale of its quantiser.
+    """
+    names = _model_tensors(model, graph)
+    tensors = model.tensors(frames, sorted(set(names.values())))
+    return {ours: tensors[name] / model.grids[name].scale for ours, name in names.items()}
 
 
 def _model_tensors(model: frontend.Model, graph: DataflowGraph) -> dict[str, str]:
-    """Tensors of the model that are ours, by ours: what a quantiser gives behind a layer."""
-    takers: dict[str, list[Any]] = {}
+    """Tensors of the QONNX model that equal ours, by our name.
+
+    For each layer, this is the output of the first quantiser behind it.
+    """
+    consumers: dict[str, list[Any]] = {}
     for node in model.nodes:
         for name in node.input:
-            takers.setdefault(name, []).append(node)
+            consumers.setdefault(name, []).append(node)
     origins = {node.origin for node in graph.nodes}
     outputs = {node.name: node.output[0] for node in model.nodes}
-    found = {}
+    equal = {}
     for origin, ours in {node.origin: node.outputs[0] for node in graph.nodes}.items():
         tensor = outputs.get(origin)
         while tensor is not None and tensor not in model.grids:
-            following = takers.get(tensor, [])
+            following = consumers.get(tensor, [])
             alone = len(following) == 1 and following[0].name not in origins
             tensor = following[0].output[0] if alone else None
         if tensor is not None:
-            found[ours] = tensor
-    return found
+            equal[ours] = tensor
+    return equal
 
 
 def _against(mine: Integers, qonnx: NDArray[Any]) -> int:
-    """Values that differ from a tensor of the model's in steps, channels second."""
+    """Count the values that differ from a tensor of the QONNX model, which has channels second."""
     theirs = qonnx.transpose(0, 2, 3, 1) if qonnx.ndim == 4 else qonnx
     return int((np.rint(theirs).reshape(mine.shape) != mine).sum())
 
 
-def _entry(
-    graph: DataflowGraph, pairs: Sequence[Pair], ours: Mapping[str, Integers], told: FinnResult
+def _input_differences(
+    graph: DataflowGraph, pairs: Sequence[Pair], ours: Mapping[str, Integers], result: FinnResult
 ) -> int:
-    """Values of the input that differ."""
+    """Count the values of the input that differ."""
     first = next(pair for pair in pairs if graph.input in pair.ours.inputs)
     if not first.inputs:
         return 0
-    theirs, mine = told.integers(first.inputs[0]), ours[graph.input]
+    theirs, mine = result.integers(first.inputs[0]), ours[graph.input]
     return int((theirs.reshape(mine.shape) != mine).sum())
 
 
 def _estimates(
-    design: FoldedDesign, pairs: Sequence[Pair], told: FinnResult
+    design: FoldedDesign, pairs: Sequence[Pair], result: FinnResult
 ) -> Iterator[LayerEstimates]:
-    """Cycles and resources of each layer, ours and FINN's."""
+    """Cycles and resources of each layer, as estimated by bonn_hw and by FINN."""
     stages = {stage.name: stage for stage in design.stages}
     for pair in pairs:
         stage = stages[pair.ours.name]
-        use, theirs = stage.node.kernel.resources(stage.folding), told.estimates[pair.theirs.name]
+        use, theirs = stage.node.kernel.resources(stage.folding), result.estimates[pair.theirs.name]
         yield LayerEstimates(
             layer=stage.name,
             node=pair.theirs.name,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a cross-check with FINN finds: layers, answers and estimates, and a verdict."""
+"""The result of a cross-check with FINN: layers, answers, estimates and a verdict."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 SCHEMA = 1
-ROUNDING = 1e-5  # FINN moves float scales behind the last integers, in another order
+ROUNDING = 1e-5  # FINN multiplies by float scales in another order behind the last integers
 
 LayerVerdict = Literal["equal", "follows", "defect", "differs"]
 Verdict = Literal["equal", "defects", "differs"]
@@ -15,20 +15,22 @@ Verdict = Literal["equal", "defects", "differs"]
 
 @dataclass(frozen=True, kw_only=True)
 class LayerComparison:
-    """How a layer compares, in values that differ over all frames.
+    """The comparison of one layer: counts of output values that differ, over all frames.
 
     Attributes
     ----------
     values : int
-        How many were compared.
+        How many values were compared.
     finn : int
-        Between FINN's graph and ours.
+        Values that differ between FINN's graph and ours.
     alone : int or None
-        Between FINN's layer and ours on FINN's own inputs; None where ours takes another form.
+        Values that differ between FINN's layer and ours if both have FINN's inputs; None where
+        our layer needs its inputs in another form.
     qonnx : int or None
-        Between the model's own tensor and ours; None where the model has no such tensor.
+        Values that differ between the QONNX model and ours; None where the model has no such
+        tensor.
     defects : tuple of str
-        The known ones that FINN's layer has.
+        The known defects of FINN that FINN's layer has.
     verdict : str
         ``equal``, ``follows`` (from a layer before), ``defect`` or ``differs``.
     """
@@ -53,7 +55,7 @@ class ModelDigest:
 
 @dataclass(frozen=True, kw_only=True)
 class Frames:
-    """How many images of a user, and how many random ones, were compared."""
+    """How many of the user's images and how many random frames were compared."""
 
     real: int
     random: int
@@ -61,7 +63,11 @@ class Frames:
 
 @dataclass(frozen=True, kw_only=True)
 class FinalAnswers:
-    """The last floats: equal to qonnx's; to FINN's but for rounding, in parts of the largest."""
+    """Comparison of the final answers (floats) with those of qonnx and FINN.
+
+    FINN's may differ by rounding: ``largest_difference_from_finn`` is the largest difference,
+    divided by our largest absolute answer.
+    """
 
     frames_that_differ_from_qonnx: int
     largest_difference_from_finn: float
@@ -70,7 +76,7 @@ class FinalAnswers:
 
 @dataclass(frozen=True, kw_only=True)
 class BothEstimates:
-    """What both predict of one figure."""
+    """One figure, as estimated by bonn_hw and by FINN."""
 
     ours: float
     finn: float
@@ -78,7 +84,7 @@ class BothEstimates:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerEstimates:
-    """What both predict of a layer under the folding ``(PE, SIMD)``; FINN estimates no FF."""
+    """Both estimates for a layer with the folding ``(PE, SIMD)``. FINN estimates no flip-flops."""
 
     layer: str
     node: str
@@ -96,7 +102,7 @@ class Crosscheck:
     Attributes
     ----------
     verdict : str
-        ``equal``; ``defects``: every difference is a known defect of FINN's or follows from one;
+        ``equal``; ``defects``: every difference is a known defect of FINN or follows from one;
         or ``differs``.
     """
 
@@ -113,7 +119,7 @@ class Crosscheck:
 def verdict(
     input_values: int, layers: tuple[LayerComparison, ...], answers: FinalAnswers
 ) -> Verdict:
-    """What all comparisons together say."""
+    """The verdict on the whole model."""
     verdicts = {layer.verdict for layer in layers}
     wrong = bool(input_values or answers.frames_that_differ_from_qonnx)
     if not verdicts & {"defect", "follows"}:

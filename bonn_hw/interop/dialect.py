@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What FINN writes, as the frontend and the folding files take it: the pipeline hands this in."""
+"""FINN's file formats for the frontend and for folding files.
+
+`GRAPHS` and `FOLDINGS` are passed in by the pipeline, so that the frontend does not import FINN's
+formats itself.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +17,18 @@ from bonn_hw.ir.graph import DataflowGraph
 
 
 class FinnGraphs:
-    """FINN's hardware graphs, read as QONNX (`frontend.load.Dialect`)."""
+    """FINN's hardware graphs, translated into QONNX (`frontend.load.Dialect`)."""
 
     def recognises(self, model: ModelProto) -> bool:
-        """Whether a model has nodes of FINN's hardware."""
+        """Whether a model has hardware nodes of FINN."""
         return finn_reader.is_hardware(model)
 
     def translate(self, model: ModelProto) -> ModelProto:
-        """Write it as QONNX; raises UnsupportedModel."""
+        """Translate the model into QONNX; raises UnsupportedModel."""
         return finn_reader.translate(model)
 
     def foldings(self, model: ModelProto) -> dict[str, dict[str, Any]]:
-        """PE, SIMD and FIFO depths that the graph states, by FINN's layer names."""
+        """PE, SIMD and FIFO depths in the attributes of the graph, by FINN's layer names."""
         return finn_attributes.foldings(model)
 
 
@@ -38,7 +42,7 @@ class FinnFoldings:
     def to_own(
         self, document: Mapping[str, Any], graph: DataflowGraph, fifos: bool
     ) -> dict[str, dict[str, Any]]:
-        """The same by our layers' names; FIFO depths only with ``fifos``. Raises UserError."""
+        """The foldings by our layers' names; FIFO depths only with ``fifos``. Raises UserError."""
         return finn_folding.to_own(document, graph, fifos)
 
 

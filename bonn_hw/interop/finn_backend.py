@@ -7,11 +7,11 @@
 
 on FINN's hardware graph, before its bit widths are minimised and its layers specialised, or on the
 specialised graph. Importing this module registers the operators with FINN and qonnx; it needs both,
-and of ours only what NumPy and onnx are enough for. An operator's attributes are those of the FINN
-layer that it replaces, so that folding files apply, and it still executes in Python.
+and of bonn_hw only the part that needs NumPy and onnx. An operator has the attributes of the FINN
+layer that it replaces, so that FINN's folding files apply, and can still be executed in Python.
 
-Two of FINN's faults with popcounts are not in these operators: their accumulators hold all of
-them, and neurons that are always on are built.
+Two of FINN's defects with popcounts are not in these operators: their accumulators are wide enough
+for all popcounts, and neurons that are always on are supported.
 """
 
 from __future__ import annotations
@@ -45,17 +45,20 @@ BITS = ("BINARY", "BIPOLAR")
 
 
 class _Bonn(RTLBackend):
-    """What our operators have in common; their other base is FINN's layer."""
+    """Common base of our operators; their second base is FINN's layer."""
 
     @abstractmethod
     def ip(self, model: ModelWrapper) -> FinnIp:
         """The kernel of this layer; raises UnsupportedModel if there is none."""
 
     def get_nodeattr_types(self) -> dict[str, Any]:
-        """The layer's; files of ours; predictions, which FINN asks for without the model."""
-        words: dict[str, Any] = dict.fromkeys(("lut", "bram36", "dsp"), ("f", False, 0.0))
-        words["sources"] = ("strings", False, [""])
-        return {**super().get_nodeattr_types(), **words}
+        """FINN's attributes of the layer, our RTL files, and the predicted resources.
+
+        The resources are attributes because FINN asks for them without passing the model.
+        """
+        ours: dict[str, Any] = dict.fromkeys(("lut", "bram36", "dsp"), ("f", False, 0.0))
+        ours["sources"] = ("strings", False, [""])
+        return {**super().get_nodeattr_types(), **ours}
 
     def execute_node(self, context: Any, graph: Any) -> None:
         """FINN's own execution of the layer in Python, or its simulation if asked for."""
@@ -77,7 +80,7 @@ class _Bonn(RTLBackend):
         self.predict(model)
 
     def predict(self, model: ModelWrapper) -> None:
-        """Note the resources of the layer as it is folded."""
+        """Store the predicted resources of the folded layer as attributes."""
         ip = self.ip(model)
         use = ip.kernel.resources(ip.folding)
         for key, value in (("lut", use.lut), ("bram36", use.bram36), ("dsp", use.dsp)):
@@ -91,7 +94,7 @@ class _Bonn(RTLBackend):
         return [str(path.resolve() if abspath else path.name) for path in files]
 
     def code_generation_ipi(self) -> list[str]:
-        """Tcl that adds the files and places the module."""
+        """Tcl that adds the files and instantiates the module."""
         name = self.get_nodeattr("gen_top_module")
         files = self.get_rtl_file_list(abspath=True)
         return [
@@ -100,7 +103,7 @@ class _Bonn(RTLBackend):
         ]
 
     def get_verilog_top_module_intf_names(self) -> dict[str, Any]:
-        """One stream in, one out."""
+        """Names of the ports: clock, reset, one input stream and one output stream."""
         return {
             "clk": ["ap_clk"],
             "rst": ["ap_rst_n"],
@@ -112,7 +115,7 @@ class _Bonn(RTLBackend):
         }
 
     def lut_estimation(self, fpgapart: str) -> int:
-        """LUT as noted by `predict`."""
+        """LUTs, as stored by `predict`."""
         return round(float(self.get_nodeattr("lut")))
 
     def bram_estimation(self, fpgapart: str) -> int:
@@ -120,7 +123,7 @@ class _Bonn(RTLBackend):
         return round(2 * float(self.get_nodeattr("bram36")))
 
     def uram_estimation(self, fpgapart: str) -> int:
-        """None."""
+        """No UltraRAM is used."""
         return 0
 
     def dsp_estimation(self, fpgapart: str) -> int:
@@ -128,22 +131,22 @@ class _Bonn(RTLBackend):
         return round(float(self.get_nodeattr("dsp")))
 
     def bram_efficiency_estimation(self, fpgapart: str) -> float:
-        """FINN's figure for layers without a statement."""
+        """FINN's default for layers that do not compute it."""
         return 1.0
 
 
 @register_custom_op
 class MVAU_bonn(_Bonn, MVAU):  # noqa: N801 - FINN's names of implementations
-    """FINN's MVAU with at most one threshold a neuron, by ``mvu.sv``."""
+    """FINN's MVAU with at most one threshold per neuron, by ``mvu.sv``."""
 
     @property
     def counts(self) -> bool:
-        """Whether it adds up popcounts: bits by bits."""
+        """Whether the sums are popcounts: inputs and weights are bits."""
         kinds = (self.get_nodeattr("inputDataType"), self.get_nodeattr("weightDataType"))
         return bool(self.get_nodeattr("binaryXnorMode")) or kinds == ("BIPOLAR", "BIPOLAR")
 
     def minimize_accumulator_width(self, model: ModelWrapper, datatype_only: bool = False) -> Any:
-        """As FINN does it, but for popcounts, which reach from 0 to MW."""
+        """As FINN does it, except for popcounts, which range from 0 to MW."""
         if not self.counts:
             return MVAU.minimize_accumulator_width(self, model, datatype_only)
         kind = DataType.get_smallest_possible(self.get_nodeattr("MW"))
@@ -153,37 +156,41 @@ class MVAU_bonn(_Bonn, MVAU):  # noqa: N801 - FINN's names of implementations
         return kind
 
     def ip(self, model: ModelWrapper) -> FinnIp:
-        """``mvu``: sums of popcounts leave as 2 p, whose lowest bit is cut."""
+        """``mvu``; without thresholds it outputs 2 p for a popcount p: the lowest bit is cut."""
         weights = model.get_initializer(self.onnx_node.input[1])
-        fact = self.get_nodeattr
-        if weights is None or fact("runtime_writeable_weights") or fact("mlo_max_iter"):
+        attribute = self.get_nodeattr
+        if weights is None or attribute("runtime_writeable_weights") or attribute("mlo_max_iter"):
             raise UnsupportedModel(f"{self.onnx_node.name}: weights that change at run time")
         weights = np.rint(weights.T).astype(np.int64)
-        if fact("weightDataType") == "BINARY":
-            if not fact("binaryXnorMode"):
+        if attribute("weightDataType") == "BINARY":
+            if not attribute("binaryXnorMode"):
                 raise UnsupportedModel(f"{self.onnx_node.name}: weights of 0 and 1 without XNOR")
             weights = 2 * weights - 1
         kind = np.int8 if np.abs(weights).max() < 128 else np.int16
-        pixels = (int(np.prod(fact("numInputVectors"))), 1)
-        element = BIPOLAR if self.counts else _element(fact("inputDataType"))
+        pixels = (int(np.prod(attribute("numInputVectors"))), 1)
+        element = BIPOLAR if self.counts else _element(attribute("inputDataType"))
         wide = weights.shape[1]
         thresholds = offsets = None
-        out_bits = DataType[fact("outputDataType")].bitwidth()
-        if fact("noActivation"):
+        out_bits = DataType[attribute("outputDataType")].bitwidth()
+        if attribute("noActivation"):
             offsets = np.full((1, len(weights)), wide if self.counts else 0, np.int64)
         else:
             limits = model.get_initializer(self.onnx_node.input[2])
-            if limits.shape[1] != 1 or fact("outputDataType") not in BITS or fact("ActVal"):
+            if (
+                limits.shape[1] != 1
+                or attribute("outputDataType") not in BITS
+                or attribute("ActVal")
+            ):
                 raise UnsupportedModel(
-                    f"{self.onnx_node.name}: {limits.shape[1]} thresholds a neuron to "
-                    f"{fact('outputDataType')}; one to bits is supported"
+                    f"{self.onnx_node.name}: {limits.shape[1]} thresholds per neuron to "
+                    f"{attribute('outputDataType')}; one to bits is supported"
                 )
             limits = np.broadcast_to(np.ceil(limits[:, 0]).astype(np.int64), len(weights))
             thresholds = (2 * limits - wide if self.counts else limits)[None]
         kernel = Mvu(
             pixels, element, weights.astype(kind), thresholds, offsets, (0,) * pixels[0], (0,)
         )
-        folding = Folding(fact("PE"), fact("SIMD"))
+        folding = Folding(attribute("PE"), attribute("SIMD"))
         return FinnIp(kernel, folding, out_bits, shift=int(self.counts and offsets is not None))
 
 
@@ -192,15 +199,20 @@ class Pool_bonn(_Bonn, Pool):  # noqa: N801 - likewise
     """FINN's Pool of maxima behind a sliding window, by ``max_pool.sv``."""
 
     def ip(self, model: ModelWrapper) -> FinnIp:
-        """``max_pool``: the taps of PE channels come one after the other, then the next PE's."""
-        fact = self.get_nodeattr
-        if fact("Function") != "MaxPool":
-            raise UnsupportedModel(f"{self.onnx_node.name}: a pool of {fact('Function')}")
-        lanes, taps = fact("PE"), int(np.prod(fact("KernelSize")))
-        windows = int(np.prod(fact("OutImgDims"))) * fact("BatchSize") * fact("Channels") // lanes
-        element = _element(fact("InputDataType"))
+        """``max_pool``: all taps of PE channels arrive first, then those of the next PE."""
+        attribute = self.get_nodeattr
+        if attribute("Function") != "MaxPool":
+            raise UnsupportedModel(f"{self.onnx_node.name}: a pool of type {attribute('Function')}")
+        lanes, taps = attribute("PE"), int(np.prod(attribute("KernelSize")))
+        windows = (
+            int(np.prod(attribute("OutImgDims")))
+            * attribute("BatchSize")
+            * attribute("Channels")
+            // lanes
+        )
+        element = _element(attribute("InputDataType"))
         if element.bipolar:
-            element = Element(0, 1)  # of codes, the larger is the OR
+            element = Element(0, 1)  # the maximum of the codes 0 and 1 is their OR
         kernel = MaxPool(TensorType((windows * taps, 1, lanes), element), (taps, 1))
         return FinnIp(kernel, Folding(lanes, lanes), element.bits)
 
@@ -211,21 +223,21 @@ class LabelSelect_bonn(_Bonn, LabelSelect):  # noqa: N801 - likewise
 
     def ip(self, model: ModelWrapper) -> FinnIp:
         """``label_select``."""
-        fact = self.get_nodeattr
-        if fact("K") != 1:
+        attribute = self.get_nodeattr
+        if attribute("K") != 1:
             raise UnsupportedModel(
-                f"{self.onnx_node.name}: the first {fact('K')} labels; 1 is supported"
+                f"{self.onnx_node.name}: the first {attribute('K')} labels; 1 is supported"
             )
-        kind = DataType[fact("inputDataType")]
-        if not kind.is_integer() or fact("inputDataType") in BITS:
+        kind = DataType[attribute("inputDataType")]
+        if not kind.is_integer() or attribute("inputDataType") in BITS:
             raise UnsupportedModel(
                 f"{self.onnx_node.name}: labels of {kind.name}; integers are supported"
             )
-        pixels = int(np.prod(fact("numInputVectors")))
-        shape = (pixels, 1, fact("Labels"))
-        kernel = LabelSelectKernel(TensorType(shape, _element(fact("inputDataType"))))
-        bits = DataType[fact("outputDataType")].bitwidth()
-        return FinnIp(kernel, Folding(1, fact("PE")), bits)
+        pixels = int(np.prod(attribute("numInputVectors")))
+        shape = (pixels, 1, attribute("Labels"))
+        kernel = LabelSelectKernel(TensorType(shape, _element(attribute("inputDataType"))))
+        bits = DataType[attribute("outputDataType")].bitwidth()
+        return FinnIp(kernel, Folding(1, attribute("PE")), bits)
 
 
 OPERATORS = {"MVAU": MVAU_bonn, "Pool": Pool_bonn, "LabelSelect": LabelSelect_bonn}
@@ -234,10 +246,10 @@ for _class in OPERATORS.values():
 
 
 class SelectBonn(Transformation):
-    """Put our operators in the place of FINN's layers wherever they do the same.
+    """Replace FINN's layers by our operators wherever these compute the same.
 
-    On a graph that has been folded anew, it predicts their resources anew. ``left`` says by node
-    why it was left as it is.
+    Apply it again after the folding has changed: it predicts the resources again. ``left`` maps the
+    nodes that were not replaced to the reason.
     """
 
     def __init__(self) -> None:
@@ -245,7 +257,7 @@ class SelectBonn(Transformation):
         self.left: dict[str, str] = {}
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
-        """Select, in place."""
+        """Replace the nodes in place."""
         for node in model.graph.node:
             chosen = OPERATORS.get(operator_of(node.op_type))
             if chosen is None or not node.domain.startswith("finn.custom_op.fpgadataflow"):
@@ -261,7 +273,7 @@ class SelectBonn(Transformation):
 
 
 def _element(name: str) -> Element:
-    """The values of one of FINN's types."""
+    """The value range of one of FINN's data types."""
     if name == "BIPOLAR":
         return BIPOLAR
     kind = DataType[name]

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""FINN's known defects with 1-bit networks, put into our matrix units.
+"""FINN's known defects with 1-bit networks, reproduced in our matrix units.
 
-What a defect does to a layer is computed, and has to be FINN's values bit for bit; being of the
-right kind is not enough.
+A defect explains a difference only if our unit with that defect outputs FINN's values bit for bit.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ CLIPPED = "clips thresholds to an accumulator that does not hold all popcounts"
 
 
 def signs(kernel: Kernel, node: FinnNode) -> Integers:
-    """-1 for the sums that FINN has with the other sign, moved into the scale behind them."""
+    """-1 for each channel whose sums FINN has negated (its scale compensates that), else +1."""
     one = np.ones(kernel.outputs[0].shape[2], np.int64)
-    if not isinstance(kernel, Mvu) or node.weights is None or node.limits is not None:
+    if not isinstance(kernel, Mvu) or node.weights is None or node.thresholds is not None:
         return one
     if node.weights.shape != kernel.weights.shape:
         return one
@@ -34,18 +33,18 @@ def signs(kernel: Kernel, node: FinnNode) -> Integers:
 
 
 def visible(kernel: Kernel, node: FinnNode) -> set[str]:
-    """Defects that show in FINN's thresholds, whether or not a frame meets them."""
-    if not isinstance(kernel, Mvu) or node.limits is None or node.meant is None:
+    """Defects visible in FINN's thresholds, even if no compared frame triggers them."""
+    if not isinstance(kernel, Mvu) or node.thresholds is None or node.unclipped is None:
         return set()
     wide = kernel.weights.shape[1]
-    if not node.facts.get("binaryXnorMode", 0):
+    if not node.attributes.get("binaryXnorMode", 0):
         return set()
-    kept, meant = (np.clip(np.ceil(x), 0, wide + 1) for x in (node.limits, node.meant))
-    return {CLIPPED} if (kept != meant).any() else set()
+    used, intended = (np.clip(np.ceil(x), 0, wide + 1) for x in (node.thresholds, node.unclipped))
+    return {CLIPPED} if (used != intended).any() else set()
 
 
-def explain(kernel: Kernel, taken: Integers, theirs: Integers, node: FinnNode) -> set[str]:
-    """The defects that make FINN's values of ours; none if they do not."""
+def explain(kernel: Kernel, inputs: Integers, theirs: Integers, node: FinnNode) -> set[str]:
+    """The defects with which our unit outputs FINN's values; the empty set if none do."""
     if not isinstance(kernel, Mvu):
         return set()
     clipped = _clipped(kernel, node)
@@ -53,39 +52,42 @@ def explain(kernel: Kernel, taken: Integers, theirs: Integers, node: FinnNode) -
     if clipped is not None:
         candidates.append(({CLIPPED}, clipped))
         candidates += [({PADDING, CLIPPED}, other) for other in _unpadded(clipped)]
-    for defects, other in candidates:
-        (made,) = other.reference(taken)
-        if (made.reshape(theirs.shape) == theirs).all():
+    for defects, variant in candidates:
+        (outputs,) = variant.reference(inputs)
+        if (outputs.reshape(theirs.shape) == theirs).all():
             return defects
     return set()
 
 
 def _unpadded(kernel: Mvu) -> Iterator[Mvu]:
-    """The unit with one class's levels everywhere: padding that is -1 is made up for nowhere."""
+    """Variants of the unit that use the thresholds of one border class for all pixels.
+
+    They do not correct for padding that is streamed as -1, which is FINN's defect.
+    """
     if kernel.classes == 1:
         return
     height, width = kernel.pixels
     for levels in kernel.thresholds_or_offsets:
         chosen = "thresholds" if kernel.offsets is None else "offsets"
-        given: dict[str, Any] = {chosen: levels[None]}
-        yield replace(kernel, rows=(0,) * height, columns=(0,) * width, **given)
+        changed: dict[str, Any] = {chosen: levels[None]}
+        yield replace(kernel, rows=(0,) * height, columns=(0,) * width, **changed)
 
 
 def _clipped(kernel: Mvu, node: FinnNode) -> Mvu | None:
-    """The unit with FINN's thresholds where FINN has clipped them; None if it has not."""
-    if kernel.thresholds is None or node.limits is None or node.meant is None:
+    """The unit with FINN's clipped thresholds; None if FINN has clipped none."""
+    if kernel.thresholds is None or node.thresholds is None or node.unclipped is None:
         return None
-    changed = np.ceil(node.meant) != node.limits
+    changed = np.ceil(node.unclipped) != node.thresholds
     if not changed.any():
         return None
-    clipped = node.limits.astype(np.int64)
-    if node.facts.get("binaryXnorMode", 0):
+    clipped = node.thresholds.astype(np.int64)
+    if node.attributes.get("binaryXnorMode", 0):
         clipped = 2 * clipped - kernel.weights.shape[1]
     return replace(kernel, thresholds=np.where(changed, clipped, kernel.thresholds))
 
 
 def always_on(kernel: Kernel) -> bool:
-    """Whether a neuron gives +1 whatever it takes."""
+    """Whether the output of some neuron is +1 for all inputs."""
     if not isinstance(kernel, Mvu) or kernel.thresholds is None:
         return False
     return bool((kernel.thresholds <= -kernel.weights.shape[1]).any())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""FINN in an environment of its own (``make finn-env``): where it is, and how scripts run there."""
+"""FINN's own virtual environment (``make finn-env``): finding it and running scripts in it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ VARIABLE, FOLDER = "BONN_HW_FINN", ".venv-finn"
 
 
 def python() -> Path:
-    """The interpreter of that environment.
+    """The Python interpreter of FINN's environment.
 
     Raises
     ------
     ToolMissing
-        If there is none in the folder that BONN_HW_FINN names, the current one or the checkout.
+        If there is none in the folder ``$BONN_HW_FINN``; without that variable, in
+        ``.venv-finn`` of the current folder or of the checkout.
     """
     named = os.environ.get(VARIABLE)
     scripts = shipped("flows", "scripts", "finn")
@@ -35,14 +36,14 @@ def python() -> Path:
 
 
 def run(script: str, *arguments: str | Path, progress: Progress) -> None:
-    """Run a script of ``flows/scripts/finn`` there; lines that it prints tell how far it is.
+    """Run a script of ``flows/scripts/finn`` there; each line that it prints goes to ``progress``.
 
     Raises
     ------
     ToolMissing
         If there is no such environment.
     UserError
-        If the script fails, with the last that it said.
+        If the script fails, with the end of its output.
     """
     command = [python(), shipped("flows", "scripts", "finn") / script, *arguments]
     environment = os.environ | {"PYTHONWARNINGS": "ignore"}

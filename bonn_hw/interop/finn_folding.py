@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""FINN's folding configuration: the JSON that its ``ApplyConfig`` reads, in our layers' names.
+"""FINN's folding configuration: the JSON that its ``ApplyConfig`` reads, translated to our names.
 
-The layers of a type are the same in both, in the same order. Some of what FINN says fixes nothing
-here: thresholds, which stand elsewhere than ours (before the first layer, not in the last); the PE
-of an image's ``StreamingMaxPool``, which takes all channels at once whatever it says
-(``streamingmaxpool.py``); FIFO depths, which were found for FINN's timing; kinds of memory.
+Both graphs have the same layers of a type, in the same order. Some entries are ignored here: those
+of thresholds, which FINN has at other places (before the first layer, not in the last); the PE of
+an image's ``StreamingMaxPool``, which has all channels in parallel whatever its PE
+(``streamingmaxpool.py``); FIFO depths, which were chosen for FINN's timing; and memory types.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bonn_hw.kernels.sliding_window import SlidingWindow
 
 @dataclass(frozen=True)
 class _Operator:
-    """A FINN operator: our stem, its parallelism by FINN's names, its usual implementation."""
+    """A FINN operator: our kernel, FINN's attributes for its folding, its usual backend."""
 
     stem: str
     attributes: tuple[str, ...]
@@ -43,28 +43,28 @@ OPERATORS = {
     "DuplicateStreams": _Operator("stream_fork", ("PE",), "hls"),
     "AddStreams": _Operator("add", ("PE",), "hls"),
 }
-FORMER = {  # names of other versions
+FORMER = {  # names in other versions of FINN
     "MatrixVectorActivation": "MVAU",
     "StreamingFCLayer": "MVAU",
     "ConvolutionInputGenerator1D": "ConvolutionInputGenerator",
     "ElementwiseAdd": "AddStreams",
 }
-# They have a PE, and no layer of ours is theirs: here they are part of others, or of the host.
+# They have a PE, but are no layers here: they are part of other layers, or the host computes them.
 ABSORBED = {"Thresholding", "Requant", "ChannelwiseOp", "ElementwiseMul", "LabelSelect"}
 FIFOS = "inFIFODepths"
-TAPS = "taps_per_beat"  # of windows, in graphs that we wrote; in FINN's it is one
+TAPS = "taps_per_beat"  # of a sliding window, in graphs that bonn_hw wrote; FINN's own have one
 NAME = re.compile(r"([A-Z]\w*?(?:_(?:Batch|hls|rtl|bonn))*)_(0|[1-9]\d*)")
 
 
 def operator_of(kind: str) -> str:
-    """FINN's operator, whatever implements it and however another version calls it."""
+    """FINN's operator without the backend and in the current spelling: MVAU for ``MVAU_hls``."""
     plain = re.sub(r"(_(Batch|hls|rtl|bonn))+$", "", kind)
     return FORMER.get(plain, plain)
 
 
 @dataclass(frozen=True)
 class _Name:
-    """FINN's name of a layer: ``kind`` is what its number counts, as ``MVAU_hls``."""
+    """FINN's name of a layer, such as ``MVAU_hls_3``: kind ``MVAU_hls``, number 3."""
 
     text: str
     kind: str
@@ -76,32 +76,32 @@ class _Name:
         match = NAME.fullmatch(text)
         if match is None:
             raise UserError(
-                f"folding: {text} is no name of FINN's, as the others in this file are: keep "
-                "FINN's names and ours in files of their own"
+                f"folding: {text} is not a FINN layer name, but others in this file are: keep "
+                "FINN's names and ours in separate files"
             )
         return cls(text, match[1], operator_of(match[1]), int(match[2]))
 
 
 def is_finn(document: Mapping[str, Any]) -> bool:
-    """Whether a folding document is FINN's."""
+    """Whether a folding document has FINN's layer names."""
     return "Defaults" in document or any(NAME.fullmatch(name) for name in document)
 
 
 def to_own(
     document: Mapping[str, Mapping[str, Any]], graph: DataflowGraph, fifos: bool = False
 ) -> dict[str, dict[str, Any]]:
-    """Name our layers in the place of FINN's, ``{"mvu_0": {"PE": 16, "SIMD": 3}, ...}``.
+    """Translate FINN's layer names into ours: ``{"mvu_0": {"PE": 16, "SIMD": 3}, ...}``.
 
     Parameters
     ----------
     fifos : bool
-        Depths of FIFOs are kept as well: they are in beats of our layers.
+        Keep FIFO depths as well; they must be in beats of our layers.
 
     Raises
     ------
     UserError
-        If the document has more layers of a type than the graph, one whose parallelism does not
-        fit, or one that stands for nothing here: it names the first.
+        If the document has more layers of a type than the graph, a layer whose PE or SIMD does
+        not fit, or one without a counterpart here. The message names the first.
     """
     _check_defaults(document.get("Defaults", {}))
     names = [_Name.of(text) for text in document if text != "Defaults"]
@@ -115,7 +115,7 @@ def to_own(
         if name.operator not in OPERATORS:
             if name.operator not in ABSORBED and entry.keys() & {"PE", "SIMD"}:
                 raise UserError(
-                    f"folding: {name.text} has no counterpart: no layer here is a "
+                    f"folding: {name.text} has no counterpart: no layer here is of type "
                     f"{name.operator}; this folding file belongs to another model"
                 )
             continue
@@ -130,8 +130,8 @@ def to_own(
         if node is None:
             continue
         if values := _values(name, entry, node):
-            alone = next(iter(values.values()))  # where there is one, it is that of both sides
-            own[node.name] = {key: values.get(key, alone) for key in ("PE", "SIMD")}
+            only = next(iter(values.values()))  # a single value is both PE and SIMD
+            own[node.name] = {key: values.get(key, only) for key in ("PE", "SIMD")}
             own[node.name]["PE"] *= entry.get(TAPS, 1)
         if fifos and FIFOS in entry:
             own.setdefault(node.name, {})[FIFOS] = entry[FIFOS]
@@ -148,32 +148,32 @@ def _check_defaults(defaults: Mapping[str, Any]) -> None:
 
 
 def _places(names: list[_Name], count: int) -> dict[str, int]:
-    """Say which of an operator's layers each name is.
+    """The index of each name among the layers of its operator.
 
-    FINN counts each implementation apart: ``MVAU_hls_0`` and ``MVAU_rtl_0`` are two layers, and
-    only the order of the file, which FINN writes in that of the graph, says which.
+    FINN numbers each backend separately: ``MVAU_hls_0`` and ``MVAU_rtl_0`` are two layers. FINN
+    writes its file in the order of the graph, so the order of the file gives the index.
     """
     kinds: dict[str, list[int]] = {}
     for name in names:
         kinds.setdefault(name.kind, []).append(name.number)
     if len(kinds) <= 1:
         return {name.text: name.number for name in names}
-    if len(names) < count or any(seen != list(range(len(seen))) for seen in kinds.values()):
+    if len(names) < count or any(used != list(range(len(used))) for used in kinds.values()):
         raise UserError(
-            f"folding: {' and '.join(kinds)} are counted apart, so that only their order in the "
-            f"file says which layer each is: name all {count} that the model has of that kind, "
-            "in its order, or give them one name"
+            f"folding: {' and '.join(kinds)} are numbered separately, so that only their order in "
+            f"the file says which layer each is: list all {count} that the model has of that kind, "
+            f"in its order, or name them {names[0].operator}_0, {names[0].operator}_1, ..."
         )
     return {name.text: place for place, name in enumerate(names)}
 
 
 def _values(name: _Name, entry: Mapping[str, Any], node: Node) -> dict[str, int]:
-    """What an entry says of a layer's parallelism, all or nothing of it."""
+    """PE and SIMD of an entry: all that the layer has, or none."""
     if entry.get("parallel_window"):
         raise UserError(
             f"folding: {name.text} has parallel_window {entry['parallel_window']!r}, but "
-            f"{node.name} ({node.origin}) gives the pixels of a window one after the other: set "
-            "it to 0, or take that entry out"
+            f"{node.name} ({node.origin}) outputs the pixels of a window one after the other: "
+            "set it to 0, or remove that entry"
         )
     attributes = _attributes(name.operator, node)
     values = {key: entry[key] for key in attributes if key in entry}
@@ -196,7 +196,7 @@ def _values(name: _Name, entry: Mapping[str, Any], node: Node) -> dict[str, int]
 
 
 def _attributes(operator: str, node: Node) -> tuple[str, ...]:
-    """What FINN folds a layer by: nothing if it is a pool of images (see above)."""
+    """The attributes that fold a layer in FINN; none for a ``StreamingMaxPool`` of images."""
     if operator == "StreamingMaxPool" and isinstance(node.kernel, MaxPool):
         sides = zip(node.kernel.input.shape, node.kernel.kernel, strict=False)
         if (1, 1) not in sides:
@@ -204,13 +204,16 @@ def _attributes(operator: str, node: Node) -> tuple[str, ...]:
     return OPERATORS[operator].attributes
 
 
-def layers_of(graph: DataflowGraph, said: Collection[str]) -> dict[str, list[Node | None]]:
-    """Our layers by FINN's operator, in order; None for those of FINN's that we do without.
+def layers_of(graph: DataflowGraph, listed: Collection[str]) -> dict[str, list[Node | None]]:
+    """Our layers by FINN's operator, in order; None for a FINN layer that has no layer here.
 
-    ``said`` are the operators that a file or graph of FINN's names.
-    What a file names tells FINN's versions apart. Windows of one pixel are a ``DownSampler`` if it
-    has any. A pool is a ``Pool`` behind a ``ConvolutionInputGenerator`` if its windows overlap, or
-    if the file has that and not the operator for pools that need none.
+    Parameters
+    ----------
+    listed
+        The operators in a file or graph of FINN. They depend on FINN's version: a sliding window of
+        one pixel is a ``DownSampler`` if ``listed`` has that. A pool is a ``Pool`` behind a
+        ``ConvolutionInputGenerator`` if its windows overlap, or if ``listed`` has ``Pool`` and
+        not the operator for pools without a sliding window.
     """
     layers: dict[str, list[Node | None]] = {operator: [] for operator in OPERATORS}
     # The first of each stem is the usual one.
@@ -219,11 +222,15 @@ def layers_of(graph: DataflowGraph, said: Collection[str]) -> dict[str, list[Nod
     for node in graph.nodes:
         kernel = node.kernel
         operator = operators.get(kernel.stem)
-        if isinstance(kernel, SlidingWindow) and kernel.kernel == (1, 1) and "DownSampler" in said:
+        if (
+            isinstance(kernel, SlidingWindow)
+            and kernel.kernel == (1, 1)
+            and "DownSampler" in listed
+        ):
             operator = "DownSampler"
         if isinstance(kernel, Pool):
             part = isinstance(kernel, AveragePool) and kernel.kernel != kernel.input.shape[:2]
-            if node.name in windows or part or ("Pool" in said and operator not in said):
+            if node.name in windows or part or ("Pool" in listed and operator not in listed):
                 operator = "Pool"
                 if node.name not in windows:
                     layers["ConvolutionInputGenerator"].append(None)
@@ -233,7 +240,7 @@ def layers_of(graph: DataflowGraph, said: Collection[str]) -> dict[str, list[Nod
 
 
 def _windows(graph: DataflowGraph) -> dict[str, str]:
-    """Names of the pools whose windows overlap, and of what makes the windows."""
+    """Names of the pools with overlapping windows: name of their sliding window."""
     makers: dict[str, str] = {}  # by tensor
     windows = {}
     for node in graph.nodes:
@@ -248,11 +255,11 @@ def _windows(graph: DataflowGraph) -> dict[str, str]:
 
 
 def from_own(design: FoldedDesign) -> dict[str, dict[str, Any]]:
-    """Write the foldings of a design with the names that FINN gives its specialised layers.
+    """The foldings of a design, by FINN's names of specialised layers, such as ``MVAU_hls_0``.
 
-    A ``Pool`` and its windows are left out: FINN wants the same parallelism of both, and has it
-    where nothing is said of them. Windows that come a row of taps at a time are written as a tap at
-    a time: FINN has nothing between that and whole windows (``parallel_window``).
+    A ``Pool`` and its sliding window are left out: FINN needs the same folding for both, and has
+    that by default. A sliding window with several taps per beat is written as one tap per beat:
+    FINN has only that and whole windows (``parallel_window``).
     """
     foldings = {stage.name: stage.folding for stage in design.stages}
     pooled = set(_windows(design.graph).values())
@@ -264,26 +271,28 @@ def from_own(design: FoldedDesign) -> dict[str, dict[str, Any]]:
             folding = foldings[node.name]
             values = {"PE": folding.pe, "SIMD": folding.simd}
             if attributes := _attributes(name, node):
-                kept = {key: values[key] for key in attributes}
-                document[f"{name}_{OPERATORS[name].backend}_{place}"] = kept
+                chosen = {key: values[key] for key in attributes}
+                document[f"{name}_{OPERATORS[name].backend}_{place}"] = chosen
     return document
 
 
 def of_abstract(design: FoldedDesign) -> dict[str, dict[str, int]]:
-    """Foldings of a design with the names that FINN's layers have before they are specialised.
+    """The foldings of a design, by FINN's names before specialisation, such as ``MVAU_0``.
 
-    A ``Pool`` and its windows are named, with the same parallelism.
+    A ``Pool`` and its sliding window are included, with the same folding.
     """
     foldings = {stage.name: stage.folding for stage in design.stages}
     layers = layers_of(design.graph, {"Pool"})
     makers = _windows(design.graph)
     pools = {makers.get(node.name): node for node in layers["Pool"] if node is not None}
-    unseen = [node for node in layers["Pool"] if node is not None and node.name not in makers]
+    without_window = [
+        node for node in layers["Pool"] if node is not None and node.name not in makers
+    ]
     document: dict[str, dict[str, int]] = {}
     for name, nodes in layers.items():
         for place, node in enumerate(nodes):
             if node is None:
-                node = unseen.pop(0)
+                node = without_window.pop(0)
             elif name == "ConvolutionInputGenerator" and node.name in pools:
                 node = pools[node.name]
             folding = foldings[node.name]

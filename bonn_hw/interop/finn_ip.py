@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A kernel as an IP of FINN's: a Verilog module with FINN's ports round one of ``hw_templates``.
+"""A kernel as an IP for FINN: a module of ``hw_templates`` in a Verilog wrapper with FINN's ports.
 
 FINN's streams are ``in0_V`` and ``out0_V``, lane 0 lowest, padded to whole bytes; its reset is
 low-active.
@@ -19,14 +19,14 @@ from bonn_hw.ir.tensor import Element
 
 @dataclass(frozen=True, eq=False)
 class FinnIp:
-    """A folded kernel, and what FINN's output elements are of ours.
+    """A folded kernel, and how our output elements become FINN's.
 
     Attributes
     ----------
     out_bits : int
-        Bits of one element of FINN's output.
+        Bits of one element of FINN's output stream.
     shift : int
-        Low bits of our output that FINN's does not have.
+        Low bits of each of our output elements that FINN's does not have.
     """
 
     kernel: Kernel
@@ -36,15 +36,15 @@ class FinnIp:
 
     @property
     def sources(self) -> list[Path]:
-        """The files of ``hw_templates`` that it needs, in the order of their names."""
+        """The files of ``hw_templates`` that the kernel needs, sorted by name."""
         instance = self.kernel.rtl(self.folding)
         folder = shipped("hw_templates")
         return [folder / name for name in sorted(instance.templates)]
 
     def files(self, name: str, folder: Path) -> Mapping[str, str]:
-        """The module ``name`` and its memory images, to be written into ``folder``.
+        """File name: text of the module ``name`` and its memory images, for ``folder``.
 
-        Memory images are named by their absolute paths: tools run where they like.
+        Memory images have absolute paths, since tools run in folders of their own.
         """
         instance = self.kernel.rtl(self.folding)
         images = {memory: f"{name}_{memory.lower()}.hex" for memory in instance.memories}
@@ -54,9 +54,9 @@ class FinnIp:
         return {f"{name}.v": self._module(name, instance.module, values), **files}
 
     def _module(self, name: str, module: str, values: Mapping[str, str]) -> str:
-        (taken,), (given,) = self.kernel.inputs, self.kernel.outputs
+        (source,), (result,) = self.kernel.inputs, self.kernel.outputs
         lanes_in, lanes_out = self.kernel.lanes(self.folding)
-        wide_in, wide_out = lanes_in * taken.element.bits, lanes_out * given.element.bits
+        wide_in, wide_out = lanes_in * source.element.bits, lanes_out * result.element.bits
         out = lanes_out * self.out_bits
         associated = "ASSOCIATED_BUSIF in0_V:out0_V, ASSOCIATED_RESET ap_rst_n"
         lines = [
@@ -76,7 +76,7 @@ class FinnIp:
             "  input  wire out0_V_TREADY",
             ");",
             f"  wire [{wide_out - 1}:0] given;",
-            *(self._lane(lane, given.element) for lane in range(lanes_out)),
+            *(self._lane(lane, result.element) for lane in range(lanes_out)),
         ]
         if octets(out) > out:
             lines.append(f"  assign out0_V_TDATA[{octets(out) - 1}:{out}] = 0;")
@@ -97,17 +97,17 @@ class FinnIp:
         return "\n".join(lines)
 
     def _lane(self, lane: int, element: Element) -> str:
-        """Cut a lane of ours to FINN's width, or extend it."""
+        """Verilog that cuts or extends an output lane to FINN's width."""
         low, high = lane * element.bits, (lane + 1) * element.bits - 1
-        kept = element.bits - self.shift
-        bits = f"given[{low + self.shift + min(kept, self.out_bits) - 1}:{low + self.shift}]"
-        if kept < self.out_bits:
+        width = element.bits - self.shift
+        bits = f"given[{low + self.shift + min(width, self.out_bits) - 1}:{low + self.shift}]"
+        if width < self.out_bits:
             fill = f"given[{high}]" if element.signed else "1'b0"
-            bits = f"{{{{{self.out_bits - kept}{{{fill}}}}}, {bits}}}"
+            bits = f"{{{{{self.out_bits - width}{{{fill}}}}}, {bits}}}"
         first = lane * self.out_bits
         return f"  assign out0_V_TDATA[{first + self.out_bits - 1}:{first}] = {bits};"
 
 
 def octets(bits: int) -> int:
-    """Bits of the whole bytes that hold so many."""
+    """Round up to whole bytes: 8, 8, 16 for 1, 8, 9 bits."""
     return -(-bits // 8) * 8

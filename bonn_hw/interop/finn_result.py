@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What FINN says of a model: its hardware graph, its tensors, its estimates, as integers of ours.
+"""FINN's result for a model: its hardware graph, its tensors and its estimates.
 
-FINN's bits are 0 and 1, and the sums of its binary matrix units are popcounts p of MW bits. Ours
-are -1 and +1, and 2 p - MW.
+FINN's bits are 0 and 1, and the sums of its binary matrix units are popcounts p of MW bits. Here
+the values are -1 and +1, and the sums are 2 p - MW; `FinnResult.integers` converts them.
 """
 
 from __future__ import annotations
@@ -31,39 +31,46 @@ Values = NDArray[Any]
 class FinnNode:
     """A node of FINN's hardware graph.
 
-    ``inputs`` are the tensors that it is streamed, without weights and thresholds. Of a matrix
-    unit, ``weights`` are ``(MH, MW)``, bits as -1 and +1; ``limits`` are its thresholds ``(MH,)``
-    as FINN would build them, ``meant`` those before FINN clipped them. None without.
+    Attributes
+    ----------
+    inputs
+        Names of the streamed input tensors, without weights and thresholds.
+    weights
+        Of a matrix unit, ``(MH, MW)``, bits as -1 and +1; else None.
+    thresholds
+        Of a matrix unit, ``(MH,)``, as FINN would build them; None without.
+    unclipped
+        The same before FINN clipped them to its accumulator's range; None without.
     """
 
     name: str
     operator: str
-    facts: Mapping[str, Any]
+    attributes: Mapping[str, Any]
     inputs: tuple[str, ...]
     output: str
     weights: Values | None
-    limits: Values | None
-    meant: Values | None
+    thresholds: Values | None
+    unclipped: Values | None
 
 
 @dataclass(frozen=True, eq=False)
 class FinnResult:
-    """What FINN makes of a model and of frames.
+    """FINN's results for a model and frames.
 
     Attributes
     ----------
     stopped : str or None
-        What FINN said where it stopped; there are no nodes then.
+        FINN's message if it does not support the model; there are no nodes then.
     refused : tuple of str
-        Matrix units whose thresholds FINN's code generation does not take.
+        Matrix units whose thresholds FINN's code generation refuses.
     tensors : mapping
-        Values by tensor, in FINN's order (channels last) and meaning.
+        Values by tensor, in FINN's layout (channels last) and encoding.
     kinds : mapping
-        FINN's types by tensor.
+        FINN's data types by tensor.
     answers, qonnx : arrays
-        What FINN's graph answers, and the model itself by qonnx's execution.
+        The answers of FINN's graph, and of the QONNX model, executed by qonnx.
     estimates : mapping
-        By node: cycles, and resources by FINN's names.
+        By node name: cycles, and resources by FINN's names.
     """
 
     stopped: str | None
@@ -76,17 +83,21 @@ class FinnResult:
     estimates: Mapping[str, Mapping[str, float]]
 
     def integers(self, tensor: str) -> Integers:
-        """A tensor as ours would be, whole numbers."""
+        """A tensor in our encoding: -1 and +1 for bits, 2 p - MW for popcounts."""
         values = self.tensors[tensor]
         if self.kinds.get(tensor) == "BINARY":
             return 2 * values.astype(np.int8) - 1
         maker = next((node for node in self.nodes if node.output == tensor), None)
-        if maker is not None and maker.limits is None and maker.facts.get("binaryXnorMode", 0):
-            return 2 * values.astype(np.int64) - int(maker.facts["MW"])
+        if (
+            maker is not None
+            and maker.thresholds is None
+            and maker.attributes.get("binaryXnorMode", 0)
+        ):
+            return 2 * values.astype(np.int64) - int(maker.attributes["MW"])
         return values
 
 
-def hear(
+def run_finn(
     model: Path,
     images: NDArray[np.float32],
     folder: Path,
@@ -99,65 +110,65 @@ def hear(
     Parameters
     ----------
     folder : Path
-        An empty one, for what FINN's environment writes.
+        An empty folder for the files that FINN's environment writes.
     foldings : mapping or None
-        PE and SIMD by node of FINN's, to estimate with.
+        PE and SIMD by FINN's node name, for the estimates.
 
     Raises
     ------
     ToolMissing
-        If FINN's environment is not there.
+        If FINN's environment is not installed.
     """
     np.save(folder / "frames.npy", images)
-    told: list[str | Path] = []
+    estimate: list[str | Path] = []
     if foldings is not None:
         (folder / "folding.json").write_text(json.dumps({"Defaults": {}, **foldings}))
-        told = [folder / "folding.json", part]
-    arguments = (model.resolve(), folder / "frames.npy", folder, *told)
+        estimate = [folder / "folding.json", part]
+    arguments = (model.resolve(), folder / "frames.npy", folder, *estimate)
     finn_environment.run("witness.py", *arguments, progress=progress)
-    facts = json.loads((folder / "facts.json").read_text())
+    report = json.loads((folder / "facts.json").read_text())
     qonnx = np.load(folder / "qonnx.npy")
-    if "stopped" in facts:
-        return FinnResult(facts["stopped"], (), (), {}, {}, qonnx, qonnx, {})
+    if "stopped" in report:
+        return FinnResult(report["stopped"], (), (), {}, {}, qonnx, qonnx, {})
     proto = onnx.load(folder / "hardware.onnx")
     tensors = dict(np.load(folder / "tensors.npz"))
-    meant = dict(np.load(folder / "limits.npz"))
+    unclipped = dict(np.load(folder / "limits.npz"))
     return FinnResult(
         stopped=None,
-        nodes=tuple(_nodes(proto, tensors, meant)),
-        refused=tuple(facts["refused"]),
+        nodes=tuple(_nodes(proto, tensors, unclipped)),
+        refused=tuple(report["refused"]),
         tensors=tensors,
         kinds=_kinds(proto),
         answers=tensors[proto.graph.output[0].name],
         qonnx=qonnx,
-        estimates=facts.get("estimates", {}),
+        estimates=report.get("estimates", {}),
     )
 
 
 def _nodes(
-    proto: onnx.ModelProto, tensors: Mapping[str, Values], meant: Mapping[str, Values]
+    proto: onnx.ModelProto, tensors: Mapping[str, Values], unclipped: Mapping[str, Values]
 ) -> Iterator[FinnNode]:
     constants = {one.name: one for one in proto.graph.initializer}
     for node in proto.graph.node:
         if not node.domain.startswith(DOMAIN):
             continue
-        facts = {one.name: helper.get_attribute_value(one) for one in node.attribute}
-        weights, limits = None, None
+        attributes = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+        weights, thresholds = None, None
         if operator_of(node.op_type) == "MVAU":
             weights = numpy_helper.to_array(constants[node.input[1]]).T
-            if facts["weightDataType"] == b"BINARY":
+            if attributes["weightDataType"] == b"BINARY":
                 weights = 2 * weights - 1
-        if node.name in meant:
-            limits = numpy_helper.to_array(constants[node.input[2]]).reshape(-1)
+        if node.name in unclipped:
+            thresholds = numpy_helper.to_array(constants[node.input[2]]).reshape(-1)
         yield FinnNode(
             name=node.name,
             operator=operator_of(node.op_type),
-            facts=facts,
+            attributes=attributes,
             inputs=tuple(name for name in node.input if name in tensors),
             output=node.output[0],
             weights=weights,
-            limits=limits,
-            meant=meant[node.name].reshape(-1) if node.name in meant else None,
+            thresholds=thresholds,
+            unclipped=unclipped[node.name].reshape(-1) if node.name in unclipped else None,
         )
 
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A folded design -> FINN's hardware graph: nodes of ``finn.custom_op.fpgadataflow``, as finn-plus
-1.6 has them before they are specialised, each with its PE and SIMD, width converters and FIFOs.
+1.6 has them before specialisation, each with its PE and SIMD, and width converters and FIFOs.
 
-Bits are FINN's 0 and 1, sums of bits by bits its popcounts. Only where a convolution is padded with
-true zeros, FINN computes -1 for bits; its stream is therefore written with three values (INT2), as
-two equal thresholds make them, and answers as the model does. What the host does stands before and
-behind as operators of ONNX.
+Bits are written as FINN's 0 and 1, and sums of products of bits as its popcounts. There is one
+exception: where a convolution pads bits with zeros, FINN would compute with -1. Its input stream is
+therefore written as INT2 with three values (two equal thresholds output -1 and +1), so that FINN's
+answers are those of the model. What the host computes is written as standard ONNX operators before
+and behind the hardware nodes.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from onnx import (
 from bonn_hw.errors import UnsupportedModel
 from bonn_hw.interop.finn_attributes import DOMAIN
 from bonn_hw.interop.finn_folding import TAPS
-from bonn_hw.interop.true_zeros import levels_on_zeros
+from bonn_hw.interop.true_zeros import thresholds_on_zeros
 from bonn_hw.ir.design import FoldedDesign, Stage
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.kernel import Kernel, Passthrough
@@ -46,12 +47,12 @@ BITS, TERNARY = "BINARY", "INT2"
 
 
 def dataflow_graph(design: FoldedDesign, host: Host) -> ModelProto:
-    """Write a design and its host's part as one FINN model, batch 1.
+    """Write a design and the host's computations as one FINN model, batch 1.
 
     Raises
     ------
     UnsupportedModel
-        For a layer that FINN's nodes do not express, with its name.
+        For a layer that FINN's nodes cannot express; the message names it.
     """
     return _Writer(design, host).whole()
 
@@ -60,7 +61,7 @@ class _Writer:
     def __init__(self, design: FoldedDesign, host: Host) -> None:
         self.design, self.host = design, host
         self.nodes: list[NodeProto] = []
-        self.made: list[TensorProto] = []
+        self.initializers: list[TensorProto] = []
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.kinds = dict(_kinds(design.graph))
         self.counts: dict[str, int] = {}
@@ -84,7 +85,7 @@ class _Writer:
             "bonn_hw",
             [value(entry, TensorProto.FLOAT, shape)],
             [value(exit_, TensorProto.FLOAT, None)],
-            self.made,
+            self.initializers,
             value_info=inner,
         )
         for name, kind in self.kinds.items():
@@ -96,38 +97,40 @@ class _Writer:
         return shape_inference.infer_shapes(whole, data_prop=True)
 
     def node(
-        self, stage: Stage | None, kind: str, inputs: list[str], output: str, **facts: Any
+        self, stage: Stage | None, kind: str, inputs: list[str], output: str, **attributes: Any
     ) -> None:
-        """Add a node of FINN's."""
+        """Add one of FINN's hardware nodes."""
         name = f"{kind}_{self.counts.get(kind, 0)}"
         self.counts[kind] = self.counts.get(kind, 0) + 1
-        facts |= {"backend": "fpgadataflow"}
+        attributes |= {"backend": "fpgadataflow"}
         origin = stage.node.origin if stage else ""
-        self.nodes.append(helper.make_node(kind, inputs, [output], name, origin, DOMAIN, **facts))
+        self.nodes.append(
+            helper.make_node(kind, inputs, [output], name, origin, DOMAIN, **attributes)
+        )
 
-    def standard(self, kind: str, inputs: list[str], **facts: Any) -> str:
-        """Add an operator of ONNX; returns its output."""
+    def standard(self, kind: str, inputs: list[str], **attributes: Any) -> str:
+        """Add a standard ONNX operator; returns its output."""
         output = f"host_{len(self.nodes)}"
         name = f"host_{kind}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [output], name, **facts))
+        self.nodes.append(helper.make_node(kind, inputs, [output], name, **attributes))
         return output
 
     def constant(self, value: Any, kind: str = "", dtype: Any = np.float32) -> str:
         """Add a constant of one of FINN's types; returns its name."""
-        name = f"constant_{len(self.made)}"
-        self.made.append(numpy_helper.from_array(np.asarray(value, dtype), name))
+        name = f"constant_{len(self.initializers)}"
+        self.initializers.append(numpy_helper.from_array(np.asarray(value, dtype), name))
         if kind:
             self.kinds[name] = kind
         return name
 
     def tensor(self, stage: Stage) -> tuple[str, str]:
-        """Names of what a stage takes and gives; the output's shape is noted."""
+        """Names of a stage's input and output tensor; also stores the output's shape."""
         (output,), (kind,) = stage.node.outputs, stage.node.kernel.outputs
         self.shapes[output] = (1, *kind.shape)
         return stage.node.inputs[0], output
 
     def _head(self, tensor: str) -> str:
-        """What the host computes before the first integers; returns the model's input."""
+        """Add what the host computes before the first integers; returns the model's input."""
         host, kind = self.host, self.design.graph.tensors[tensor]
         last = entry = "global_in"
         if host.head is not None:
@@ -156,23 +159,23 @@ class _Writer:
                 last = self.standard("Identity", [last])
             self.nodes[-1].output[0] = tensor
             return entry
-        # FINN makes bits with a threshold, of floats.
+        # FINN makes bits from floats with a threshold.
         steps = 1 + (self.kinds[tensor] == TERNARY)
         limits = self.constant(np.zeros((kind.shape[2], steps)))
-        facts: dict[str, Any] = {
+        attributes: dict[str, Any] = {
             "ActVal": 1 - steps,
             "NumChannels": kind.shape[2],
             "PE": 1,
             "numSteps": steps,
         }
-        facts |= {"inputDataType": "FLOAT32", "weightDataType": "FLOAT32"}
-        facts |= {"outputDataType": self.kinds[tensor], "numInputVectors": list(shape[:-1])}
+        attributes |= {"inputDataType": "FLOAT32", "weightDataType": "FLOAT32"}
+        attributes |= {"outputDataType": self.kinds[tensor], "numInputVectors": list(shape[:-1])}
         self.shapes[last] = shape
-        self.node(None, "Thresholding", [last, limits], tensor, **facts)
+        self.node(None, "Thresholding", [last, limits], tensor, **attributes)
         return entry
 
     def _tail(self, tensor: str) -> str:
-        """What the host computes of the last integers; returns the model's output."""
+        """Add what the host computes from the last integers; returns the model's output."""
         host, shape = self.host, self.design.graph.tensors[tensor].shape
         last = self.standard("Mul", [tensor, self.constant(self.factor)])
         last = self.standard("Add", [last, self.constant(self.shift)])
@@ -191,11 +194,11 @@ class _Writer:
         return last
 
     def _shape(self, shape: tuple[int, int, int]) -> tuple[int, ...]:
-        """FINN's shape of a frame: vectors have no pixels."""
+        """FINN's shape of a frame: vectors have no height and width."""
         return (1, shape[2]) if shape[:2] == (1, 1) else (1, *shape)
 
     def _copy(self, part: ModelProto, entry: str) -> tuple[str, str]:
-        """Append a part of the host's; returns its input and its output."""
+        """Append an ONNX model of the host; returns its input and its output."""
         graph = part.graph
         self.opset = max(one.version for one in part.opset_import if not one.domain)
         prefix = f"part_{len(self.nodes)}_"
@@ -205,7 +208,7 @@ class _Writer:
             copy = TensorProto()
             copy.CopyFrom(one)
             copy.name = names[one.name]
-            self.made.append(copy)
+            self.initializers.append(copy)
         for node in graph.node:
             names |= {name: prefix + name for name in node.output}
             clone = NodeProto()
@@ -217,7 +220,7 @@ class _Writer:
         return entry, names[graph.output[0].name]
 
     def maker(self, tensor: str) -> Stage | None:
-        """The stage that gives a tensor, width converters and FIFOs skipped."""
+        """The stage that outputs a tensor; width converters and FIFOs are skipped."""
         for stage in self.design.stages:
             if tensor in stage.node.outputs:
                 if isinstance(stage.node.kernel, Passthrough):
@@ -227,7 +230,7 @@ class _Writer:
 
 
 def _kinds(graph: DataflowGraph) -> Iterator[tuple[str, str]]:
-    """FINN's type of each tensor; streams that a true zero is padded to have three values."""
+    """FINN's data type of each tensor; streams that are padded with zeros have three values."""
     groups: dict[str, set[str]] = {graph.input: {graph.input}}
     for node in graph.nodes:
         for name in node.outputs:
@@ -258,22 +261,22 @@ def _refuse(here: _Writer, stage: Stage) -> None:
     )
 
 
-def _relay(here: _Writer, stage: Stage) -> None:
+def _passthrough(here: _Writer, stage: Stage) -> None:
     source, output = here.tensor(stage)
     kernel: Kernel = stage.node.kernel
     shape, kind = here.shapes[source], here.kinds[output]
     here.shapes[output] = shape
     bits = 2 if kind == TERNARY else kernel.outputs[0].element.bits
-    taken, given = kernel.lanes(stage.folding)
+    lanes_in, lanes_out = kernel.lanes(stage.folding)
     if isinstance(kernel, Fifo):
-        folded = (*shape[:-1], shape[-1] // taken, taken)
-        facts: dict[str, Any] = {"depth": kernel.depth, "folded_shape": folded}
-        facts |= {"normal_shape": shape, "dataType": kind}
-        here.node(stage, "StreamingFIFO", [source], output, **facts)
+        folded = (*shape[:-1], shape[-1] // lanes_in, lanes_in)
+        attributes: dict[str, Any] = {"depth": kernel.depth, "folded_shape": folded}
+        attributes |= {"normal_shape": shape, "dataType": kind}
+        here.node(stage, "StreamingFIFO", [source], output, **attributes)
         return
-    facts = {"inShape": shape, "outShape": shape, "dataType": kind}
-    facts |= {"inWidth": taken * bits, "outWidth": given * bits}
-    here.node(stage, "StreamingDataWidthConverter", [source], output, **facts)
+    attributes = {"inShape": shape, "outShape": shape, "dataType": kind}
+    attributes |= {"inWidth": lanes_in * bits, "outWidth": lanes_out * bits}
+    here.node(stage, "StreamingDataWidthConverter", [source], output, **attributes)
 
 
 def _pad(here: _Writer, stage: Stage) -> None:
@@ -305,7 +308,7 @@ def _windows(
     stage: Stage,
     tensors: tuple[str, str],
     sides: tuple[tuple[int, int], tuple[int, int]],
-    **facts: Any,
+    **attributes: Any,
 ) -> None:
     height, width, channels = stage.node.kernel.inputs[0].shape
     kernel, stride = sides
@@ -313,16 +316,16 @@ def _windows(
     here.shapes[tensors[1]] = (1, *outputs, kernel[0] * kernel[1] * channels)
     kind = here.kinds[tensors[0]]
     here.kinds[tensors[1]] = kind
-    facts |= {"ConvKernelDim": list(kernel), "Stride": list(stride), "Dilation": [1, 1]}
-    facts |= {"IFMChannels": channels, "IFMDim": [height, width], "OFMDim": outputs}
-    facts |= {"SIMD": stage.folding.simd, "inputDataType": kind, "outputDataType": kind}
-    here.node(stage, "ConvolutionInputGenerator", [tensors[0]], tensors[1], **facts)
+    attributes |= {"ConvKernelDim": list(kernel), "Stride": list(stride), "Dilation": [1, 1]}
+    attributes |= {"IFMChannels": channels, "IFMDim": [height, width], "OFMDim": outputs}
+    attributes |= {"SIMD": stage.folding.simd, "inputDataType": kind, "outputDataType": kind}
+    here.node(stage, "ConvolutionInputGenerator", [tensors[0]], tensors[1], **attributes)
 
 
 def _slide(here: _Writer, stage: Stage) -> None:
     kernel = stage.node.kernel
     assert isinstance(kernel, SlidingWindow)  # noqa: S101  # narrows: WRITERS is keyed by the class
-    # FINN gives a tap at a time; more of them a beat are noted for our reader.
+    # FINN outputs one tap per beat; several per beat are written as an attribute for our reader.
     taps = stage.folding.pe // stage.folding.simd
     more = {TAPS: taps} if taps > 1 else {}
     tensors = here.tensor(stage)
@@ -336,16 +339,16 @@ def _pool(here: _Writer, stage: Stage) -> None:
     before = here.maker(source)
     if before is not None and isinstance(before.node.kernel, SlidingWindow):
         raise UnsupportedModel(
-            f"{stage.name} ({stage.node.origin}): windows of a pool that overlap are not written "
-            "in FINN's form"
+            f"{stage.name} ({stage.node.origin}): overlapping windows of a pool cannot be "
+            "written in FINN's form"
         )
     windows, sides = f"{output}_windows", (kernel.kernel, kernel.kernel)
     _windows(here, stage, (source, windows), sides, depthwise=1)
     (rows, columns, channels), kind = kernel.outputs[0].shape, here.kinds[source]
-    facts: dict[str, Any] = {"Function": "MaxPool", "KernelSize": list(kernel.kernel)}
-    facts |= {"Channels": channels, "PE": stage.folding.pe, "OutImgDims": [rows, columns]}
-    facts |= {"InputDataType": kind, "OutputDataType": kind}
-    here.node(stage, "Pool", [windows], output, **facts)
+    attributes: dict[str, Any] = {"Function": "MaxPool", "KernelSize": list(kernel.kernel)}
+    attributes |= {"Channels": channels, "PE": stage.folding.pe, "OutImgDims": [rows, columns]}
+    attributes |= {"InputDataType": kind, "OutputDataType": kind}
+    here.node(stage, "Pool", [windows], output, **attributes)
 
 
 def _mvu(here: _Writer, stage: Stage) -> None:
@@ -354,58 +357,58 @@ def _mvu(here: _Writer, stage: Stage) -> None:
     assert isinstance(kernel, Mvu)  # noqa: S101  # narrows: WRITERS is keyed by the class
     if not np.isin(kernel.weights, (-1, 1)).all():
         raise UnsupportedModel(
-            f"{stage.name} ({stage.node.origin}): weights of more than a bit are not written in "
-            "FINN's form: export the QONNX model instead"
+            f"{stage.name} ({stage.node.origin}): weights of more than one bit cannot be written "
+            "in FINN's form: export the QONNX model instead"
         )
     (high, wide), kind = kernel.weights.shape, here.kinds[source]
     popcount = kind == BITS
     weights = kernel.weights.T
     coded = ((weights + 1) // 2, BITS) if popcount else (weights, "BIPOLAR")
     held = here.constant(*coded)
-    levels = levels_on_zeros(kernel, _outside(here, stage))
-    if levels is None:
+    thresholds = thresholds_on_zeros(kernel, _outside(here, stage))
+    if thresholds is None:
         raise UnsupportedModel(
             f"{stage.name} ({stage.node.origin}): its border is not padded with zeros, which "
             "FINN's thresholds cannot express"
         )
-    facts: dict[str, Any] = {"MW": wide, "MH": high, "PE": stage.folding.pe}
-    facts |= {"SIMD": stage.folding.simd, "ActVal": 0, "inputDataType": kind}
-    facts |= {"weightDataType": coded[1]}
-    facts |= {"binaryXnorMode": int(popcount), "noActivation": int(kernel.thresholds is None)}
+    attributes: dict[str, Any] = {"MW": wide, "MH": high, "PE": stage.folding.pe}
+    attributes |= {"SIMD": stage.folding.simd, "ActVal": 0, "inputDataType": kind}
+    attributes |= {"weightDataType": coded[1]}
+    attributes |= {"binaryXnorMode": int(popcount), "noActivation": int(kernel.thresholds is None)}
     single = kernel.pixels == (1, 1)
-    facts["numInputVectors"] = [1] if single else [1, *kernel.pixels]
+    attributes["numInputVectors"] = [1] if single else [1, *kernel.pixels]
     here.shapes[output] = (1, high) if single else (1, *kernel.pixels, high)
     inputs = [source, held]
     if kernel.thresholds is None:
         if output != here.design.graph.output:
             raise UnsupportedModel(
-                f"{stage.name} ({stage.node.origin}): sums that another layer takes are not "
-                "written in FINN's form"
+                f"{stage.name} ({stage.node.origin}): sums that another layer has as input "
+                "cannot be written in FINN's form"
             )
         here.factor = 2.0 if popcount else 1.0
-        here.shift = (levels - (wide if popcount else 0)).astype(np.float32)
+        here.shift = (thresholds - (wide if popcount else 0)).astype(np.float32)
         sums = Element(0, wide) if popcount else kernel.outputs[0].element
-        here.kinds[output] = facts["outputDataType"] = _integers(sums)
+        here.kinds[output] = attributes["outputDataType"] = _integers(sums)
     else:
-        limits = -(-(levels + wide) // 2) if popcount else levels
+        limits = -(-(thresholds + wide) // 2) if popcount else thresholds
         limits = np.clip(limits, 0, wide + 1) if popcount else limits
         three = here.kinds[output] == TERNARY
-        facts |= {"outputDataType": here.kinds[output], "ActVal": -1 if three else 0}
+        attributes |= {"outputDataType": here.kinds[output], "ActVal": -1 if three else 0}
         element = Element(int(limits.min()), int(limits.max()))
         held = here.constant(np.repeat(limits[:, None], 1 + three, axis=1), _integers(element))
         inputs.append(held)
-    facts["accDataType"] = _integers(Element(0, wide) if popcount else _sums(kernel))
-    here.node(stage, "MVAU", inputs, output, **facts)
+    attributes["accDataType"] = _integers(Element(0, wide) if popcount else _sums(kernel))
+    here.node(stage, "MVAU", inputs, output, **attributes)
 
 
 def _sums(kernel: Mvu) -> Element:
-    """What sums of a unit with few-bit inputs may be."""
+    """The value range of the sums of a unit with few-bit inputs."""
     largest = max(-kernel.element.low, kernel.element.high) * kernel.weights.shape[1]
     return Element(-largest, largest)
 
 
 def _outside(here: _Writer, stage: Stage) -> NDArray[np.bool_] | None:
-    """Which inputs of a unit are padded, ``(OH, OW, MW)``; None if none are."""
+    """Which inputs of a unit are padding, ``(OH, OW, MW)``; None if none are."""
     slide = here.maker(stage.node.inputs[0])
     if slide is None or not isinstance(slide.node.kernel, SlidingWindow):
         return None
@@ -421,8 +424,8 @@ def _outside(here: _Writer, stage: Stage) -> NDArray[np.bool_] | None:
 
 
 WRITERS: Mapping[type[Kernel], Any] = {
-    Fifo: _relay,
-    WidthConverter: _relay,
+    Fifo: _passthrough,
+    WidthConverter: _passthrough,
     Pad: _pad,
     SlidingWindow: _slide,
     MaxPool: _pool,

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Figures of a build: values, tables and pictures."""
+"""Reports of a build: values, JSON, tables and pictures."""

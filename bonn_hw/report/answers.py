@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What each part of the flow answers for the same images."""
+"""The answers of all parts of the flow for the same images."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from bonn_hw.sim.run import SimulationRun
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What every stage of the flow answers for the same images.
+    """The answers of all parts of the flow for the same images.
 
-    ``rtl`` and ``integer`` are the integers that leave the accelerator, ``(N, H, W, C)``;
-    ``y`` and ``y_integer`` are the same after the host's part, ``qonnx`` is the model's own answer.
+    ``rtl`` and ``integer`` are the output integers of the accelerator, ``(N, H, W, C)``: of the RTL
+    and of the integer graph. ``y`` and ``y_integer`` are the answers that the host computes from
+    them; ``qonnx`` is the answer of the QONNX model.
     """
 
     rtl: NDArray[np.int64]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The reports of a plan and of a front: every figure is predicted."""
+"""Assemble the report of a plan or of a Pareto front; all figures are predicted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from bonn_hw.report.values import (
 
 
 def compiled(planned: Plan, target: aims.Target, model: Model, findings: Sequence[str]) -> Report:
-    """What is known after compilation."""
+    """The report of a build after compilation."""
     timing, used = planned.timing, total(planned.design)
     amounts = zip(used.astuple(), target.board.holds.astuple(), strict=True)
     share = Share(filled(used.block_bits, used.bram36), None)
@@ -75,7 +75,7 @@ def _layers(planned: Plan) -> Iterator[LayerReport]:
 
 
 def front(choices: Sequence[Choice], target: aims.Target, model: Model) -> Front:
-    """All trade-offs of frames and resources, FIFOs not counted."""
+    """The report of a Pareto front; FIFOs are not counted."""
     return Front(
         model=model,
         target=_target(target),
@@ -88,7 +88,9 @@ def front(choices: Sequence[Choice], target: aims.Target, model: Model) -> Front
             )
             for choice in choices
         ),
-        findings=("FIFOs are not counted: they are found when one of the designs is folded",),
+        findings=(
+            "FIFOs are not counted: their depths are chosen when one of the designs is folded",
+        ),
         tools=versions(),
     )
 
@@ -102,18 +104,18 @@ def _rounded(resources: Resources) -> PerResource[float]:
 
 
 def _shortfall(target: aims.Target, interval: int) -> list[str]:
-    """Say where the stages together are slower than each alone."""
+    """A finding if the stages together are slower than each alone."""
     reached = target.clock_mhz * 1e6 / interval
     if target.fps is None or reached >= target.fps:
         return []
     return [
         f"predicted to reach {reached:,.1f} frames per second, not {target.fps:,.1f}: ask for a "
-        "few more, so that all layers become faster"
+        "slightly higher rate, so that all layers become faster"
     ]
 
 
 def _misfits(total: Resources, board: aims.Board) -> list[str]:
-    """Say where a design is predicted to be larger than its board."""
+    """Findings for each resource of which the board has too little."""
     return [
         f"predicted to need {used:,.0f} {name}, but {board.name} holds {holds:,.0f}: ask for fewer "
         "frames per second, or a larger board"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Frozen dataclasses as JSON and back, by their types alone; see `values` for what is written."""
+"""Frozen dataclasses to JSON and back, by their types; see `values` for the rules."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ WORDS = {int: "an integer", float: "a number", str: "a string", bool: "true or f
 
 
 class Fault(ValueError):
-    """JSON is not what a type asks for; the message says where and what."""
+    """JSON does not match a type; the message says where and why."""
 
 
 def encode(value: Any) -> Any:
-    """A value as what `json.dumps` takes."""
+    """Convert a value to a tree that `json.dumps` accepts."""
     if is_dataclass(value) and not isinstance(value, type):
         body: dict[str, Any] = {}
         left_out = getattr(value, "left_out", None)
         for one in fields(value):
-            held = getattr(value, one.name)
+            content = getattr(value, one.name)
             if is_flat(one):
-                body |= {} if held is None else encode(held)
-            elif one.name not in left_out if left_out is not None else not _unsaid(one, held):
-                body[one.name] = encode(held)
+                body |= {} if content is None else encode(content)
+            elif one.name not in left_out if left_out is not None else not _omitted(one, content):
+                body[one.name] = encode(content)
         return body
     if isinstance(value, Mapping):
         return {key: encode(item) for key, item in value.items()}
@@ -36,42 +36,42 @@ def encode(value: Any) -> Any:
     return value
 
 
-def _unsaid(one: Field[Any], held: Any) -> bool:
-    return held is None and one.default is None
+def _omitted(one: Field[Any], content: Any) -> bool:
+    return content is None and one.default is None
 
 
 def is_flat(one: Field[Any]) -> bool:
-    """Whether the fields of a field's value stand among its owner's."""
+    """Whether the keys of a field's value are written among the keys of its owner."""
     return bool(one.metadata.get("flat"))
 
 
 def is_required(one: Field[Any]) -> bool:
-    """Whether a field has to be there."""
+    """Whether a field must be present."""
     return one.default is MISSING and one.default_factory is MISSING
 
 
 @cache
 def parts(kind: Any) -> tuple[tuple[Field[Any], Any], ...]:
-    """Fields of a dataclass with their types; type variables are what ``kind`` gives them."""
+    """Fields of a dataclass with their types; for ``Generic[T]``, T is replaced by its argument."""
     plain = get_origin(kind) or kind
-    given = dict(zip(getattr(plain, "__parameters__", ()), get_args(kind), strict=True))
+    arguments = dict(zip(getattr(plain, "__parameters__", ()), get_args(kind), strict=True))
     hints = get_type_hints(plain)
-    return tuple((one, given.get(hints[one.name], hints[one.name])) for one in fields(plain))
+    return tuple((one, arguments.get(hints[one.name], hints[one.name])) for one in fields(plain))
 
 
 def is_record(kind: Any) -> bool:
-    """Whether a type is a dataclass, generic ones included."""
+    """Whether a type is a dataclass, also a generic one such as ``PerResource[float]``."""
     plain = get_origin(kind) or kind
     return isinstance(plain, type) and is_dataclass(plain)
 
 
 def choices(kind: Any) -> tuple[Any, ...]:
-    """The types of a union; a type alone is one of itself."""
+    """The types of a union; for another type, the type itself."""
     return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
 
 
 def keys(kind: Any) -> Iterable[str]:
-    """The keys that a dataclass may have in JSON."""
+    """The keys that a dataclass can have in JSON."""
     for one, its in parts(kind):
         if is_flat(one):
             yield from keys(record_of(its))
@@ -80,12 +80,12 @@ def keys(kind: Any) -> Iterable[str]:
 
 
 def record_of(kind: Any) -> Any:
-    """The dataclass of an optional one."""
+    """The dataclass ``D`` of an optional field ``D | None``."""
     return next(one for one in choices(kind) if one is not NoneType)
 
 
 def decode(kind: type[V], tree: Any) -> V:
-    """The value that a tree of JSON is; raises Fault where it is none of this type."""
+    """Convert a JSON tree to a value; raises Fault if it does not match the type."""
     value: V = _decode(kind, tree, "")
     return value
 
@@ -113,7 +113,7 @@ def _decode(kind: Any, tree: Any, place: str) -> Any:
 
 
 def _chosen(options: tuple[Any, ...], tree: Any, place: str) -> Any:
-    """What one of several types makes of a tree; the message is the one of the last."""
+    """Decode with the first type of a union that matches; the error message is of the last one."""
     if tree is None and NoneType in options:
         return None
     faults = []
@@ -138,7 +138,7 @@ def _tuple(arguments: tuple[Any, ...], tree: Any, place: str) -> tuple[Any, ...]
 
 
 def _record(kind: Any, tree: Any, place: str, alone: bool = True) -> Any:
-    """A dataclass of an object; `alone`: the object has no keys but its own."""
+    """Decode an object to a dataclass; `alone`: refuse keys that the dataclass does not have."""
     _expect(isinstance(tree, dict), "an object", tree, place)
     if alone and (unknown := sorted(set(tree) - set(keys(kind)))):
         raise Fault(f"{_below(place, unknown[0])} is not known")
@@ -155,11 +155,11 @@ def _record(kind: Any, tree: Any, place: str, alone: bool = True) -> Any:
     return kind(**body)
 
 
-def _expect(holds: bool, wanted: str, tree: Any, place: str) -> None:
+def _expect(holds: bool, expected: str, tree: Any, place: str) -> None:
     if not holds:
-        told = repr(tree)
-        short = told if len(told) <= 40 else f"{told[:37]}..."
-        raise Fault(f"{place or 'the document'} must be {wanted}, not {short}")
+        text = repr(tree)
+        short = text if len(text) <= 40 else f"{text[:37]}..."
+        raise Fault(f"{place or 'the document'} must be {expected}, not {short}")
 
 
 def _below(place: str, key: str) -> str:

@@ -18,14 +18,14 @@ LONGEST = 30  # characters of a name that may be folded
 
 @dataclass(frozen=True)
 class Column:
-    """A column; line breaks in its heading are kept.
+    """A column; its heading may have line breaks.
 
     Attributes
     ----------
     left : bool
-        Words, not numbers.
+        Align left, for words; numbers are aligned right.
     folds : bool
-        Cells longer than `LONGEST` go on in a second line; those of other columns never do.
+        Cells longer than `LONGEST` are wrapped; cells of other columns never are.
     """
 
     heading: str
@@ -35,7 +35,7 @@ class Column:
 
     @property
     def known(self) -> bool:
-        """Whether any cell says anything."""
+        """Whether any cell has a value."""
         return any(cell not in ("", UNKNOWN) for cell in self.cells)
 
     @property
@@ -47,28 +47,28 @@ class Column:
 
 
 Block = tuple[Column, ...]
-"""Columns that belong together."""
+"""Columns that stay in the same table."""
 
 
 def words(text: str, style: str = "") -> Text:
-    """Text that is printed as it is: no markup, no emoji, no control characters."""
+    """A text that is printed as it is: no markup, no emoji, no control characters."""
     return Text(plain(text), style=style)
 
 
 def plain(text: str) -> str:
-    """Text in which a control character is spelt out."""
+    """Replace control characters by their escapes, such as ``\\x1b``."""
     return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in text)
 
 
 def grid(title: str, names: Column, blocks: Sequence[Block], console: Console) -> Group:
-    """A table; blocks that do not fit beside the others go on in a further one, below.
+    """A table; blocks that do not fit in the width go into further tables below.
 
     Parameters
     ----------
     names : Column
-        The first column, of every one of the tables.
+        The first column of each of the tables.
     blocks : sequence
-        The others. Columns in which nothing is known are left out.
+        The other columns. Columns without any value are left out.
     """
     known = [tuple(one for one in block if one.known) for block in blocks]
     parts: list[RenderableType] = [words(title, "bold")]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A report with what the simulator, Yosys or a bitstream's tool found. Pure functions."""
+"""Add the figures of the simulator, of Yosys or of a bitstream tool to a report. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from bonn_hw.report.values import Implementation, Report
 from bonn_hw.synth.netlist import Use
 
 
-def with_simulated(report: Report, found: Simulated) -> Report:
+def with_simulated(report: Report, figures: Simulated) -> Report:
     """The report with the figures of a simulation."""
     layers = tuple(
-        replace(layer, cycles=replace(layer.cycles, simulated=found.layers.get(layer.name)))
+        replace(layer, cycles=replace(layer.cycles, simulated=figures.layers.get(layer.name)))
         for layer in report.layers
     )
     return replace(
         report,
-        comparison=found.comparison,
-        accuracy=found.accuracy,
-        cycles_per_frame=replace(report.cycles_per_frame, simulated=found.cycles_per_frame),
-        latency_cycles=replace(report.latency_cycles, simulated=found.latency_cycles),
+        comparison=figures.comparison,
+        accuracy=figures.accuracy,
+        cycles_per_frame=replace(report.cycles_per_frame, simulated=figures.cycles_per_frame),
+        latency_cycles=replace(report.latency_cycles, simulated=figures.latency_cycles),
         layers=layers,
-        tools={**report.tools, **found.tools},
+        tools={**report.tools, **figures.tools},
     )
 
 
-def with_synthesised(report: Report, found: Synthesised) -> Report:
+def with_synthesised(report: Report, figures: Synthesised) -> Report:
     """The report with the figures of a synthesis, of the design or of some stages."""
     layers = tuple(
-        replace(layer, synthesised=found.stages.get(layer.name, layer.synthesised))
+        replace(layer, synthesised=figures.stages.get(layer.name, layer.synthesised))
         for layer in report.layers
     )
-    told = replace(report, layers=layers, tools={**report.tools, **found.tools})
-    return told if found.whole is None else _with_whole(told, found.whole)
+    updated = replace(report, layers=layers, tools={**report.tools, **figures.tools})
+    return updated if figures.whole is None else _with_whole(updated, figures.whole)
 
 
 def _with_whole(report: Report, whole: Use) -> Report:
@@ -51,7 +51,7 @@ def _with_whole(report: Report, whole: Use) -> Report:
     )
 
 
-def with_implemented(report: Report, found: Implemented) -> Report:
+def with_implemented(report: Report, figures: Implemented) -> Report:
     """The report with the figures of the tool that made a bitstream."""
     resources = PerResource(
         *(
@@ -60,16 +60,18 @@ def with_implemented(report: Report, found: Implemented) -> Report:
                 implemented=made.implemented,
                 implemented_accelerator=made.implemented_accelerator,
             )
-            for one, made in zip(report.resources, found.resources, strict=True)
+            for one, made in zip(report.resources, figures.resources, strict=True)
         )
     )
     made = None
-    if found.bitstream is not None:
-        made = Implementation(bitstream=found.bitstream, timing=found.timing, seconds=found.seconds)
-    tools = {**report.tools, "bitstream": found.tool}
+    if figures.bitstream is not None:
+        made = Implementation(
+            bitstream=figures.bitstream, timing=figures.timing, seconds=figures.seconds
+        )
+    tools = {**report.tools, "bitstream": figures.tool}
     return replace(report, resources=resources, tools=tools, implementation=made)
 
 
 def filled(held_bits: float, bram36: float) -> float | None:
-    """Part of block memories that holds anything; None where there is no block memory."""
+    """Fraction of the block memory bits that are used; None without block memory."""
     return round(held_bits / (bram36 * BRAM36_BITS), 3) if bram36 else None

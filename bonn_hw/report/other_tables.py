@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tables of what is no report of a build: a model's kernels, a cross-check, a sweep."""
+"""Tables for `check`, `witness` and `sweep`: a model's kernels, a cross-check, designs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from bonn_hw.report.tables import count, predicted, rate
 
 VERDICTS = {
     "equal": "every layer is equal",
-    "defects": "every difference is a known defect of FINN's, or follows from one",
-    "differs": "there are differences that no known defect of FINN's explains",
+    "defects": "every difference is a known defect of FINN, or follows from one",
+    "differs": "there are differences that no known defect of FINN explains",
 }
 
 
 def show_kernels(graph: DataflowGraph, findings: Sequence[str], console: Console) -> None:
-    """Print what the layers of a model become."""
+    """Print the kernels of a model's layers."""
     nodes = graph.nodes
     names = Column("kernel", [node.name for node in nodes], left=True)
     layers = Column("layer", [node.origin for node in nodes], left=True, folds=True)
@@ -39,16 +39,16 @@ def _listed(tensors: Sequence[object]) -> str:
     return ", ".join(map(str, tensors))
 
 
-def show_witness(found: Crosscheck, console: Console) -> None:
-    """Print how a model's layers compare with FINN's."""
-    frames, answers = found.frames, found.answers
+def show_crosscheck(result: Crosscheck, console: Console) -> None:
+    """Print the comparison of a model's layers with FINN's."""
+    frames, answers = result.frames, result.answers
     parts: list[RenderableType] = [
-        _differences(found, f"{frames.real} real and {frames.random} random frames", console),
-        _estimates(found.estimates, console),
+        _differences(result, f"{frames.real} real and {frames.random} random frames", console),
+        _estimates(result.estimates, console),
     ]
     parts += [
         words(f"{layer.node} ({layer.layer}): FINN {defect}")
-        for layer in found.layers
+        for layer in result.layers
         for defect in layer.defects
     ]
     parts.append(
@@ -58,11 +58,11 @@ def show_witness(found: Crosscheck, console: Console) -> None:
             f"{answers.classes_that_differ_from_finn} of its classes differ"
         )
     )
-    console.print(Group(*parts, words(VERDICTS[found.verdict])))
+    console.print(Group(*parts, words(VERDICTS[result.verdict])))
 
 
-def _differences(found: Crosscheck, frames: str, console: Console) -> Group:
-    layers = found.layers
+def _differences(result: Crosscheck, frames: str, console: Console) -> Group:
+    layers = result.layers
     names = Column("stage", [layer.layer for layer in layers], left=True)
     origins = Column("layer", [layer.origin for layer in layers], left=True, folds=True)
     nodes = Column("FINN's node", [layer.node for layer in layers], left=True)
@@ -97,7 +97,7 @@ def _estimates(rows: Sequence[LayerEstimates], console: Console) -> Group:
 
 
 def show_sweep(rows: Sequence[SweepRow], console: Console) -> None:
-    """Print the designs of a sweep, and below why any was refused."""
+    """Print the designs of a sweep, and below the errors."""
     designs = [row.design for row in rows]
     names = Column("model", [row.model for row in rows], left=True)
     asked = (

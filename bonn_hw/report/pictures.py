@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Pictures of designs: what each layer of one takes, and what more frames a second cost.
+"""Pictures: the resources of a design's layers, and resources against frame rate of a front.
 
-Matplotlib is imported where a picture is drawn: whoever draws none needs none.
+Matplotlib is imported only when a picture is drawn.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BETWEEN = frozenset(stem for stem, kind in kernels().items() if issubclass(kind, Passthrough))
-"""Kernels that stand right before the layer that they feed, and share its row."""
+"""Kernels that share the row of the layer behind them."""
 TITLES = {"lut": "LUT", "bram36": "BRAM36", "dsp": "DSP"}
 UNITS = {"lut": "LUT", "bram36": "BRAM of 36 kbit", "dsp": "DSP slices"}
 TALL = 30
-"""Rows from which on scales stand above the panels too."""
-BESIDE = 8
+"""With at least as many rows, the panels have scales at the top, too."""
+LABEL_PAD = 8
 """Points between labels and bars."""
 
 LIGHT_BLUE, LIGHT_ORANGE, LIGHT_GREY, BAND = "#8CC4E6", "#F3B58A", "#B4B4B4", "#F4F4F4"
@@ -46,14 +46,14 @@ def draw_layers(report: Report, folder: Path) -> list[Path]:
     Parameters
     ----------
     report
-        Of a design; its layers are in dataflow order.
+        The report of a design; its layers are in dataflow order.
     folder
-        Where the files go; it is made if needed.
+        Output folder; it is created if needed.
 
     Returns
     -------
     list[Path]
-        The files written. The SVG is the same bytes each time.
+        The files written. The SVG is reproducible byte for byte.
 
     Raises
     ------
@@ -64,21 +64,21 @@ def draw_layers(report: Report, folder: Path) -> list[Path]:
 
 
 def draw_front(front: Front, folder: Path, device: Board | None = None) -> list[Path]:
-    """Draw what designs of rising speed cost: ``front.png`` and ``front.svg``.
+    """Draw the resources of designs against their frame rates: ``front.png`` and ``front.svg``.
 
     Parameters
     ----------
     front
         At least one design, in any order.
     folder
-        Where the files go; it is made if needed.
+        Output folder; it is created if needed.
     device
-        The board; None: one of the package, by its name.
+        The board; None: look it up by its name.
 
     Returns
     -------
     list[Path]
-        The files written. The SVG is the same bytes each time.
+        The files written. The SVG is reproducible byte for byte.
 
     Raises
     ------
@@ -92,9 +92,9 @@ def _write(name: str, folder: Path, draw: Callable[[], Figure]) -> list[Path]:
     import matplotlib.style
 
     payloads = {}
-    # From Matplotlib's defaults, so that a user's own style changes nothing.
+    # Start from Matplotlib's defaults, so that a user's own style has no effect.
     with matplotlib.style.context(["default", STYLE]):
-        # A bare Figure, without pyplot, is drawn by Agg and needs no display.
+        # A Figure without pyplot is drawn by Agg and needs no display.
         figure = draw()
         for suffix, metadata in (("png", None), ("svg", {"Date": None})):
             stream = io.BytesIO()
@@ -107,7 +107,7 @@ def _write(name: str, folder: Path, draw: Callable[[], Figure]) -> list[Path]:
 
 
 def _drawn(amounts: Iterable[PerResource[float]]) -> list[str]:
-    """The resources that are drawn: DSP slices only where a design has any."""
+    """The resources that are drawn; DSP slices only if a design has any."""
     return ["lut", "bram36", *(["dsp"] if any(one.dsp for one in amounts) else [])]
 
 
@@ -124,12 +124,12 @@ class _Row:
 
     @property
     def cycles(self) -> tuple[int, int]:
-        """Cycles a frame of the layer, and of the slowest stage of the row."""
+        """Cycles per frame of the layer, and of the slowest stage of the row."""
         own, *others = (s.cycles.predicted for s in (self.layer, *self.before))
         return own, max((own, *others))
 
-    def takes(self, resource: str) -> tuple[float, float]:
-        """What the layer takes, and what all stages of the row take."""
+    def amounts(self, resource: str) -> tuple[float, float]:
+        """Amount of the layer alone, and of all stages of the row."""
         own, *others = (s.resources.named[resource] for s in (self.layer, *self.before))
         return own, own + sum(others)
 
@@ -143,7 +143,7 @@ def _rows(layers: Sequence[LayerReport]) -> list[_Row]:
         else:
             rows.append(_Row(layer, tuple(before)))
             before = []
-    # What feeds no layer stands for itself.
+    # Kernels behind the last layer get rows of their own.
     return rows + [_Row(layer, ()) for layer in before]
 
 
@@ -163,7 +163,7 @@ def _layers(report: Report) -> Figure:
     rate = _rate(target.clock_mhz * 1e6 / report.cycles_per_frame.predicted)
     _cycles(cycles, rows, report.cycles_per_frame.predicted, rate, above)
     for axes, resource in zip(others, drawn, strict=True):
-        _bars(axes, [row.takes(resource) for row in rows], [(BLUE, LIGHT_BLUE)] * len(rows))
+        _bars(axes, [row.amounts(resource) for row in rows], [(BLUE, LIGHT_BLUE)] * len(rows))
         _totals(axes, report.resources.named[resource], resource, above)
     for axes in panels:
         axes.tick_params(axis="x", top=tall, labeltop=tall)
@@ -180,7 +180,7 @@ def _layers(report: Report) -> Figure:
 
 
 def _cycles(axes: Axes, rows: Sequence[_Row], interval: int, rate: str, above: float) -> None:
-    """Draw the cycles of each row, and the interval of them all."""
+    """Draw the cycles of each row, and the initiation interval of the design."""
     slowest = max(most for _, most in (row.cycles for row in rows))
     tones = [
         (ORANGE, LIGHT_ORANGE) if row.cycles[1] == slowest else (BLUE, LIGHT_BLUE) for row in rows
@@ -210,7 +210,7 @@ def _totals(axes: Axes, total: Amount, resource: str, above: float) -> None:
 def _bars(
     axes: Axes, values: Sequence[tuple[float, float]], tones: Sequence[tuple[str, str]]
 ) -> None:
-    """Draw for each row what is the layer's own and, in a lighter tone, the rest."""
+    """Draw a bar per row: the layer's own amount and, in a lighter tone, the rest."""
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
     for place in range(1, len(values), 2):
@@ -218,23 +218,23 @@ def _bars(
     bars = []
     for place, ((own, whole), (tone, light)) in enumerate(zip(values, tones, strict=True)):
         bars += [(place, 0, own, tone), (place, own, whole - own, light)]
-    if seen := [bar for bar in bars if bar[2] > 0]:
-        places, starts, widths, colours = zip(*seen, strict=True)
+    if visible := [bar for bar in bars if bar[2] > 0]:
+        places, starts, widths, colours = zip(*visible, strict=True)
         axes.barh(places, widths, left=starts, height=0.7, color=colours, zorder=2)
-    # At least two of anything: a scale of hundredths of a memory would say nothing.
+    # At least two: a scale of hundredths of a block memory is not useful.
     axes.set_xlim(0, 1.05 * max(2, *(whole for _, whole in values)))
     axes.set_ylim(len(values) - 0.5, -0.5)  # dataflow goes downwards
     axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
     axes.grid(visible=False, axis="y")
-    axes.tick_params(axis="y", length=0, pad=BESIDE)
+    axes.tick_params(axis="y", length=0, pad=LABEL_PAD)
 
 
 def _names(axes: Axes, rows: Sequence[_Row], above: float) -> None:
-    """Write two columns beside the rows: stage, PE × SIMD."""
+    """Write two columns left of the rows: stage, PE × SIMD."""
     foldings = [row.folding for row in rows]
     axes.set_yticks(range(len(rows)), foldings)
-    left = -BESIDE - 12 - 4.9 * max(len(text) for text in (*foldings, "PE × SIMD"))  # points
+    left = -LABEL_PAD - 12 - 4.9 * max(len(text) for text in (*foldings, "PE × SIMD"))  # points
 
     def write(text: str, x: float, place: tuple[float, float], coords: Any, va: str) -> None:
         axes.annotate(
@@ -252,12 +252,12 @@ def _names(axes: Axes, rows: Sequence[_Row], above: float) -> None:
 
     for place, row in enumerate(rows):
         write(row.layer.name, left, (0, place), axes.get_yaxis_transform(), "center_baseline")
-    write("PE × SIMD", -BESIDE, (0, 1), "axes fraction", "bottom")
+    write("PE × SIMD", -LABEL_PAD, (0, 1), "axes fraction", "bottom")
     write("stage", left, (0, 1), "axes fraction", "bottom")
 
 
 def _rate(rate: float) -> str:
-    """Write frames a second, also those of a design that takes seconds for one."""
+    """Format a frame rate: 12,345 or, below 1000, with four digits, such as 0.1235."""
     return f"{rate:,.0f}" if rate >= 1000 else f"{rate:.4g}"
 
 
@@ -297,7 +297,7 @@ def _front(front: Front, device: Board | None = None) -> Figure:
 
 
 def _rate_axis(axes: Axes, rates: Sequence[float], asked: float | None) -> None:
-    """Scale the axis by its range: few designs, much alike, would else stand between labels."""
+    """Choose ticks by the range: with a log scale, designs of similar rates may have no tick."""
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
     shown = [*rates, *([] if asked is None else [asked])]
@@ -311,11 +311,11 @@ def _rate_axis(axes: Axes, rates: Sequence[float], asked: float | None) -> None:
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if spread < 2000 else (1,)))
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
-    axes.set_xlabel("frames a second that a design reaches (log scale)")
+    axes.set_xlabel("frames per second of a design (log scale)")
 
 
 def _steps(axes: Axes, points: Sequence[Point], resource: str, device: Board) -> None:
-    """Draw what each design takes; a rate between two costs what the faster one does."""
+    """Draw the resource against the rate; between two designs, the faster one is needed."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator, StrMethodFormatter
 
     holds = getattr(device.holds, resource)
@@ -323,11 +323,11 @@ def _steps(axes: Axes, points: Sequence[Point], resource: str, device: Board) ->
     rates = [point.frames_per_second for point in points]
     x, y = [axes.get_xlim()[0], *rates], [used[0], *used]
     fits = [points[0].fits, *(point.fits for point in points)]
-    # Not clipped, so that what takes nothing is seen on the axis.
+    # Not clipped, so that a line at zero is visible on the axis.
     line: dict[str, Any] = {"drawstyle": "steps-pre", "clip_on": False, "zorder": 3}
     axes.plot(x, y, color=LIGHT_GREY, **line)
-    held = [value if fit else nan for value, fit in zip(y, fits, strict=True)]
-    axes.plot(x, held, color=BLUE, **line)
+    fitting = [value if fit else nan for value, fit in zip(y, fits, strict=True)]
+    axes.plot(x, fitting, color=BLUE, **line)
     for fit, colour, label in (
         (True, BLUE, f"fits {device.name}"),
         (False, LIGHT_GREY, "does not fit"),

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How pictures look: Matplotlib's settings and colours, without Matplotlib."""
+"""Style of the pictures: Matplotlib's settings and colours. Does not import Matplotlib."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Okabe and Ito's colours are told apart with any colour vision.
+# Okabe and Ito's colours can be distinguished with any colour vision.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#767676"
 STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
@@ -26,7 +26,7 @@ STYLE: dict[str, Any] = {
     "lines.linewidth": 1.5,
     "lines.markersize": 3,
     "savefig.dpi": 150,
-    # Identifiers in an SVG are drawn from this instead of at random.
+    # Seed of the identifiers in an SVG, which are otherwise random.
     "svg.hashsalt": "bonn-hw",
     "xtick.color": GREY,
     "xtick.labelcolor": "black",

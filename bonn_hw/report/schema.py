@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The JSON Schema of reports (draft 2020-12), generated from their types.
 
-``python -m bonn_hw.report.schema`` writes ``report.schema.json`` anew.
+``python -m bonn_hw.report.schema`` writes ``report.schema.json``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PLAIN = {int: "integer", float: "number", str: "string", bool: "boolean", NoneTy
 
 
 def schema(*documents: Any) -> dict[str, Any]:
-    """The schema of a file that holds one of some dataclasses."""
+    """The schema of a file that contains one of some dataclasses."""
     definitions: dict[str, Any] = {}
     forms = [_of(kind, definitions) for kind in documents]
     return {
@@ -35,7 +35,7 @@ def schema(*documents: Any) -> dict[str, Any]:
 
 
 def text() -> str:
-    """What `FILE` holds."""
+    """The contents of `FILE`."""
     return json.dumps(schema(*DOCUMENTS), indent=1) + "\n"
 
 
@@ -51,7 +51,7 @@ def _of(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     if is_record(kind):
         name = _name(kind)
         if name not in definitions:
-            definitions[name] = {}  # a place for types within themselves
+            definitions[name] = {}  # a placeholder, for recursive types
             definitions[name] = _record(kind, definitions)
         return {"$ref": f"#/$defs/{name}"}
     if origin is tuple and arguments[-1] is ...:

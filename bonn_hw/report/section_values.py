@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What each command adds to a build's report: the values of the files in its folder ``report``."""
+"""Sections of a report, one per command: the contents of the files in the folder ``report``."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ class Simulated:
 
     @property
     def weight(self) -> tuple[bool, int]:
-        """The heavier of two runs is kept: without stalls before with, then the one of more frames.
+        """Of two runs, the report has the one with the larger weight.
 
-        Cycles of a run with stalls include these, and say little of the design.
+        A run without stalls comes before one with stalls, then the one with more frames. With
+        stalls, the cycles include them and say little about the design.
         """
         return self.comparison.stall_seed is None, self.comparison.frames
 
 
 @dataclass(frozen=True, kw_only=True)
 class Simulations:
-    """``simulated.json``: the run whose figures the report has, and the last one."""
+    """``simulated.json``: the run whose figures are in the report, and the last run."""
 
     schema: int = SCHEMA
     main: Simulated
@@ -42,7 +43,7 @@ class Simulations:
 
 @dataclass(frozen=True, kw_only=True)
 class Synthesised:
-    """``synthesised.json``: of the whole design, and of stages alone, by name."""
+    """``synthesised.json``: resources of the whole design, and of single stages by name."""
 
     schema: int = SCHEMA
     whole: Use | None
@@ -52,7 +53,7 @@ class Synthesised:
 
 @dataclass(frozen=True)
 class ImplementedAmount:
-    """How much of a resource the whole design takes, and the accelerator with its shell alone."""
+    """Use of a resource by the whole design, and by the accelerator with its shell alone."""
 
     implemented: float
     implemented_accelerator: float | None = None
@@ -60,10 +61,10 @@ class ImplementedAmount:
 
 @dataclass(frozen=True, kw_only=True)
 class Implemented:
-    """``implemented.json``: what the tool that made a bitstream reports.
+    """``implemented.json``: the figures of the tool that made a bitstream.
 
-    The same stands beside the bitstream, there with the digests of the plan and of the files where
-    a plan can be run elsewhere.
+    The same file is next to the bitstream. For tools whose plan can be run on another machine, it
+    has the digests of the plan and of the files there.
     """
 
     schema: int = SCHEMA

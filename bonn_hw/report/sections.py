@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A build's report in sections: each command writes its own, and report.json is all of them merged.
 
-``report/predicted.json`` is `fold`'s or `compile`'s, ``simulated.json`` `simulate`'s,
-``synthesised.json`` `synth`'s, ``implemented.json`` `bitstream`'s. A command takes the folder's
-lock, reads the other sections as they are now, and writes its own and report.json: commands that
-run at the same time lose nothing of each other's.
+`fold` and `compile` write ``report/predicted.json``, `simulate` writes ``simulated.json``, `synth`
+``synthesised.json`` and `bitstream` ``implemented.json``. A command locks the folder, reads the
+other sections as they are now, and writes its own section and report.json. So commands that run at
+the same time do not overwrite each other's figures.
 
-Of simulations, the run without stalls that has the most frames is kept, the newest of equal ones;
-one with stalls only until there is one without. The last run stands beside it.
+Of several simulations, the report has the one without stalls that has the most frames, or the
+newest of equal ones. A run with stalls is used only if there is none without. ``simulated.json``
+also has the last run.
 """
 
 from __future__ import annotations
@@ -33,61 +34,62 @@ V = TypeVar("V")
 
 
 def begin(folder: Path, report: Report) -> None:
-    """Write the first section and report.json into a folder that nobody else has yet."""
+    """Write the first section and report.json into a new folder."""
     save(report, folder / FOLDER / PREDICTED)
     save(report, folder / NAME)
 
 
 def identity(folder: Path) -> str | None:
-    """What a build is known by: changes where it is made anew with another outcome.
+    """A digest of a build's predicted figures: it changes if the folder gets another build.
 
-    None for a build of before there were sections.
+    None for a build from before there were sections.
     """
     first = folder / FOLDER / PREDICTED
     return hashlib.sha256(first.read_bytes()).hexdigest() if first.is_file() else None
 
 
-def add_simulated(folder: Path, build: str | None, found: Simulated) -> Report:
-    """Keep a simulation; returns the report with this very run, which report.json may not have.
+def add_simulated(folder: Path, build: str | None, figures: Simulated) -> Report:
+    """Add a simulation; returns the report with this run, which may not be the one in report.json.
 
     Raises
     ------
     UserError
-        If the build is another than the one that was simulated, whose `identity` is ``build``, or
-        a section cannot be read or written. The same holds for the functions below.
+        If the folder has another build than the one that was simulated, whose `identity` is
+        ``build``, or if a section cannot be read or written. The same holds for the functions
+        below.
     """
     with _locked(folder, build):
         before = _section(Simulations, folder, SIMULATED)
-        kept = before is not None and before.main.weight > found.weight
-        main = before.main if before is not None and kept else found
-        save(Simulations(main=main, last=found), folder / FOLDER / SIMULATED)
+        better = before is not None and before.main.weight > figures.weight
+        main = before.main if before is not None and better else figures
+        save(Simulations(main=main, last=figures), folder / FOLDER / SIMULATED)
         _write_merged(folder)
-        return with_simulated(merged(folder), found)
+        return with_simulated(merged(folder), figures)
 
 
-def add_synthesised(folder: Path, build: str | None, found: Synthesised) -> Report:
-    """Keep a synthesis beside what was synthesised before; returns the report."""
+def add_synthesised(folder: Path, build: str | None, figures: Synthesised) -> Report:
+    """Add a synthesis to those of other stages; returns the report."""
     with _locked(folder, build):
         before = _section(Synthesised, folder, SYNTHESISED)
         if before is not None:
-            found = Synthesised(
-                whole=found.whole or before.whole,
-                stages={**before.stages, **found.stages},
-                tools={**before.tools, **found.tools},
+            figures = Synthesised(
+                whole=figures.whole or before.whole,
+                stages={**before.stages, **figures.stages},
+                tools={**before.tools, **figures.tools},
             )
-        save(found, folder / FOLDER / SYNTHESISED)
+        save(figures, folder / FOLDER / SYNTHESISED)
         return _write_merged(folder)
 
 
-def add_implemented(folder: Path, build: str | None, found: Implemented) -> Report:
-    """Keep the figures of a bitstream in place of those of an earlier one; returns the report."""
+def add_implemented(folder: Path, build: str | None, figures: Implemented) -> Report:
+    """Replace the figures of the bitstream; returns the report."""
     with _locked(folder, build):
-        save(found, folder / FOLDER / IMPLEMENTED)
+        save(figures, folder / FOLDER / IMPLEMENTED)
         return _write_merged(folder)
 
 
 def merged(folder: Path) -> Report:
-    """All sections as one report; of a build without sections, its report.json."""
+    """All sections as one report; for a build without sections, its report.json."""
     first = folder / FOLDER / PREDICTED
     report = load(Report, first if first.is_file() else folder / NAME)
     if synthesised := _section(Synthesised, folder, SYNTHESISED):
@@ -113,11 +115,11 @@ def _section(kind: type[V], folder: Path, name: str) -> V | None:
 
 @contextmanager
 def _locked(folder: Path, build: str | None) -> Iterator[None]:
-    """Keep other commands from the report for a moment."""
+    """Lock the report, so that no other command changes it."""
     with files.lock(folder / NAME):
         if identity(folder) != build:
             raise UserError(
-                f"{folder} was made anew while this command ran: its figures are those of another "
-                "design and are not kept; run the command again"
+                f"{folder} was replaced while this command ran: its figures belong to another "
+                "design and are not saved; run the command again"
             )
         yield

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a simulation found: the answers of every part of the flow, compared frame by frame."""
+"""Compare the answers of all parts of the flow frame by frame."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bonn_hw.sim.run import SimulationRun
 
 @dataclass(frozen=True, eq=False)
 class PyTorch:
-    """The trained network's answers ``(N, classes)``, and the integers of its last product."""
+    """The trained network's answers ``(N, classes)``, and the integers of its last layer."""
 
     answers: NDArray[np.float32]
     integers: NDArray[np.number[Any]]
@@ -32,7 +32,7 @@ def simulated(
     pytorch: PyTorch | None = None,
     stall: int | None = None,
 ) -> Simulated:
-    """What a simulation found.
+    """The figures of a simulation and the comparison with its references.
 
     Parameters
     ----------
@@ -85,9 +85,9 @@ def _accuracies(answers: Answers, labels: NDArray[np.int64], pytorch: PyTorch | 
 
 
 def _against(answers: Answers, pytorch: PyTorch) -> NDArray[np.bool_]:
-    """Frames that differ from PyTorch's.
+    """Which frames differ from PyTorch.
 
-    The last ulp of a float may differ there; the integers and the class must not.
+    The last bit of a float may differ; the integers and the class must not.
     """
     frames = len(answers.y)
     integers = _unequal(answers.rtl.reshape(frames, -1), pytorch.integers.reshape(frames, -1))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Reports in files. This is the one place where they become JSON, and where JSON becomes a report.
+"""Read and write reports as JSON files; no other module does that.
 
-A report without ``schema`` is one of before there were versions; its keys are those of version 1.
+A report without the key ``schema`` is read as version 1.
 """
 
 from __future__ import annotations
@@ -17,38 +17,38 @@ from bonn_hw.report.codec import Fault, decode, encode
 from bonn_hw.report.values import SCHEMA, Front, Report
 
 NAME = "report.json"
-ANEW = "make the build anew with 'bonn-hw compile' or 'bonn-hw fold'"
+REMEDY = "make the build again with 'bonn-hw compile' or 'bonn-hw fold'"
 V = TypeVar("V")
 
 
 def to_json(value: Any) -> str:
-    """A report, or any dataclass of its kind, as the text of a file."""
+    """The JSON text of a report or another dataclass."""
     return json.dumps(encode(value), indent=2) + "\n"
 
 
 def from_json(kind: type[V], text: str) -> V:
-    """What `to_json` made; raises Fault where the text is something else."""
+    """The inverse of `to_json`; raises Fault if the text is something else."""
     return decode(kind, _tree(text))
 
 
 def save(value: Any, path: Path) -> None:
-    """Write a report, whole or not at all."""
+    """Write a report atomically."""
     with files.fresh_file(path) as partial:
         partial.write_text(to_json(value))
 
 
-def load(kind: type[V], path: Path, remedy: str = ANEW) -> V:
-    """Read what `save` wrote; raises UserError, with the remedy, where that cannot be read."""
+def load(kind: type[V], path: Path, remedy: str = REMEDY) -> V:
+    """Read a file of `save`; raises UserError, with the remedy, if it cannot be read."""
     return _read(path, remedy, lambda tree: decode(kind, tree))
 
 
 def load_any(path: Path) -> Report | Front:
-    """Read the report of a design or of a front; raises UserError."""
+    """Read the report of a design or of a Pareto front; raises UserError."""
 
     def either(tree: Any) -> Report | Front:
         return decode(Front, tree) if "front" in tree else decode(Report, tree)
 
-    return _read(path, ANEW, either)
+    return _read(path, REMEDY, either)
 
 
 def load_build(folder: Path) -> Report | Front:

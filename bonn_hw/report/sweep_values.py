@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Rows of a sweep: what was asked for, and the design that came of it."""
+"""Rows of a sweep: the target, and the design or the error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bonn_hw.report.values import FLAT
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """Predicted figures of a folded design; ``fits``: whether its board holds it."""
+    """Predicted figures of a folded design; ``fits``: whether it fits its board."""
 
     frames_per_second: float
     cycles: int
@@ -28,11 +28,11 @@ class SweepRow:
     Attributes
     ----------
     fps : float or "max"
-        Frames per second that were asked for; ``max``: as many as fit.
+        Requested frames per second; ``max``: the highest rate that fits.
     design : Design or None
-        What came of it; None where it was refused, and ``error`` says why.
+        The folded design; None if there is an ``error``.
     traceback : str or None
-        Of a bug of ours.
+        Traceback, if the error is a bug in bonn_hw.
     """
 
     model: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Reports as tables for a terminal. Figures are rounded as far as they are known."""
+"""Reports as tables for a terminal, with rounded figures."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 
-from bonn_hw.report.figures import RESOURCES, STAGES, Cycles
+from bonn_hw.report.figures import RESOURCES, SOURCES, Cycles
 from bonn_hw.report.grid import UNKNOWN, Column, grid, words
 from bonn_hw.report.values import Accuracy, Comparison, Front, LayerReport, Report
 
-KEPT = "of all runs, the one without stalls that has the most frames"
-KEPT_STALLED = "of all runs, the one that has the most frames; none was without stalls"
+SAVED = "of all runs, the one without stalls that has the most frames"
+SAVED_STALLED = "of all runs, the one that has the most frames; none was without stalls"
 ALONE = "accelerator\nalone"
 
 
@@ -22,7 +22,7 @@ def show(report: Report | Front, console: Console, this_run: bool = False) -> No
     Parameters
     ----------
     this_run : bool
-        The simulation is the one just made, and not the one that is kept.
+        The simulation in the report is this command's own run, not the saved one.
     """
     if isinstance(report, Front):
         console.print(Group(*_front(report, console)))
@@ -66,10 +66,10 @@ def _layers(layers: Sequence[LayerReport], console: Console) -> Group:
     return grid("layers", names, (folding, cycles, resources), console)
 
 
-def _by_stage(
+def _by_source(
     title: str, rows: Mapping[str, Mapping[str, str]], console: Console, heads: Sequence[str]
 ) -> Group:
-    """A table of figures, a column for each stage at which any is known."""
+    """A table of figures, with a column for each source that has any."""
     columns = [Column(one, [row.get(one, UNKNOWN) for row in rows.values()]) for one in heads]
     return grid(title, Column("", list(rows), left=True), [(one,) for one in columns], console)
 
@@ -93,7 +93,7 @@ def _speed(report: Report, console: Console) -> Group:
     if report.frames_per_second.board is not None:
         rows["frames/s measured"] = {"board": rate(report.frames_per_second.board)}
     title = f"{target.board} ({target.part}) at {target.clock_mhz:g} MHz"
-    return _by_stage(title, rows, console, STAGES)
+    return _by_source(title, rows, console, SOURCES)
 
 
 def _resources(report: Report, console: Console) -> Group:
@@ -109,7 +109,7 @@ def _resources(report: Report, console: Console) -> Group:
     rows["block memory filled"] = {stage: f"{part:.0%}" for stage, part in filled.items()}
     if report.synthesis is not None:
         rows["logic depth"] = {"synthesised": count(report.synthesis.depth)}
-    return _by_stage("resources", rows, console, ("available", *STAGES, ALONE))
+    return _by_source("resources", rows, console, ("available", *SOURCES, ALONE))
 
 
 def _comparison(report: Report, console: Console, this_run: bool) -> Group:
@@ -136,12 +136,12 @@ def _percent(share: float | None) -> str:
 
 
 def _title(comparison: Comparison | None, this_run: bool) -> str:
-    """How many frames a simulation had, and which one it is."""
+    """The title: how many frames a simulation had, and which run it is."""
     if comparison is None:
         return "accuracy"
     seed = comparison.stall_seed
     stalled = "" if seed is None else f", random stalls (seed {seed})"
-    which = "this run" if this_run else KEPT if seed is None else KEPT_STALLED
+    which = "this run" if this_run else SAVED if seed is None else SAVED_STALLED
     frames, mismatches = count(comparison.frames), count(comparison.mismatches)
     return f"{frames} frames{stalled}: {mismatches} mismatches ({which})"
 
@@ -179,15 +179,15 @@ def _front(front: Front, console: Console) -> Iterator[RenderableType]:
 
 
 def count(value: float | None) -> str:
-    """A count, or what stands for one that is not known."""
+    """Format a count; `UNKNOWN` for None."""
     return UNKNOWN if value is None else f"{value:,.0f}"
 
 
 def rate(value: float) -> str:
-    """Frames per second, also those of a design that takes seconds for one: four digits."""
+    """Format frames per second: 12,345 or, below 1000, with four digits, such as 0.1235."""
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
 def predicted(resource: str, value: float) -> str:
-    """A resource that is predicted: whole ones, and block memories in halves."""
+    """Format a predicted amount: rounded to whole numbers, block memories to halves."""
     return f"{round(2 * value) / 2:,g}" if resource == "bram36" else f"{value:,.0f}"

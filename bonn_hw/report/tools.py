@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Versions of what takes part in a build."""
+"""Versions of the packages that a build depends on."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ PACKAGES = ("numpy", "onnx", "onnxruntime", "qonnx", "torch", "brevitas")
 
 
 def versions() -> dict[str, str]:
-    """Versions by package name; what is not installed is not there."""
-    found = {"bonn_hw": bonn_hw.__version__, "python": platform.python_version()}
+    """Versions by package name; packages that are not installed are left out."""
+    installed = {"bonn_hw": bonn_hw.__version__, "python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed

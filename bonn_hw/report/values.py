@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What is known of a build: every figure by its stage. The fields' names are the keys of the JSON.
+"""The report of a build: every figure by its source. The names of the fields are the keys in JSON.
 
-`codec` turns these values into JSON and back: a field without a default is always written, one
-whose default is None is left out while it is None, and the fields of a field marked `FLAT` stand
-among those of its owner. `report.schema.json` is generated from these types; its version is
+`codec` converts these values to JSON and back. A field without a default is always written. A field
+with the default None is left out while it is None. The keys of a field marked `FLAT` are written
+among the keys of its owner. `report.schema.json` is generated from these types; its version is
 `SCHEMA`, to be raised when a key changes its name or meaning.
 """
 
@@ -22,7 +22,7 @@ FLAT = {"flat": True}  # metadata of a field
 
 @dataclass(frozen=True)
 class Model:
-    """The QONNX file: its digest, and which images it is fed where it says so."""
+    """The QONNX file: its digest, and its data set and transform if it names them."""
 
     sha256: str
     dataset: str | None = None
@@ -31,7 +31,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Target:
-    """What a design is made for; ``fps`` is None where only foldings were given."""
+    """The target of a design; ``fps`` is None if only foldings were given."""
 
     board: str
     part: str
@@ -41,7 +41,7 @@ class Target:
 
 @dataclass(frozen=True)
 class BlockMemory:
-    """Bits that stand in block memories, and which part of these they fill."""
+    """Bits stored in block memories, and the fraction of the block memories that they fill."""
 
     held_bits: int
     filled: Share
@@ -49,7 +49,7 @@ class BlockMemory:
 
 @dataclass(frozen=True)
 class FifoDepth:
-    """Beats that a FIFO holds, and the most that it held when the cycle model ran freely."""
+    """Capacity of a FIFO in beats, and its largest fill in the cycle model without stalls."""
 
     depth: int
     peak: int
@@ -62,11 +62,11 @@ class LayerReport:
     Attributes
     ----------
     origin : str
-        The layer in the model.
+        The layer in the user's model.
     cycles : Cycles
-        Per frame: what the stage needs alone, and in how many it was busy in the simulation.
+        Per frame: of the stage alone, and the cycles in which it was busy in the simulation.
     resources : PerResource
-        Predicted.
+        Predicted resources.
     """
 
     name: str
@@ -82,7 +82,7 @@ class LayerReport:
 
 @dataclass(frozen=True)
 class Mismatches:
-    """Frames on which the RTL and a reference differ; None: there was no such reference."""
+    """Frames on which the RTL and a reference differ; None without that reference."""
 
     rtl_integer: int
     rtl_qonnx: int
@@ -91,7 +91,7 @@ class Mismatches:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Part of the images that are classified rightly; all None where labels are not known."""
+    """Fraction of correctly classified images; all None if labels are not known."""
 
     pytorch: float | None = None
     qonnx: float | None = None
@@ -101,7 +101,7 @@ class Accuracy:
 
     @property
     def left_out(self) -> frozenset[str]:
-        """What is not written: without a checkpoint ``pytorch`` is written as null."""
+        """Fields that are not written. Without a checkpoint, ``pytorch`` is written as null."""
         unknown = {one.name for one in fields(self) if getattr(self, one.name) is None}
         return frozenset(unknown if self.rtl is None else unknown & {"board"})
 
@@ -118,14 +118,14 @@ class SimulatorSpeed:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A simulation against its references.
+    """Comparison of a simulation with its references.
 
     Attributes
     ----------
     mismatches : int
         Frames on which any two of the answers differ.
     stall_seed : int or None
-        Of the random stalls; with them, simulated cycles include stalls.
+        Seed of the random stalls; simulated cycles include the stalls.
     """
 
     frames: int
@@ -156,7 +156,7 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True)
 class Seconds:
-    """What the steps of an open flow took."""
+    """Run times of the steps of an open flow."""
 
     synthesis: float
     place_and_route: float
@@ -174,7 +174,7 @@ class Implementation:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """All that is known of a build, or of a folded design.
+    """The report of a build, or of a folded design.
 
     Attributes
     ----------
@@ -183,13 +183,13 @@ class Report:
     latency_cycles : Cycles
         From the first input beat to the first output beat of the first frame.
     boards : mapping
-        For every board known, whether it is predicted to hold the design.
+        For every known board, whether the design is predicted to fit.
     comparison, accuracy : Comparison or None, Accuracy or None
-        Of the simulation that is kept (see `sections`).
+        Of the saved simulation (see `sections`).
     synthesis : Use or None
-        Of the whole design.
+        Resources of the whole design.
     tools : mapping
-        Versions.
+        Versions by tool.
     """
 
     schema: int = SCHEMA
@@ -215,7 +215,7 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A design of a front: its rate, cycles per frame, resources, whether the board holds it."""
+    """A design of a Pareto front: its rate, cycles per frame, resources, whether it fits."""
 
     frames_per_second: float
     cycles: int

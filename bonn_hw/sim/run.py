@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Run a simulator over frames, split over processes; whole arrays go in and come out."""
+"""Simulate frames in several processes; inputs and outputs are arrays of all frames."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from bonn_hw.sim.shard import Shard, run_all
 from bonn_hw.sim.waves import wave_file
 from bonn_hw.timing.stalls import Stalls
 
-SNAPSHOTS = 48  # frames of each process at whose ends the probe's counts are kept
+SNAPSHOTS = 48  # the probe's counts are stored at the ends of this many frames of each process
 
 
 @dataclass(frozen=True, eq=False)
 class SimulationRun:
-    """What the RTL did.
+    """The result of a simulation of the RTL.
 
     Every process simulates its frames from reset; cycle numbers count from the reset of the
     process that simulated the frame.
@@ -43,13 +43,13 @@ class SimulationRun:
     shards : tuple of (first frame, frames)
         Which frames ran in the same process.
     stage_cycles : tuple of int
-        Per stage, cycles of one frame interval in which it was busy: the most of the input beats,
-        steps and output beats that it moved. Taken in the last interval in which input was still
-        coming; in runs too short for that, the average a frame, rounded down.
+        Busy cycles per frame of each stage: the maximum of its counts of input beats, steps and
+        output beats. They are counted in the last frame interval in which input was still
+        arriving; in runs too short for that, they are the average per frame, rounded down.
     cycles, seconds
         Simulated cycles and processor time of all processes together.
     verilator : str
-        Version.
+        Version of Verilator.
     """
 
     outputs: NDArray[np.uint32]
@@ -78,7 +78,7 @@ class SimulationRun:
 
     @property
     def cycles_per_second(self) -> float:
-        """Simulated cycles a second of one process."""
+        """Simulated cycles per second of one process."""
         return self.cycles / self.seconds
 
 
@@ -102,11 +102,11 @@ def simulate(
     beats : uint32 ``(frames * source beats, words)``
         Input beats, as `ir.stream.pack` makes them.
     folder : Path
-        Where the project is written: memory images are read from there.
+        Folder of the project, with its memory images.
     timeout_cycles : int
-        Cycles without any beat in or out after which the RTL counts as hanging.
+        The RTL hangs if no beat moves at either end for this many cycles.
     jobs : int
-        Processes; each simulates its share of the frames from reset.
+        Number of processes; each simulates its share of the frames from reset.
     stall : int or None
         Seed of random gaps on the input and stalls of the output (`timing.stalls.Stalls`).
     trace : Path or None
@@ -154,7 +154,7 @@ def simulate(
             "trace": wave,
         }
         run_all(simulator, shards, options, folder, progress)
-        # Those that were killed because another failed have nothing to tell.
+        # Report the shard that failed first, not those that were killed because of it.
         for shard in sorted(shards, key=lambda shard: shard.code in (0, -signal.SIGKILL)):
             shard.raise_if_failed(project, trace)
         return _collect(project, shards, simulator.verilator)
@@ -189,8 +189,8 @@ def _collect(project: RtlProject, shards: list[Shard], version: str) -> Simulati
 
 
 def _busy(fed: NDArray[np.bool_], counts: NDArray[np.int64]) -> tuple[int, ...]:
-    """Busy cycles a frame of each stage from counts ``(snapshots, stages, 3)``."""
-    steady = int(fed.sum())  # the first so many frames ended while input was still coming
+    """Busy cycles per frame of each stage from counts ``(snapshots, stages, 3)``."""
+    steady = int(fed.sum())  # number of first frames that ended while input was still arriving
     known = steady >= 2
     moved = counts[steady - 1] - counts[steady - 2] if known else counts[-1] // len(counts)
     return tuple(int(most) for most in moved.max(axis=1))

@@ -19,11 +19,11 @@ from bonn_hw.sim.hang import hang, surplus
 
 
 class Shard:
-    """One process and its files."""
+    """One process of a simulation, and its files."""
 
     def __init__(self, folder: Path, first: int, frames: int) -> None:
         self.folder, self.first, self.frames = folder, first, frames
-        self.done = 0  # frames that are out
+        self.done = 0  # frames that are complete
         self.last_line: list[str] = []
         self.errors = ""
         self.code = 0
@@ -35,7 +35,7 @@ class Shard:
         return [str(simulator.executable), *files, *words]
 
     def follow(self, process: tools.Process) -> None:
-        """Read what it tells until it ends."""
+        """Read the output of the process until it ends."""
         for line in process.stdout or ():
             words = line.decode(errors="replace").split()
             if words[:1] == ["frame"]:
@@ -46,7 +46,7 @@ class Shard:
         self.code = process.wait()
 
     def raise_if_failed(self, project: RtlProject, trace: Path | None) -> None:
-        """Turn its exit code into an exception."""
+        """Raise the exception for the exit code of the process."""
         if self.code == 0:
             return
         if self.code == 3:
@@ -68,11 +68,11 @@ def run_all(
     folder: Path,
     progress: Progress,
 ) -> None:
-    """Run all shards at the same time; no process is left behind, whatever happens."""
+    """Run all shards in parallel; on any error, all processes are ended."""
     if not os.access(simulator.executable, os.X_OK):
         raise UserError(
-            f"simulate: {simulator.executable} may not be run there ({os.strerror(errno.EACCES)}): "
-            "name another cache folder with XDG_CACHE_HOME"
+            f"simulate: {simulator.executable} cannot be executed there "
+            f"({os.strerror(errno.EACCES)}): name another cache folder with XDG_CACHE_HOME"
         )
     followed: list[tuple[tools.Process, threading.Thread]] = []
     with ExitStack() as stack:
@@ -84,7 +84,7 @@ def run_all(
                 thread.start()
                 followed.append((process, thread))
             total = sum(shard.frames for shard in shards)
-            # The first failure ends all: the others' answers are of no use then.
+            # The first failure ends all: the results of the others are useless then.
             while any(t.is_alive() for _, t in followed) and not any(s.code for s in shards):
                 progress(f"RTL, frame {sum(shard.done for shard in shards)} of {total}")
                 for _, thread in followed:
@@ -92,12 +92,12 @@ def run_all(
         finally:
             for process, _ in followed:
                 tools.end(process, patience_s=0)
-            for _, thread in followed:  # before their pipes are closed
+            for _, thread in followed:  # before the pipes are closed
                 thread.join()
 
 
 def full(place: Path) -> UserError:
-    """The error for a disk without room."""
+    """The error for a full disk."""
     return UserError(
         f"simulate: no space left for {place}: make room there, or name another place (temporary "
         "files: with TMPDIR)"

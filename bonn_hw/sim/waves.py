@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Wave files that are whole or not there."""
+"""Waveform files that are complete or absent."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from bonn_hw.sim.shard import full
 
 @contextmanager
 def wave_file(target: Path | None) -> Iterator[str]:
-    """Where the harness writes its waves: aside, and in place when they are whole.
+    """Yield the path for the harness's waveforms: a temporary file, renamed when it is complete.
 
-    The waves of RTL that fails are the ones that are wanted most: they are kept too.
+    Waveforms of RTL that hangs are kept as well, since they are needed most.
     """
     if target is None:
         yield ""
@@ -34,9 +34,9 @@ def wave_file(target: Path | None) -> Iterator[str]:
 
 
 def _whole(wave: Path) -> bool:
-    """Whether an FST file's blocks (a kind, a size in 8 bytes, contents) end where it ends.
+    """Whether the last block (type, size in 8 bytes, contents) of an FST file is complete.
 
-    Its writer need not notice that the disk is full.
+    The writer may not notice that the disk is full.
     """
     size, place = wave.stat().st_size, 0
     with wave.open("rb") as stream:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Open synthesis of the RTL: what a design really takes of a device, without a vendor's tool."""
+"""Synthesis of the RTL with Yosys: the resources of a design without a vendor's tool."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Synthesise kernels alone, out of any design: what `Kernel.resources` is held against."""
+"""Synthesise single kernels, without a design, to check `Kernel.resources`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.rtl import Port, RtlProject
 from bonn_hw.ir.tensor import TensorType
 from bonn_hw.synth.netlist import Use
-from bonn_hw.synth.yosys import Job, keep, kept, synthesise, version
+from bonn_hw.synth.yosys import Job, cached, store, synthesise, version
 
 Point = tuple[Kernel, Folding]
 PROCESSES, BATCH = 2, 12
 
 
 def synthesise_kernel(kernel: Kernel, folding: Folding, family: str = "xc7") -> Use:
-    """Synthesise the RTL of one kernel, unless the same was done before.
+    """Synthesise the RTL of one kernel, or get the result from the cache.
 
     Parameters
     ----------
@@ -33,25 +33,25 @@ def synthesise_kernel(kernel: Kernel, folding: Folding, family: str = "xc7") -> 
 def synthesise_kernels(
     points: Sequence[Point], family: str = "xc7", processes: int = PROCESSES
 ) -> list[Use]:
-    """Synthesise those that are not known yet; in the order of the points.
+    """Synthesise the points that are not in the cache; returns results in the order of the points.
 
-    Yosys takes four seconds to begin with and then a fraction of a second a kernel: a process takes
-    a batch of points in one run. What is kept is kept by point, as soon as its batch is done.
+    Yosys needs four seconds to start and then a fraction of a second per kernel. So a process runs
+    a batch of points at once. Results are cached by point, as soon as their batch is done.
     """
-    version()  # missing is told before anything is started
+    version()  # raises ToolMissing before anything is started
     keys = [_key(point, family) for point in points]
-    fresh = {key: point for key, point in zip(keys, points, strict=True) if kept(key) is None}
+    fresh = {key: point for key, point in zip(keys, points, strict=True) if cached(key) is None}
     size = max(1, min(BATCH, -(-len(fresh) // processes)))
     batches = [list(fresh.items())[at : at + size] for at in range(0, len(fresh), size)]
 
     def work(batch: list[tuple[str, Point]]) -> None:
         uses = _synthesise([point for _, point in batch], family)
         for (key, _), use in zip(batch, uses, strict=True):
-            keep(key, {"top": use})
+            store(key, {"top": use})
 
     with tools.threads(processes) as pool:
         list(pool.map(work, batches))
-    return [(kept(key) or {})["top"] for key in keys]
+    return [(cached(key) or {})["top"] for key in keys]
 
 
 def _synthesise(points: Sequence[Point], family: str) -> list[Use]:
@@ -68,7 +68,7 @@ def _key(point: Point, family: str) -> str:
 
 
 def side_by_side(points: Sequence[Point]) -> RtlProject:
-    """A project of kernels that nothing connects: instance ``kernel_i`` of the top is point i."""
+    """A project of unconnected kernels: instance ``kernel_i`` of the top is point i."""
     files: dict[str, str] = {}
     modules, sources = [], set()
     for place, (kernel, folding) in enumerate(points):
@@ -78,17 +78,17 @@ def side_by_side(points: Sequence[Point]) -> RtlProject:
         for name, image in instance.memories.items():
             file = f"mem/{place}_{name.lower()}.hex"
             files[file], values[name] = image.hex(), f'"{file}"'
-        taken, given = kernel.lanes(folding)
+        lanes_in, lanes_out = kernel.lanes(folding)
         ports = [
             *("input clk", "input rst"),
-            *_ports("s_axis", "input", "output", taken, kernel.inputs),
-            *_ports("m_axis", "output", "input", given, kernel.outputs),
+            *_ports("s_axis", "input", "output", lanes_in, kernel.inputs),
+            *_ports("m_axis", "output", "input", lanes_out, kernel.outputs),
         ]
         names = [port.split()[-1] for port in ports]
         modules += [
             f"(* keep_hierarchy *) module wrapper_{place} ({', '.join(ports)});",
             f"  {instance.module} #({', '.join(f'.{name}({values[name]})' for name in values)})",
-            # The step is for simulation: no design has it in hardware.
+            # The port `step` is for simulation only and stays unconnected.
             f"    kernel ({', '.join(f'.{name}({name})' for name in names)}, .step());",
             "endmodule",
         ]
@@ -99,7 +99,7 @@ def side_by_side(points: Sequence[Point]) -> RtlProject:
 
 
 def _ports(prefix: str, to: str, back: str, lanes: int, kinds: Sequence[TensorType]) -> list[str]:
-    """One side of a module; several streams stand side by side."""
+    """The ports of one side of a module; several streams are concatenated."""
     width = lanes * sum(kind.element.bits for kind in kinds)
     return [
         f"{to} [{width - 1}:0] {prefix}_tdata",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Count what a netlist of Xilinx primitives takes of a device, and how deep its logic is."""
+"""Count the resources of a netlist of Xilinx primitives, and its logic depth."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 Cell = Mapping[str, Any]
 
-# LUT that a memory of LUT takes (UG474, UG574); two shift registers of 16 places share one.
+# LUTs of a distributed memory (UG474, UG574); two shift registers of 16 bits share one LUT.
 LUT_MEMORIES = {
     "RAM32M": 4, "RAM64M": 4, "RAM32M16": 8, "RAM64M8": 8,
     "RAM32X1S": 1, "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4, "RAM512X1S": 8,
@@ -23,7 +23,7 @@ WRITE_ADDRESSES = {"RAM32M": "ADDRD", "RAM64M": "ADDRD", "RAM32M16": "ADDRH", "R
 SHIFT_REGISTERS = {"SRL16E": 0.5, "SRLC16E": 0.5, "SRLC32E": 1.0}
 BLOCK_MEMORIES = {"RAMB36E1": 1.0, "RAMB18E1": 0.5, "RAMB36E2": 1.0, "RAMB18E2": 0.5}
 CARRIES = {"CARRY4", "CARRY8"}
-FLIP_FLOPS = ("FD", "LD")  # names begin with
+FLIP_FLOPS = ("FD", "LD")  # prefixes of the cell types
 DSPS = {"DSP48E1", "DSP48E2"}
 SELECTORS = {"MUXF7", "MUXF8", "MUXF9"}
 IGNORED = {"$scopeinfo", "GND", "VCC", "BUFG"}
@@ -32,24 +32,25 @@ SHARED = 5  # inputs of the two functions that one LUT can hold
 
 @dataclass(frozen=True)
 class Use:
-    """What a netlist takes.
+    """The resources of a netlist.
 
     Attributes
     ----------
     lut : int
-        Sites of six inputs: functions, LUT memories, shift registers, and what only leads a net to
-        a carry chain. Two functions count as one where they share inputs and have no more than
-        `SHARED` together, which placers do, unless both lead to a carry chain.
+        LUTs with six inputs: functions, LUT memories, shift registers, and LUTs that only pass a
+        net to a carry chain. Two functions count as one LUT if they share an input and have at
+        most `SHARED` inputs together (placers combine them), unless both drive a carry chain.
     functions : int
-        Functions, each counted alone.
+        Functions without combining any two.
     lutram, srl : float
-        Sites of LUT memories and of shift registers, counted in ``lut`` as well.
+        LUTs of LUT memories and of shift registers; also counted in ``lut``.
     ff, carry, dsp : int
         Flip-flops, carry cells of 4 or 8 bits, DSP slices.
     bram36 : float
-        Block memories; one of 18 kbit is a half.
+        Block memories of 36 kbit; one of 18 kbit counts as 0.5.
     depth : int
-        Most functions, and reads of LUT memories, between two registers; carry chains not counted.
+        Logic depth: the most functions and reads of LUT memories between two registers. Carry
+        chains are not counted.
     """
 
     lut: int
@@ -64,7 +65,7 @@ class Use:
 
     @classmethod
     def of(cls, module: Mapping[str, Any]) -> Use:
-        """Count the cells of a module in Yosys' JSON form; raises ValueError for unknown ones."""
+        """Count the cells of a module in Yosys' JSON form; raises ValueError for unknown cells."""
         cells = [cell for cell in module["cells"].values() if cell["type"] not in IGNORED]
         kinds = Counter(cell["type"] for cell in cells)
         logic = [cell for cell in cells if _is_function(cell["type"])]
@@ -92,11 +93,15 @@ class Use:
 
 
 def read(path: Path) -> dict[str, Use]:
-    """Count a netlist: its top module as ``top``, and the modules that it keeps by instance."""
+    """Count a netlist: ``top`` without its kept modules, and each kept module by instance."""
     modules = json.loads(path.read_text())["modules"]
     top = modules["top"]
-    whole = {name for name, module in modules.items() if "keep_hierarchy" in module["attributes"]}
-    kept = {name: cell["type"] for name, cell in top["cells"].items() if cell["type"] in whole}
+    hierarchical = {
+        name for name, module in modules.items() if "keep_hierarchy" in module["attributes"]
+    }
+    kept = {
+        name: cell["type"] for name, cell in top["cells"].items() if cell["type"] in hierarchical
+    }
     own = {name: cell for name, cell in top["cells"].items() if name not in kept}
     counted = {kind: Use.of(modules[kind]) for kind in set(kept.values())}
     return {"top": Use.of({"cells": own})} | {name: counted[kind] for name, kind in kept.items()}
@@ -109,7 +114,7 @@ def _is_function(kind: str) -> bool:
 def _bits(cell: Cell, direction: str) -> Iterator[int]:
     for port, bits in cell["connections"].items():
         if cell["port_directions"][port] == direction:
-            yield from (bit for bit in bits if isinstance(bit, int))  # constants are texts
+            yield from (bit for bit in bits if isinstance(bit, int))  # constants are strings
 
 
 def _inputs(cell: Cell) -> Iterator[int]:
@@ -117,24 +122,24 @@ def _inputs(cell: Cell) -> Iterator[int]:
 
 
 def _selects(cells: list[Cell]) -> set[int]:
-    """What the propagate inputs of carry chains are connected to."""
+    """The nets at the propagate inputs of carry chains."""
     carries = (cell["connections"].get("S", ()) for cell in cells if cell["type"] in CARRIES)
     return {bit for bits in carries for bit in bits if isinstance(bit, int)}
 
 
 def pairs(functions: list[frozenset[int]], chained: list[bool]) -> int:
-    """Count functions that fit into another's LUT, pairing greedily those that share most.
+    """Count pairs of functions that share a LUT, greedily by the number of shared inputs.
 
-    A function pairs with one that shares an input and needs at most `SHARED` with it. Those that
-    lead to a bit of a carry chain have their places beside it: two of them are never one LUT.
+    Two functions can be paired if they share an input and have at most `SHARED` inputs together.
+    LUTs that drive a carry chain have fixed places next to it: two of these are never paired.
     """
-    users: dict[int, dict[int, None]] = {}  # of a net, that have no partner yet
+    users: dict[int, dict[int, None]] = {}  # by net: functions without a partner
     for place, inputs in enumerate(functions):
         if len(inputs) <= SHARED:
             for bit in inputs:
                 users.setdefault(bit, {})[place] = None
     single = [0 < len(inputs) <= SHARED for inputs in functions]
-    found = 0
+    count = 0
     # Large ones first: they have the fewest partners.
     for place in sorted(range(len(functions)), key=lambda place: -len(functions[place])):
         if not single[place]:
@@ -149,16 +154,16 @@ def pairs(functions: list[frozenset[int]], chained: list[bool]) -> int:
                 if together <= SHARED and shared > most:
                     best, most = other, shared
         if best is not None:
-            found += 1
+            count += 1
             for one in (place, best):
                 single[one] = False
                 for bit in functions[one]:
                     del users[bit][one]
-    return found
+    return count
 
 
 def _through(cell: Cell) -> Iterator[int]:
-    """Inputs that outputs follow without a clock: of a memory its read addresses."""
+    """The inputs with a combinational path to an output; for a memory, its read addresses."""
     kind = cell["type"]
     if kind not in LUT_MEMORIES and kind not in SHIFT_REGISTERS:
         yield from _inputs(cell)
@@ -169,11 +174,11 @@ def _through(cell: Cell) -> Iterator[int]:
             yield from (bit for bit in bits if isinstance(bit, int))
 
 
-MOST_USERS = 64  # of a net that are looked at: a net of thousands, like a reset, tells nothing
+MOST_USERS = 64  # of a net to consider; a net of thousands, such as a reset, is useless for pairing
 
 
 def _depth(cells: list[Cell]) -> int:
-    """Levels of the longest path; registers, block memories and DSP slices begin and end it."""
+    """Logic depth of the longest path between registers, block memories and DSP slices."""
     weights = []
     for cell in cells:
         kind = cell["type"]
@@ -186,21 +191,21 @@ def _depth(cells: list[Cell]) -> int:
         if weights[place] is not None
         for bit in _bits(cell, "output")
     }
-    feeds: list[list[int]] = [
+    sources: list[list[int]] = [
         [driver[bit] for bit in _through(cell) if bit in driver] for cell in cells
     ]
-    missing = [len(set(some)) for some in feeds]
+    missing = [len(set(some)) for some in sources]
     readers: list[list[int]] = [[] for _ in cells]
-    for place, some in enumerate(feeds):
+    for place, some in enumerate(sources):
         for source in set(some):
             readers[source].append(place)
-    level = [weight or 0 for weight in weights]
+    depth = [weight or 0 for weight in weights]
     ready = [place for place, count in enumerate(missing) if not count]
     while ready:
         place = ready.pop()
         for reader in readers[place]:
-            level[reader] = max(level[reader], level[place] + (weights[reader] or 0))
+            depth[reader] = max(depth[reader], depth[place] + (weights[reader] or 0))
             missing[reader] -= 1
             if not missing[reader]:
                 ready.append(reader)
-    return max(level, default=0)
+    return max(depth, default=0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Synthesise a build: the whole design, and each stage out of its context, side by side."""
+"""Synthesise a build: the whole design, and in parallel each stage out of context."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["family", "synthesise_all", "synthesise_stage", "version"]
 
 
 def family(part: str) -> str:
-    """Yosys' name of a device's family, from the vendor's name of the device.
+    """Yosys' name of the device family of a part.
 
-    Raises UserError for another vendor's: their cells are not counted.
+    Raises UserError for devices of another vendor than AMD: their cells are not counted.
     """
     if not part.startswith("xc"):
         raise UserError(
-            f"synth: {part} is no device of AMD's, and cells of others are not counted: 'bonn-hw "
-            "bitstream' synthesises for it and reports what it takes"
+            f"synth: {part} is not an AMD device, and only cells of these are counted: 'bonn-hw "
+            "bitstream' synthesises for it and reports its resources"
         )
     return "xc7" if part.startswith("xc7") else "xcup"
 
@@ -30,14 +30,14 @@ def family(part: str) -> str:
 def synthesise_all(
     folder: Path, part: str, stages: Sequence[str], jobs: int
 ) -> tuple[Use, dict[str, Use]]:
-    """Synthesise the design in a folder and its stages; at most two processes.
+    """Synthesise the design in a folder and its stages; in at most two processes.
 
     Raises
     ------
     ToolMissing
         If Yosys is not installed.
     """
-    version()  # missing is told before anything is started
+    version()  # raises ToolMissing before anything is started
     kind = family(part)
     with tools.threads(min(2, jobs)) as pool:
         whole = pool.submit(synthesise, Job(folder, kind))
@@ -46,5 +46,5 @@ def synthesise_all(
 
 
 def synthesise_stage(folder: Path, part: str, stage: str) -> Use:
-    """Synthesise one stage out of its context."""
+    """Synthesise one stage out of context."""
     return synthesise(Job(folder, family(part), (stage,)))[stage]

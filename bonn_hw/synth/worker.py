@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A process that runs a Yosys script: its library ends the process where it finds an error."""
+"""Run a Yosys script in a process of its own: on an error, the library ends the process."""
 
 import sys
 from pathlib import Path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Yosys, from its Python package: a module and its parameters become a netlist of primitives."""
+"""Yosys, from its Python package: synthesise RTL into a netlist of primitives."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from bonn_hw.synth import netlist
 from bonn_hw.synth.netlist import Use, read
 
 PACKAGE = "pyosys"
-USES = "uses.json"  # of a cache entry
-# -noiopad, -noclkbuf: the module will stand inside of a larger design.
+USES = "uses.json"  # file in a cache entry
+# -noiopad, -noclkbuf: the module will be part of a larger design.
 SYNTHESIS = "synth_xilinx -family {family} -flatten -noiopad -noclkbuf -abc9"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A project that is synthesised, as a whole or each stage out of its context.
+    """A project to synthesise, as a whole or each stage out of context.
 
     Attributes
     ----------
     folder : Path
-        Where ``top.v``, the templates and the memory images lie.
+        Folder of ``top.v``, the templates and the memory images.
     family : str
         ``xc7`` (7 series) or ``xcup`` (UltraScale+).
     stages : tuple of str
-        Instances of the top that are kept apart; none: all are flattened into one.
+        Instances of the top that are synthesised separately; empty: flatten the whole design.
     """
 
     folder: Path
@@ -47,7 +47,7 @@ class Job:
         """Yosys' commands."""
         cells = sorted(f"cells/{path.name}" for path in self.folder.glob("cells/*.sv"))
         modules = sorted(path.stem for path in self.folder.glob("*.sv"))
-        # Deferred: modules with file parameters make sense with their values only.
+        # Deferred: modules with file parameters can only be elaborated with their values.
         lines = [
             f"read_verilog -sv -defer {' '.join([*cells, *(f'{name}.sv' for name in modules)])}",
             "read_verilog top.v",
@@ -57,7 +57,7 @@ class Job:
             apart = [module_name(stem) for stem in modules]
             lines += [
                 f"delete top/t:* {' '.join(f'top/{name} %d' for name in self.stages)}",
-                "setattr -set keep 1 top/t:*",  # whatever their outputs lead to
+                "setattr -set keep 1 top/t:*",  # even if their outputs are unused
                 "hierarchy -top top",
                 f"setattr -mod -set keep_hierarchy 1 {' '.join(f'*{name}' for name in apart)}",
             ]
@@ -65,7 +65,7 @@ class Job:
 
     @property
     def key(self) -> str:
-        """Changes with the commands, any file that they may read, Yosys and how we count."""
+        """Cache key: digest of the commands, the folder's files, Yosys' version and `netlist`."""
         digest = hashlib.sha256("\n".join([version(), *self.script]).encode())
         digest.update(Path(netlist.__file__).read_bytes())
         for path in sorted(self.folder.rglob("*")):
@@ -83,28 +83,28 @@ def version() -> str:
 
 
 def synthesise(job: Job) -> dict[str, Use]:
-    """Synthesise and count, unless the same was done before.
+    """Synthesise and count the resources, or get the result from the cache.
 
     Returns
     -------
     uses : dict
-        ``top``: all, or what is left of it beside the stages; and each stage.
+        ``top``: the whole design, or the rest of it without the stages; and each stage by name.
 
     Raises
     ------
     ToolMissing
         If Yosys is not installed.
     RuntimeError
-        If Yosys fails: a bug of ours, with the end of its log.
+        If Yosys fails, which is a bug; with the end of its log.
     """
-    known = kept(job.key)
+    known = cached(job.key)
     if known is not None:
         return known
     with files.scratch() as scratch:
         written = scratch / "netlist.json"
         run_script([*job.script, f"write_json {written}"], job.folder, scratch / "log")
         uses = read(written)
-    keep(job.key, uses)
+    store(job.key, uses)
     return uses
 
 
@@ -122,16 +122,16 @@ def run_script(commands: Sequence[str], folder: Path, log: Path) -> None:
         raise RuntimeError(f"Yosys failed in {folder}:\n{done.last}")
 
 
-def kept(key: str) -> dict[str, Use] | None:
-    """What was kept under a key."""
+def cached(key: str) -> dict[str, Use] | None:
+    """The result in the cache for a key; None without one."""
     place = cache.find("synth", key)
     if place is None:
         return None
     return {name: Use(**use) for name, use in json.loads((place / USES).read_text()).items()}
 
 
-def keep(key: str, uses: dict[str, Use]) -> None:
-    """Keep what was counted."""
+def store(key: str, uses: dict[str, Use]) -> None:
+    """Store a result in the cache."""
     text = json.dumps({name: asdict(use) for name, use in uses.items()})
 
     def make(folder: Path) -> None:

@@ -343,6 +343,6 @@ def test_a_kept_board_is_the_builds(tmp_path):
     file.write_text(ZYNQ.replace("53_200", "100"))
     boards.keep(board(str(file)), tmp_path)
     boards.keep(BOARDS["pynq-z1"], tmp_path)
-    assert [path.name for path in (tmp_path / boards.KEPT).iterdir()] == ["pynq-z2.toml"]
+    assert [path.name for path in (tmp_path / boards.COPIES).iterdir()] == ["pynq-z2.toml"]
     assert board("pynq-z2", tmp_path).holds.lut == 100
     assert board("pynq-z2") == replace(board("pynq-z2", tmp_path / "own"))

@@ -43,7 +43,7 @@ def caused(error, cause):
         (
             OSError(errno.ENOSPC, "No space left on device", "/a/b"),
             2,
-            "report: /a/b: No space left on device: mend this and run it again",
+            "report: /a/b: No space left on device: fix this and run it again",
         ),
         (
             ModuleNotFoundError("No module named 'torch.nn'", name="torch.nn"),
@@ -78,7 +78,7 @@ def test_bugs_of_ours_leave_a_log(error, planted, capsys, cache):
     assert main(["report", "b u g"]) == 70
     text = told(capsys)
     found = re.fullmatch(
-        r"bonn-hw: this is a bug in bonn-hw, not a fault of yours \((.*)\): please send us "
+        r"bonn-hw: this is a bug in bonn-hw, not your mistake \((.*)\): please send us "
         r"(/.*\.log), with the model or the build if you can\n",
         text,
     )

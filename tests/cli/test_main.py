@@ -80,7 +80,7 @@ def test_every_command_explains_itself(command, capsys):
             "compile m --lut-fraction 70",
             "argument --lut-fraction: 70 is not a number above 0 and at most 1",
         ),
-        ("simulate b --stall -1", "argument --stall: -1 is not a whole number from 0 on"),
+        ("simulate b --stall -1", "argument --stall: -1 is not a whole number of at least 0"),
     ],
 )
 def test_what_cannot_be_read(words, text, capsys):

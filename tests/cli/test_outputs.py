@@ -56,7 +56,7 @@ def test_a_build_that_is_completed_is_checked(words, odd_build, monkeypatch, cap
     ("target", "kind", "text"),
     [
         ("folder", "file", "folder is a folder: it is left as it is; name a file"),
-        ("pipe", "file", "pipe is no regular file: it is left as it is; name a file"),
+        ("pipe", "file", "pipe is not a regular file: it is left as it is; name a file"),
         ("file", "folder", f"cannot write file: Not a directory; {REST} again"),
         ("file", "build", f"cannot write file: Not a directory; {REST} again"),
         (
@@ -107,6 +107,6 @@ def test_a_build_that_cannot_be_written_is_simulated(odd_build, tmp_path, monkey
     assert main([*words, "--outputs", str(tmp_path / "y.npy")]) == 0
     printed, noted = capsys.readouterr()
     assert json.loads(printed)["mismatches"] == 0
-    assert noted == f"{odd_build} cannot be written: its report stays as it is\n"
+    assert noted == f"{odd_build} cannot be written: its report is not changed\n"
     assert np.load(tmp_path / "y.npy").shape == (2, 3)
     assert (odd_build / "report.json").read_bytes() == before

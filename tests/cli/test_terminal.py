@@ -168,7 +168,7 @@ def test_a_full_stdout(odd_build):
     done = shell(f"bonn-hw report {str(odd_build)!r} > /dev/full")
     assert done.returncode == 2
     assert done.stderr == (
-        "bonn-hw: report: the output: No space left on device: mend this and run it again\n"
+        "bonn-hw: report: the output: No space left on device: fix this and run it again\n"
     )
 
 

@@ -112,7 +112,7 @@ def test_every_width_of_a_beat(channels, bits, signs, slot, tmp_path):
     frames = np.random.default_rng(1).normal(size=(5, channels, 4, 4)).astype(np.float32)
     on_board = SimulatedMachine(FakeBoard(build.design))
     with Accelerator(tmp_path / "board" / "cnv.bit", on_board, batch=3) as accelerator:
-        assert accelerator.metadata.taken.slot == slot
+        assert accelerator.metadata.input.slot == slot
         np.testing.assert_array_equal(accelerator.predict(frames), expected(build, frames))
 
 
@@ -260,7 +260,7 @@ def test_bitstreams_of_others(build, bitstream, fake, monkeypatch):
     monkeypatch.setitem(sys.modules, "pynq", fake.pynq)
     for offset, value, message in (
         (0x000, 7, "Pynq-Z2 has no accelerator of bonn-hw at its address"),
-        (0x004, 2, "the bitstream speaks interface 2, this driver 1: copy the driver"),
+        (0x004, 2, "the bitstream has interface 2, this driver 1: copy the driver"),
         (0x008, 0xABCDEF01, "is of design abcdef01.*, the metadata of .*: copy both"),
     ):
         monkeypatch.setitem(fake.registers, offset, value)

@@ -66,7 +66,7 @@ def test_a_break_ends_a_frame_that_was_cut_off(build, bitstream):
     frames = images(2)
     port = SimulatedPort(build.design, patience=20_000)
     with SerialAccelerator(bitstream, port, check=False) as accelerator:
-        size = accelerator.metadata.taken.frame_bytes
+        size = accelerator.metadata.input.frame_bytes
         for sent in range(0, size, 3):
             port.write(b"F" + b"\x55" * sent)
             accelerator.reset()

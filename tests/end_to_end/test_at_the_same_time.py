@@ -59,6 +59,6 @@ def test_a_build_that_was_compiled_anew_meanwhile(made):
     compiled(model, folder, 500_000)
     build, images = Build.load(folder), ImageSource(model.parent / "x.npy")
     compiled(model, folder, 5_000)
-    with pytest.raises(UserError, match="was made anew while this command ran"):
+    with pytest.raises(UserError, match="was replaced while this command ran"):
         simulate_and_compare(build, images)
     assert load_build(folder).comparison is None

@@ -222,12 +222,12 @@ def test_numbers_count_and_not_the_order_of_the_file():
         ),
         (
             {"MVAU_0": {"PE": 1, "SIMD": 1}, "VVAU_hls_0": {"PE": 2}},
-            "VVAU_hls_0 has no counterpart: no layer here is a VVAU; this folding file belongs to "
-            "another model",
+            "VVAU_hls_0 has no counterpart: no layer here is of type VVAU; this folding file "
+            "belongs to another model",
         ),
         (
             {"FMPadding_Pixel_0": {"SIMD": 2}},
-            "FMPadding_Pixel_0 has no counterpart: no layer here is a FMPadding_Pixel; this "
+            "FMPadding_Pixel_0 has no counterpart: no layer here is of type FMPadding_Pixel; this "
             "folding file belongs to another model",
         ),
         (
@@ -248,14 +248,14 @@ def test_numbers_count_and_not_the_order_of_the_file():
         (
             {"ConvolutionInputGenerator_rtl_0": {"SIMD": 1, "parallel_window": 1}},
             "ConvolutionInputGenerator_rtl_0 has parallel_window 1, but sliding_window_0 (layer of "
-            "sliding_window_0) gives the pixels of a window one after the other: set it to 0, or "
-            "take that entry out",
+            "sliding_window_0) outputs the pixels of a window one after the other: set it to 0, or "
+            "remove that entry",
         ),
         (
             {"MVAU_0": {"PE": 1, "SIMD": 1}, "MVAU_hls_0": {"PE": 2, "SIMD": 1}},
-            "MVAU and MVAU_hls are counted apart, so that only their order in the file says which "
-            "layer each is: name all 4 that the model has of that kind, in its order, or give them "
-            "one name",
+            "MVAU and MVAU_hls are numbered separately, so that only their order in the file says "
+            "which layer each is: list all 4 that the model has of that kind, in its order, or "
+            "name them MVAU_0, MVAU_1, ...",
         ),
         (
             {"Defaults": {"PE": [2, ["MVAU_hls"]]}},
@@ -264,8 +264,8 @@ def test_numbers_count_and_not_the_order_of_the_file():
         ),
         (
             {"Defaults": {}, "mvu_0": {"PE": 1, "SIMD": 1}},
-            "mvu_0 is no name of FINN's, as the others in this file are: keep FINN's names and "
-            "ours in files of their own",
+            "mvu_0 is not a FINN layer name, but others in this file are: keep FINN's names and "
+            "ours in separate files",
         ),
     ],
 )

@@ -77,7 +77,7 @@ def test_its_folding_is_kept_if_asked(tmp_path, known):
 def test_a_model_without_folding_keeps_none(tmp_path, capsys):
     model = Sketch(4, 1, 1).quant(4).flatten().dense(4, 3).write(tmp_path)
     assert main(["compile", str(model), "--keep-folding", "--out", str(tmp_path / "b")]) == 2
-    assert "--keep-folding: the model states no PE and SIMD" in capsys.readouterr().err
+    assert "--keep-folding: the model has no PE and SIMD" in capsys.readouterr().err
 
 
 def test_ties_at_the_input_are_finns(known):
@@ -262,7 +262,7 @@ def test_pools(tmp_path, older):
                 outputDataType="UINT2",
                 numInputVectors=[1],
             ),
-            "MVAU_1: 3 thresholds a channel are not supported",
+            "MVAU_1: 3 thresholds per channel are not supported",
         ),
         (
             lambda h: h.node("AddStreams", "t0_0", inputDataType="BINARY"),

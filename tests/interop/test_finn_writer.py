@@ -110,7 +110,8 @@ def test_what_finn_does_not_express_is_refused(tmp_path, capsys):
     model = made.flatten().bit_dense(64, 3).write(tmp_path)
     assert main(["compile", str(model), "--fps", "1000", "--out", str(tmp_path / "b")]) == 0
     assert main(["export-finn", str(tmp_path / "b")]) == 2
-    assert "weights of more than a bit are not written in FINN's form" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "weights of more than one bit cannot be written in FINN's form" in message
     assert not (tmp_path / "b" / "finn").exists()
     build = pipeline.Build.load(tmp_path / "b")
     with pytest.raises(UnsupportedModel, match="mvu_0"):

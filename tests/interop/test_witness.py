@@ -13,7 +13,7 @@ from bonn_hw import frontend
 from bonn_hw.boards import board
 from bonn_hw.cli.main import main
 from bonn_hw.interop import crosscheck, finn_defects, finn_environment
-from bonn_hw.interop.finn_result import hear
+from bonn_hw.interop.finn_result import run_finn
 from bonn_hw.ir.target import Target
 from bonn_hw.pipeline import read_model
 from tests.support import finn
@@ -32,7 +32,7 @@ def images():
 
 def shown(model, images=None):
     finn.need()
-    return crosscheck.witness(model, images, 4, TARGET)
+    return crosscheck.crosscheck(model, images, 4, TARGET)
 
 
 def threshold_at(folder, sum_of_first):
@@ -135,14 +135,14 @@ def test_any_other_difference_fails(tmp_path, monkeypatch):
     finn.need()
 
     def lies(*arguments):
-        told = hear(*arguments)
-        (node,) = (one for one in told.nodes if one.name == "MVAU_1")
-        values = told.tensors[node.output].copy()
+        result = run_finn(*arguments)
+        (node,) = (one for one in result.nodes if one.name == "MVAU_1")
+        values = result.tensors[node.output].copy()
         values[0, 0] = 1 - values[0, 0]
-        return replace(told, tensors={**told.tensors, node.output: values})
+        return replace(result, tensors={**result.tensors, node.output: values})
 
-    monkeypatch.setattr(crosscheck.finn_result, "hear", lies)
-    found = crosscheck.witness(write_tfc(tmp_path), None, 2, TARGET)
+    monkeypatch.setattr(crosscheck.finn_result, "run_finn", lies)
+    found = crosscheck.crosscheck(write_tfc(tmp_path), None, 2, TARGET)
     assert found.verdict == "differs"
     verdicts = [layer.verdict for layer in found.layers]
     assert verdicts[:2] == ["equal", "differs"]

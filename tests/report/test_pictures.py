@@ -147,8 +147,8 @@ def test_converters_and_fifos_share_the_row_of_the_layer_that_they_feed():
     assert [row.layer.name for row in rows] == ["mvu_0", "mvu_1", "fifo_1"]
     assert rows[1].before == (converter, queue)
     assert rows[1].cycles == (300, 700)
-    assert rows[1].takes("lut") == (100.0, 115.0)
-    assert rows[1].takes("bram36") == (2.0, 2.5)
+    assert rows[1].amounts("lut") == (100.0, 115.0)
+    assert rows[1].amounts("bram36") == (2.0, 2.5)
     assert rows[0].before == rows[2].before == ()
 
 

@@ -144,7 +144,7 @@ def test_a_build_made_anew_meanwhile(build):
         (sections.add_synthesised, synthesised("mvu_0")),
         (sections.add_implemented, IMPLEMENTED),
     ):
-        with pytest.raises(UserError, match="was made anew while this command ran: its figures"):
+        with pytest.raises(UserError, match="was replaced while this command ran: its figures"):
             add(build, known, found)
     assert written(build).comparison is None
 

@@ -8,7 +8,7 @@ import pytest
 from bonn_hw.cli.main import main
 from bonn_hw.errors import UserError
 from bonn_hw.report.codec import encode
-from bonn_hw.report.store import ANEW, load, load_any, load_build, save
+from bonn_hw.report.store import REMEDY, load, load_any, load_build, save
 from bonn_hw.report.values import Front, Report
 from tests.report.test_values import FULL, PLAIN
 from tests.support.reports import front, point
@@ -44,7 +44,7 @@ def test_a_damaged_report_gives_one_message(text, told, tmp_path, capsys):
     path.write_text(text)
     with pytest.raises(UserError) as caught:
         load_any(path)
-    assert str(caught.value) == f"report {path} cannot be read: {told}; {ANEW}"
+    assert str(caught.value) == f"report {path} cannot be read: {told}; {REMEDY}"
     assert main(["report", str(tmp_path)]) == 2
     assert told in capsys.readouterr().err
 
@@ -56,7 +56,7 @@ def test_a_report_that_is_no_text(tmp_path):
         load_any(path)
     path.unlink()
     path.mkdir()
-    with pytest.raises(UserError, match="cannot be read: Is a directory; make the build anew"):
+    with pytest.raises(UserError, match="cannot be read: Is a directory; make the build again"):
         load_any(path)
 
 

@@ -117,8 +117,8 @@ def test_a_lost_beat_is_a_hang_and_its_waves_are_kept(tmp_path):
     assert str(error.value) == (
         "the RTL hangs: no beat moved at either end after cycle 11 (waited until cycle 111); input "
         "stream: 12 of 12 beats sent; output stream: 5 of 6 beats received; all input is taken, "
-        "and pair_0 does not give beat 6; inside:\n"
-        "  pair_0: 12 beats taken, 5 beats given, still since cycle 11"
+        "and pair_0 does not output beat 6; inside:\n"
+        "  pair_0: 12 beats in, 5 beats out, no movement since cycle 11"
     )
     assert "$enddefinitions" in wave.read_text()
     assert sorted(tmp_path.glob(".*")) == []
@@ -129,8 +129,8 @@ def test_a_frame_too_many_is_told(tmp_path):
     with pytest.raises(Surplus) as error:
         Bench(tmp_path, fault=2).run()
     assert str(error.value) == (
-        "the RTL gives too much: 2 frames were fed, and the output stream completed frame 3 in "
-        "cycle 15"
+        "the RTL outputs too much: the input had 2 frames, and the output stream completed frame 3 "
+        "in cycle 15"
     )
 
 

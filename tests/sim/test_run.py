@@ -121,8 +121,8 @@ def test_a_hang_is_told_with_streams_counts_and_cycle(tmp_path):
     assert str(error.value) == (
         "the RTL hangs: no beat moved at either end after cycle 7 (waited until cycle 57); input "
         "stream: 7 of 12 beats sent; output stream: 7 of 12 beats received; the "
-        "input stream is blocked: slice_0 does not take beat 8; inside:\n"
-        "  slice_0: 7 beats taken, 7 beats given, still since cycle 7"
+        "input stream is blocked: slice_0 does not accept beat 8; inside:\n"
+        "  slice_0: 7 beats in, 7 beats out, no movement since cycle 7"
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""RTL behind a serial line -> bitstream of a board with an ECP5, by tools from PyPI alone."""
+"""RTL with a serial line -> bitstream of a board with an ECP5, with tools from PyPI only."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from bonn_hw.bitstream.open.flow import (
     OpenPlan,
     Stopwatch,
     call,
+    publish,
     reading,
     route,
-    settle,
     sources_of,
     synthesise,
     timing_of,
@@ -42,12 +42,12 @@ ROUTER, PACKER = "nextpnr-ecp5", "ecppack"
 def plan(system: Path, board: Board, clock_mhz: float, name: str) -> OpenPlan:
     """Plan the bitstream of RTL with a serial line in ``system/rtl``.
 
-    Raises UserError for a clock that the board cannot give.
+    Raises UserError for a clock that the board does not have.
     """
     check_clock(board, clock_mhz)
     device = _device(board)
     sources = sources_of(system / "rtl", device.files)
-    pins = next(file.name for file in device.files if file.suffix == ".lpf")
+    constraints = next(file.name for file in device.files if file.suffix == ".lpf")
     verilog = " ".join(f"../{WORK}/{file.name}" for file in device.files if file.suffix == ".v")
     return OpenPlan(
         board.name,
@@ -63,7 +63,16 @@ def plan(system: Path, board: Board, clock_mhz: float, name: str) -> OpenPlan:
         ),
         command=(
             *(ROUTER, f"--{device.device}", "--package", device.package, "--speed", device.speed),
-            *("--json", NETLIST, "--lpf", pins, "--textcfg", "routed.config", "--report", ROUTED),
+            *(
+                "--json",
+                NETLIST,
+                "--lpf",
+                constraints,
+                "--textcfg",
+                "routed.config",
+                "--report",
+                ROUTED,
+            ),
             *("--freq", f"{clock_mhz:g}", "--timing-allow-fail", "--seed", "1"),
         ),
         sources=sources,
@@ -79,7 +88,7 @@ def _device(board: Board) -> OpenTools:
 def make_bitstream(
     planned: OpenPlan, board: Board, system: Path, progress: Progress = silent
 ) -> Result:
-    """Run a plan; raises as `zynq.make_bitstream`."""
+    """Run a plan; raises the same errors as `zynq.make_bitstream`."""
     with working(planned, system, _device(board).files) as work:
         router, packer = _program(ROUTER, board), _program(PACKER, board)
         versions = f"yosys {yosys.version()}, nextpnr {_version(router)}"
@@ -94,11 +103,11 @@ def make_bitstream(
         figures = Implemented(
             tool=versions, resources=use_of(report), timing=timing, seconds=seconds
         )
-        return settle(planned, figures, work, ["routed.config"], baud=board.baud)
+        return publish(planned, figures, work, ["routed.config"], baud=board.baud)
 
 
 def use_of(report: Mapping[str, Any]) -> PerResource[ImplementedAmount]:
-    """What the device is used of: LUT with four inputs, block memories of 18 kbit as halves."""
+    """Used resources: LUTs with four inputs; a block memory of 18 kbit counts as 0.5."""
     used = {name: amounts["used"] for name, amounts in report["utilization"].items()}
     names = ("TRELLIS_COMB", "TRELLIS_FF", "DP16KD", "MULT18X18D")
     lut, ff, halves, dsp = (used.get(name, 0) for name in names)
@@ -106,18 +115,18 @@ def use_of(report: Mapping[str, Any]) -> PerResource[ImplementedAmount]:
 
 
 def _program(name: str, board: Board) -> Path:
-    """A program on PATH, or the one of PyPI beside this Python."""
-    beside = str(Path(sys.executable).parent)
-    found = shutil.which(name) or shutil.which(f"yowasp-{name}", path=beside)
-    if found is None:
+    """A program on PATH, or the one from PyPI in the folder of this Python."""
+    scripts = str(Path(sys.executable).parent)
+    path = shutil.which(name) or shutil.which(f"yowasp-{name}", path=scripts)
+    if path is None:
         raise ToolMissing(
             f"the open flow for {board.name} lacks {name}: {extras.install(PACKAGE)}, or put it on "
             "PATH"
         )
-    return Path(found)
+    return Path(path)
 
 
 def _version(router: Path) -> str:
-    told = tools.run([router, "--version"]).output.strip()
-    told = told.rpartition("Version ")[2].rstrip(")")
-    return told.removeprefix("nextpnr-")
+    output = tools.run([router, "--version"]).output.strip()
+    number = output.rpartition("Version ")[2].rstrip(")")
+    return number.removeprefix("nextpnr-")

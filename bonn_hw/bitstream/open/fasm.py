@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""FPGA assembly (FASM): text -> single features, as prjxray's database names them."""
+"""FPGA assembly (FASM): text -> single features, with the names of prjxray's database."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ BASES = {"b": 2, "h": 16, "d": 10, None: 10}
 
 
 class FasmFault(Exception):
-    """Text that is not FASM, or that the database has no bits for."""
+    """The text is not FASM, or the database has no bits for a feature."""
 
 
 @dataclass(frozen=True, order=True)
 class Feature:
-    """One feature that is on.
+    """One enabled feature.
 
     Attributes
     ----------
     tile, name : str
-        Where, and which.
+        The tile, and the feature's name in it.
     index : int
-        Of a bit of a vector such as a table's contents; -1: the feature is no vector.
+        Index of the bit, for a vector such as a LUT's contents; -1 for other features.
     """
 
     tile: str
@@ -42,25 +42,25 @@ class Feature:
 
 
 def read(text: str) -> Iterator[Feature]:
-    """Read all features that are on; raises FasmFault for a line that is not FASM."""
+    """Read all enabled features; raises FasmFault for a line that is not FASM."""
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue
-        found = LINE.fullmatch(stripped)
-        if found is None:
+        match = LINE.fullmatch(stripped)
+        if match is None:
             raise FasmFault(f"line {number} is not FASM: {stripped[:80]}")
-        value = int(found["value"] or "1", BASES[found["base"]])
-        if found["high"] is None:
+        value = int(match["value"] or "1", BASES[match["base"]])
+        if match["high"] is None:
             if value not in (0, 1):
-                raise FasmFault(f"line {number} gives a single feature the value {value}")
+                raise FasmFault(f"line {number} sets a single feature to the value {value}")
             if value:
-                yield Feature(found["tile"], found["name"])
+                yield Feature(match["tile"], match["name"])
             continue
-        low = int(found["low"] or found["high"])
-        if value >> (int(found["high"]) - low + 1):
+        low = int(match["low"] or match["high"])
+        if value >> (int(match["high"]) - low + 1):
             raise FasmFault(f"line {number} has more bits than places: {stripped[:80]}")
         while value:
             lowest = (value & -value).bit_length() - 1
-            yield Feature(found["tile"], found["name"], low + lowest)
+            yield Feature(match["tile"], match["name"], low + lowest)
             value &= value - 1

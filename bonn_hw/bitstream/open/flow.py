@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the open flows share: plans, Yosys, nextpnr and its report, the folder of results."""
+"""Common parts of the open flows: plans, Yosys, nextpnr and its report, the result folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bonn_hw import tools
-from bonn_hw.bitstream.tool_runs import TARGET, Result, alone, left
+from bonn_hw.bitstream.tool_runs import TARGET, Result, earlier_bitstream, exclusive
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.files import MARK, fresh_folder, shipped, writing
 from bonn_hw.progress import Progress
@@ -30,16 +30,16 @@ NETLIST, ROUTED = "netlist.json", "routed.json"
 
 @dataclass(frozen=True)
 class OpenPlan:
-    """What will be run on what; it names no folder of a machine.
+    """The commands and their inputs, without absolute paths.
 
     Attributes
     ----------
     script : tuple of str
         Yosys' commands, run in ``rtl``.
     command : tuple of str
-        nextpnr and its arguments, run in ``open``; a device's data are added where it runs.
+        nextpnr and its arguments, run in ``open``; the path of the device's data is added then.
     sources : mapping
-        Files under ``rtl`` and the flow's own: relative name to SHA-256.
+        SHA-256 of the files in ``rtl`` and of the flow's own files, by relative path.
     """
 
     board: str
@@ -62,7 +62,7 @@ def files_folder() -> Path:
 
 
 def sources_of(rtl: Path, templates: Sequence[Path]) -> dict[str, str]:
-    """Files of a build's ``rtl`` and of a flow: relative name to SHA-256."""
+    """SHA-256 of the files in a build's ``rtl`` and of a flow, by relative path."""
     files = sorted(path for path in rtl.rglob("*") if path.suffix in (".sv", ".v", ".hex"))
     named = [(path.relative_to(rtl).as_posix(), path) for path in files]
     named += [(f"{WORK}/{one.name}", one) for one in templates]
@@ -77,13 +77,13 @@ def reading(sources: Mapping[str, str]) -> str:
 
 
 class Stopwatch:
-    """Seconds of each step."""
+    """Measures the seconds of each step."""
 
     def __init__(self) -> None:
         self._last = time.perf_counter()
 
     def lap(self) -> float:
-        """A step ends; returns its seconds."""
+        """End a step; returns its seconds."""
         now = time.perf_counter()
         seconds, self._last = round(now - self._last, 1), now
         return seconds
@@ -91,11 +91,11 @@ class Stopwatch:
 
 @contextmanager
 def working(planned: OpenPlan, system: Path, templates: Sequence[Path]) -> Iterator[Path]:
-    """Make the folder ``open`` anew, with the plan and the flow's files; one run at a time.
+    """Replace the folder ``open`` by one with the plan and the flow's files, and lock the build.
 
-    A missing tool leaves the plan, and the message says where.
+    If a tool is missing, the plan stays there, and the message has its path.
     """
-    with alone(system):
+    with exclusive(system):
         work = system / WORK
         with writing(work):
             shutil.rmtree(work, ignore_errors=True)
@@ -117,7 +117,7 @@ def synthesise(planned: OpenPlan, work: Path, progress: Progress) -> Mapping[str
 
 
 def cells_of(file: Path) -> Mapping[str, Any]:
-    """Cells of the top, which has the most, of a netlist as Yosys or nextpnr writes it."""
+    """The cells of the top (the module with the most cells) in a netlist of Yosys or nextpnr."""
     modules = json.loads(file.read_text())["modules"].values()
     return max((module.get("cells", {}) for module in modules), key=len)
 
@@ -125,28 +125,29 @@ def cells_of(file: Path) -> Mapping[str, Any]:
 def route(command: Sequence[str], work: Path, progress: Progress) -> Mapping[str, Any]:
     """Run nextpnr; returns its report. Raises UserError if it fails."""
 
-    def tell(line: str) -> None:
-        found = re.search(r"iter=(\d+) .*overused=(\d+)", line)
-        if found:
-            progress(f"routing (nextpnr): round {found[1]}, {found[2]} wires with two signals")
+    def show(line: str) -> None:
+        match = re.search(r"iter=(\d+) .*overused=(\d+)", line)
+        if match:
+            progress(f"routing (nextpnr): round {match[1]}, {match[2]} overused wires")
         elif "Running router" in line:
             progress("routing (nextpnr); minutes for large networks")
 
     progress("placement (nextpnr)")
-    done = tools.run(command, cwd=work, log=work / "nextpnr.log", on_line=tell)
+    done = tools.run(command, cwd=work, log=work / "nextpnr.log", on_line=show)
     if done.code:
         lines = done.output.splitlines()
         faults = [line for line in lines if line.startswith("ERROR:")] or lines[-1:] or [""]
         raise UserError(
             f"nextpnr failed (exit code {done.code}): {faults[0].strip()}; see {done.log}: "
-            f"compile for fewer frames per second if it does not fit{left(work.parent)}"
+            f"compile for fewer frames per second if it does not fit"
+            f"{earlier_bitstream(work.parent)}"
         )
     report: Mapping[str, Any] = json.loads((work / ROUTED).read_text())
     return report
 
 
 def timing_of(planned: OpenPlan, report: Mapping[str, Any], work: Path) -> Timing:
-    """Timing of the router's report; raises UserError, with the path, where it is missed."""
+    """The timing in the router's report; raises UserError, with the path, if it is missed."""
     clocks = [one["achieved"] for one in report["fmax"].values()]
     reached = min(clocks) if clocks else planned.clock_mhz
     path = _worst_path(report)
@@ -155,7 +156,7 @@ def timing_of(planned: OpenPlan, report: Mapping[str, Any], work: Path) -> Timin
             f"timing is missed on {planned.board} at {planned.clock_mhz:g} MHz: this placement "
             f"reaches {reached:.1f} MHz, worst path {path}; build again with --clock-mhz "
             f"{int(reached // 5 * 5)}, or compile with a smaller SIMD; reports are in {work}"
-            f"{left(work.parent)}"
+            f"{earlier_bitstream(work.parent)}"
         )
     return Timing(
         wns_ns=round(1e3 / planned.clock_mhz - 1e3 / reached, 3),
@@ -180,22 +181,22 @@ def call(program: Path, *arguments: str, at: Path) -> None:
     """Run a short program in a folder; raises UserError with its last line if it fails."""
     done = tools.run([program, *arguments], cwd=at)
     if done.code:
-        told = done.output.strip().splitlines()[-1:] or ["no output"]
-        raise UserError(f"{program.name} failed (exit code {done.code}): {told[0]}")
+        last = done.output.strip().splitlines()[-1:] or ["no output"]
+        raise UserError(f"{program.name} failed (exit code {done.code}): {last[0]}")
 
 
-def settle(
+def publish(
     planned: OpenPlan,
     figures: Implemented,
     work: Path,
-    kept: Sequence[str],
+    extra: Sequence[str],
     address: int | None = None,
     baud: int | None = None,
 ) -> Result:
-    """Move results into a fresh folder that replaces the last one."""
+    """Replace the folder ``bitstream`` by the results."""
     target = work.parent / TARGET
     with fresh_folder(target) as folder:
-        for name in (f"{planned.name}.bit", *kept, ROUTED, "plan.json"):
+        for name in (f"{planned.name}.bit", *extra, ROUTED, "plan.json"):
             shutil.copyfile(work / name, folder / name)
         save(figures, folder / MARK)
     shutil.rmtree(work, ignore_errors=True)

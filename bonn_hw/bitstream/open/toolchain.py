@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Where the programs of the open flow for the 7 series are, with the data that they need."""
+"""Find the programs and data files of the open flow for the 7 series."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bonn_hw.bitstream.open.xray import Database
 from bonn_hw.errors import ToolMissing, UserError
 
 ROUTER, PACKER, READER = "nextpnr-himbaechel-xilinx", "xc7frames2bit", "bitread"
-OLDEST = (0, 9)  # of nextpnr
+OLDEST = (0, 9)  # supported nextpnr
 REMEDY = "run 'make open-toolchain' (Debian or Ubuntu, no root), or put them on PATH"
 
 
 @dataclass(frozen=True)
 class Toolchain:
-    """The programs and their data; ``version`` is the router's."""
+    """The programs and their data files; ``version`` is the router's."""
 
     router: Path
     packer: Path
@@ -33,54 +33,54 @@ class Toolchain:
 def find(device: str, part: str) -> Toolchain:
     """Find everything for a part.
 
-    Programs are looked for on PATH and where ``make open-toolchain`` puts them; prjxray's database
-    in the folder PRJXRAY_DB_DIR or beside the programs.
+    Programs are searched on PATH and in the folder of ``make open-toolchain``. Prjxray's database
+    is searched in ``$PRJXRAY_DB_DIR`` and in the ``share`` folders of the programs.
 
     Raises
     ------
     ToolMissing
-        If something is not there; the message names all that is missing.
+        If something is missing; the message lists all that is.
     UserError
-        If the router is too old, or does not tell its version.
+        If the router is too old, or does not print its version.
     """
     own = cache.folder() / "open-toolchain"
-    found = {name: _program(name, own / "bin") for name in (ROUTER, PACKER, READER)}
+    programs = {name: _program(name, own / "bin") for name in (ROUTER, PACKER, READER)}
     roots = {own / "usr", Path("/usr"), Path("/usr/local")}
-    roots |= {path.resolve().parents[1] for path in found.values() if path}
+    roots |= {path.resolve().parents[1] for path in programs.values() if path}
     shares = [root / "share" for root in sorted(roots)]
     chip = _first([share / f"nextpnr/himbaechel/xilinx/chipdb-{device}.bin" for share in shares])
     folders = [Path(os.environ.get("PRJXRAY_DB_DIR", "/nonexistent")) / "zynq7"]
     folders += [share / "prjxray" / "database" / "zynq7" for share in shares]
     database = _first([folder / device / "tilegrid.json" for folder in folders])
-    missing = [name for name, path in found.items() if path is None]
+    missing = [name for name, path in programs.items() if path is None]
     missing += [] if chip else [f"chipdb-{device}.bin"]
     missing += [] if database else ["prjxray's database"]
     if missing or chip is None or database is None:
         raise ToolMissing(f"the open flow lacks {', '.join(missing)}: {REMEDY}")
-    router, packer, reader = (path for path in found.values() if path)
-    told = version(router)
+    router, packer, reader = (path for path in programs.values() if path)
+    number = version(router)
     return Toolchain(
-        router, packer, reader, chip, Database(database.parents[1], device, part), told
+        router, packer, reader, chip, Database(database.parents[1], device, part), number
     )
 
 
 def version(router: Path) -> str:
     """The router's version; raises UserError if it is too old."""
-    told = tools.run([router, "--version"]).output.strip()
-    found = re.search(r"Version (?:nextpnr-)?(\d+)\.(\d+)", told)
-    if found is None:
-        raise UserError(f"{router} --version says {told[:80]!r} and no version: {REMEDY}")
-    if (int(found[1]), int(found[2])) < OLDEST:
+    output = tools.run([router, "--version"]).output.strip()
+    match = re.search(r"Version (?:nextpnr-)?(\d+)\.(\d+)", output)
+    if match is None:
+        raise UserError(f"{router} --version says {output[:80]!r} and no version: {REMEDY}")
+    if (int(match[1]), int(match[2])) < OLDEST:
         raise UserError(
-            f"{ROUTER} is version {found[1]}.{found[2]}: the flow needs {OLDEST[0]}.{OLDEST[1]} or "
+            f"{ROUTER} is version {match[1]}.{match[2]}: the flow needs {OLDEST[0]}.{OLDEST[1]} or "
             f"newer; {REMEDY}"
         )
-    return f"{found[1]}.{found[2]}"
+    return f"{match[1]}.{match[2]}"
 
 
 def _program(name: str, folder: Path) -> Path | None:
-    found = shutil.which(name) or shutil.which(name, path=str(folder))
-    return Path(found) if found else None
+    path = shutil.which(name) or shutil.which(name, path=str(folder))
+    return Path(path) if path else None
 
 
 def _first(paths: list[Path]) -> Path | None:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Features -> configuration frames of a 7-series device, and back, by prjxray's database.
+"""Features <-> configuration frames of a 7-series device, with prjxray's database.
 
-A tile's bits lie in ``frames`` frames from ``baseaddr`` on, in words from ``offset`` on; the file
-``segbits_TYPE.db`` says which bits, ``FRAME_BIT``, a feature sets, and which (``!``) it clears.
+The bits of a tile are in ``frames`` frames, the first at ``baseaddr``, from word ``offset`` on. A
+line of ``segbits_TYPE.db`` has a feature and the bits ``FRAME_BIT`` that it sets or, with ``!``,
+clears.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import Any
 
 from bonn_hw.bitstream.open.fasm import FasmFault, Feature
 
-WORDS = 101  # of a frame
-ECC = (50, 0x1FFF)  # word of a frame with its check bits, and which: other programs fill them in
+WORDS = 101  # words per frame
+ECC = (50, 0x1FFF)  # word with the frame's check bits, and their mask: other programs fill them in
 NAME = re.compile(r"([\w.]+?)(?:\[(\d+)\])?")
 
 Bit = tuple[int, int, int]  # frame's address, word, bit
@@ -26,12 +27,12 @@ Bit = tuple[int, int, int]  # frame's address, word, bit
 
 @dataclass(frozen=True)
 class Database:
-    """What is known of a part.
+    """Prjxray's database for a part.
 
     Parameters
     ----------
     root : Path
-        Of the family: segbits, ppips and a folder a device and a part.
+        Folder of the family: segbits, ppips, and a folder for each device and part.
     device, part : str
         Such as ``xc7z020`` and ``xc7z020clg400-1``.
     """
@@ -46,7 +47,7 @@ class Database:
 
     @cached_property
     def tiles(self) -> Mapping[str, Any]:
-        """The grid: tile to its type and where its bits lie."""
+        """The grid: type and location of the bits, by tile."""
         grid: Mapping[str, Any] = json.loads(
             (self.root / self.device / "tilegrid.json").read_text()
         )
@@ -54,24 +55,24 @@ class Database:
 
     @property
     def part_file(self) -> Path:
-        """Description of the part's frames for other programs."""
+        """The file with the part's frames, for other programs."""
         return self.root / self.part / "part.yaml"
 
     @property
     def required(self) -> str:
-        """FASM that every bitstream of the part has."""
+        """FASM that every bitstream of the part needs."""
         file = self.root / self.part / "required_features.fasm"
         return file.read_text() if file.is_file() else ""
 
     def bits(self, feature: Feature) -> tuple[list[Bit], list[Bit]]:
-        """Bits that a feature sets and that it clears; raises FasmFault for an unknown one."""
+        """The bits that a feature sets and clears; raises FasmFault for an unknown feature."""
         tile = self.tiles.get(feature.tile)
         if tile is None:
             raise FasmFault(f"{self.device} has no tile {feature.tile}, named by {feature}")
         known = self._segments(tile["type"])
         if (feature.name, feature.index) not in known:
             if feature.name in self._connections(tile["type"]):
-                return [], []  # wires that always are connected
+                return [], []  # wires that are always connected
             raise FasmFault(f"the database has no bits for {feature} ({tile['type']})")
         ones: list[Bit] = []
         zeros: list[Bit] = []
@@ -99,32 +100,32 @@ class Database:
         segments: dict[tuple[str, int], list[tuple[str, int, int, bool]]] = {}
         for line in path.read_text().splitlines() if path.is_file() else ():
             name, *words = line.split()
-            found = NAME.fullmatch(name.partition(".")[2])
-            if found is None:
+            match = NAME.fullmatch(name.partition(".")[2])
+            if match is None:
                 raise FasmFault(f"{path.name} has a line that names no feature: {line[:80]}")
             bits = []
             for word in words:
                 frame, _, bit = word.lstrip("!").partition("_")
                 bits.append((block, int(frame), int(bit), not word.startswith("!")))
-            segments[found[1], int(found[2] or -1)] = bits
+            segments[match[1], int(match[2] or -1)] = bits
         return segments
 
     def _connections(self, kind: str) -> set[str]:
-        """Wires of a tile that are joined without bits, as SINK.SOURCE."""
+        """Wires of a tile that are connected without bits, as SINK.SOURCE."""
         if kind not in self._wires:
             if (self.root / f"segbits_{kind.lower()}.db").is_file():
                 file = self.root / f"ppips_{kind.lower()}.db"
                 lines = file.read_text().splitlines() if file.is_file() else []
                 self._wires[kind] = {line.split()[0].partition(".")[2] for line in lines}
-            else:  # no bits at all
-                told = json.loads((self.root / f"tile_type_{kind}.json").read_text())
-                pips = told["pips"].values()
+            else:  # a tile type without any bits
+                tile_type = json.loads((self.root / f"tile_type_{kind}.json").read_text())
+                pips = tile_type["pips"].values()
                 self._wires[kind] = {f"{pip['dst_wire']}.{pip['src_wire']}" for pip in pips}
         return self._wires[kind]
 
 
 def assemble(features: Iterable[Feature], database: Database) -> set[Bit]:
-    """All bits that are 1; raises FasmFault where features contradict each other."""
+    """The bits that are 1; raises FasmFault if features contradict each other."""
     ones: dict[Bit, Feature] = {}
     zeros: dict[Bit, Feature] = {}
     for feature in features:
@@ -139,7 +140,7 @@ def assemble(features: Iterable[Feature], database: Database) -> set[Bit]:
 
 
 def frames_text(bits: Iterable[Bit]) -> str:
-    """Frames as xc7frames2bit reads them: address and words, one frame a line."""
+    """Frames in the format of xc7frames2bit: one line per frame with address and words."""
     frames: dict[int, list[int]] = {}
     for address, word, bit in bits:
         frames.setdefault(address, [0] * WORDS)[word] |= 1 << bit
@@ -150,7 +151,7 @@ def frames_text(bits: Iterable[Bit]) -> str:
 
 
 def read_bits(text: str) -> set[Bit]:
-    """Bits as ``bitread -y`` tells them, without the frames' check bits."""
+    """Read the output of ``bitread -y``, without the frames' check bits."""
     bits = set()
     for line in text.splitlines():
         if line.startswith("bit_"):
@@ -162,18 +163,18 @@ def read_bits(text: str) -> set[Bit]:
 
 
 def compare(features: Iterable[Feature], decoded: set[Bit], database: Database) -> list[str]:
-    """What differs between features and a decoded bitstream; nothing if they are the same.
+    """The differences between features and a decoded bitstream; empty if they agree.
 
-    Every feature's bits must be as it says, and every bit that is 1 must belong to a feature.
+    The bits of every feature must have its values, and every bit that is 1 must belong to one.
     """
-    told, explained = [], set()
+    differences, explained = [], set()
     for feature in features:
         ones, zeros = database.bits(feature)
         explained.update(ones)
         if not (decoded.issuperset(ones) and decoded.isdisjoint(zeros)):
-            told.append(f"{feature} is not in the bitstream")
-    told += [
-        f"bit {bit} of word {word} of frame 0x{address:08x} is on and no feature's"
+            differences.append(f"{feature} is not in the bitstream")
+    differences += [
+        f"bit {bit} of word {word} of frame 0x{address:08x} is 1 and belongs to no feature"
         for address, word, bit in sorted(decoded - explained)
     ]
-    return told
+    return differences

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""RTL with its shell -> bitstream of a Zynq-7000 by open tools alone.
+"""RTL with its shell -> bitstream of a Zynq-7000 with open tools only.
 
-Yosys, nextpnr, our assembler of frames over prjxray's database, xc7frames2bit. The chain's known
-defects are kept away from: no LUT memories, shift registers or DSP, no cascaded block memories, the
-processing system's clock. Every bitstream is decoded and compared with what it was made of.
+The chain is Yosys, nextpnr, our frame assembler with prjxray's database, and xc7frames2bit. Cells
+with which it has known defects are avoided: no LUT memories, shift registers or DSP slices, no
+cascaded block memories, and no clock but the processing system's. Every bitstream is decoded and
+compared with its FASM.
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ from bonn_hw.bitstream.open.flow import (
     call,
     cells_of,
     files_folder,
+    publish,
     reading,
     route,
-    settle,
     sources_of,
     synthesise,
     timing_of,
     working,
 )
 from bonn_hw.bitstream.open.toolchain import Toolchain
-from bonn_hw.bitstream.tool_runs import Result, left
+from bonn_hw.bitstream.tool_runs import Result, earlier_bitstream
 from bonn_hw.boards import check_clock, check_tool
 from bonn_hw.errors import UserError
 from bonn_hw.ir.target import Board
@@ -44,16 +45,19 @@ from bonn_hw.report.section_values import Implemented, ImplementedAmount
 from bonn_hw.report.values import Seconds
 from bonn_hw.synth import yosys
 
-ADDRESS = 0x40000000  # of the registers: where M_AXI_GP0 begins, which is all that zynq.v decodes
+ADDRESS = 0x40000000  # of the registers: the start of M_AXI_GP0; zynq.v decodes nothing else
 TEMPLATES = tuple(files_folder() / name for name in ("gp_port.sv", "zynq.v"))
 SYNTHESIS = "synth_xilinx -family xc7 -flatten -abc9 -nolutram -nosrl -nodsp -top zynq"
-# What the rest of the chain is known to do right.
+# The cells that the rest of the chain is known to implement correctly.
 CELLS = re.compile(
     r"LUT[1-6]|INV|MUXF[78]|CARRY4|FD[RSCP]E|RAMB(18|36)E1|BUFG|PS7|GND|VCC|\$scopeinfo"
 )
-# The router leaves these out for ports of width 1 and 9 of a whole block memory.
+# The router omits these features for ports of width 1 and 9 of a 36 kbit block memory.
 NARROW = ("RAMB36.BRAM36_READ_WIDTH_B_1", "RAMB36.BRAM36_WRITE_WIDTH_A_1")
-STAMP = {b"c\0\x0b": b"1970/01/01\0", b"d\0\x09": b"00:00:00\0"}  # the same input, the same bytes
+STAMP = {
+    b"c\0\x0b": b"1970/01/01\0",
+    b"d\0\x09": b"00:00:00\0",
+}  # so that bitstreams are reproducible
 
 
 def plan(system: Path, board: Board, clock_mhz: float, name: str) -> OpenPlan:
@@ -62,7 +66,7 @@ def plan(system: Path, board: Board, clock_mhz: float, name: str) -> OpenPlan:
     Raises
     ------
     UserError
-        If the open flow has no such board, or the clock is none that the board can give.
+        If the board has no open flow, or does not have that clock.
     """
     check_tool(board, "open")
     check_clock(board, clock_mhz)
@@ -75,7 +79,7 @@ def plan(system: Path, board: Board, clock_mhz: float, name: str) -> OpenPlan:
         script=(
             f"{reading(sources)} ../{WORK}/gp_port.sv",
             f"read_verilog top.v system.v ../{WORK}/zynq.v",
-            # Rings that ask for LUT memory are left to the tool's choice: there is none here.
+            # Some memories have ram_style distributed: there are no LUT memories here, so drop it.
             f"{SYNTHESIS} -run begin:map_memory",
             "setattr -unset ram_style t:$mem_v2",
             f"{SYNTHESIS} -run map_memory:",
@@ -102,23 +106,23 @@ def plan(system: Path, board: Board, clock_mhz: float, name: str) -> OpenPlan:
 def make_bitstream(
     planned: OpenPlan, board: Board, system: Path, progress: Progress = silent
 ) -> Result:
-    """Run a plan; minutes for a small network, and many for a large one.
+    """Run a plan; this takes minutes for a small network, and longer for a large one.
 
     Raises
     ------
     ToolMissing
-        If a program is missing; the plan is written all the same.
+        If a program is missing; the plan is written nevertheless.
     UserError
-        For a version of a tool that is too old, a netlist that the chain does not build right, a
-        design that does not fit, missed timing, or a bitstream that is not what it was made of.
-        What was in ``bitstream`` stays there.
+        For a tool that is too old, a netlist that the chain may implement wrongly, a design that
+        does not fit, missed timing, or a bitstream that differs from its FASM. The folder
+        ``bitstream`` is not changed then.
     """
     with working(planned, system, TEMPLATES) as work:
         assert board.open_tools is not None  # noqa: S101  # narrows: the plan was made for it
         tools = toolchain.find(board.open_tools.device, planned.part)
         versions = f"yosys {yosys.version()}, nextpnr {tools.version}"
         watch = Stopwatch()
-        refuse(synthesise(planned, work, progress))
+        check_cells(synthesise(planned, work, progress))
         synthesis_s = watch.lap()
         command = [str(tools.router), *planned.command[1:], "--chipdb", str(tools.chip)]
         report = route(command, work, progress)
@@ -133,11 +137,11 @@ def make_bitstream(
             timing=timing,
             seconds=seconds,
         )
-        return settle(planned, figures, work, [f"{planned.name}.fasm"], address=ADDRESS)
+        return publish(planned, figures, work, [f"{planned.name}.fasm"], address=ADDRESS)
 
 
-def refuse(cells: Mapping[str, Any]) -> None:
-    """Raise UserError for cells that the chain is not known to build right."""
+def check_cells(cells: Mapping[str, Any]) -> None:
+    """Raise UserError for cells that the chain may implement wrongly."""
     kinds = Counter(cell["type"] for cell in cells.values())
     wrong = {kind: count for kind, count in kinds.items() if not CELLS.fullmatch(kind)}
     for cell in cells.values():
@@ -145,27 +149,27 @@ def refuse(cells: Mapping[str, Any]) -> None:
         if cell["type"] == "RAMB36E1" and extensions != ["NONE", "NONE"]:
             wrong["cascaded RAMB36E1"] = wrong.get("cascaded RAMB36E1", 0) + 1
     if wrong:
-        told = ", ".join(f"{count} {kind}" for kind, count in sorted(wrong.items()))
+        cells_text = ", ".join(f"{count} {kind}" for kind, count in sorted(wrong.items()))
         raise UserError(
-            f"the open tools are not known to build {told} right: compile with another folding, or "
-            "use --tool vivado"
+            f"the open tools are not known to implement {cells_text} correctly: compile with "
+            "another folding, or use --tool vivado"
         )
 
 
 def use_of(report: Mapping[str, Any], fasm: str) -> PerResource[ImplementedAmount]:
-    """What the device is used of."""
+    """The used resources."""
     used = {name: amounts["used"] for name, amounts in report["utilization"].items()}
-    # The router counts both outputs of a table; a table with contents is one that is used.
+    # The router counts both outputs of a LUT; a LUT with INIT is used.
     tables = set(re.findall(r"^(\w+\.SLICE\w+\.[A-D]LUT)\.INIT", fasm, re.MULTILINE))
     memories = used.get("RAMB36E1_RAMB36E1", 0) + used.get("RAMB18E1_RAMB18E1", 0) / 2
     amounts = (len(tables), used.get("SLICE_FFX", 0), memories, 0)
     return PerResource(*map(ImplementedAmount, amounts))
 
 
-def narrow(cells: Mapping[str, Any], database: xray.Database) -> list[Feature]:
-    """What is missing in the router's FASM for whole block memories with ports of width 1 or 9."""
+def missing_features(cells: Mapping[str, Any], database: xray.Database) -> list[Feature]:
+    """Features that the router omits for 36 kbit block memories with ports of width 1 or 9."""
     tiles = {(tile["grid_x"], tile["grid_y"]): name for name, tile in database.tiles.items()}
-    found = []
+    features = []
     for cell in cells.values():
         widths = {
             int(str(value), 2)
@@ -177,15 +181,15 @@ def narrow(cells: Mapping[str, Any], database: xray.Database) -> list[Feature]:
             if place is None:
                 raise FasmFault(f"a block memory lies at {cell['attributes']['NEXTPNR_BEL']}")
             tile = tiles[int(place[1]), int(place[2])]
-            found += [Feature(tile, name) for name in NARROW]
-    return found
+            features += [Feature(tile, name) for name in NARROW]
+    return features
 
 
 def _assemble(planned: OpenPlan, tools: Toolchain, work: Path) -> None:
-    """FASM to bitstream, and back."""
+    """FASM -> bitstream; decode it again and compare."""
     database = tools.database
     try:
-        added = narrow(cells_of(work / "placed.json"), database)
+        added = missing_features(cells_of(work / "placed.json"), database)
         whole = [(work / "routed.fasm").read_text(), *map(str, added), database.required]
         (work / f"{planned.name}.fasm").write_text("\n".join(whole))
         features = list(read("\n".join(whole)))
@@ -193,32 +197,32 @@ def _assemble(planned: OpenPlan, tools: Toolchain, work: Path) -> None:
     except FasmFault as fault:
         raise UserError(
             f"nextpnr {tools.version} and prjxray's database do not fit together: {fault}; take "
-            f"both from one source: {toolchain.REMEDY}{left(work.parent)}"
+            f"both from one source: {toolchain.REMEDY}{earlier_bitstream(work.parent)}"
         ) from None
     written = work / f"{planned.name}.bit"
     part = ("--part_file", str(database.part_file), "--part_name", planned.part)
     call(tools.packer, *part, "--frm_file", "frames.frm", "--output_file", written.name, at=work)
-    written.write_bytes(stamped(written.read_bytes()))
+    written.write_bytes(with_fixed_date(written.read_bytes()))
     faults = decode_back(tools, written, features)
     if faults:
         raise UserError(
-            f"the bitstream is not what it was made of: {'; '.join(faults[:3])}"
+            f"the bitstream differs from its FASM: {'; '.join(faults[:3])}"
             f"{f'; {len(faults) - 3} more' if len(faults) > 3 else ''}; report this, with {work}"
-            f"{left(work.parent)}"
+            f"{earlier_bitstream(work.parent)}"
         )
 
 
 def decode_back(tools: Toolchain, bitstream: Path, features: list[Feature]) -> list[str]:
-    """What differs between a bitstream and the features that it was made of."""
-    told = bitstream.with_suffix(".bits").name
+    """The differences between a bitstream and its features."""
+    decoded = bitstream.with_suffix(".bits").name
     part = ("--part_file", str(tools.database.part_file))
-    call(tools.reader, *part, "-o", told, "-z", "-y", bitstream.name, at=bitstream.parent)
-    bits = xray.read_bits((bitstream.parent / told).read_text())
+    call(tools.reader, *part, "-o", decoded, "-z", "-y", bitstream.name, at=bitstream.parent)
+    bits = xray.read_bits((bitstream.parent / decoded).read_text())
     return xray.compare(features, bits, tools.database)
 
 
-def stamped(bitstream: bytes) -> bytes:
-    """A bitstream whose header tells no time of day."""
+def with_fixed_date(bitstream: bytes) -> bytes:
+    """The bitstream with a fixed date and time in its header."""
     end = bitstream.index(b"\xff" * 8)
     head = bitstream[:end]
     for key, value in STAMP.items():

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Bitstreams by Vivado."""
+"""Bitstreams with Vivado."""

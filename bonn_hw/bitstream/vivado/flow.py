@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Run the plan of a Vivado build: RTL -> bitstream, hardware description, figures.
 
-The tool works in the build's folder ``vivado``. The folder ``bitstream`` replaces the last one when
-all is there and timing is met; a build that fails leaves the last one as it is.
+Vivado runs in the build's folder ``vivado``. The folder ``bitstream`` is replaced when all files
+are there and timing is met; if a run fails, an earlier one is unchanged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bonn_hw import tools
-from bonn_hw.bitstream.tool_runs import TARGET, alone, left
+from bonn_hw.bitstream.tool_runs import TARGET, earlier_bitstream, exclusive
 from bonn_hw.bitstream.vivado.plan import (
     NEWEST,
     OLDEST,
@@ -34,7 +34,7 @@ from bonn_hw.report.section_values import Implemented, ImplementedAmount
 from bonn_hw.report.store import save
 from bonn_hw.report.values import Timing as TimingFigures
 
-ANSWER_S = 120.0  # in which the tool tells its version
+ANSWER_S = 120.0  # to wait for the tool's version
 MISSED = 4  # exit code of the scripts: routed, timing missed
 
 
@@ -47,8 +47,8 @@ class Built:
     folder : Path
         The build's ``bitstream``: .bit, .hwh, reports, checkpoint, log, plan and report.json.
     whole, core : Resources
-        Use of the whole design, and of the accelerator with its shell alone; the latter is None if
-        the tool kept no border around it.
+        Resources of the whole design, and of the accelerator with its shell alone; the latter is
+        None if the tool has dissolved its hierarchy.
     """
 
     folder: Path
@@ -60,7 +60,7 @@ class Built:
 
     @property
     def figures(self) -> Implemented:
-        """What goes into the build's report."""
+        """The figures for the build's report."""
         cores = (None,) * 4 if self.core is None else self.core.astuple()
         amounts = zip(self.whole.astuple(), cores, strict=True)
         return Implemented(
@@ -76,7 +76,7 @@ class Built:
 
 
 def find_tool() -> Path:
-    """The program, or raise ToolMissing."""
+    """The path of Vivado; raises ToolMissing."""
     return tools.find(
         "vivado",
         f"source the settings64.sh of Vivado {_dotted(OLDEST)} to {_dotted(NEWEST)}, or run the "
@@ -85,16 +85,16 @@ def find_tool() -> Path:
 
 
 def version(program: Path) -> str:
-    """Version of the tool; raises UserError if it is none that the scripts are written for."""
+    """Version of Vivado; raises UserError if the scripts do not support it."""
     try:
-        told = tools.run([program, "-version"], timeout_s=ANSWER_S).output
+        output = tools.run([program, "-version"], timeout_s=ANSWER_S).output
     except (OSError, UserError) as error:
-        told = str(error)
-    found = re.search(r"vivado v(\d{4})\.(\d)", told, re.IGNORECASE)
-    if found is None:
-        first = told.strip().partition("\n")[0] or "nothing"
+        output = str(error)
+    match = re.search(r"vivado v(\d{4})\.(\d)", output, re.IGNORECASE)
+    if match is None:
+        first = output.strip().partition("\n")[0] or "nothing"
         raise UserError(f"{program} -version says {first!r} and no version: check its installation")
-    number = (int(found[1]), int(found[2]))
+    number = (int(match[1]), int(match[2]))
     if not OLDEST <= number <= NEWEST:
         raise UserError(
             f"vivado is version {_dotted(number)}: the scripts are written for {_dotted(OLDEST)} "
@@ -108,18 +108,18 @@ def _dotted(number: tuple[int, int]) -> str:
 
 
 def make_bitstream(planned: VivadoPlan, build: Path, progress: Progress = silent) -> Built:
-    """Run a plan; hours for a large network.
+    """Run a plan; this takes hours for a large network.
 
     Raises
     ------
     ToolMissing
-        If Vivado is not on PATH; the plan is written all the same.
+        If Vivado is not on PATH; the plan is written nevertheless.
     UserError
-        For a version of the tool that is not known, files that are not those of the plan, an error
-        of the tool, missed timing. What was in ``bitstream`` stays there.
+        For an unsupported version of Vivado, files that differ from those of the plan, an error of
+        Vivado, or missed timing. The folder ``bitstream`` is not changed then.
     """
-    with alone(build):
-        _unchanged(planned, build)
+    with exclusive(build):
+        _check_unchanged(planned, build)
         file = write(planned, build)
         try:
             program = find_tool()
@@ -130,7 +130,7 @@ def make_bitstream(planned: VivadoPlan, build: Path, progress: Progress = silent
         command = [str(program), *planned.command[1:]]
         log = work / "console.log"
         code = tools.run(
-            command, cwd=work, log=log, on_line=lambda line: _tell(line, progress)
+            command, cwd=work, log=log, on_line=lambda line: _show_step(line, progress)
         ).code
         if code not in (0, MISSED):
             raise UserError(_crash(code, work, build))
@@ -138,61 +138,63 @@ def make_bitstream(planned: VivadoPlan, build: Path, progress: Progress = silent
 
 
 def take_results(planned: VivadoPlan, build: Path) -> Built:
-    """Take what the plan's command has left in ``vivado``, where it was run by hand or elsewhere.
+    """Take the results in ``vivado`` of a plan that was run by hand or on another machine.
 
     Raises
     ------
     UserError
-        As `make_bitstream`, and if ``vivado`` holds another plan.
+        As `make_bitstream`, and if ``vivado`` has another plan.
     """
     work = build / WORK
-    with alone(build):
+    with exclusive(build):
         file = work / PLAN
         if not file.is_file() or file.read_text() != planned.json():
             raise UserError(f"{file} is not the plan of this build: plan again and run its command")
         report = work / "timing.rpt"
-        told = report.read_text() if report.is_file() else ""
-        found = re.search(r"Tool Version : Vivado v\.(\d{4}\.\d)", told)
-        return _finish(planned, build, found[1] if found else "of unknown version", finished=True)
+        text = report.read_text() if report.is_file() else ""
+        match = re.search(r"Tool Version : Vivado v\.(\d{4}\.\d)", text)
+        return _finish(planned, build, match[1] if match else "of unknown version", finished=True)
 
 
 def _finish(planned: VivadoPlan, build: Path, number: str, finished: bool) -> Built:
-    """Judge what the tool has left; `finished`: with a bitstream."""
-    _unchanged(planned, build)  # while the tool ran
+    """Check the tool's results and publish them; `finished`: there is a bitstream."""
+    _check_unchanged(planned, build)  # Vivado may have run for hours
     built = _collect(planned, build / WORK, number, finished)
     if not finished or not built.timing.met:
-        raise UserError(missed(planned, built.timing, build / WORK) + left(build))
-    return _settle(planned, built, build)
+        raise UserError(missed(planned, built.timing, build / WORK) + earlier_bitstream(build))
+    return _publish(planned, built, build)
 
 
-def _unchanged(planned: VivadoPlan, build: Path) -> None:
+def _check_unchanged(planned: VivadoPlan, build: Path) -> None:
     if current(planned, build) != planned:
-        raise UserError(f"{build}/rtl is not what the plan was made of: plan and build again")
+        raise UserError(f"{build}/rtl differs from the files of the plan: plan and build again")
 
 
-def _tell(line: str, progress: Progress) -> None:
+def _show_step(line: str, progress: Progress) -> None:
     if line.startswith("bonn-hw: "):
         progress(line.removeprefix("bonn-hw: ").strip())
 
 
 def _crash(code: int, work: Path, build: Path) -> str:
-    """What to say of a tool that ended with an error: its first message and the last step."""
+    """The message for a Vivado that ended with an error: its first error and the last step."""
     lines = (work / "console.log").read_text().splitlines()
     steps = [line.removeprefix("bonn-hw: step ") for line in lines if "bonn-hw: step " in line]
     faults = [line for line in lines if line.startswith(("ERROR:", "bonn-hw: error:"))]
-    told = faults[0] if faults else (lines[-1] if lines else "no output")
+    fault = faults[0] if faults else (lines[-1] if lines else "no output")
     ended = f"signal {-code}" if code < 0 else f"exit code {code}"
     return (
-        f"vivado failed in step {steps[-1] if steps else 'start'} ({ended}): {told.strip()}; see "
-        f"{work / 'vivado.log'}{left(build)}"
+        f"vivado failed in step {steps[-1] if steps else 'start'} ({ended}): {fault.strip()}; see "
+        f"{work / 'vivado.log'}{earlier_bitstream(build)}"
     )
 
 
 def _collect(planned: VivadoPlan, work: Path, number: str, finished: bool) -> Built:
     if finished:
-        gone = [name for name in planned.results if not _kept(work, name)]
-        if gone:
-            raise UserError(f"vivado ended without an error and has not written {', '.join(gone)}")
+        missing = [name for name in planned.results if not _is_there(work, name)]
+        if missing:
+            raise UserError(
+                f"vivado ended without an error and has not written {', '.join(missing)}"
+            )
     try:
         core = work / "accelerator.rpt"
         return Built(
@@ -209,12 +211,12 @@ def _collect(planned: VivadoPlan, work: Path, number: str, finished: bool) -> Bu
         ) from None
 
 
-def _kept(work: Path, name: str) -> bool:
+def _is_there(work: Path, name: str) -> bool:
     return name == "accelerator.rpt" or (work / name).is_file()
 
 
-def _settle(planned: VivadoPlan, built: Built, build: Path) -> Built:
-    """Move results into a fresh folder that replaces the last one; remove the tool's folder."""
+def _publish(planned: VivadoPlan, built: Built, build: Path) -> Built:
+    """Replace the folder ``bitstream`` by the results; remove the folder ``vivado``."""
     work, target = built.folder, build / TARGET
     digests = {
         name: hashlib.sha256((work / name).read_bytes()).hexdigest() for name in planned.results[:2]
@@ -232,7 +234,7 @@ def _settle(planned: VivadoPlan, built: Built, build: Path) -> Built:
 
 
 def missed(planned: VivadoPlan, timing: Timing, work: Path) -> str:
-    """Say which path misses its timing by how much, and what to change."""
+    """The message for missed timing: the worst path, its slack, and a remedy."""
     kind, slack = min(
         ("setup", timing.wns_ns),
         ("hold", timing.whs_ns),
@@ -262,12 +264,12 @@ def missed(planned: VivadoPlan, timing: Timing, work: Path) -> str:
 
 
 def _stage(pin: str, stages: set[str]) -> str | None:
-    """The stage of the network that a pin belongs to."""
+    """The stage of the design that a pin belongs to."""
     return next((part for part in pin.split("/") if part in stages), None)
 
 
 def stages_of(rtl: Path) -> set[str]:
-    """Instances of ``top.v``, one a stage; empty if there is no such file."""
+    """The instances in ``top.v``, one per stage; empty without that file."""
     top = rtl / "top.v"
     text = top.read_text() if top.is_file() else ""
     return set(re.findall(r"^  \) (\w+) \($", text, re.MULTILINE))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The plan of a Vivado build: its command, its files by digest, its results. Runs nothing.
+"""The plan of a Vivado build: command, digests of the files, and results. Runs nothing.
 
-A plan names no folder of a machine: its command is run in ``BUILD/vivado``, where `write` puts the
-scripts, and reads ``BUILD/rtl``. The same build gives the same bytes.
+A plan has no absolute paths: its command is run in ``BUILD/vivado``, where `write` puts the
+scripts, and reads ``BUILD/rtl``. The plan of the same build always has the same bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bonn_hw.files import shipped, writing
 from bonn_hw.ir.target import Board
 
 MAIN = "bitstream.tcl"
-WORK = "vivado"  # folder of a build in which the tool works
+WORK = "vivado"  # folder of a build in which Vivado runs
 PLAN = "plan.json"
 OLDEST, NEWEST = (2022, 1), (2024, 2)
 REPORTS = ("timing.rpt", "utilization.rpt", "accelerator.rpt", "route.rpt")
@@ -31,18 +31,18 @@ THREADS = 4  # one number for all machines: a plan must not depend on where it w
 
 @dataclass(frozen=True)
 class VivadoPlan:
-    """What will be run on what, and what comes out.
+    """The command, its inputs and its results.
 
     Attributes
     ----------
     command : tuple of str
         Program and arguments; it runs in the build's folder ``vivado``.
     sources, scripts : mapping
-        Files under ``rtl`` and ``vivado/scripts``: relative name to SHA-256.
+        SHA-256 of the files in ``rtl`` and ``vivado/scripts``, by relative path.
     results : tuple of str
-        Files that a finished build has in its folder ``bitstream``.
+        The files in the folder ``bitstream`` of a finished build.
     clock_mhz : float
-        Clock that is asked for; the device divides it from a PLL and may give another.
+        Requested clock; the device divides it from a PLL and may have another.
     """
 
     board: str
@@ -79,7 +79,7 @@ def arguments(
     out: str,
     interrupt: str = "controller",
 ) -> tuple[str, ...]:
-    """The words behind ``-tclargs``, with all of a board; names as in ``arguments.tcl``."""
+    """The arguments behind ``-tclargs``, with all settings of a board; see ``arguments.tcl``."""
     values = {
         "rtl": rtl,
         "part": board.part,
@@ -106,16 +106,16 @@ def plan(
     Parameters
     ----------
     build : Path
-        Folder of a compiled design with its shell: ``rtl/system.v`` and what it needs.
+        Folder of a compiled design with its shell: ``rtl/system.v`` and its modules.
     clock_mhz : float, optional
-        The board's usual clock if not given.
+        Default: the board's default clock.
     interrupt : str
         ``controller`` (an AXI interrupt controller, where PYNQ finds it) or ``direct``.
 
     Raises
     ------
     UserError
-        If the board is not one of the flow, or the build has no RTL with a shell.
+        If the board has no Vivado flow, or the build has no RTL with a shell.
     """
     check_tool(board, "vivado")
     clock = board.clock_mhz if clock_mhz is None else clock_mhz
@@ -131,17 +131,17 @@ def plan(
         )
     top = build / "rtl" / "top.v"
     images = re.findall(r'"(mem/[^"]+)"', top.read_text()) if top.is_file() else []
-    gone = sorted(set(images) - set(sources))
-    if gone:
-        raise UserError(f"{build}/rtl lacks {', '.join(gone)}, which top.v names: compile again")
-    given = arguments(board, clock, name, "../rtl", ".", interrupt)
+    missing = sorted(set(images) - set(sources))
+    if missing:
+        raise UserError(f"{build}/rtl lacks {', '.join(missing)}, which top.v names: compile again")
+    script_arguments = arguments(board, clock, name, "../rtl", ".", interrupt)
     batch = ("-mode", "batch", "-nojournal", "-log", "vivado.log")
     return VivadoPlan(
         board=board.name,
         part=board.part,
         clock_mhz=clock,
         name=name,
-        command=("vivado", *batch, "-source", f"scripts/{MAIN}", "-tclargs", *given),
+        command=("vivado", *batch, "-source", f"scripts/{MAIN}", "-tclargs", *script_arguments),
         sources=sources,
         scripts=_digests(scripts_folder(), ("*.tcl",)),
         results=(f"{name}.bit", f"{name}.hwh", *REPORTS, "routed.dcp", "vivado.log"),
@@ -149,7 +149,7 @@ def plan(
 
 
 def current(planned: VivadoPlan, build: Path) -> VivadoPlan:
-    """The plan with the digests that its files have now."""
+    """The plan with the digests of the files as they are now."""
     return replace(
         planned,
         sources=_digests(build / "rtl", SOURCES),
@@ -166,7 +166,7 @@ def _digests(folder: Path, patterns: tuple[str, ...]) -> dict[str, str]:
 
 
 def write(planned: VivadoPlan, build: Path) -> Path:
-    """Make the build's folder ``vivado`` anew with plan and scripts; returns the plan's file."""
+    """Replace the folder ``vivado`` by one with plan and scripts; returns the plan's path."""
     work = build / WORK
     with writing(work):
         shutil.rmtree(work, ignore_errors=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Vivado's reports as figures: utilisation (UG906, report_utilization) and timing summary."""
+"""Read Vivado's reports: utilisation (UG906, report_utilization) and timing summary."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bonn_hw.ir.resources import Resources
 
-# Rows of report_utilization by family: 7 series say Slice, UltraScale+ says CLB. A star marks a
+# Rows of report_utilization by family: Slice for 7 series, CLB for UltraScale+. A star marks a
 # count from before placement.
 ROWS = {
     "lut": ("Slice LUTs", "CLB LUTs"),
@@ -17,7 +17,7 @@ ROWS = {
     "bram36": ("Block RAM Tile",),
     "dsp": ("DSPs",),
 }
-# Recovery and removal are what setup and hold are to an asynchronous reset.
+# Recovery and removal are the setup and hold checks of an asynchronous reset.
 KINDS = {"Setup": "setup", "Recovery": "setup", "Hold": "hold", "Removal": "hold"}
 
 
@@ -30,7 +30,7 @@ class TimingPath:
     kind : str
         ``setup`` or ``hold``.
     levels : int
-        Cells between the two registers.
+        Vivado's "Logic Levels": cells between the two registers.
     logic : float
         Share of the delay that is in cells, not in wires.
     """
@@ -47,7 +47,7 @@ class TimingPath:
     def __str__(self) -> str:
         return (
             f"{self.source} -> {self.destination} ({self.delay_ns:.3f} ns of "
-            f"{self.requirement_ns:.3f} ns, {self.levels} levels, {self.logic:.0%} in logic)"
+            f"{self.requirement_ns:.3f} ns, {self.levels} logic levels, {self.logic:.0%} in logic)"
         )
 
 
@@ -70,17 +70,17 @@ class Timing:
 
     @property
     def met(self) -> bool:
-        """Whether all constraints are."""
+        """Whether all timing constraints are met."""
         return min(self.wns_ns, self.whs_ns, self.wpws_ns) >= 0
 
     @property
     def reached_mhz(self) -> float:
-        """Clock at which this placement would meet setup."""
+        """The highest clock at which this placement meets its setup times."""
         return 1000 / (1000 / self.clock_mhz - self.wns_ns)
 
 
 class ReportFault(ValueError):
-    """A report is not in the format that is known: name of the file, what is missing."""
+    """A report has an unknown format; the message names the file and what is missing."""
 
 
 def read_utilisation(file: Path) -> Resources:
@@ -108,7 +108,7 @@ def read_timing(file: Path) -> Timing:
     """Read ``report_timing_summary``; raises ReportFault if its tables are not there."""
     text = file.read_text()
     summary = _summary(file, text)
-    clocks = [float(found) for found in re.findall(_CLOCK, _section(text, "Clock Summary"))]
+    clocks = [float(mhz) for mhz in re.findall(_CLOCK, _section(text, "Clock Summary"))]
     if not clocks:
         raise ReportFault(f"{file.name}: no clock in the section 'Clock Summary'")
     paths = sorted(_paths(text), key=lambda path: path.slack_ns)
@@ -127,9 +127,9 @@ _CLOCK = r"(?m)^\s*\S+\s+\{[^}]*\}\s+[\d.]+\s+([\d.]+)\s*$"
 
 
 def _section(text: str, title: str) -> str:
-    """What stands between a boxed title and the next one."""
-    found = re.search(rf"\| {re.escape(title)}\n\| -+\n-+\n(.*?)(?=\n-+\n\| |\Z)", text, re.DOTALL)
-    return found[1] if found else ""
+    """The text between a boxed title and the next one."""
+    match = re.search(rf"\| {re.escape(title)}\n\| -+\n-+\n(.*?)(?=\n-+\n\| |\Z)", text, re.DOTALL)
+    return match[1] if match else ""
 
 
 def _summary(file: Path, text: str) -> dict[str, float]:
@@ -158,11 +158,11 @@ _PATH = re.compile(
 
 
 def _paths(text: str) -> list[TimingPath]:
-    found = []
+    paths = []
     for part in re.split(r"(?m)^(?=Slack \()", text)[1:]:
         match = _PATH.match(part)
         if match and match["kind"] in KINDS:
-            found.append(
+            paths.append(
                 TimingPath(
                     kind=KINDS[match["kind"]],
                     slack_ns=float(match["slack"]),
@@ -174,4 +174,4 @@ def _paths(text: str) -> list[TimingPath]:
                     levels=int(match["levels"]),
                 )
             )
-    return found
+    return paths

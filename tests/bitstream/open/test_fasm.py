@@ -61,7 +61,7 @@ def test_lines_of_every_form():
     ("line", "message"),
     [
         ("CLB_X1Y2", "line 1 is not FASM: CLB_X1Y2"),
-        ("CLB_X1Y2.A = 2", "line 1 gives a single feature the value 2"),
+        ("CLB_X1Y2.A = 2", "line 1 sets a single feature to the value 2"),
         ("CLB_X1Y2.A[1:0] = 3'b100", "line 1 has more bits than places"),
     ],
 )
@@ -91,8 +91,8 @@ def test_a_changed_line_is_told(database):
     assert xray.compare(changed, bits, database) == [
         "CLB_X1Y2.MUX.Y is not in the bitstream",
         "CLB_X1Y2.A.INIT[0] is not in the bitstream",
-        "bit 0 of word 7 of frame 0x00400100 is on and no feature's",
-        "bit 2 of word 7 of frame 0x00400103 is on and no feature's",
+        "bit 0 of word 7 of frame 0x00400100 is 1 and belongs to no feature",
+        "bit 2 of word 7 of frame 0x00400103 is 1 and belongs to no feature",
     ]
 
 
@@ -115,14 +115,14 @@ def cell(kind, bel="X5Y6/RAMB36", **parameters):
 
 
 def test_netlists_that_the_chain_does_not_build_right_are_refused():
-    zynq.refuse({"a": cell("LUT6"), "b": cell("RAMB36E1", RAM_EXTENSION_A="NONE")})
+    zynq.check_cells({"a": cell("LUT6"), "b": cell("RAMB36E1", RAM_EXTENSION_A="NONE")})
     for wrong, told in (
         (cell("RAM32M"), "1 RAM32M"),
         (cell("DSP48E1"), "1 DSP48E1"),
         (cell("RAMB36E1", RAM_EXTENSION_A="UPPER"), "1 cascaded RAMB36E1"),
     ):
-        with pytest.raises(UserError, match=f"not known to build {told} right: compile"):
-            zynq.refuse({"a": cell("LUT6"), "b": wrong})
+        with pytest.raises(UserError, match=f"not known to implement {told} correctly: compile"):
+            zynq.check_cells({"a": cell("LUT6"), "b": wrong})
 
 
 def test_what_the_router_leaves_out_of_narrow_block_memories_is_added(database):
@@ -130,15 +130,15 @@ def test_what_the_router_leaves_out_of_narrow_block_memories_is_added(database):
         "wide": cell("RAMB36E1_RAMB36E1", READ_WIDTH_A="100100", WRITE_WIDTH_B="0"),
         "half": cell("RAMB18E1_RAMB18E1", READ_WIDTH_A="1001"),
     }
-    assert zynq.narrow(cells, database) == []
+    assert zynq.missing_features(cells, database) == []
     cells["narrow"] = cell("RAMB36E1_RAMB36E1", READ_WIDTH_A="1001", WRITE_WIDTH_B="0")
-    assert [str(one) for one in zynq.narrow(cells, database)] == [
+    assert [str(one) for one in zynq.missing_features(cells, database)] == [
         "CLB_X1Y2.RAMB36.BRAM36_READ_WIDTH_B_1",
         "CLB_X1Y2.RAMB36.BRAM36_WRITE_WIDTH_A_1",
     ]
     cells["narrow"]["attributes"]["NEXTPNR_BEL"] = "nowhere"
     with pytest.raises(FasmFault, match=r"^a block memory lies at nowhere$"):
-        zynq.narrow(cells, database)
+        zynq.missing_features(cells, database)
 
 
 def test_a_line_of_the_database_that_names_no_feature(database, tmp_path):

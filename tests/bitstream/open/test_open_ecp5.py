@@ -84,8 +84,8 @@ def test_a_build_for_the_board_itself(build, capsys):
     capsys.readouterr()
     assert main(["synth", str(folder)]) == 2
     assert capsys.readouterr().err == (
-        "bonn-hw: synth: LFE5U-85F-6BG381C is no device of AMD's, and cells of others are not "
-        "counted: 'bonn-hw bitstream' synthesises for it and reports what it takes\n"
+        "bonn-hw: synth: LFE5U-85F-6BG381C is not an AMD device, and only cells of these are "
+        "counted: 'bonn-hw bitstream' synthesises for it and reports its resources\n"
     )
 
 

@@ -245,14 +245,16 @@ def test_files_that_changed_after_the_plan(build, way):
     way("timing met")
     planned = plan.plan(build, PYNQ_Z2)
     (build / "rtl/mem/weights.hex").write_text("1\n")
-    with pytest.raises(UserError, match="rtl is not what the plan was made of: plan and build"):
+    with pytest.raises(UserError, match="rtl differs from the files of the plan: plan and build"):
         flow.make_bitstream(planned, build)
 
 
 def test_a_folder_that_is_not_ours_is_refused_before_the_tool_starts(build, way):
     way("hangs")
     (build / "bitstream").mkdir()
-    assert "exists and holds no bitstream of ours (it has no report.json)" in refused(build)
+    assert "exists and is not a bitstream folder of bonn-hw (it has no report.json)" in refused(
+        build
+    )
 
 
 def test_two_runs_on_one_build(build, way):

@@ -59,7 +59,7 @@ def test_timing_that_is_missed_names_the_worst_path_first():
     assert [path.kind for path in timing.paths] == ["setup", "hold"]
     assert timing.paths[0].slack_ns == -1.53
     assert timing.reached_mhz == pytest.approx(1000 / 6.53)
-    assert str(timing.paths[0]).endswith("(6.389 ns of 5.000 ns, 7 levels, 33% in logic)")
+    assert str(timing.paths[0]).endswith("(6.389 ns of 5.000 ns, 7 logic levels, 33% in logic)")
 
 
 def test_a_path_to_an_asynchronous_reset_counts_as_setup(tmp_path):
