@@ -104,13 +104,13 @@ def table(made: list[tuple[str, Report]]) -> list[str]:
     lines = [
         "## Whole bitstreams",
         "",
-        "With shell or serial line, by `bonn-hw bitstream --tool open`; LUT have six inputs on the "
-        "Zynq, four on the ECP5; block memories count as RAMB36, two of the ECP5's as one. On "
+        "With shell or serial line, by `bonn-hw bitstream --tool open`; LUTs have six inputs on "
+        "the Zynq, four on the ECP5; block memories count as RAMB36, two of the ECP5's as one. On "
         "ulx3s-85f the clock is the board's oscillator. Place and route takes up to twice as long "
-        "where both cores have other work besides.",
+        "while both cores do other work as well.",
         "",
-        "| network | board | LUT | FF | RAMB36 | asked | closes at | frames/s at the asked clock "
-        "| synthesis | place and route | file |",
+        "| network | board | LUT | FF | RAMB36 | requested | closes at | frames/s at the requested "
+        "clock | synthesis | place and route | file |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for what, report in made:
@@ -197,7 +197,7 @@ def page(found: dict[str, Any], synthesis_s: float, route_s: float) -> list[str]
     mhz = clock["achieved"]
     rows = [
         ("clock that it closes at", f"{mhz:.1f} MHz"),
-        ("frames/s at this clock (32,768 cycles a frame)", f"{mhz * 1e6 / 32768:,.0f}"),
+        ("frames/s at this clock (32,768 cycles per frame)", f"{mhz * 1e6 / 32768:,.0f}"),
         *(
             (f"{name} of {use['available']:,}", f"{use['used']:,}")
             for name, use in sorted(found["utilization"].items())
