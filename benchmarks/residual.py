@@ -94,7 +94,7 @@ def _page(rows: list[str], limits: list[str]) -> str:
             f"BRAM36, {holds.dsp:g} DSP) at {CLOCK_MHZ:g} MHz, 32x32x3 images: cycles and latency "
             "by the cycle model, which the RTL equals exactly (`pytest "
             "tests/end_to_end/test_wrn22.py tests/end_to_end/test_cnv.py`); LUT, BRAM36 and DSP by "
-            "the kernels' formulas, which have not been fitted to a synthesiser yet.",
+            "the kernels' formulas, which [synthesis.md](synthesis.md) compares with synthesis.",
             "",
             "| network | frames/s requested | reached | cycles per frame | latency | weights, "
             "bits | FIFOs, bits | BRAM36 | DSP | LUT | CIFAR-10, published |",
