@@ -212,8 +212,8 @@ def page(found: dict[str, Any], synthesis_s: float, route_s: float) -> list[str]
         f"`python -m benchmarks.clock` wrote this page ({processor()}; `make open-toolchain` "
         "fetches nextpnr): CNV-W1A1 with FINN's folding and random weights on "
         f"{BOARD.part}, pyosys and {PROGRAM}. That chain places no LUT memory of the kinds that we "
-        "use, so windows stand in block memory and small queues and maxima in registers here; its "
-        "delays of LUT are guesses. A guide, no more.",
+        "use, so windows are in block memory and small queues and maxima in registers here. Its "
+        "delays of LUTs are estimates, so the clock is only a guide.",
         "",
         "| what | |",
         "|---|---|",
