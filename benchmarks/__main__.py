@@ -50,7 +50,7 @@ def main() -> None:
         f"{platform.python_version()}. CNV-W1A1 (32x32x3, random weights), FINN's folding "
         "(`flows/experiments/cnv_finn_folding.json`), PYNQ-Z2 at 100 MHz.",
         "",
-        "| what | measured | asked for or to compare |",
+        "| what | measured | requirement, or for comparison |",
         "|---|---|---|",
         *(f"| {what} | {value} | {compared} |" for what, value, compared in rows),
         "",
@@ -105,7 +105,11 @@ def measure(folder: Path, cores: int) -> list[tuple[str, str, str]]:
             "1.5 M cycles/s",
         ),
         (f"simulation, {cores} processes", f"{SIMULATED / shared_s:.0f} images/s", "–"),
-        ("cycles a frame, simulated = predicted", f"{cycles:,}", "32,768; FINN simulated: 44,353"),
+        (
+            "cycles per frame, simulated = predicted",
+            f"{cycles:,}",
+            "32,768; FINN simulated: 44,353",
+        ),
         ("latency, cycles, simulated = predicted", f"{latency:,}", "–"),
         ("cycle model", f"{30 * cycles / model_s / 1e6:.1f} M cycles/s", "–"),
         (

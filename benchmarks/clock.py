@@ -104,13 +104,13 @@ def table(made: list[tuple[str, Report]]) -> list[str]:
     lines = [
         "## Whole bitstreams",
         "",
-        "With shell or serial line, by `bonn-hw bitstream --tool open`; LUT have six inputs on the "
-        "Zynq, four on the ECP5; block memories count as RAMB36, two of the ECP5's as one. On "
+        "With shell or serial line, by `bonn-hw bitstream --tool open`; LUTs have six inputs on "
+        "the Zynq, four on the ECP5; block memories count as RAMB36, two of the ECP5's as one. On "
         "ulx3s-85f the clock is the board's oscillator. Place and route takes up to twice as long "
-        "where both cores have other work besides.",
+        "while both cores do other work as well.",
         "",
-        "| network | board | LUT | FF | RAMB36 | asked | closes at | frames/s at the asked clock "
-        "| synthesis | place and route | file |",
+        "| network | board | LUT | FF | RAMB36 | requested | closes at | frames/s at the requested "
+        "clock | synthesis | place and route | file |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for what, report in made:
@@ -197,7 +197,7 @@ def page(found: dict[str, Any], synthesis_s: float, route_s: float) -> list[str]
     mhz = clock["achieved"]
     rows = [
         ("clock that it closes at", f"{mhz:.1f} MHz"),
-        ("frames/s at this clock (32,768 cycles a frame)", f"{mhz * 1e6 / 32768:,.0f}"),
+        ("frames/s at this clock (32,768 cycles per frame)", f"{mhz * 1e6 / 32768:,.0f}"),
         *(
             (f"{name} of {use['available']:,}", f"{use['used']:,}")
             for name, use in sorted(found["utilization"].items())
@@ -212,8 +212,8 @@ def page(found: dict[str, Any], synthesis_s: float, route_s: float) -> list[str]
         f"`python -m benchmarks.clock` wrote this page ({processor()}; `make open-toolchain` "
         "fetches nextpnr): CNV-W1A1 with FINN's folding and random weights on "
         f"{BOARD.part}, pyosys and {PROGRAM}. That chain places no LUT memory of the kinds that we "
-        "use, so windows stand in block memory and small queues and maxima in registers here; its "
-        "delays of LUT are guesses. A guide, no more.",
+        "use, so windows are in block memory and small queues and maxima in registers here. Its "
+        "delays of LUTs are estimates, so the clock is only a guide.",
         "",
         "| what | |",
         "|---|---|",

@@ -127,7 +127,7 @@ def matrix(models: dict[str, Path]) -> Iterator[str]:
         "Fashion-MNIST where the network takes one channel. Values that differ: of all layers, "
         "between FINN's Python execution and ours, between the model's own tensors (ONNX Runtime) "
         "and ours; and frames whose answer differs from qonnx's execution. FINN's last floats are "
-        "rounded otherwise; the column says how far, of the largest."
+        "rounded differently; the column has the largest difference, relative to the largest value."
     )
     yield ""
     yield (
@@ -163,7 +163,7 @@ def reading(models: dict[str, Path], folder: Path) -> Iterator[str]:
         "frames; `bonn-hw compile` reads it, and Verilator runs the RTL on the same frames."
     )
     yield ""
-    yield "| graph | frames | FINN's answers = our integer graph | = our RTL | cycles a frame |"
+    yield "| graph | frames | FINN's answers = our integer graph | = our RTL | cycles per frame |"
     yield "|---|---|---|---|---|"
     for name in ("TFC, 1-bit, trained", "CNV, 8-bit, trained"):
         graph, known_at = folder / "graph.onnx", folder / "answers.npz"
@@ -198,8 +198,9 @@ def estimates(model: Path, folder: Path) -> Iterator[str]:
     yield (
         "Per frame and layer: what FINN estimates (E), what we predict, what Verilator counts (S: "
         "steps of the stage) and what Yosys takes for xc7z020 (Y, of our RTL). In brackets the "
-        "error beside S or Y. FINN's LUT are those of its own HLS or RTL, of which there is no "
-        "synthesis here: their distance from Y is that of the two implementations as well."
+        "error relative to S or Y. FINN's LUTs are those of its own HLS or RTL, which is not "
+        "synthesised here: so their distance from Y also contains the difference between the two "
+        "implementations."
     )
     yield ""
     yield (

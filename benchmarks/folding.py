@@ -207,26 +207,27 @@ def page(cases: list[Case], rows: list[str], speeds: list[str], limits: list[str
             "",
             f"`python -m benchmarks.folding` wrote this page: {processor()}, {simulator.cores()} "
             f"cores. {BOARD.name} ({BOARD.part}) at 100 MHz. Cycles and latency are those of the "
-            "cycle model; the last column says whether Verilator gave every output beat of 4 "
-            "frames in the same cycle, once freely and once with random stalls at both ends. LUT, "
-            "BRAM36 and DSP are predicted by the kernels' formulas.",
+            "cycle model; the last column says whether Verilator has every output beat of 4 "
+            "frames in the same cycle, once without stalls and once with random stalls at both "
+            "ends. LUT, BRAM36 and DSP are predicted by the kernels' formulas.",
             "",
-            "| design | frames/s | cycles a frame | latency, cycles | latency | LUT | BRAM36 | DSP "
-            "| FIFOs | folding | FIFO sizing | Verilator |",
+            "| design | frames/s | cycles per frame | latency, cycles | latency | LUT | BRAM36 | "
+            "DSP | FIFOs | folding | FIFO sizing | Verilator |",
             "|---|---|---|---|---|---|---|---|---|---|---|---|",
             *rows,
             "",
-            f"At FINN's frame rate its hand folding costs {hand.cost / ours.cost:.2f} times what "
-            f"ours does, with block memories counted as {BOARD.lut_per_bram36:.0f} LUT, and takes "
-            f"{luts[0] / luts[1]:.2f} times its LUT, under the same formulas.",
+            f"At the frame rate of FINN's folding, that folding costs {hand.cost / ours.cost:.2f} "
+            f"times as much as ours, with a block memory counted as {BOARD.lut_per_bram36:.0f} "
+            f"LUTs; it takes {luts[0] / luts[1]:.2f} times as many LUTs. Both are predicted by the "
+            "same formulas.",
             "",
             *(f"* {note}" for note in limits),
             "",
             "## The model's speed",
             "",
-            f"Millions of cycles a second on one core, medians of {REPEATS} runs that take turns. "
-            "`stepping` looks at every cycle; `events` skips those in which nothing changes, and "
-            "is what the model runs: the more idle a design, the faster.",
+            f"Millions of cycles per second on one core, medians of {REPEATS} runs, in turn. "
+            "`stepping` computes every cycle; `events` skips those in which nothing changes, and "
+            "is the engine that `fold` and `compile` use: the more idle a design, the faster.",
             "",
             "| design | Verilator | stepping | events |",
             "|---|---|---|---|",

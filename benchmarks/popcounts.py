@@ -53,8 +53,8 @@ def table() -> Iterator[str]:
     yield "## Popcounts that were tried"
     yield ""
     yield (
-        "LUT for each bit of XNOR, count and accumulator, both operands from registers, and in "
-        "brackets the levels of logic (`benchmarks/popcounts.sv`)."
+        "LUTs per bit for XNOR, count and accumulator, with both operands from registers; in "
+        "brackets the logic depth (`benchmarks/popcounts.sv`)."
     )
     yield ""
     yield f"| structure | {' | '.join(f'{bits} bits' for bits in WIDTHS)} |"

@@ -87,17 +87,17 @@ def _page(rows: list[str], limits: list[str]) -> str:
     holds = BOARD.holds
     return "\n".join(
         [
-            "# WRN-22 beside CNV on a Zynq 7020",
+            "# WRN-22 and CNV on a Zynq 7020",
             "",
             "`python -m benchmarks.residual` wrote this page. Everything but the accuracy is "
             f"predicted, for {BOARD.name} ({BOARD.part}: {holds.lut:,.0f} LUT, {holds.bram36:g} "
             f"BRAM36, {holds.dsp:g} DSP) at {CLOCK_MHZ:g} MHz, 32x32x3 images: cycles and latency "
             "by the cycle model, which the RTL equals exactly (`pytest "
             "tests/end_to_end/test_wrn22.py tests/end_to_end/test_cnv.py`); LUT, BRAM36 and DSP by "
-            "the kernels' formulas, which have not been fitted to a synthesiser yet.",
+            "the kernels' formulas, which [synthesis.md](synthesis.md) compares with synthesis.",
             "",
-            "| network | frames/s asked | reached | cycles a frame | latency | weights, bits | "
-            "FIFOs, bits | BRAM36 | DSP | LUT | CIFAR-10, published |",
+            "| network | frames/s requested | reached | cycles per frame | latency | weights, "
+            "bits | FIFOs, bits | BRAM36 | DSP | LUT | CIFAR-10, published |",
             "|---|---|---|---|---|---|---|---|---|---|---|",
             *rows,
             "",
@@ -106,7 +106,7 @@ def _page(rows: list[str], limits: list[str]) -> str:
             "in the first convolution, the two 1x1 shortcuts and the classifier, 1-bit ones "
             "elsewhere.",
             "",
-            "The most that fits, FIFOs apart:",
+            "The highest frame rates that fit, FIFOs not counted:",
             "",
             *limits,
             "",

@@ -89,7 +89,9 @@ def bmac(case: Case) -> int:
 
 def designs(cases: list[tuple[Case, Use, dict[str, Use]]]) -> Iterator[str]:
     """One line a design."""
-    columns = "design, frames/s at 100 MHz, LUT, a bMAC/cycle, predicted, FF, BRAM36, DSP, depth"
+    columns = (
+        "design, frames/s at 100 MHz, LUT, LUT per bMAC/cycle, predicted, FF, BRAM36, DSP, depth"
+    )
     yield f"| {columns.replace(', ', ' | ')} |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for case, use, apart in cases:
@@ -121,7 +123,7 @@ def stages(case: Case, use: Use, apart: dict[str, Use]) -> Iterator[str]:
     """One line a stage of the first design."""
     yield f"## {case.name}, stage by stage"
     yield ""
-    yield "Each stage alone, out of its context; in the whole design stages share a little more."
+    yield "Each stage synthesised alone; in the whole design stages share a little more."
     yield ""
     columns = "stage, PE, SIMD, LUT, predicted, FINN estimates, FF, predicted, BRAM36, depth"
     yield f"| {columns.replace(', ', ' | ')} |"
@@ -150,13 +152,14 @@ def matrix_units() -> dict[Folding, tuple[Mvu, Use]]:
 
 def grid(units: dict[Folding, tuple[Mvu, Use]]) -> Iterator[str]:
     """LUT a binary multiplication, PE down, SIMD across."""
-    yield "## LUT of a matrix unit for each binary multiplication a cycle"
+    yield "## LUTs of a matrix unit per bMAC and cycle"
     yield ""
     yield (
         "256 neurons of 2,304 weights in block memory, with thresholds, buffer and control; in "
-        "brackets what FINN's formula estimates. The first level of compression alone takes 0.67: "
-        "three pairs of bits are two functions of six inputs. Block memories whose words are "
-        "spread over several banks take LUTs to choose between them, most of what few SIMD show."
+        "brackets the estimate of FINN's formula. A bMAC is one XNOR and its share of the "
+        "popcount. The first compression alone takes 0.67: the count of three pairs of bits is two "
+        "functions of six inputs. Block memories whose words are spread over several banks need "
+        "LUTs to choose between them: most of the LUTs at low SIMD."
     )
     yield ""
     yield f"| PE | {' | '.join(f'SIMD {simd}' for simd in SIMDS)} |"
@@ -178,9 +181,9 @@ def predictions() -> Iterator[str]:
     yield ""
     yield (
         "`Kernel.resources` against synthesis over the foldings of each `GRID` in "
-        "`tests/kernels/`: close is 5 % or 20 LUT, the same for flip-flops, and the very number of "
-        "block memories and DSP slices. Yosys itself makes up to 9 % more or less of the same "
-        "kernel in other company."
+        '`tests/kernels/`: "close" means within 5 % or 20 LUTs, the same for flip-flops, and '
+        "equal numbers of block memories and DSP slices. Yosys' own result for a kernel varies by "
+        "up to 9 % with the kernels that are synthesised together with it."
     )
     yield ""
     yield "| kernel | points | close | LUT off by, mean | at most |"

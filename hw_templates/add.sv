@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Sum of two streams, lane by lane. They stand side by side in the ports, the left one in the least
-// significant bits. Elements are widened to OUT_BITS, each as its sign says; sums are taken modulo
-// 2 ** OUT_BITS, so a result of few bits is exact where it holds the sum, however wide an operand.
+// Sum of two streams, lane by lane. They are concatenated in the ports, the left one in the least
+// significant bits. Elements are extended to OUT_BITS by zeros or by their sign. Sums are taken
+// modulo 2 ** OUT_BITS: a result is exact if OUT_BITS hold the sum, even if an operand is wider.
 // A step takes a beat of both inputs in the same cycle. Stalls when one of them is missing or when
 // the output register is full and not taken.
 module bonn_add #(

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Sum over windows of KH x KW pixels that do not overlap, of frames of H x W pixels of FOLDS beats;
-// rows and columns over the last whole window are dropped. Elements are widened to OUT_BITS, which
-// must hold the sum of a window; nothing is divided.
-// A step takes one input beat. Running sums of a row of windows stand in a memory, the
-// word of a fold below window x of the row in its address, read without a clock (LUT memory).
+// rows and columns beyond the last whole window are dropped. Elements are extended to OUT_BITS,
+// which must hold the sum of a window; nothing is divided.
+// A step takes one input beat. The running sums of a row of windows are in a memory with
+// asynchronous read (LUT memory); its address is {window in the row, fold}.
 // Stalls when the output register is full and not taken.
 module bonn_average_pool #(
   parameter int LANES = 1,

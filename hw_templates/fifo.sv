@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A queue of at most DEPTH beats. A beat can leave in the cycle after it came. tready and tvalid
-// come from registers alone, so no path runs through; it takes no beat while it is full, even if
-// one leaves, so a DEPTH of 1 moves a beat every other cycle at most.
-// STYLE says what the beats stand in and changes no cycle: 0 a register (DEPTH 1), 1 a shift
+// A queue of at most DEPTH beats. A beat can leave in the cycle after it arrived. tready and tvalid
+// depend on registers only, so there is no combinational path through the queue. It accepts no beat
+// while it is full, even if one leaves: with DEPTH 1 a beat moves every other cycle at most.
+// STYLE selects the storage and does not change the timing: 0 a register (DEPTH 1), 1 a shift
 // register (DEPTH 2 to 32), 2 a ring in LUT memory, 3 a ring in block memory.
 module bonn_fifo #(
   parameter int WIDTH = 1,
@@ -45,17 +45,17 @@ module bonn_fifo #(
       if (take) m_axis_tdata <= s_axis_tdata;
     end
   end else if (STYLE == Shift) begin : gen_shift
-    // Synthesisers make registers of fewer than three places, which are larger.
+    // Shift registers of fewer than three places would become plain registers, which are larger.
     localparam int Places = DEPTH > 3 ? DEPTH : 3;
     localparam int PlaceBits = $clog2(Places);
-    logic [PlaceBits:0] oldest_q;  // place of the oldest beat, that of the youngest is 0; -1: none
+    logic [PlaceBits:0] oldest_q;  // place of the oldest beat (the newest is at 0); -1: empty
     assign m_axis_tvalid = !oldest_q[PlaceBits];
     assign s_axis_tready = oldest_q != (PlaceBits + 1)'(DEPTH - 1);
     always_ff @(posedge clk) begin
       if (rst) oldest_q <= '1;
       else if (take != step) oldest_q <= oldest_q + {{PlaceBits{step}}, 1'b1};
     end
-    // A vector a bit, not an array of beats, in which not all synthesisers see a shift register.
+    // One vector per bit: not all synthesisers recognise a shift register in an array of beats.
     for (genvar place = 0; place < WIDTH; place++) begin : gen_bit
       logic [Places-1:0] bits_q;
       always_ff @(posedge clk) if (take) bits_q <= {bits_q[Places-2:0], s_axis_tdata[place]};
@@ -63,14 +63,14 @@ module bonn_fifo #(
     end
   end else begin : gen_ring
     localparam int AddressBits = DEPTH > 1 ? $clog2(DEPTH) : 1;
-    // Addresses with a lap bit on top, which tells a full ring from an empty one.
+    // Addresses with a wrap bit on top, which distinguishes a full ring from an empty one.
     logic [AddressBits:0] write_q, write_next, read_next;
-    // Starts with a value, but not for the value: else Yosys takes read_q into the memory as its
-    // address register, which LUT memory does not have, and builds it a second time.
+    // The initial value is not needed for its value. Without it, Yosys merges read_q into the
+    // memory as an address register, which LUT memory does not have, and builds the register twice.
     logic [AddressBits:0] read_q = '0;
 
     function automatic logic [AddressBits:0] next(input logic [AddressBits:0] pointer);
-      // Toggles and not a sum: a carry chain takes a LUT for each bit.
+      // Written as toggling bits, not as a sum: a carry chain takes a LUT per bit.
       next[0] = !pointer[0];
       for (int i = 1; i <= AddressBits; i++) next[i] = pointer[i] ^ &(pointer | ~'0 << i);
       if (DEPTH != 1 << AddressBits && pointer[AddressBits-1:0] == AddressBits'(DEPTH - 1))
@@ -96,12 +96,12 @@ module bonn_fifo #(
       always_ff @(posedge clk) if (take) ring[write_q[AddressBits-1:0]] <= s_axis_tdata;
       assign m_axis_tdata = ring[read_q[AddressBits-1:0]];
     end else begin : gen_block
-      // Read with a clock: a step reads the beat after the one that leaves. A beat that comes when
-      // there is none cannot be read in time, and goes round the memory.
+      // Synchronous read: a step reads the beat after the one that leaves. A beat that arrives when
+      // the memory has none to read would be too late, so it bypasses the memory.
       (* ram_style = "block" *) logic [WIDTH-1:0] ring[DEPTH];
       logic [WIDTH-1:0] read_beat_q, bypass_q;
       logic bypass_d, is_bypassed_q;
-      // A register ahead of read_q, for an address and a comparison that come without logic before.
+      // The next read_q as a register: no logic before the memory's address and the comparison.
       logic [AddressBits:0] ahead_q;
       assign read_next = ahead_q;
       always_ff @(posedge clk) begin

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Index of the largest of FOLDS * LANES numbers, the lowest of those that are equal. A step takes a
-// beat of LANES numbers: the best of them, found by a tournament, meets the best of the beats
-// before. The last beat of a frame gives the index, INDEX_BITS wide.
-// The tournament is not pipelined: up to three LUT a round stand between two registers, in
-// ceil(log2(LANES)) rounds and one more where FOLDS > 1. Few lanes keep the clock.
+// Index of the largest of FOLDS * LANES numbers, the lowest index of equal ones. A step takes a
+// beat of LANES numbers. A tournament finds the largest of them, which is compared with the largest
+// of the beats before. After the last beat of a frame the output is the index, INDEX_BITS wide.
+// The tournament is not pipelined: its logic depth is up to three LUTs per round, in
+// ceil(log2(LANES)) rounds, plus one where FOLDS > 1. Use few lanes for a high clock.
 // Stalls when the output register is full and not taken.
 module bonn_label_select #(
   parameter int LANES = 1,
@@ -37,9 +37,9 @@ module bonn_label_select #(
   bonn_counter #(.STATES(FOLDS)) u_fold (.clk, .rst, .step, .value(fold), .last);
   assign first = fold == '0;
 
-  // Tournament: numbers 2i and 2i + 1 play for place i, and place 1 is the best. Codes whose sign is
-  // inverted are in order as unsigned numbers. Places of lanes that are not there hold zeros: they
-  // stand to the right and do not win.
+  // Tournament, a binary tree: node i is the larger of nodes 2i and 2i + 1; node 1 is the result.
+  // With the sign bit inverted, signed codes compare like unsigned numbers. Leaves without a lane are
+  // zeros: they are on the right, where only a larger number wins.
   localparam int Leaves = 1 << $clog2(LANES);
   localparam logic [BITS-1:0] Sign = IS_SIGNED ? BITS'(1) << (BITS - 1) : '0;
   logic [BITS-1:0] value[2*Leaves];

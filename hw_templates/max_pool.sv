@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Maximum over windows of KH x KW pixels that do not overlap, of frames of H x W pixels of FOLDS
-// beats; rows and columns over the last whole window are dropped. Bits are unsigned: an OR.
-// A step takes one input beat. Running maxima of a row of windows stand in a memory, the
-// word of a fold below window x of the row in its address, read without a clock (LUT memory).
+// beats; rows and columns beyond the last whole window are dropped. The maximum of bits is an OR.
+// A step takes one input beat. The running maxima of a row of windows are in a memory with
+// asynchronous read (LUT memory); its address is {window in the row, fold}.
 // Stalls when the output register is full and not taken.
 module bonn_max_pool #(
   parameter int LANES = 1,
@@ -50,8 +50,9 @@ module bonn_max_pool #(
   if (BITS == 1) begin : gen_or
     assign larger = first ? s_axis_tdata : s_axis_tdata | running;
   end else begin : gen_max
-    // With their sign inverted, codes are in order; above them, the first one is always larger. So
-    // one bit tells which to take, and two bits of the result share a LUT.
+    // With the sign bit inverted, signed codes compare like unsigned numbers. A further bit on top
+    // lets the first pixel of a window always win. So a single bit selects the larger one, and two
+    // bits of the result share a LUT.
     localparam logic [BITS:0] Sign = IS_SIGNED ? (BITS + 1)'(1) << (BITS - 1) : '0;
     for (genvar lane = 0; lane < LANES; lane++) begin : gen_lane
       logic [BITS-1:0] one, other;

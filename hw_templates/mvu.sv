@@ -1,27 +1,31 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Matrix-vector unit: MH neurons of MW weights; PE neurons and SIMD inputs a step.
 // WEIGHT_BITS 1: weights are bits, 1 is +1 and 0 is -1; else integers in two's complement.
-// Inputs are bits (IN_KIND 0) or integers (1 unsigned, 2 signed). What is added up, and what it is
-// of the sum s of weights times inputs:
-//   bits and bits: h, the number of pairs that agree; s = 2 h - MW
-//   inputs are bits: h, the sum of the weights at inputs 1; s = 2 h - the sum of all weights
-//   weights are bits: h, the sum of inputs, inverted at weights 0; s = h + the number of weights 0
+// Inputs are bits (IN_KIND 0) or integers (1 unsigned, 2 signed). The hardware computes a sum h;
+// the sum s of weights times inputs follows from it:
+//   bits and bits: h is the number of pairs that agree; s = 2 h - MW
+//   only inputs are bits: h is the sum of the weights whose input is 1;
+//     s = 2 h - the sum of all weights
+//   only weights are bits: h is the sum of the inputs, inverted where the weight is 0;
+//     s = h + the number of weights that are 0
 //   both are integers: h = s, the sum of products, whose multipliers are left to the synthesiser
-// The levels make up for the difference: sums start at them, and no comparator or adder is needed.
-// HAS_THRESHOLDS: a neuron gives the bit "h + level >= 0"; otherwise the integer h + level, where
-// inputs are bits 2 h + level, modulo 2 ** OUT_BITS. Levels belong to a border class and a neuron;
-// the class of vector (y, x) is counted up where ROW_STEPS[y], COL_STEPS[x] say that the next one
-// differs.
+// A level is the number at which the sum h of a neuron starts. It contains the negated threshold
+// (or the offset) and the difference between h and s, so that no comparator or further adder is
+// needed.
+// HAS_THRESHOLDS: the output of a neuron is the bit "h + level >= 0". Otherwise it is the integer
+// h + level, or 2 h + level where inputs are bits, modulo 2 ** OUT_BITS.
+// There is a level for each border class and neuron. The class of vector (y, x) is one higher in
+// the next row if ROW_STEPS[y] is 1, and one higher in the next column if COL_STEPS[x] is 1.
 //
 // With NF = MH / PE, SF = MW / SIMD:
 // WEIGHTS: NF * SF words; word nf * SF + sf, WEIGHT_BITS bits from (pe * SIMD + simd) * WEIGHT_BITS
 // are the weight of neuron nf * PE + pe and input sf * SIMD + simd.
 // LEVELS: classes * NF words; word class * NF + nf, LEVEL_BITS bits from pe * LEVEL_BITS.
 //
-// A step multiplies one input beat; the SF-th of a neuron fold gives an output beat, valid 2 + CUTS
-// cycles later: CUTS registers cut the sum of a beat. With NF = 1 a step takes its beat from the
-// wire. Otherwise a buffer of SF beats (of two where SF = 1) keeps the vector for all NF passes; the
-// last pass gives it back beat by beat, so the next vector comes in meanwhile.
+// A step multiplies one input beat. The SF-th step of a neuron fold makes an output beat, which is
+// valid 2 + CUTS cycles later: CUTS pipeline registers cut the sum of a beat. With NF = 1 a step
+// takes its beat directly from the input. Otherwise a buffer of SF beats (two where SF = 1) keeps
+// the vector for all NF passes; the last pass frees it beat by beat, for the next vector.
 // Stalls when a beat of the first pass is missing or when the output is not taken.
 module bonn_mvu #(
   parameter int MH = 1,
@@ -85,7 +89,7 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
   localparam int SfBits = SF > 1 ? $clog2(SF) : 1;
   localparam int NfBits = NF > 1 ? $clog2(NF) : 1;
 
-  // Control: where in the vector a step is.
+  // Control: the position of a step in the vector.
   logic ce, present, sf_first, sf_last, nf_first, nf_last;
   logic [SfBits-1:0] sf;
   logic [NfBits-1:0] nf;
@@ -99,7 +103,7 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
     .clk, .rst, .step(step && sf_last), .value(nf), .last(nf_last)
   );
 
-  // Input: from the wire, or from the buffer.
+  // Input: directly, or from the buffer.
   logic [SIMD*IN_BITS-1:0] beat;
   if (NF == 1) begin : gen_wire
     logic unused;
@@ -121,7 +125,7 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
     assign beat = beats[read];
 
     if (SF == 1) begin : gen_two
-      // One in use, one that comes meanwhile.
+      // One beat is in use while the next one arrives.
       logic unused;
       logic read_q, full_q;
       assign unused = &{1'b0, write_last, nf_first};
@@ -142,8 +146,8 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
         end
       end
     end else begin : gen_vector
-      // Beats have the place that they have in the vector. The writer is at most one vector ahead:
-      // there it stops at a beat that is still needed.
+      // A beat is stored at its position in the vector. The writer is at most one vector ahead of
+      // the reader: it then stops before overwriting a beat that is still needed.
       logic ahead_q, caught_up;
       assign read = sf;
       assign caught_up = nf_last ? write == sf : write == '0;
@@ -157,12 +161,12 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
     end
   end
 
-  // Stage 1: operands. Then, CUTS cycles later, the sums, and in the same cycle the output.
+  // Pipeline: the operands; CUTS cycles later the sums, and in the same cycle the output.
   logic [SIMD*IN_BITS-1:0] beat_q;
   logic [PE*RowBits-1:0] weight;
   logic [PE*LEVEL_BITS-1:0] level;
-  logic active_q, first_q, last_q;  // of the operands
-  logic add, add_first, add_last;  // of the sums
+  logic active_q, first_q, last_q;  // belong to the operands
+  logic add, add_first, add_last;  // belong to the sums
   logic level_read;
 
   always_ff @(posedge clk) begin
@@ -181,12 +185,12 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
     end
   end
 
-  // When the operands have come through the cuts. A level is read one cycle before it is needed.
+  // Delay of the control by the cuts. A level is read one cycle before it is needed.
   if (CUTS == 0) begin : gen_at_once
     assign {add, add_first, add_last} = {active_q, first_q, last_q};
     assign level_read = step && sf_first;
   end else begin : gen_later
-    logic [CUTS:0] active, first, last;  // bit i: behind i cuts
+    logic [CUTS:0] active, first, last;  // bit i: after i cuts
     logic [CUTS-1:0] cut_active_q, cut_first_q, cut_last_q;
     assign active = {cut_active_q, active_q};
     assign first = {cut_first_q, first_q};
@@ -211,7 +215,7 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
     .clk, .rst, .read(step), .word(weight)
   );
 
-  // Levels: one after the other, or those of the vector's border class.
+  // Levels: in order, or with border classes those of the vector's class.
   if (Classes == 1) begin : gen_one_class
     bonn_rom_sequence #(
       .DEPTH(NF), .WIDTH(PE * LEVEL_BITS), .BLOCK(LEVELS_IN_BLOCK), .FILE(LEVELS)
@@ -261,7 +265,7 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
     );
   end
 
-  // Twice a sum is even: the lowest bit of its level goes round it.
+  // 2 h is even: the lowest bit of the level goes directly to the output, not into the sum.
   localparam bit Twice = IN_KIND == 0 && !HAS_THRESHOLDS;
   localparam logic [SUM_BITS-1:0] Half = SUM_BITS'(1) << SUM_BITS - 1;
   localparam int TermBits = IN_KIND == 0 ? WEIGHT_BITS :
@@ -301,13 +305,13 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
       bonn_adder_tree #(.N(SIMD), .BITS(TermBits), .IS_SIGNED(1), .CUTS(CUTS)) tree (
         .clk, .ce, .numbers(terms), .sum(total)
       );
-      assign product = SUM_BITS'($signed(total));  // which may be narrower than a beat's sum
+      assign product = SUM_BITS'($signed(total));  // may be narrower than a beat's sum
       logic unused;
       assign unused = &{1'b0, total};
     end
 
     if (HAS_THRESHOLDS) begin : gen_threshold
-      // Half of the range is added, so that the highest bit is the answer itself.
+      // Half of the range is added, so that the highest bit of the sum is the answer (1 for >= 0).
       assign start = SUM_BITS'($signed(level[pe*LEVEL_BITS+:LEVEL_BITS])) ^ Half;
       assign result = sum[SUM_BITS-1];
     end else if (Twice) begin : gen_twice

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Frames of H x W pixels of FOLDS beats, with TOP, LEFT, BOTTOM, RIGHT pixels of VALUE round them.
-// A step gives one output beat: inside the frame it takes an input beat, in the border it takes none.
+// Frames of H x W pixels of FOLDS beats, with TOP, LEFT, BOTTOM, RIGHT pixels of VALUE around them.
+// A step makes one output beat: it takes an input beat inside the frame, and none in the border.
 // Stalls when the output register is full and not taken, or when a beat of the frame is missing.
 module bonn_pad #(
   parameter int LANES = 1,
@@ -39,7 +39,7 @@ module bonn_pad #(
            TOP, LEFT, BOTTOM, RIGHT);
   end
 
-  // One state bit each for "inside" is cheaper than comparing both counters with both ends.
+  // Two state bits for "inside" are cheaper than comparing both counters with both ends.
   logic [FoldBits-1:0] unused_fold;
   logic [XBits-1:0] x;
   logic [YBits-1:0] y;

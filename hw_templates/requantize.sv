@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Integers to few-bit integers: (slope * low + offset) >>> SHIFT, clipped to [LOW, HIGH].
-// The top SEGMENT_BITS bits of an input are its segment; the bits below are low, unsigned. Without
-// segments low is the input as it is. Every channel and segment has a line, a slope and an offset.
-// TIES_EVEN: where the SHIFT bits that fall off are all zero, the lowest bit that stays is cleared.
+// The top SEGMENT_BITS bits of an input are its segment; the bits below are `low`, unsigned.
+// Without segments `low` is the whole input. Every channel and segment has a line: a slope and an
+// offset.
+// TIES_EVEN: if the SHIFT bits that are shifted out are all zero, the lowest bit of the result is
+// cleared. (Offsets contain one half, so this rounds ties to even.)
 //
 // LINES: FOLDS * 2 ** SEGMENT_BITS words; word fold * 2 ** SEGMENT_BITS + segment has the line of
 // channel fold * LANES + lane from bit lane * (SLOPE_BITS + OFFSET_BITS), the slope below, the
-// offset on top, both in two's complement. ALIKE: one fold, one line a word, for all channels.
-// Without segments a beat reads one word for all lanes. With them every lane has an address, so
-// every lane has a memory: each reads the whole file and uses its own columns, and a synthesiser
-// drops columns that nobody reads (it may well keep rows that are never addressed).
-// BLOCK: the lines stand in block memory.
-// SLOPE_MASK: bits that are set in any slope. Up to three make shifted sums, more a multiplier.
+// offset on top, both in two's complement. ALIKE: one fold, one line per word, for all channels.
+// Without segments a beat reads one word for all lanes. With segments every lane has an address
+// and therefore a memory of its own: each is initialised with the whole file and uses its own
+// columns. A synthesiser removes the columns that are never read (but perhaps not unused rows).
+// BLOCK: the lines are in block memory.
+// SLOPE_MASK: bits that are set in any slope. Up to three become shifted sums, more a multiplier.
 // SUM_BITS must hold every slope * low + offset, and every output shifted up.
 //
-// A step takes a beat; its result is valid a cycle later, and one more for lines that are read (or
-// multiplied), and one more for sums (of a table there are none). Stalls when the output is not taken.
+// A step takes a beat. Its result is valid one cycle later, plus one if lines are read from a
+// memory or multiplied, plus one if there is a sum (a table has none). Stalls when the output is
+// not taken.
 module bonn_requantize #(
   parameter int LANES = 1,
   parameter int BITS = 8,
@@ -67,7 +70,7 @@ module bonn_requantize #(
   localparam bit Multiplies = $countones(SLOPE_MASK) > 3;
   localparam bit Reads = Words > 1 || Multiplies;  // a DSP slice has registers at its inputs
 
-  localparam bit Sums = LowBits > 0;  // else a segment is all of an input: a table
+  localparam bit Sums = LowBits > 0;  // otherwise the segment is the whole input: a table
 
   logic ce, valid, summed;
 
@@ -80,7 +83,7 @@ module bonn_requantize #(
     else m_axis_tvalid <= summed || !ce;
   end
 
-  // Stage 1: the lines of all lanes; and of the inputs what they are applied to, below.
+  // Stage 1: the lines of all lanes. The bits of the inputs that they are applied to are below.
   logic [LANES*LineBits-1:0] line;
 
   if (Reads) begin : gen_read
@@ -167,7 +170,7 @@ module bonn_requantize #(
           sum = SUM_BITS'($signed(offset));
           for (int i = 0; i < SLOPE_BITS; i++) begin
             if (SLOPE_MASK[i]) begin
-              // Chosen before it is added: one LUT a bit does both.
+              // Selected before it is added: one LUT per bit does both.
               if (i == SLOPE_BITS - 1) sum = sum - ((low << i) & {SUM_BITS{slope[i]}});
               else sum = sum + ((low << i) & {SUM_BITS{slope[i]}});
             end
@@ -181,8 +184,8 @@ module bonn_requantize #(
       assign sum_q = SUM_BITS'($signed(offset));
     end
 
-    // Stage 3: the output. Where the code has all of the value, it is clipped within the code; else
-    // the sign tells the end.
+    // Stage 3: the output. If OUT_BITS hold the rounded value (`fits`), it is compared with LOW and
+    // HIGH in OUT_BITS; otherwise its sign says at which end it is clipped.
     if (TIES_EVEN) begin : gen_even
       logic odd;
       assign odd = sum_q[SHIFT] && sum_q[SHIFT-1:0] != '0;

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Every window of KH x KW pixels at strides SY, SX that lies inside a frame of H x W pixels of
-// FOLDS beats: its beats in the order ky, kx, fold. A step gives one output beat.
-// TAPS is the pixels of an output beat: 1, or KW (then FOLDS is 1), a row of the window's taps.
-// The line buffer is a ring of DEPTH words (a power of two), of output beats as the memory holds
-// them: with TAPS 1 every input beat; with KW the KW pixels under each window, so that a row of taps
-// is one read. Word p of the frame is at p mod DEPTH; STYLE: 0 in LUT memory, 1 in block memory.
-// A row of taps waits until all of it is there, and the first one for all but the window's last.
-// Input stalls while a beat would complete a word and the ring is full; output stalls when not taken
-// or when a row of taps is missing.
-// DEPTH 0: no line buffer, for windows that come as they are wanted. A step takes an input beat and
-// gives it if a window covers it; it stalls when the output is not taken.
+// Sends every window of KH x KW pixels, at strides SY, SX, inside a frame of H x W pixels of FOLDS
+// beats. The beats of a window are in the order ky, kx, fold. A step makes one output beat.
+// TAPS is the number of pixels in an output beat: 1, or KW (a row of taps; FOLDS is 1 then).
+// The line buffer is a ring of DEPTH words (a power of two). A word is an output beat: with TAPS 1
+// every input beat; with TAPS KW the KW pixels of a row of taps, so that it is a single read.
+// Word p of the frame is at address p mod DEPTH. STYLE: 0 in LUT memory, 1 in block memory.
+// The first row of taps of a window waits until all rows of taps but the last have arrived; the
+// last one waits until it has arrived itself.
+// Input stalls while a beat would complete a word and the ring is full; output stalls when not
+// taken or when a row of taps is missing.
+// DEPTH 0: no line buffer, for windows whose pixels arrive in the order in which they are sent. A
+// step takes an input beat, and sends it if a window covers it; it stalls when the output is not
+// taken.
 module bonn_sliding_window #(
   parameter int LANES = 1,
   parameter int BITS = 1,
@@ -36,7 +38,8 @@ module bonn_sliding_window #(
 );
   localparam int Rows = SY > 0 ? (H - KH) / SY + 1 : 1;
   localparam int Cols = SX > 0 ? (W - KW) / SX + 1 : 1;
-  // Windows are in the order of the frame: beside each other rows of pixels, below each other apart.
+  // True if the windows' pixels are in the order of the frame: windows side by side are one row
+  // high and do not overlap, and windows above each other do not overlap.
   localparam bit InOrder = (Cols == 1 || (KH == 1 && SX >= KW)) && (Rows == 1 || SY >= KH);
 
   if (LANES < 1 || BITS < 1 || FOLDS < 1 || KH < 1 || KW < 1 || H < KH || W < KW || SY < 1 ||
@@ -53,7 +56,7 @@ module bonn_sliding_window #(
   assign ce = m_axis_tready || !m_axis_tvalid;
 
   if (DEPTH == 0) begin : gen_pick
-    // The frame as tiles of PitchX beats by PitchY rows, a window in the corner of each.
+    // The frame consists of tiles of PitchX beats by PitchY rows, a window in a corner of each.
     localparam int PitchX = (Cols == 1 ? W : SX) * FOLDS;
     localparam int PitchY = Rows == 1 ? H : SY;
     localparam int TilesX = (W * FOLDS + PitchX - 1) / PitchX;
@@ -92,7 +95,7 @@ module bonn_sliding_window #(
     bonn_counter #(.STATES(TilesY)) tile_rows (
       .clk, .rst, .step(rows_end), .value(y), .last(y_last)
     );
-    // What always holds is said, so that no counter is kept that nothing depends on.
+    // Conditions that always hold are constants here, so that synthesis removes unused counters.
     assign covered = (PitchX <= KW * FOLDS || int'(in_x) < KW * FOLDS) &&
                      (TilesX <= Cols || int'(x) < Cols) &&
                      (PitchY <= KH || int'(in_y) < KH) && (TilesY <= Rows || int'(y) < Rows);
@@ -109,20 +112,21 @@ module bonn_sliding_window #(
     localparam int Row = TAPS == 1 ? W * FOLDS : Cols;
     localparam int Pitch = TAPS == 1 ? SX * FOLDS : 1;
     localparam int TapRow = TAPS == 1 ? KW * FOLDS : 1;
-    // From a window's first word to that of the next row of windows, of the next frame.
+    // From the last window of a row to the first one of the next row, of the next frame.
     localparam int NextRow = SY * Row - (Cols - 1) * Pitch;
     localparam int NextFrame = (H - (Rows - 1) * SY) * Row - (Cols - 1) * Pitch;
-    // A window's first row of taps gives back what no other window has there, its last row of taps
-    // the rest of what lies before the next window: in the row of windows, the next one, the frame.
+    // Words that a window frees in the ring. After its first row of taps (Early): those that no
+    // other window needs. After its last row of taps (Rest*): all others before the next window,
+    // which is in the same row, in the next row of windows, or in the next frame.
     localparam int Early = Pitch > TapRow ? TapRow : Pitch;
-    localparam int Both = KH == 1 ? Early : 0;  // where the first is the last
+    localparam int Both = KH == 1 ? Early : 0;  // where the first row of taps is the last
     localparam int RestWindow = Pitch - Early + Both;
     localparam int RestRow = NextRow - Early + Both;
     localparam int RestFrame = NextFrame - Early + Both;
-    // Words from the first that is not given back that a window's first and last row of taps need.
+    // Words, from the first that is not freed, that a window's first and last row of taps need.
     localparam int NeedFirst = (KH > 2 ? KH - 2 : 0) * Row + TapRow;
     localparam int NeedLast = (KH - 1) * Row + TapRow - (KH == 1 ? 0 : Early);
-    // More may be given back than has come (a stride over unused words).
+    // More words may be freed than have arrived (where a stride skips unused words).
     localparam int MostRest = Rows > 1 && RestRow > RestFrame ? RestRow : RestFrame;
     localparam int Deficit = MostRest > NeedLast ? MostRest - NeedLast : 0;
 
@@ -139,7 +143,7 @@ module bonn_sliding_window #(
     end
 
     logic [AddressBits-1:0] write_address, read_q, jump;
-    // Words that have come from the first not given back on; those that a step would give, negative.
+    // fill: words in the ring that are not freed; given_back: words that a step frees, negated.
     logic [FillBits-1:0] fill_q, given_back;
     logic take, completes, put, present, unused, unused_write_last;
     logic tap_first, tap_last, ky_first, ky_last, x_last, y_last;
@@ -154,7 +158,7 @@ module bonn_sliding_window #(
       assign completes = 1'b1;
       assign word = s_axis_tdata;
     end else begin : gen_rows
-      // The last pixels; column 0 is the pixel that completes the first word of a row.
+      // The most recent pixels; column 0 is the pixel that completes the first word of a row.
       localparam int Pixel = LANES * BITS;
       logic [Width-Pixel-1:0] pixels_q;
       logic [$clog2(W)-1:0] column;
@@ -172,7 +176,7 @@ module bonn_sliding_window #(
       always_ff @(posedge clk) if (take) pixels_q <= word[Width-1:Pixel];
     end
 
-    // Where the walk is. A step is known late in a cycle: what else it depends on does not wait.
+    // Position of the read. `step` is known late in a cycle: what need not depend on it does not.
     logic [(TapRow > 1 ? $clog2(TapRow) : 1)-1:0] tap;
     logic [(KH > 1 ? $clog2(KH) : 1)-1:0] ky;
     logic [(Cols > 1 ? $clog2(Cols) : 1)-1:0] unused_x;
@@ -193,7 +197,7 @@ module bonn_sliding_window #(
     assign row_last = window_last && x_last;
     assign frame_last = row_last && y_last;
 
-    // A comparison with a constant, from the low bits up: less logic than the carry chain of a >=.
+    // fill >= need for a constant, from the low bits up: less logic than the carry chain of >=.
     function automatic logic at_least(input logic [FillBits-1:0] fill,
                                       input logic [FillBits-1:0] need);
       at_least = 1'b1;
@@ -232,7 +236,7 @@ module bonn_sliding_window #(
         m_axis_tvalid <= 1'b0;
       end else begin
         if (step) read_q <= read_q + jump;
-        // The word that comes is the carry into the sum.
+        // A word that arrives is the carry into the sum.
         {fill_q, unused} <= {fill_q, 1'b1} + {step ? given_back : FillBits'(0), put};
         if (ce) m_axis_tvalid <= step;
       end

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Every one of COPIES output streams gets every beat. They stand side by side in the ports, stream 0
-// in the least significant bits. ("fork" alone is a word of the language.)
-// A step takes a beat of WIDTH bits into one register and offers it on every output; each takes it
-// when it is ready. Stalls until the last one has: a slow output holds back the next beat only.
+// Sends every beat to each of COPIES output streams. They are concatenated in the ports, stream 0
+// in the least significant bits. ("fork" is a keyword of SystemVerilog.)
+// A step takes a beat of WIDTH bits into one register, which is offered on every output until that
+// output takes it. Stalls until all outputs have: a slow output delays the next beat only.
 module bonn_stream_fork #(
   parameter int WIDTH = 1,
   parameter int COPIES = 2

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Bit 1 where (x >= level) differs from inverted, for every lane; levels by channel.
+// Output bit (x >= level) != inverted for every lane; a level is the threshold of a channel.
 // LEVELS: FOLDS words; channel fold * LANES + lane is at bit lane * (LEVEL_BITS + 1) of word fold,
 // the level below, the inversion on top of it.
-// BLOCK: the levels stand in block memory.
-// A step takes a beat; its result is valid two cycles later, or one where FOLDS is 1: constants need
-// not be read. Stalls when the output is not taken.
+// BLOCK: the levels are in block memory.
+// A step takes a beat; its result is valid two cycles later, or one where FOLDS is 1: a single word
+// is not read from a memory. Stalls when the output is not taken.
 module bonn_threshold #(
   parameter int LANES = 1,
   parameter int BITS = 8,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Nearest-neighbour upsampling: every pixel (FOLDS beats) of a row of W pixels is given KX times in
-// a row, and every row KY times. A step gives one output beat.
-// What is read again (a row where KY > 1, a pixel where only KX > 1) stands in a ring of DEPTH beats
-// (a power of two): beat p of the frame at p mod DEPTH, in LUT memory that is read behind a register.
+// Nearest-neighbour upsampling: every pixel (FOLDS beats) of a row of W pixels is sent KX times in
+// succession, and every row KY times. A step makes one output beat.
+// Beats that are read again (a row if KY > 1, a pixel if only KX > 1) are kept in a ring of DEPTH
+// beats (a power of two): beat p of the frame at p mod DEPTH, in LUT memory behind a register.
 // A beat leaves the ring with the last step that reads it.
 // Input stalls while the ring is full; output stalls when not taken or when its beat is missing.
 module bonn_upsample #(
@@ -38,7 +38,7 @@ module bonn_upsample #(
   end
 
   (* ram_style = "distributed" *) logic [LANES*BITS-1:0] ring[DEPTH];
-  // Beats held; the beat to read, and its distance from the first that is held.
+  // Number of beats in the ring; the beat to read, and its distance from the oldest beat.
   logic [AddressBits:0] fill_q, distance_q, jump;
   logic [AddressBits-1:0] write_address, read_q;
   logic ce, take, given_back, fold_last, kx_last, x_last, ky_last, unused_last;

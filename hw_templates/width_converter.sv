@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Beats of IN_LANES elements to beats of OUT_LANES elements; order stays, element 0 is lowest.
-// Up: a step takes an input beat, every RATIO-th step gives an output beat.
-// Down: a step gives an output beat, every RATIO-th step (the first of them) takes an input beat.
-// One register of the wide side is all the storage. Stalls when the output is not taken.
+// Beats of IN_LANES elements to beats of OUT_LANES elements, in the same order, element 0 lowest.
+// Up: a step takes an input beat, every RATIO-th step makes an output beat.
+// Down: a step makes an output beat, every RATIO-th step (the first of them) takes an input beat.
+// The only storage is one register of the wide side. Stalls when the output is not taken.
 module bonn_width_converter #(
   parameter int IN_LANES = 1,
   parameter int OUT_LANES = 2,
@@ -48,8 +48,8 @@ module bonn_width_converter #(
     end
     assign m_axis_tdata = beat_q;
   end else begin : gen_down
-    // The next step takes a beat. A register and not a count of 0: with one bit to choose between
-    // the input and the shifted beat, two bits share a LUT.
+    // The next step takes a beat. A register instead of the comparison "count is 0": with a single
+    // bit that selects the input or the shifted beat, two bits share a LUT.
     logic take_q;
     assign step = ce && (s_axis_tvalid || !take_q);
     assign s_axis_tready = ce && take_q;
@@ -59,7 +59,7 @@ module bonn_width_converter #(
       if (rst) m_axis_tvalid <= 1'b0;
       else m_axis_tvalid <= step || !ce;
       if (step) begin
-        beat_q[Wide-1-:Narrow] <= s_axis_tdata[Wide-1-:Narrow];  // nothing comes from above
+        beat_q[Wide-1-:Narrow] <= s_axis_tdata[Wide-1-:Narrow];  // no bits are shifted in here
         beat_q[Wide-Narrow-1:0] <=
             take_q ? s_axis_tdata[Wide-Narrow-1:0] : beat_q[Wide-1:Narrow];
       end

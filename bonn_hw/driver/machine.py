@@ -159,8 +159,8 @@ class PynqMachine:
     def close(self) -> None:
         """Leave the bitstream loaded.
 
-        `Overlay.free` would close the device, which the whole process shares: no other bitstream could
-        be loaded afterwards.
+        `Overlay.free` would close the device, which the whole process shares: no other bitstream
+        could be loaded afterwards.
         """
 
     def _set_clock(self, clock_mhz: float) -> None:

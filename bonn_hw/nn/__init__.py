@@ -11,7 +11,7 @@ import importlib
 import warnings
 from typing import Any
 
-# Brevitas says at every import that an optional package, of no use to 1-bit networks, is missing.
+# Brevitas warns at every import that this package is missing; 1-bit networks do not need it.
 warnings.filterwarnings("ignore", message="fast_hadamard_transform")
 
 _HOME = {"BayesianLosses": "models.bayesian", "BayesianWeight": "models.quantizers"}

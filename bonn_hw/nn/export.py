@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Checkpoint -> QONNX file, by Brevitas' exporter, checked against PyTorch before it is written.
 
-The file is batch 1 with static shapes, as qonnx wants it; nothing in the graph depends on the batch
-size, so that ``qonnx.transformation.change_batchsize.ChangeBatchSize`` gives any other.
+The file has batch size 1 and static shapes, as qonnx requires. Nothing in the graph depends on the
+batch size: ``qonnx.transformation.change_batchsize.ChangeBatchSize`` sets any other.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ CHECKED_IMAGES = 8
 class Exported:
     """What was written: the file, its SHA-256 and how it compared.
 
-    `ties` names the layer where, on one of the checked images, a batch norm rounds to the other
-    side of zero in ONNX Runtime than in PyTorch; behind such a layer the two were not compared.
+    `ties` names the first layer where a batch norm is rounded to different sides of zero in ONNX
+    Runtime and in PyTorch, on one of the checked images. The layers after it were not compared.
     """
 
     path: Path
@@ -76,7 +76,7 @@ def export(
     Parameters
     ----------
     input_shape
-        ``(1, C, H, W)``; left out, the network's own. Another shape is refused.
+        ``(1, C, H, W)``; by default the network's own. Any other shape is refused.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def _traced(network: Network) -> onnx.ModelProto:
 
 @torch.no_grad()
 def _folded(network: Network) -> Network:
-    """A copy with its norms' constants computed, which qonnx would take minutes for."""
+    """A copy whose norms are one product and one sum; qonnx would need minutes to fold them."""
     network = copy.deepcopy(network)
     for name, module in list(network.named_modules()):
         if isinstance(module, ExactNorm):
@@ -162,7 +162,7 @@ def _cleaned(proto: onnx.ModelProto) -> ModelWrapper:
     for node in model.get_nodes_by_op_type("BipolarQuant"):
         weights = model.get_initializer(node.input[0])
         if weights is not None:
-            # The sign of a sign is itself: no reader has to agree with us on the sign of zero.
+            # Stored as -1 and +1, so that no reader has to know which sign a weight of 0 has.
             model.set_initializer(node.input[0], np.where(weights >= 0, 1, -1).astype(np.float32))
     return model
 
@@ -184,8 +184,8 @@ def _readable(name: str) -> str:
 
 def _grid_images(network: Network, count: int) -> NDArray[np.float32]:
     """Noise on the 8-bit input grid, ``(count, C, H, W)``: the same for every call."""
-    levels = np.random.default_rng(0).integers(-128, 128, (count, *network.input_shape))
-    return (levels / 128).astype(np.float32)
+    pixels = np.random.default_rng(0).integers(-128, 128, (count, *network.input_shape))
+    return (pixels / 128).astype(np.float32)
 
 
 def compare(
@@ -198,12 +198,12 @@ def compare(
     tuple of str
         Layers with a tie: equal accumulators, but batch norms that round to different signs; or,
         in networks that are not exact, the first layer where float sums round differently. The
-        comparison ends at the first.
+        comparison ends there.
 
     Raises
     ------
     RuntimeError
-        If anything else differs: the exporter is then at fault, not the user.
+        If anything else differs: that is a bug of the exporter, not the user's fault.
     """
     network = checkpoint.network
     model = model.transform(ChangeBatchSize(len(images))).transform(InferShapes())
@@ -251,12 +251,12 @@ def _describe(proto: onnx.ModelProto, checkpoint: Checkpoint) -> None:
     proto.producer_name = "bonn_hw"
     proto.producer_version = bonn_hw.__version__
     proto.doc_string = ""
-    facts = {"checkpoint_sha256": checkpoint.digest()}
+    properties = {"checkpoint_sha256": checkpoint.digest()}
     if checkpoint.experiment is not None:
-        facts["network"] = checkpoint.experiment.network
-        facts["dataset"] = checkpoint.experiment.dataset
-        facts["transform"] = checkpoint.experiment.transform
+        properties["network"] = checkpoint.experiment.network
+        properties["dataset"] = checkpoint.experiment.dataset
+        properties["transform"] = checkpoint.experiment.transform
     for package in ("torch", "brevitas", "qonnx"):
-        facts[f"{package}_version"] = version(package)
+        properties[f"{package}_version"] = version(package)
     del proto.metadata_props[:]
-    onnx.helper.set_model_props(proto, facts)
+    onnx.helper.set_model_props(proto, properties)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The exact sum of N numbers of BITS bits, three to one, level by level. A LUT adds a bit of three
-// numbers: a full adder and the bit of a carry chain that adds its outputs fit into one.
-// CUTS registers of the enabled clock cut the logic: after the first level of additions, after the
-// third, ...; so many cycles later comes the sum. What is left between two of them is at most two
-// additions, four LUTs deep.
+// The exact sum of N numbers of BITS bits, as a tree that adds three numbers at a time. One LUT
+// adds one bit of three numbers: it holds a full adder and a bit of the carry chain that adds the
+// full adders' outputs.
+// CUTS pipeline registers, enabled by ce, cut the tree after its first level of additions, after
+// the third, and so on. The sum comes CUTS cycles later. Between two registers there are at most
+// two additions, with a logic depth of four LUTs.
 module bonn_adder_tree #(
   parameter int N = 1,
   parameter int BITS = 2,
@@ -16,7 +17,7 @@ module bonn_adder_tree #(
   input  logic [N*BITS-1:0]  numbers,
   output logic [SumBits-1:0] sum
 );
-  // What a number of a level is the sum of, and its bits.
+  // Inputs that a number of a level is the sum of; bits of the number; numbers of the level.
   function automatic int span(input int level);
     span = 1;
     for (int i = 0; i < level; i++) span *= 3;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Counts steps: 0, 1, ... STATES - 1 and again 0; last tells that it is at STATES - 1.
-// Written as toggles and not as a sum, because a carry chain takes a LUT for each bit and two short
-// bits fit into one.
+// Counts steps: 0, 1, ... STATES - 1, then 0 again; `last` is high at STATES - 1.
+// Written as toggling bits, not as a sum: a carry chain takes a LUT per bit, and a LUT can hold two
+// toggling bits of few inputs.
 module bonn_counter #(
   parameter int STATES = 2,
   parameter int FIRST = 0,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The number of ones among N bits, CUTS enabled clocks later. Three bits make a number of two bits,
-// two LUTs if each bit is an XNOR; an adder tree takes these numbers.
-// Of what was tried this takes the fewest LUTs (docs/synthesis.md).
+// The number of ones among N bits, CUTS enabled clocks later. The count of three bits is a number
+// of two bits, two LUTs even if each bit is an XNOR; an adder tree sums these numbers.
+// Of all structures that were tried this takes the fewest LUTs (docs/synthesis.md).
 module bonn_popcount #(
   parameter int N = 1,
   parameter int CUTS = 0,
@@ -14,8 +14,8 @@ module bonn_popcount #(
   output logic [CountBits-1:0] count
 );
 `ifdef VERILATOR
-  // One instruction instead of one for each gate: five times the speed of a whole simulation. The
-  // structure is proved to count the same (tests/synth/test_netlists.py).
+  // For simulation: one instruction instead of one per gate, which makes whole simulations five
+  // times faster. Tests show that the structure counts the same (tests/synth/test_netlists.py).
   bonn_delay #(.BITS(CountBits), .CYCLES(CUTS)) cut (
     .clk, .ce, .from(CountBits'($countones(bits))), .to(count)
   );

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Constants read by address: DEPTH words of WIDTH bits from FILE, one cycle later where read is set.
-// BLOCK: in block memory, otherwise in logic; a synthesiser's own choice would not be the predicted.
-// A single word is no memory: it is always there, a constant.
+// Constants read by address: DEPTH words of WIDTH bits from FILE, one cycle after read is set.
+// BLOCK: in block memory, otherwise in LUTs. The synthesiser does not choose, so that the predicted
+// resources hold. A single word is a constant and not a memory.
 module bonn_rom #(
   parameter int DEPTH = 1,
   parameter int WIDTH = 1,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The words of a rom in their order, over and over: the next one a cycle after each read.
-// The counter runs a word ahead of the address register. An address that counts itself shares logic
-// with the decoded constants, and they then take three LUTs a bit instead of one (Yosys 0.70).
+// The words of a ROM in order, cyclically: the next word comes a cycle after each read.
+// The counter is one word ahead of the address register. If the address register itself counted,
+// Yosys 0.70 would share logic between the counter and the constants, which then take three LUTs
+// per bit instead of one.
 module bonn_rom_sequence #(
   parameter int DEPTH = 1,
   parameter int WIDTH = 1,

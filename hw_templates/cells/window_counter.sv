@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Where a pool is in a frame of H x W pixels of FOLDS beats, a beat a step, in windows of
-// KH x KW pixels that do not overlap. Of the beat that the next step takes it tells:
-// address: the word of its window, window x of the row above the bits of the fold;
-// covered: it lies in a window, not in the rows and columns over; else its address means nothing;
-// first, last: it belongs to the first, the last pixel of its window.
-// Counts pixels within windows and windows; rows of windows only where rows are over, because else
-// a frame ends with a window. The module that instantiates it checks the parameters.
+// Position of a pool in a frame of H x W pixels of FOLDS beats, one beat per step, with windows of
+// KH x KW pixels that do not overlap. The outputs describe the beat that the next step takes:
+// address: the memory word of its window, {window in the row, fold};
+// covered: it is in a window, not in the rows and columns beyond the last whole window; otherwise
+// the address is meaningless;
+// first, last: it belongs to the first or last pixel of its window.
+// Counts pixels within windows, and windows in a row. Rows of windows are counted only if there are
+// rows beyond the last whole window; otherwise a frame ends with a window. The module that
+// instantiates it checks the parameters.
 module bonn_window_counter #(
   parameter int H = 2,
   parameter int W = 2,
@@ -25,7 +27,7 @@ module bonn_window_counter #(
 );
   localparam int OverX = W % KW;
   localparam int OverY = H % KH;
-  localparam int Windows = (W + KW - 1) / KW;  // with one that is cut off
+  localparam int Windows = (W + KW - 1) / KW;  // including an incomplete one
   localparam int Rows = OverY == 0 ? 1 : (H + KH - 1) / KH;
   localparam int FoldBits = FOLDS > 1 ? $clog2(FOLDS) : 1;
   localparam int WindowBits = Windows > 1 ? $clog2(Windows) : 1;
@@ -33,8 +35,8 @@ module bonn_window_counter #(
   localparam int KxBits = KW > 1 ? $clog2(KW) : 1;
   localparam int KyBits = KH > 1 ? $clog2(KH) : 1;
 
-  // Start with a value, but not for the value: else Yosys takes the address into the memory, as a
-  // register of its read port alone, and builds a memory of two ports where one would do.
+  // The initial values are not needed for their value. Without them, Yosys merges the address into
+  // the memory as a register of its read port, and builds a memory with two ports instead of one.
   logic [FoldBits-1:0] fold_q = '0;
   logic [WindowBits-1:0] window_q = '0;
   logic [KxBits-1:0] kx;
@@ -48,10 +50,10 @@ module bonn_window_counter #(
   assign next_y = next_x && x_last;
   assign address = AddressBits'(FOLDS > 1 ? {window_q, fold_q} : (WindowBits + FoldBits)'(window_q));
   assign covered = (OverX == 0 || !window_last) && (OverY == 0 || !row_last);
-  // What is over is narrower than a window, so its counters never get here.
+  // An incomplete window is smaller than a window, so its counters never reach these ends.
   assign last = kx_last && ky_last;
 
-  // Counts up, without the carry chain of a +, a bit of which keeps a LUT for itself.
+  // count + 1, without the carry chain of +, which takes a whole LUT per bit.
   function automatic int after(input int count);
     after[0] = !count[0];
     for (int i = 1; i < 32; i++) after[i] = count[i] != &(count | ~0 << i);

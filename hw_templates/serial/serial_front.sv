@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// An accelerator behind a serial line, for boards without a processing system. A byte I asks for the
-// design's hash (16 bytes); a byte F and a frame as docs/shell.md lays it out ask for its answer, in
-// the same layout. The next frame is sent after that. A break on the line resets everything.
+// An accelerator behind a serial line, for boards without a processing system. After the byte
+// "I" it sends the design's hash (16 bytes). After the byte "F" and a frame in the layout of
+// docs/shell.md it sends the answer, in the same layout; the host sends the next frame after that.
+// A break on the line resets everything.
 module bonn_serial_front #(
   parameter int DIVIDER = 25,    // cycles a bit
   parameter int IN_BITS = 8,     // of a beat
@@ -28,7 +29,7 @@ module bonn_serial_front #(
   localparam int Depth = IN_WORDS > 2 ? 1 << $clog2(IN_WORDS) : 2;
   localparam int LeftBits = $clog2(8 * IN_WORDS + 1);
 
-  // Reset after power-up, and while the line is broken.
+  // Reset after power-up, and during a break of the line.
   logic [5:0] awake_q = '0;
   logic rst, broken;
   assign rst = !(&awake_q);
@@ -44,7 +45,7 @@ module bonn_serial_front #(
     .clk, .rxd, .valid(heard), .data(octet), .broken
   );
 
-  // Bytes of a frame become words; a whole frame has room.
+  // Bytes of a frame become words; the queue has room for a whole frame.
   logic [LeftBits-1:0] left_q;
   logic [63:0] word_q, word;
   logic [2:0] filled_q;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A serial line's bytes: 8 bits, no parity, DIVIDER cycles a bit. A byte shows for one cycle; one
-// without a stop bit is dropped. broken: the line is low for two bytes or more, which no byte is.
+// Bytes from a serial line: 8 bits, no parity, DIVIDER cycles per bit. A byte is valid for one
+// cycle; one without a stop bit is dropped. broken: the line has been low for two bytes or more (a
+// break).
 module bonn_uart_receiver #(
   parameter int DIVIDER = 25
 ) (
@@ -16,7 +17,7 @@ module bonn_uart_receiver #(
   localparam int Bits = $clog2(DIVIDER);
   localparam int Break = 20 * DIVIDER;
 
-  logic [2:0] line_q = '1;  // two registers against metastability, one to see the edge
+  logic [2:0] line_q = '1;  // two registers against metastability, one to detect the edge
   logic [Bits-1:0] count_q;
   logic [3:0] place_q = '0;  // 0: waits for a start bit; then 10 down to 1, the stop bit
   logic [$clog2(Break + 1)-1:0] low_q = '0;
@@ -34,7 +35,7 @@ module bonn_uart_receiver #(
         count_q <= Bits'(DIVIDER / 2 - 1);
       end
     end else if (middle) begin
-      // A start bit that is over in its middle was none.
+      // A start bit must still be low in its middle.
       place_q <= place_q == 4'd10 && line ? '0 : place_q - 4'd1;
       count_q <= Bits'(DIVIDER - 1);
       if (place_q != 4'd1) data <= {line, data[7:1]};

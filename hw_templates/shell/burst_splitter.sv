@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The bursts that cover frames of FRAME_WORDS words of 64 bits that follow one another without a gap:
-// each of at most 16 words, within a frame and within 4 KiB. `begin_run` loads the address; then a
-// burst stands at the outputs, and `next` goes on to the following one.
+// Splits frames of FRAME_WORDS words of 64 bits, which follow one another without a gap, into
+// bursts of at most 16 words, each within a frame and within 4 KiB. `begin_run` loads the address. Then
+// the outputs describe a burst, and `next` advances to the following one.
 module bonn_burst_splitter #(
   parameter int FRAME_WORDS = 1
 ) (

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Frames of FRAME_WORDS words from memory, in order, as a stream of words. Bursts are asked for as
-// far as there is room for all of their words, so that memory never waits for us. After `stop` no
-// burst is asked for; `quiet` says that none is under way. `failed` is a pulse: an answer that was
-// no good.
+// Reads frames of FRAME_WORDS words from memory, in order, as a stream of words. A burst is
+// requested only if there is room for all of its words, so that the memory never waits. After
+// `stop` no burst is requested; `quiet` says that none is outstanding. `failed` is a pulse: an
+// error response.
 module bonn_memory_reader #(
   parameter int FRAME_WORDS = 1,
   parameter int ROOM = 64
@@ -32,11 +32,11 @@ module bonn_memory_reader #(
 );
   localparam int Bits = $clog2(ROOM) + 1;
   logic frame_end, ask;
-  logic [31:0] left_q;  // frames that were not asked for completely, inverted: no subtractor
+  logic [31:0] left_q;  // frames not yet requested completely, inverted so that it counts up
   logic [31:0] address;
   logic [4:0] words;
-  logic [Bits-1:0] promised_q;  // places that words under way or not yet taken have
-  logic [Bits-1:0] awaited_q;   // words that were asked for and have not come
+  logic [Bits-1:0] promised_q;  // places of words that are outstanding or not yet taken
+  logic [Bits-1:0] awaited_q;   // words that were requested and have not arrived
   logic [Bits-1:0] unused_count;
   logic given;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Frames of FRAME_WORDS words to memory, in order, from a stream of words. A burst begins when all of
-// its words are there, so that the bus never waits for the accelerator. After `stop` no burst is
-// begun; `quiet` says that none is under way. `wrote` is a pulse: a frame is in memory. `failed` is a
-// pulse: an answer that was no good.
+// Writes frames of FRAME_WORDS words to memory, in order, from a stream of words. A burst begins
+// when all of its words have arrived, so that the bus never waits for the accelerator. After `stop`
+// no burst begins; `quiet` says that none is outstanding. `wrote` is a pulse: a frame is in memory.
+// `failed` is a pulse: an error response.
 module bonn_memory_writer #(
   parameter int FRAME_WORDS = 1
 ) (
@@ -31,7 +31,7 @@ module bonn_memory_writer #(
   input  logic [63:0] word,
   output logic        take
 );
-  localparam int Bursts = 8;  // that may wait for their answers
+  localparam int Bursts = 8;  // at most, that wait for their responses
   logic frame_end, ask, send, answered, ends_frame, unused_valid;
   logic [31:0] address;
   logic [4:0] words, sent_words_q;
@@ -42,7 +42,7 @@ module bonn_memory_writer #(
     .clk, .begin_run, .first_address, .next(ask), .address, .words, .frame_end
   );
 
-  // A queue of 32 words: a burst is sent while the next one gathers.
+  // A queue of 32 words: a burst is sent while the words of the next one arrive.
   logic word_valid;
   logic [63:0] oldest;
   bonn_sync_fifo #(.WIDTH(64), .DEPTH(32)) queue (
@@ -51,7 +51,7 @@ module bonn_memory_writer #(
   );
   assign take = !held[5];
 
-  // Of the bursts that were begun: which end a frame.
+  // For each burst that has begun: whether it ends a frame.
   bonn_sync_fifo #(.WIDTH(1), .DEPTH(Bursts)) ends (
     .clk, .clear(rst), .put(ask), .word_in(frame_end), .valid(unused_valid), .word(ends_frame),
     .take(answered), .count(waiting)

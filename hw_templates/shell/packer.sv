@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Beats of BITS bits to words of 64 bits: each beat in a slot of SLOT bytes, a part of a word (1, 2,
-// 4, 8) or several words, zeros above it. A frame of BEATS beats is filled up to a whole word.
+// Beats of BITS bits to words of 64 bits: each beat in a slot of SLOT bytes, a part of a word (1,
+// 2, 4, 8) or several words, zeros above it. A frame of BEATS beats is filled up to a whole word.
 module bonn_packer #(
   parameter int BITS = 8,
   parameter int SLOT = 1,
@@ -44,7 +44,7 @@ module bonn_packer #(
       else if (beat) valid <= slot_last || beat_last;
       else if (take) valid <= 1'b0;
     end
-    // The first beat of a word clears what comes above it.
+    // The first beat of a word clears the bits above it.
     for (genvar i = 0; i < Slots; i++) begin : gen_slot
       always_ff @(posedge clk) begin
         if (i > 0 && beat && slot == '0) word[8*SLOT*i+:8*SLOT] <= '0;

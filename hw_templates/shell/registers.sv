@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// An AXI4-Lite slave with 32-bit words. A write is handed on as a pulse, when address and data are
-// both there; bytes that are not strobed are not written, so words whose strobes are not all set are
-// passed over. A read shows its address for three cycles before its data are taken, which is long
-// enough for registers in memories. Every access is answered OKAY.
+// An AXI4-Lite slave with 32-bit words. A write becomes a pulse when both address and data have
+// arrived; words whose strobes are not all set are ignored. The address of a read is stable for
+// three cycles before its data are sampled, which is long enough for registers in memories. Every
+// access is answered OKAY.
 module bonn_registers #(
   parameter int ADDRESS_BITS = 12
 ) (
@@ -42,7 +42,7 @@ module bonn_registers #(
   assign s_axi_bresp = 2'b00;
   assign s_axi_rresp = 2'b00;
 
-  // A read's cycles on the way: its address stands, the memory is read, the word is chosen.
+  // The cycles of a read: its address is stable, the memory is read, the word is selected.
   logic [2:0] under_way_q;
   assign s_axi_arready = under_way_q == '0 && !s_axi_rvalid;
   always_ff @(posedge clk) begin

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // An accelerator behind a bus: registers, frames from memory, answers to memory, counters, watchdog.
 // docs/shell.md is the contract. A run goes from start to done; an error or a soft reset ends it:
-// no burst is begun any more, those under way are finished, then all but the registers is reset.
+// no burst begins any more, outstanding ones are finished, then all but the registers is reset.
 module bonn_shell #(
   parameter int IN_BITS = 8,     // of a beat
   parameter int IN_SLOT = 1,     // bytes of memory of a beat
@@ -232,7 +232,7 @@ module bonn_shell #(
   // Counters of a run.
   logic [47:0] cycles_q;  // a month at 100 MHz
   logic [31:0] frames_in_q, frames_out_q, first_q, last_q, stalled_q;
-  logic [31:0] still_q;  // cycles until the watchdog bites, inverted: no subtractor
+  logic [31:0] still_q;  // cycles until the watchdog ends the run, inverted so that it counts up
   logic moved_q;
   logic none_left_q, moves, stream_moves, any_waiting;
   logic [PlaceBits-1:0] last_waiting;
@@ -267,7 +267,7 @@ module bonn_shell #(
     .any_waiting, .last_waiting
   );
 
-  // What is read: facts of the design, the run's registers, totals of the streams.
+  // Values for reads: constants of the design, the run's registers, totals of the streams.
   always_comb begin
     case (read_word[3:0])
       4'h0: fixed_data = 32'h424F4E4E;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Counts for each of STREAMS streams the cycles in which a beat was not taken (waiting) and in which
-// one could have been taken and there was none (empty). Small counters see every cycle; one stream a
-// cycle hands its own over to a memory of 32-bit totals. `clear` takes STREAMS cycles and counts
-// nothing meanwhile. `last_waiting`: the stream nearest to the output at which data wait, once nothing
-// has moved for two rounds of STREAMS cycles.
+// Counts, for each of STREAMS streams, the cycles in which a beat was not taken (waiting) and those
+// in which a beat could have been taken but there was none (empty). Each stream has small counters;
+// in turn, one stream per cycle, they are added to 32-bit totals in a memory. `clear` takes STREAMS
+// cycles, in which nothing is counted. `last_waiting` is the stream nearest to the output at which
+// data wait; it is valid when nothing has moved for two rounds of STREAMS cycles.
 module bonn_stream_monitor #(
   parameter int STREAMS = 2,
   localparam int PlaceBits = STREAMS > 1 ? $clog2(STREAMS) : 1
@@ -20,8 +20,8 @@ module bonn_stream_monitor #(
   output logic                 any_waiting,
   output logic [PlaceBits-1:0] last_waiting
 );
-  // A small counter is a shift register with feedback: two bits of it fit into a LUT, of one that
-  // adds it takes more than one LUT a bit. Its codes are looked up when they are handed over.
+  // A small counter is a shift register with feedback (an LFSR): two of its bits fit into a LUT,
+  // while an adder takes more than one LUT per bit. A table turns its code into a number.
   localparam int Bits = $clog2(STREAMS + 2);
   if (STREAMS < 1 || STREAMS > 254) begin : gen_illegal
     $error("stream_monitor: STREAMS %0d must be from 1 to 254", STREAMS);
@@ -51,7 +51,7 @@ module bonn_stream_monitor #(
   endfunction
   localparam logic [Bits*2**Bits-1:0] Counts = all_counts();
 
-  // Seen a cycle late, since a handshake is known late in a cycle.
+  // Registered first, since a handshake is known late in a cycle.
   logic [STREAMS-1:0] valid_q, ready_q;
   always_ff @(posedge clk) begin
     valid_q <= valid;
@@ -62,7 +62,7 @@ module bonn_stream_monitor #(
   logic [2*Bits-1:0] codes[STREAMS];
   logic [PlaceBits-1:0] turn_q, last_turn_q;
   logic round_end;
-  logic [Bits-1:0] waits_code, empty_code;  // of the last turn
+  logic [Bits-1:0] waits_code, empty_code;  // of the stream of the last cycle
   logic [63:0] old, sum;
   (* ram_style = "distributed" *) logic [63:0] totals[1<<PlaceBits];
 
@@ -93,7 +93,7 @@ module bonn_stream_monitor #(
     {waiting, empty} <= totals[place];
   end
 
-  // One stream a cycle is looked at: where nothing moves, a round tells where data wait.
+  // One stream per cycle is examined: when nothing moves, a round finds where data wait.
   logic waits_here, found_q;
   logic [PlaceBits-1:0] place_q;
   assign waits_here = valid_q[turn_q] && !ready_q[turn_q];

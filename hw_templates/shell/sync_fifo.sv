@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A queue of DEPTH words (a power of two) in LUT memory. Nothing is written while it is full: the
-// writer keeps account itself. The oldest word shows while valid; clear empties it.
+// A queue of DEPTH words (a power of two) in LUT memory. It has no `full` output: the writer must
+// know that there is room. The oldest word is at the output while valid; clear empties the queue.
 module bonn_sync_fifo #(
   parameter int WIDTH = 64,
   parameter int DEPTH = 32

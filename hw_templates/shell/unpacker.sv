@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Words of 64 bits to beats of BITS bits, each in a slot of SLOT bytes: a part of a word (1, 2, 4, 8)
-// or several words. A frame has BEATS of them; what is left of its last word is passed over.
+// Words of 64 bits to beats of BITS bits, each in a slot of SLOT bytes: a part of a word (1, 2, 4,
+// 8) or several words. A frame has BEATS beats; the rest of its last word is skipped.
 module bonn_unpacker #(
   parameter int BITS = 8,
   parameter int SLOT = 1,

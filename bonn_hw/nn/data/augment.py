@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Batches of one epoch: shuffled and augmented as a function of seed and epoch alone.
 
-No generator's state survives an epoch, so that a resumed training sees the very batches of an
+Every epoch starts a new random generator, so that a resumed training sees the same batches as an
 uninterrupted one.
 """
 
@@ -22,20 +22,20 @@ BLACK = -1.0
 
 @dataclass(frozen=True)
 class EpochBatches:
-    """The batches of one epoch, or the share of one process.
+    """The batches of one epoch, or one process' share of them.
 
-    Every process draws order and augmentation of whole batches, so that together they see what
-    one process alone would see.
+    Every process draws order and augmentation for whole batches, so that all processes together
+    see what a single process would see.
 
     Attributes
     ----------
     images, labels
-        float32 ``(N, C, H, W)`` as the network is fed; int64 ``(N,)``.
+        Inputs of the network, float32 ``(N, C, H, W)``; int64 ``(N,)``.
     batch
-        Images a batch, over all processes; an incomplete last batch is left out, its images come
+        Images per batch, over all processes. An incomplete last batch is left out; its images come
         in other epochs.
     augment
-        none, shift (by up to 2 pixels), crop (after a frame of 4 pixels), flip, shift-flip or
+        none, shift (by up to 2 pixels), crop (after a border of 4 pixels), flip, shift-flip or
         crop-flip.
     seed, epoch
         What the order and the augmentation depend on.
@@ -83,12 +83,12 @@ class EpochBatches:
 
 
 def epoch_generator(seed: int, epoch: int) -> torch.Generator:
-    """The source of an epoch's order and augmentation."""
+    """The random generator of an epoch's order and augmentation."""
     return torch.Generator().manual_seed(seed * 1_000_003 + epoch)
 
 
 def check_shares(batch: int, count: int, world: int) -> None:
-    """Refuse a `batch` of `count` images that `world` processes cannot share equally."""
+    """Refuse a `batch`, or `count` images, that `world` processes cannot share equally."""
     if batch % world:
         raise UserError(
             f"batch: {batch} images cannot be shared equally by {world} processes; choose a "
@@ -101,24 +101,24 @@ def check_shares(batch: int, count: int, world: int) -> None:
 
 
 def shifted(images: Tensor, offsets: Tensor, reach: int) -> Tensor:
-    """Cut each image out of itself in a black frame of `reach` pixels.
+    """Add a black border of `reach` pixels, then crop each image to its size at an offset.
 
     Parameters
     ----------
     images
         ``(N, C, H, W)``.
     offsets
-        int64 ``(2, N)``: first row and column in the framed image, from 0 to ``2 * reach``; at
-        `reach` the image stays where it is.
+        int64 ``(2, N)``: first row and column of the crop, from 0 to ``2 * reach``; `reach` leaves
+        the image where it is.
     """
     count, channels, height, width = images.shape
-    framed = torch.nn.functional.pad(images, (reach,) * 4, value=BLACK)
+    bordered = torch.nn.functional.pad(images, (reach,) * 4, value=BLACK)
     rows = (offsets[0, :, None] + torch.arange(height))[:, None, :, None]
     columns = (offsets[1, :, None] + torch.arange(width))[:, None, None, :]
     image = torch.arange(count)[:, None, None, None]
-    return framed[image, torch.arange(channels)[None, :, None, None], rows, columns]
+    return bordered[image, torch.arange(channels)[None, :, None, None], rows, columns]
 
 
 def flipped(images: Tensor, mirrored: Tensor) -> Tensor:
-    """Mirror left and right where `mirrored`, bool ``(N,)``, says so."""
+    """Mirror left and right those images for which `mirrored`, bool ``(N,)``, is set."""
     return torch.where(mirrored[:, None, None, None], images.flip(3), images)

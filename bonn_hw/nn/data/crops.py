@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The part of an image that a network sees, as is usual for ImageNet; decoded by Pillow."""
+"""The crops that are usual for ImageNet; Pillow decodes the images."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def random_crop(path: str, size: int, rng: np.random.Generator) -> NDArray[np.ui
 def centre_crop(path: str, size: int) -> NDArray[np.uint8]:
     """Read the middle of an image: uint8 ``(3, size, size)``.
 
-    As is usual for ImageNet: the shorter side is 256/224 of `size` before.
+    As is usual for ImageNet, the image is scaled before: its shorter side to 256/224 of `size`.
     """
     image = _rgb(path)
     scale = size * 256 / 224 / min(image.size)
@@ -53,7 +53,7 @@ def random_box(width: int, height: int, rng: np.random.Generator) -> tuple[int, 
         w, h = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
         if 0 < w <= width and 0 < h <= height:
             return int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1)), w, h
-    # A very long image: its middle, of the nearest aspect ratio that is allowed.
+    # A very long image: its middle, at the nearest allowed aspect ratio.
     w = min(width, max(1, round(height * ASPECT[1])))
     h = min(height, max(1, round(width / ASPECT[0])))
     return (width - w) // 2, (height - h) // 2, w, h
@@ -65,7 +65,7 @@ def _rgb(path: str) -> Image.Image:
     try:
         with Image.open(path) as image:
             return image.convert("RGB")
-    # Pillow's decoders end in any of these on a damaged file.
+    # Pillow's decoders raise any of these for a damaged file.
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise UserError(
             f"{path}: cannot be decoded ({error}); copy the image again, or delete it"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The data sets by name; to add one is to add its entry to `SOURCES` and, if need be, a reader.
+"""The data sets by name. To add one, add an entry to `SOURCES` and, for a new format, a reader.
 
-``load("digits", "test")`` needs nothing but scikit-learn; the other data sets are files in
-one of `folders`. Only NumPy is imported, so that the hardware half can read test images too.
+``load("digits", "test")`` needs scikit-learn only; the other data sets are files in one of
+`folders`. Only NumPy is imported, so that test images can be read without torch.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SOURCES = {
                 *("sandal", "shirt", "sneaker", "bag", "boot"),
             ),
             files=_IDX_FILES,
-            # The mirrors compress the same four files differently, so these are of what is inside.
+            # Of the unpacked content: each mirror compresses the same four files differently.
             sha256={
                 "train-images-idx3-ubyte": (
                     "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
@@ -71,7 +71,7 @@ SOURCES = {
             "mnist",
             readers.read_idx_pair,
             classes=_DIGITS,
-            # Of a user's own copy no checksums are known.
+            # Users bring their own copies, whose checksums are not known.
             files=_IDX_FILES,
             remedy="put its four files, such as train-images-idx3-ubyte.gz, there",
         ),
@@ -114,7 +114,7 @@ SOURCES = {
         ),
     )
 }
-"""Name -> what is known of it. `imagenet` is any folder of images laid out as ImageNet's."""
+"""Name -> data set. `imagenet` is any folder of images that is laid out like ImageNet's."""
 
 
 def folders(name: str, root: str | Path | None = None) -> list[Path]:
@@ -132,7 +132,7 @@ def load(name: str, split: str, root: str | Path | None = None) -> Dataset:
     split
         train or test.
     root
-        The folder that holds the files; left out, the folders of `folders` are searched.
+        The folder that holds the files; by default those of `folders` are searched.
 
     Raises
     ------

@@ -29,9 +29,9 @@ DEBIAN_PACKAGE = SOURCES["fashion-mnist"].package
 ARCHIVES = {name: source.archive for name, source in SOURCES.items() if source.archive}
 NAMES = ("fashion-mnist", *ARCHIVES)
 SUMS = "SHA256SUMS"
-"""Kept beside an archive's files, so that a later fetch knows whether they are whole."""
+"""Written next to an archive's files, so that a later fetch can check them."""
 TIMEOUT_S = 20
-PATIENCE_S = 300.0  # for a program of the system
+PROGRAM_TIMEOUT_S = 300.0  # of apt-get and dpkg-deb
 
 
 class _Failed(Exception):
@@ -42,16 +42,14 @@ def fetch(name: str, say: Progress = silent, archive: str | Path | None = None) 
     """Bring data set `name` into the cache and return its folder.
 
     Does nothing if it is there, or if Debian's package of it is installed: `datasets.load` finds it
-    in either place.
-
-    The folder appears whole, with all checksums verified, or not at all.
+    in either place. The folder appears complete, with all checksums verified, or not at all.
 
     Parameters
     ----------
     say
         Called with each line of progress.
     archive
-        The published archive, where the user already has it.
+        The published archive, if the user already has it.
 
     Raises
     ------
@@ -76,7 +74,7 @@ def fetch(name: str, say: Progress = silent, archive: str | Path | None = None) 
         for source, bring in _sources(name, archive):
             say(f"{name}: from {source}")
             try:
-                # What is there is not known to be whole: it goes, whatever it is.
+                # A folder that is there is incomplete or unknown: it is replaced in any case.
                 with folder_aside(target, mark=None) as staged:
                     bring(staged)
             except _Failed as failure:
@@ -103,7 +101,9 @@ def fetch(name: str, say: Progress = silent, archive: str | Path | None = None) 
 
 
 def _sources(name: str, archive: str | Path | None) -> list[tuple[str, Callable[[Path], None]]]:
-    """Who may have the data set; each fills a folder with verified files or is `_Failed`."""
+    """Name and function of each source. A function fills a folder with verified files, or raises
+    `_Failed`.
+    """
     if archive is not None:
         return [(str(archive), lambda folder: _unpack(name, Path(archive), folder))]
     if name in ARCHIVES:
@@ -132,7 +132,7 @@ def _download_archive(name: str, folder: Path) -> None:
 
 
 def _unpack(name: str, archive: Path, folder: Path) -> None:
-    """Take what `bonn_hw.nn.data.datasets` reads out of an archive, and nothing else."""
+    """Unpack the files that `bonn_hw.nn.data.datasets` reads from an archive, and nothing else."""
     try:
         with archive.open("rb") as file:
             md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
@@ -141,7 +141,7 @@ def _unpack(name: str, archive: Path, folder: Path) -> None:
     if md5 != ARCHIVES[name].md5:
         raise _Failed(f"its MD5 is {md5}, not {ARCHIVES[name].md5}")
     with tarfile.open(archive) as content:
-        # In the order of the archive: to go back means to decompress it once more.
+        # In the order of the archive: going back would decompress it once more.
         for member in content:
             source = content.extractfile(member) if member.name in _members(name) else None
             if source is not None:
@@ -161,7 +161,7 @@ def _sums(name: str, folder: Path) -> str:
 
 
 def _received(address: str) -> Iterator[bytes]:
-    """Yield what `address` answers, a megabyte at a time."""
+    """Download `address`; yield a megabyte at a time."""
     try:
         with urllib.request.urlopen(address, timeout=TIMEOUT_S) as answer:
             while piece := answer.read(1 << 20):
@@ -181,8 +181,7 @@ def _download(mirror: str, folder: Path) -> None:
 def _from_debian(folder: Path) -> None:
     """Unpack Debian's package without installing it, from the archives that apt is set up for.
 
-    Needs no root: where this machine's package lists are missing or old, others are fetched for
-    this once.
+    Needs no root: if this machine's package lists are missing or old, temporary ones are fetched.
     """
     with files.scratch() as scratch:
         download = ("download", DEBIAN_PACKAGE)
@@ -195,19 +194,19 @@ def _from_debian(folder: Path) -> None:
             _apt(scratch, *download, lists=lists)
         _called(scratch, "dpkg-deb", "-x", str(next(scratch.glob("*.deb"))), "unpacked")
         for file in FILES:
-            found = sorted((scratch / "unpacked").rglob(file))
-            if not found:
+            paths = sorted((scratch / "unpacked").rglob(file))
+            if not paths:
                 raise _Failed(f"{file}: not in the package")
-            shutil.copyfile(found[0], folder / file)
+            shutil.copyfile(paths[0], folder / file)
     _verify(folder)
 
 
 def _apt(scratch: Path, *words: str, lists: Path | None = None) -> None:
-    """Run apt-get with this machine's sources; `lists`: package lists of our own."""
+    """Run apt-get with this machine's sources; `lists`: a folder for temporary package lists."""
     options = {
         "Acquire::Retries": "0",
         "Acquire::http::Timeout": str(TIMEOUT_S),
-        "APT::Sandbox::User": "root",  # it cannot write to a folder of ours as another user
+        "APT::Sandbox::User": "root",  # another user could not write to our folder
     }
     if lists is not None:
         options |= {
@@ -221,9 +220,9 @@ def _apt(scratch: Path, *words: str, lists: Path | None = None) -> None:
 
 
 def _called(folder: Path, *command: str) -> None:
-    """Run a program; `_Failed` with its last line if it fails."""
+    """Run a program; raise `_Failed` with its last line of output if it fails."""
     try:
-        done = tools.run(command, cwd=folder, timeout_s=PATIENCE_S)
+        done = tools.run(command, cwd=folder, timeout_s=PROGRAM_TIMEOUT_S)
     except UserError as error:
         raise _Failed(str(error)) from error
     if done.code:
@@ -262,7 +261,7 @@ def main() -> int:
         dest="archive",
         metavar="FILE",
         type=Path,
-        help="the published archive, where you already have it",
+        help="the published archive, if you already have it",
     )
     options = parser.parse_args()
     try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Folders of images, as of ImageNet: too many to hold, so they are read batch by batch.
+"""Folders of images such as ImageNet: too large for memory, so they are read batch by batch.
 
-Pillow decodes; worker processes do it side by side, and a batch is the same however many they are.
+Worker processes decode the images with Pillow. Their number does not change the batches.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bonn_hw.nn.data.transforms import held_out
 
 _Result: TypeAlias = tuple[int, NDArray[np.uint8]] | UserError
 """A decoded image and its place in the folder, or what is wrong with it."""
-# ImageNet's own test images have no labels: val is what everybody tests with.
+# ImageNet's test images have no published labels: everybody tests with val.
 SPLIT_FOLDERS = {"train": ("train",), "test": ("val", "test")}
 SUFFIXES = (".jpeg", ".jpg", ".png")
 
@@ -39,7 +39,7 @@ class ImageFolder:
     Attributes
     ----------
     paths
-        The files, in a fixed random order, so that the first ones are of many classes.
+        The files, in a fixed random order, so that the first ones belong to many classes.
     labels
         int64 ``(N,)``.
     classes
@@ -54,7 +54,7 @@ class ImageFolder:
     def read(cls, root: str | Path, split: str) -> ImageFolder:
         """List the images of ``root/train/CLASS`` or, for test, of ``root/val/CLASS``.
 
-        For test, ``root/test`` is taken where there is no ``root/val``.
+        If there is no ``root/val``, ``root/test`` is used.
 
         Raises
         ------
@@ -73,19 +73,19 @@ class ImageFolder:
             )
         classes = _classes(folder)
         other = _folder(root, next(s for s in SPLITS if s != split))
-        # Else the labels of the one would mean other classes than those of the other.
+        # Otherwise one label would mean different classes in the two.
         differ = sorted(set(classes) ^ set(_classes(other))) if other else []
         if other and differ:
             raise UserError(
                 f"image folder {root}: class {differ[0]!r} is in only one of {folder.name} and "
                 f"{other.name}; give both the same class folders"
             )
-        found = [
+        images = [
             (path, label) for label, name in enumerate(classes) for path in _images(folder / name)
         ]
-        order = np.random.default_rng(0).permutation(len(found))
-        labels = np.array([label for _, label in found], np.int64)
-        return cls(tuple(found[i][0] for i in order), labels[order], classes)
+        order = np.random.default_rng(0).permutation(len(images))
+        labels = np.array([label for _, label in images], np.int64)
+        return cls(tuple(images[i][0] for i in order), labels[order], classes)
 
     def __len__(self) -> int:
         """The number of images."""
@@ -109,13 +109,13 @@ class ImageFolder:
         return rest, out
 
     def transformed(self, name: str) -> ImageFolder:
-        """The same: images of a folder are cropped and scaled as they are read."""
+        """This folder, unchanged: its images are cropped and scaled when they are read."""
         return self
 
 
 def usable_workers() -> int:
-    """How many worker processes are worth while: a process' share of the cores, up to 8."""
-    # Where the system tells, only the cores that this process may use.
+    """The number of worker processes to start: this process' share of the cores, at most 8."""
+    # On Linux, count only the cores that this process may use.
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     return min(8, max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
@@ -123,32 +123,33 @@ def usable_workers() -> int:
 
 @dataclass(frozen=True)
 class FolderBatches:
-    """The batches of one epoch, or the share of one process.
+    """The batches of one epoch, or one process' share of them.
 
-    For a training, images are cropped and mirrored at random, as a function of seed, epoch and
-    place in the folder alone; for a test, their middle is taken, and they come in their order.
+    In training, images are cropped and mirrored at random, as a function of seed, epoch and
+    place in the folder alone. In a test, their middle is taken, in the order of the folder.
 
     Attributes
     ----------
     folder
         What is read.
     batch
-        Images a batch, over all processes. In a training, an incomplete last batch is left out.
+        Images per batch, over all processes. In training, an incomplete last batch is left out.
     size
-        Height and width that the network takes, in pixels.
+        Height and width of the network's input, in pixels.
     train
-        Whether this is for a training.
+        Whether the batches are for training.
     seed, epoch
         What the order and the crops depend on.
     rank, world
         This process sees every `world`-th image of a batch, from the `rank`-th on.
     workers
-        Processes that decode; 0: this one does.
+        Number of processes that decode; 0: this process does.
 
     Raises
     ------
     UserError
-        If a batch cannot be shared equally, Pillow is missing or, on the way, an image is damaged.
+        If a batch cannot be shared equally, Pillow is missing or, while reading, an image is
+        damaged.
     """
 
     folder: ImageFolder
@@ -179,34 +180,34 @@ class FolderBatches:
         return math.ceil(mine / (self.batch // self.world))
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield float32 ``(N, 3, size, size)`` as the network is fed, and int64 ``(N,)``."""
+        """Yield network inputs, float32 ``(N, 3, size, size)``, and labels, int64 ``(N,)``."""
         if self.train:
             order = torch.randperm(
                 len(self.folder), generator=epoch_generator(self.seed, self.epoch)
             )
         else:
             order = torch.arange(len(self.folder))
-        # World divides the batch: a share of each batch is a batch of the share.
+        # `world` divides `batch`, so this process' share of every batch has the same size.
         mine, share = order[self.rank :: self.world].tolist(), self.batch // self.world
         loader = DataLoader(
             _Decoded(self),
             batch_sampler=[mine[i * share : (i + 1) * share] for i in range(len(self))],
             num_workers=self.workers,
             collate_fn=_collated,
-            # Else the loader would draw from the global generator.
+            # Otherwise the loader would draw from the global generator.
             generator=torch.Generator(),
         )
         for result in loader:
             if isinstance(result, UserError):
                 raise result
             pixels, places = result
-            # Bytes come from the workers: shared memory is scarce in containers.
+            # Workers send bytes instead of floats: shared memory is scarce in containers.
             images = (pixels.to(torch.float32) - 128) / 128
             yield images, torch.from_numpy(self.folder.labels[places])
 
 
 class _Decoded(torch.utils.data.Dataset["_Result"]):
-    """Images by their place in the folder: uint8 (3, size, size); an error is handed on."""
+    """Images by their place in the folder: uint8 (3, size, size). Errors are returned as values."""
 
     def __init__(self, batches: FolderBatches):
         self.batches = batches
@@ -219,7 +220,7 @@ class _Decoded(torch.utils.data.Dataset["_Result"]):
                 return place, random_crop(b.folder.paths[place], b.size, rng)
             return place, centre_crop(b.folder.paths[place], b.size)
         except UserError as error:
-            # What is raised in a worker arrives as a text with the worker's traceback.
+            # An exception raised in a worker would arrive as text, with the worker's traceback.
             return error
 
 
@@ -249,13 +250,13 @@ def _classes(folder: Path) -> tuple[str, ...]:
 
 def _images(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
-        found = sorted(
+        paths = sorted(
             e.path
             for e in entries
             if e.name.lower().endswith(SUFFIXES) and not e.name.startswith(".")
         )
-    if not found:
+    if not paths:
         raise UserError(
             f"image folder {folder}: has no image ({', '.join(SUFFIXES)}); fill or delete it"
         )
-    return found
+    return paths

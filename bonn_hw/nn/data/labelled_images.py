@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Labelled images as arrays, which a data set that fits into memory is read as; NumPy only."""
+"""Labelled images as arrays, for data sets that fit into memory; NumPy only."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ class Dataset:
         return rest, out
 
     def halved(self) -> Dataset:
-        """The data in half the height and width, as transform ``half`` makes them."""
+        """The data at half the height and width, by the transform ``half``."""
         return replace(self, images=halved(self.images))
 
     def transformed(self, name: str) -> Dataset:
-        """The data as a network is fed: transform `name`, then `normalise`."""
+        """The data as inputs of a network: transform `name`, then `normalise`."""
         return replace(self, images=normalise(TRANSFORMS[name](self.images)))

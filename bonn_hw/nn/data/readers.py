@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Readers of the published files; each takes a `Source`, the split and the user's folder."""
+"""Readers of the published files, as `Source.read` calls them."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ def read_digits(source: Source, split: str, root: str | Path | None) -> Dataset:
 
 def read_idx_pair(source: Source, split: str, root: str | Path | None) -> Dataset:
     """Read the IDX files of images and of labels, plain or gzipped."""
-    found = source.found(root, [(f"{file}.gz", file) for file in source.files[split]])
+    paths = source.find(root, [(f"{file}.gz", file) for file in source.files[split]])
     pixels, labels = (
-        read_idx(path, source.sha256.get(path.name.removesuffix(".gz"))) for path in found
+        read_idx(path, source.sha256.get(path.name.removesuffix(".gz"))) for path in paths
     )
     if pixels.ndim != 3 or labels.ndim != 1 or len(pixels) != len(labels):
         raise UserError(
-            f"{found[0]}: {pixels.shape} images do not go with {labels.shape} labels; "
+            f"{paths[0]}: {pixels.shape} images do not go with {labels.shape} labels; "
             "fetch the files again"
         )
-    return _dataset(found[1], pixels[:, None], labels, source.classes)
+    return _dataset(paths[1], pixels[:, None], labels, source.classes)
 
 
 def read_idx(path: Path, sha256: str | None = None) -> NDArray[np.uint8]:
@@ -59,12 +59,12 @@ def read_idx(path: Path, sha256: str | None = None) -> NDArray[np.uint8]:
     Parameters
     ----------
     sha256
-        What the content, unpacked, must have; left out, any content will do.
+        SHA-256 that the unpacked content must have; by default it is not checked.
 
     Raises
     ------
     UserError
-        If the file cannot be read, is not the one that is meant, or contradicts itself.
+        If the file cannot be read, has another SHA-256, or its header does not fit its size.
     """
     try:
         content = path.read_bytes()
@@ -94,21 +94,21 @@ def read_idx(path: Path, sha256: str | None = None) -> NDArray[np.uint8]:
 
 
 def read_cifar10(source: Source, split: str, root: str | Path | None) -> Dataset:
-    """Read CIFAR-10's binary files: a label byte and the pixels of each image."""
+    """Read CIFAR-10's binary files: for each image a label byte, then its pixels."""
     return _cifar(source, split, root, label_bytes=1)
 
 
 def read_cifar100(source: Source, split: str, root: str | Path | None) -> Dataset:
-    """Read CIFAR-100's binary files: a coarse label, the fine one, which counts, the pixels."""
+    """Read CIFAR-100's binary files: coarse label (not used), fine label, pixels."""
     return _cifar(source, split, root, label_bytes=2)
 
 
 def _cifar(source: Source, split: str, root: str | Path | None, label_bytes: int) -> Dataset:
     files = source.files[split]
-    found = source.found(root, [(file.rpartition("/")[2], file) for file in files])
+    paths = source.find(root, [(file.rpartition("/")[2], file) for file in files])
     record = label_bytes + 3 * 32 * 32
     records = []
-    for path in found:
+    for path in paths:
         content = np.fromfile(path, np.uint8)
         if content.size == 0 or content.size % record:
             raise UserError(
@@ -118,12 +118,12 @@ def _cifar(source: Source, split: str, root: str | Path | None, label_bytes: int
         records.append(content.reshape(-1, record))
     table = np.concatenate(records)
     pixels = table[:, label_bytes:].reshape(-1, 3, 32, 32)
-    return _dataset(found[0], pixels, table[:, label_bytes - 1], source.classes)
+    return _dataset(paths[0], pixels, table[:, label_bytes - 1], source.classes)
 
 
 def read_image_folder(source: Source, split: str, root: str | Path | None) -> ImageFolder:
     """List the images of the user's folders; they are decoded batch by batch."""
-    # Needs torch, which the other readers do without.
+    # Imported here because it needs torch; the other readers do not.
     from bonn_hw.nn.data.image_folder import ImageFolder
 
     if root is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A data set as a value: who reads it, from which files, and where these are looked for."""
+"""A data set as a value: its reader, its files, and the folders that are searched for them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Archive:
     Attributes
     ----------
     folder
-        The address of the folder that it lies in.
+        URL of the folder that holds it.
     file
         Its name there.
     md5
-        Of the archive, as its page gives it.
+        MD5 of the archive, as its web page states it.
     """
 
     folder: str
@@ -46,7 +46,7 @@ class Source:
     name
         As an experiment file names it.
     read
-        Called with this value, the split and the folder that the user named, if any.
+        The reader. Its arguments: this value, the split, and the user's folder or None.
     classes
         The name of every label; empty where the user's folders name them.
     files
@@ -54,17 +54,17 @@ class Source:
     sha256
         File -> SHA-256 of its content, unpacked; empty where none is published.
     in_memory
-        Whether it is read as a `Dataset`; else, batch by batch, as an `ImageFolder`.
+        True: read at once, as a `Dataset`; False: read batch by batch, as an `ImageFolder`.
     installed
-        Folders in which Debian's package puts the files.
+        Folders into which Debian's package installs the files.
     package
-        Debian's package.
+        Name of Debian's package.
     mirrors
-        Addresses under which the single files lie, gzipped.
+        URLs of folders that hold the files, each gzipped.
     archive
         The archive that holds all files.
     remedy
-        How to get the files, for the message that they are missing.
+        How to get the files, for the error message when they are missing.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Source:
     def folders(self, root: str | Path | None = None) -> list[Path]:
         """The folders in which the files are looked for, in order.
 
-        A given `root` is the only one: a user who names a folder does not want another's data.
+        If `root` is given, no other folder is searched: the user wants the data of that one.
         """
         if root is not None:
             return [Path(root).expanduser()]
@@ -92,8 +92,8 @@ class Source:
         places += [Path(folder) for folder in self.installed]
         return list(dict.fromkeys([*places, cache.folder() / self.name]))
 
-    def found(self, root: str | Path | None, files: list[tuple[str, ...]]) -> list[Path]:
-        """The first folder's files, each under one of its spellings.
+    def find(self, root: str | Path | None, files: list[tuple[str, ...]]) -> list[Path]:
+        """Find the first folder that holds all `files`, each under one of its names.
 
         Raises
         ------

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What happens to images before a network is fed, and which of them are set apart; NumPy only."""
+"""Transforms of images before they enter a network, and the held-out split; NumPy only."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from bonn_hw.errors import UserError
 
 def normalise(images: NDArray[np.float32]) -> NDArray[np.float32]:
     """Map [0, 1] to the 8-bit input grid: pixel p of 0..255 becomes (p - 128) / 128, exactly."""
-    levels = images * np.float32(255)
+    pixels = images * np.float32(255)
     # In place: the training splits are hundreds of megabytes.
-    np.rint(levels, out=levels)
-    levels -= 128
-    levels /= 128
-    return levels
+    np.rint(pixels, out=pixels)
+    pixels -= 128
+    pixels /= 128
+    return pixels
 
 
 def pad32(images: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -30,21 +30,21 @@ def pad32(images: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def halved(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Take the mean of 2x2 pixels of ``(N, C, H, W)``, rounded to one of the 256 levels again."""
+    """Take the mean of 2x2 pixels of ``(N, C, H, W)``, rounded to 8-bit values again."""
     count, channels, height, width = images.shape
     if height % 2 or width % 2:
         raise UserError(
             f"transform half: height and width must be even, not {height}x{width}; use none"
         )
-    # Of whole numbers the sums are exact, so that no image depends on the order of additions.
-    levels = np.rint(images * np.float32(255))
-    levels = levels.reshape(count, channels, height // 2, 2, width // 2, 2).sum((3, 5))
-    means: NDArray[np.float32] = np.rint(levels / 4) / np.float32(255)
+    # Sums of integers are exact, so the order of the additions does not matter.
+    pixels = np.rint(images * np.float32(255))
+    sums = pixels.reshape(count, channels, height // 2, 2, width // 2, 2).sum((3, 5))
+    means: NDArray[np.float32] = np.rint(sums / 4) / np.float32(255)
     return means
 
 
 def held_out(labels: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
-    """Choose `count` images to set apart, of each class the same share, to within one image.
+    """Choose `count` images to set apart: the same share of each class, to within one image.
 
     The choice is fixed: it depends on the labels and the count alone.
 
@@ -61,7 +61,7 @@ def held_out(labels: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
     Raises
     ------
     UserError
-        If nothing would be set apart, or nothing be left.
+        If no image would be set apart, or none left.
     """
     if not 0 < count < len(labels):
         raise UserError(
@@ -69,8 +69,8 @@ def held_out(labels: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
             f"images are on either side, not {count}"
         )
     shuffled = np.random.default_rng(0).permutation(len(labels))
-    # One class after the other, in random order inside; every image has a place in (0, 1) in the
-    # row of its class, and those of the first places are chosen.
+    # Sorted by class, in random order within a class. Every image gets a relative position between
+    # 0 and 1 within its class; the images with the lowest positions are chosen.
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     sizes = np.bincount(labels)
     inside = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)

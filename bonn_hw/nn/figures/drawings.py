@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The drawings of `figures`, each a function of one or two runs.
 
-Matplotlib is imported where a figure is made: reading and refusing runs needs none.
+Matplotlib is imported where a figure is drawn: reading and checking runs does not need it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 COLUMNS = 6
 SPAN = 3.5
-"""Kernels are drawn from -SPAN to SPAN times their mean |X|, so that modes stand at -1 and 1."""
+"""Kernels are drawn from -SPAN to SPAN times their mean |X|, so that the modes are at -1 and 1."""
 MOST_NAMES = 20
 
-STYLE = plot_style.STYLE | {"image.cmap": "viridis"}  # depth, told apart with any colour vision
+STYLE = plot_style.STYLE | {"image.cmap": "viridis"}  # shows depth, also to the colour-blind
 
 
 def kernels_over_epochs(run: TrainingRun, shown: list[int]) -> Figure:
@@ -40,10 +40,10 @@ def kernels_over_epochs(run: TrainingRun, shown: list[int]) -> Figure:
     for row, index in zip(grid, shown, strict=True):
         name = run.layers[index]
         for axes, column in zip(row, columns, strict=True):
-            found = run.kernels[column]["layers"][name]
-            _histogram(axes, found, BLUE)
+            statistics = run.kernels[column]["layers"][name]
+            _histogram(axes, statistics, BLUE)
             _panel(axes, top=1.45)
-            text = f"b {_two(found['bimodality'])}\nm {found['mean_abs']:#.2g}"
+            text = f"b {_two(statistics['bimodality'])}\nm {statistics['mean_abs']:#.2g}"
             axes.text(0.03, 0.97, text, transform=axes.transAxes, va="top", fontsize=7.5)
         row[0].set_ylabel(f"layer {index + 1}\n{name}", fontsize=7.5)
     for axes, column in zip(grid[0], columns, strict=True):
@@ -86,7 +86,7 @@ def kernels_against(ours: TrainingRun, other: TrainingRun, shown: list[int]) -> 
 def _histogram(axes: Axes, statistics: LayerStatistics, colour: str, fill: bool = True) -> Artist:
     """Draw a histogram, its peak at 1 and the modes -mean |X| and mean |X| at -1 and 1."""
     counts = np.array(statistics["counts"], float)
-    # All weights 0: any unit will do.
+    # If all weights are 0, any unit is right.
     limit = statistics["limit"] / (statistics["mean_abs"] or 1.0) or SPAN
     edges = np.linspace(-limit, limit, len(counts) + 1)
     heights = counts / counts.max()
@@ -120,22 +120,22 @@ def pull(run: TrainingRun) -> Figure:
     axes.set_ylabel("pull λν/σ² (mean of the filters, 1/step)")
     medians = [_median_of("pull", run, i, range(len(run.layers))) for i in range(len(run.kernels))]
     # Before training, a layer may have none yet.
-    held = [m for m in medians if m > 0] or [np.nan]
+    pulls = [m for m in medians if m > 0] or [np.nan]
     figure.suptitle(
-        f"{run.label}: the prior's pull goes {held[0]:.1e} → {held[-1]:.1e} in the median layer"
+        f"{run.label}: the prior's pull goes {pulls[0]:.1e} → {pulls[-1]:.1e} in the median layer"
     )
     return figure
 
 
 def _by_depth(run: TrainingRun, name: Statistic) -> tuple[Figure, Axes]:
-    """Draw a line for each layer, its colour and its place in the key by depth."""
+    """Draw a line for each layer; its depth decides the colour and the place in the legend."""
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import BoundaryNorm, ListedColormap
     from matplotlib.figure import Figure
 
     count = len(run.layers)
-    # Not to the end of the map: its yellow is too light for a line on white.
+    # Without the end of the map: its yellow is too light for a line on white.
     colours = colormaps["viridis"](np.linspace(0, 0.9, count))
     figure = Figure(figsize=(7.5, 4.2))
     axes = figure.subplots()
@@ -178,7 +178,7 @@ def accuracy(ours: TrainingRun, other: TrainingRun | None) -> Figure:
         ends.append(f"{run.metrics[-1]['test_accuracy']:.1%}")
         tuned = [row["epoch"] for row in run.metrics if row.get("phase") == "fine-tune"]
         if tuned and tuned[0] > epochs[0]:
-            # Fine-tuning starts from what the epoch before has left.
+            # Fine-tuning starts from the end of the epoch before.
             starts.setdefault(tuned[0] - 1, []).append(colour)
     for epoch, colours in starts.items():
         colour = GREY if len(colours) == len(runs) else colours[0]
@@ -199,7 +199,7 @@ def accuracy(ours: TrainingRun, other: TrainingRun | None) -> Figure:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_ylabel("accuracy (% of the images)")
     figure.suptitle(f"Test accuracy at the end: {' against '.join(ends)}")
-    # Outside, where no curve can run behind it.
+    # Outside, so that it hides no curve.
     figure.legend(handles, labels, loc="outside lower center", ncols=len(runs))
     return figure
 
@@ -216,15 +216,15 @@ def _epoch_axis(axes: Axes, epochs: list[int]) -> None:
 
 
 def _marker(epochs: list[int]) -> str:
-    # Few epochs show as points, and one, which makes no line, at all.
+    # Few epochs are shown as points too; a single one would otherwise be invisible.
     return "o" if len(epochs) <= 30 else ""
 
 
 def _median_of(name: Statistic, run: TrainingRun, index: int, layers: Iterable[int]) -> float:
     """The median over the layers that have a value at one epoch, NaN where none has."""
     statistics = run.kernels[index]["layers"]
-    found = [statistics[run.layers[n]].get(name) for n in layers]
-    numbers = [value for value in found if value is not None]
+    values = [statistics[run.layers[n]].get(name) for n in layers]
+    numbers = [value for value in values if value is not None]
     return float(np.median(numbers)) if numbers else np.nan
 
 

@@ -16,7 +16,7 @@ from bonn_hw.nn.figures import drawings
 from bonn_hw.nn.figures.run_reader import TrainingRun
 from bonn_hw.nn.training.run_files import write_atomically
 
-# Matplotlib is imported where a figure is made: reading and refusing runs needs none.
+# Matplotlib is imported where a figure is drawn: reading and checking runs does not need it.
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -42,8 +42,8 @@ def plot(
     against
         A run of the same network to compare with.
     layers
-        Which 1-bit layers are shown one by one, counted from 1. The default, those of the paper,
-        is fitted to networks with fewer; any other number must exist.
+        Which 1-bit layers are shown one by one, counted from 1. In the default, the paper's
+        layers, numbers above the last layer mean the last one; any other number must exist.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def plot(
     """
     run, against = Path(run), None if against is None else Path(against)
     out = run / FOLDER if out is None else Path(out)
-    # Runs of one name, in two folders, are told apart by these.
+    # If both run folders have the same name, the labels show their parent folders too.
     parts = 2 if against is not None and run.resolve().name == against.resolve().name else 1
     ours, other = TrainingRun.load(run, _label(run, parts)), None
     if against is not None:
@@ -68,7 +68,7 @@ def plot(
     import matplotlib.style
 
     files = {}
-    # From Matplotlib's defaults, so that a user's own style changes nothing.
+    # Start from Matplotlib's defaults, so that the user's own style changes nothing.
     with matplotlib.style.context(["default", drawings.STYLE]):
         for name, draw in _figures(ours, other, shown).items():
             figure = draw()
@@ -82,7 +82,7 @@ def plot(
 def _figures(
     ours: TrainingRun, other: TrainingRun | None, shown: list[int]
 ) -> dict[str, Callable[[], Figure]]:
-    """The figures that the runs have something for, by the name of their files, yet to be drawn."""
+    """File name -> the function that draws it, for every figure that the runs have data for."""
     figures: dict[str, Callable[[], Figure]] = {
         "kernels_over_epochs": lambda: drawings.kernels_over_epochs(ours, shown)
     }
@@ -126,7 +126,7 @@ def _chosen(run: Path, ours: TrainingRun, layers: Sequence[int]) -> list[int]:
 
 def _label(folder: Path, parts: int) -> str:
     """The last `parts` names of a path, shortened in the middle: runs differ at the end."""
-    # Names may hold bytes that are no text, and a dollar sign, which begins a formula.
+    # A name may contain bytes that are not text; a dollar sign would start a formula.
     name = os.fsencode("/".join(folder.resolve().parts[-parts:])).decode(errors="replace")
     if len(name) > LONGEST_LABEL:
         name = f"{name[: LONGEST_LABEL // 2 - 1]}…{name[-LONGEST_LABEL // 2 :]}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A run folder's figures by epoch, checked, for those who draw them."""
+"""Reads and checks the figures of a run folder, epoch by epoch, for the drawings."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class TrainingRun:
         Raises
         ------
         UserError
-            If it is none, comes from an older version, is damaged or has nothing to draw.
+            If it is not a run folder, is of an older version, is damaged or has nothing to draw.
         """
         if not folder.is_dir():
             raise UserError(
                 f"{folder}: no such run folder; train first with "
-                f"`bonn-hw train FLOW.toml --out {folder}`"
+                f"`bonn-hw train EXPERIMENT.toml --out {folder}`"
             )
         if not (folder / METRICS).is_file():
             raise UserError(
@@ -78,15 +78,15 @@ class TrainingRun:
         if not metrics or not kernels:
             raise UserError(
                 f"{folder}: no epoch is finished, so there is nothing to draw; go on with "
-                f"`bonn-hw train FLOW.toml --out {folder} --resume`"
+                f"`bonn-hw train EXPERIMENT.toml --out {folder} --resume`"
             )
         _check_statistics(folder / KERNELS, layers, kernels)
         return cls(label, layers, kernels, metrics)
 
     def values(self, name: Statistic, layer: str) -> NDArray[np.float64]:
         """One statistic of a layer over the epochs, NaN where it has none."""
-        found = [epoch["layers"][layer].get(name) for epoch in self.kernels]
-        return np.array([np.nan if v is None else v for v in found], float)
+        values = [epoch["layers"][layer].get(name) for epoch in self.kernels]
+        return np.array([np.nan if v is None else v for v in values], float)
 
 
 def _epochs(path: Path, keys: tuple[str, ...]) -> tuple[Any, ...]:

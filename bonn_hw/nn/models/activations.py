@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Tensor quantisers for activations, with the gradients that stand in for their own.
+"""Tensor quantisers for activations, with surrogate gradients.
 
-They compute what Brevitas' own would, in half the time on a processor, or with a gradient that
+They compute the same values as Brevitas' own, in half the time on a CPU, or with a gradient that
 Brevitas does not have.
 """
 
@@ -18,15 +18,16 @@ from bonn_hw.nn.models.quantized_layer import applied
 
 
 class Sign(torch.autograd.Function):
-    """sign(x) forwards; backwards the derivative of a function that is near it.
+    """sign(x) in the forward pass; in the backward pass the derivative of a similar function.
 
-    * ``window``: of x clipped to [-1, 1], that is 1 where |x| <= 1;
-    * ``triangle``: of Bi-Real Net's piecewise polynomial (ECCV 2018), that is 2 - 2|x| there.
+    * ``window``: derivative of x clipped to [-1, 1]: 1 where |x| <= 1, else 0;
+    * ``triangle``: derivative of Bi-Real Net's piecewise polynomial (ECCV 2018): 2 - 2|x| where
+      |x| <= 1, else 0.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, gradient: str) -> Tensor:
-        """Map any shape to its signs."""
+        """Map x, of any shape, to its signs."""
         ctx.save_for_backward(x)
         ctx.gradient = gradient
         # Twice as fast as torch.where.
@@ -65,11 +66,11 @@ class SignQuant(nn.Module):
 
 
 class RoundToGrid(torch.autograd.Function):
-    """Round to a multiple of a scale, half to even, within a range; the gradient passes inside."""
+    """Round to a multiple of a scale, half to even, and clip; gradient 1 inside the range."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: float, low: int, high: int) -> Tensor:
-        """Map any shape to ``scale`` times integers from `low` to `high`."""
+        """Map x, of any shape, to `scale` times integers from `low` to `high`."""
         ctx.save_for_backward(x)
         ctx.range = low * scale, high * scale
         return x.div(scale).round_().clamp_(low, high).mul_(scale)
@@ -83,12 +84,12 @@ class RoundToGrid(torch.autograd.Function):
 
 
 class GridQuant(nn.Module):
-    """Brevitas' tensor quantiser for signed integers on a constant power-of-two grid.
+    """Brevitas' tensor quantiser for signed integers with a constant power-of-two scale.
 
     Parameters
     ----------
     grid_scale
-        What an integer counts for.
+        The scale.
     bit_width
         Bits of the integers.
     """
@@ -102,6 +103,6 @@ class GridQuant(nn.Module):
         self.bit_width = BitWidthConst(bit_width)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Map x to the grid; also return scale, zero point and bit width, for Brevitas."""
+        """Round x to the grid; also return scale, zero point and bit width, for Brevitas."""
         y = applied(RoundToGrid, x, self.grid_scale, self.low, self.high)
         return y, self.scale(), self.zero_point(), self.bit_width()

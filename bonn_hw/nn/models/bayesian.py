@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Both losses of BONN for a whole network: priors of its kernels, centres of its features."""
+"""The two losses of BONN for a whole network: the kernel loss and the feature loss."""
 
 from __future__ import annotations
 
@@ -17,36 +17,37 @@ from bonn_hw.nn.models.quantizers import BayesianWeight
 SMALLEST_SIGMA = 1e-3
 SMALLEST_DEVIATION = 1e-2
 CENTRE_RATE = 0.5
-"""Step of the class centres (Wen et al., "A Discriminative Feature Learning Approach", 2016)."""
+"""Learning rate of the centres (Wen et al., "A Discriminative Feature Learning Approach", 2016)."""
 
 
 class BayesianLosses(nn.Module):
-    """Both losses of BONN for a Brevitas network of any make::
+    """The two losses of BONN for any Brevitas network::
 
-        losses = BayesianLosses(model, lam=1e-4, theta=1e-3, nu=1e-4)
-        loss = cross_entropy(model(x), y) + losses.kernel()
-        loss = cross_entropy(model(x), y) + losses.kernel() + losses.feature(y)    # fine-tuning
+            losses = BayesianLosses(model, lam=1e-4, theta=1e-3, nu=1e-4)
+            loss = cross_entropy(model(x), y) + losses.kernel()
+            loss = cross_entropy(model(x), y) + losses.kernel() + losses.feature(y)    # fine-tuning
 
-    Make it before the optimiser, and give that ``losses.groups(weight_decay)`` instead of
-    ``model.parameters()``. Every 1-bit layer of the model gets the learnt modulation
-    (`quantizers.BayesianWeight`) unless it has it already.
+        Create it before the optimiser, and pass ``losses.groups(weight_decay)`` to the optimiser
+        instead of ``model.parameters()``. Every 1-bit layer of the model gets the learnt modulation
+        (`quantizers.BayesianWeight`) if it does not have it yet.
 
-    Parameters
-    ----------
-    model
-        Holds 1-bit ``QuantConv2d`` or ``QuantLinear`` layers, and a linear layer as the last.
-    lam, theta, nu
-        Weights of the kernel and the feature loss, variance of the quantisation error.
-    classifier
-        The layer whose inputs are the features: linear, or a 1x1 convolution whose outputs are
-        averaged over the pixels (the features are then the averages of its inputs). Left out, the
-        model's last linear layer.
-
-    Raises
-    ------
-    UserError
-        If the model has no 1-bit layer or no classifier, the classifier is none of these, or a
-        weight is out of range.
+        Parameters
+        ----------
+        model
+            A network with 1-bit ``QuantConv2d`` or ``QuantLinear`` layers, and a linear layer at the
+            end.
+        lam, theta, nu
+            Weight of the kernel loss, weight of the feature loss, variance of the quantisation error.
+        classifier
+                The layer whose inputs are the features: linear, or a 1x1 convolution whose outputs are
+            averaged over the pixels (the features are then the averages of its inputs). Left out, the
+            model's last linear layer.
+    
+        Raises
+        ------
+        UserError
+            If the model has no 1-bit layer or no classifier, the classifier is none of these, or a
+            weight is out of range.
     """
 
     centres: Tensor
@@ -75,7 +76,7 @@ class BayesianLosses(nn.Module):
         for layer in layers.values():
             if not is_modulated(layer):
                 _modulate(layer)
-        # The model owns its layers: as submodules of this one they would be saved twice.
+        # In plain lists: submodules would be saved twice, here and in the model.
         self._model, self._layers = [model], list(layers.values())
         self.names = tuple(layers)
         kernels = [layer.weight.detach() for layer in self._layers]
@@ -105,7 +106,7 @@ class BayesianLosses(nn.Module):
         return total
 
     def feature(self, labels: Tensor) -> Tensor:
-        """The feature loss of the model's last batch, a scalar; in training, move centres.
+        """The feature loss of the model's last batch, a scalar; in training, update the centres.
 
         Parameters
         ----------
@@ -115,7 +116,7 @@ class BayesianLosses(nn.Module):
         Raises
         ------
         UserError
-            If a label is out of range, or the model has not been called since the last loss.
+            If a label is out of range, or the model was not called since the last feature loss.
         """
         classes = len(self.centres)
         if len(labels) and not (int(labels.min()) >= 0 and int(labels.max()) < classes):
@@ -147,10 +148,10 @@ class BayesianLosses(nn.Module):
         modulation_lr: float | None = None,
         prior_lr: float | None = None,
     ) -> list[dict[str, Any]]:
-        """Parameter groups for an optimiser: the model's, its w, and the losses' own.
+        """Three parameter groups for an optimiser: the model's parameters, w, and the losses' own.
 
-        The last, mu, sigma and the deviations of the features, do not decay. The learning rates are
-        the optimiser's own if left out.
+        The losses' own (mu, sigma and the deviations of the features) have no weight decay. The
+        default of both learning rates is the optimiser's own.
         """
         modulations = [modulated_quantiser(layer).modulation for layer in self._layers]
         apart = set(map(id, modulations))
@@ -165,7 +166,7 @@ class BayesianLosses(nn.Module):
         ]
 
     def pull(self) -> dict[str, float]:
-        """The prior's pull a step, lambda * nu / sigma^2, by layer: the mean of its filters."""
+        """The prior's pull per step, lambda * nu / sigma^2, by layer: the mean over its filters."""
         return {
             name: self.lam * self.nu * float(sigma.detach().square().reciprocal().mean())
             for name, sigma in zip(self.names, self.sigma, strict=True)
@@ -180,9 +181,9 @@ class BayesianLosses(nn.Module):
 
     @torch.no_grad()
     def _start(self, features: Tensor, labels: Tensor) -> None:
-        """Put centre and deviation of a class that was never seen where its first features are.
+        """Set the centre and deviation of a new class from its first features.
 
-        From zero, the loss would at first pull all features to the origin.
+        If centres started at zero, the loss would first pull all features to the origin.
         """
         sums, counts = self._sums(features, labels)
         new = (counts > 0) & ~self.started
@@ -190,7 +191,7 @@ class BayesianLosses(nn.Module):
             return
         self.centres[new] = (sums / counts.clamp(min=1)[:, None])[new]
         squares, _ = self._sums((features - self.centres[labels]).square(), labels)
-        # Over all classes: one class has too few images in a batch.
+        # Over all classes of the batch: one class alone has too few images.
         spread = (squares.sum(0) / counts.sum()).sqrt().clamp(min=SMALLEST_DEVIATION)
         self.deviations[new] = spread
         self.started |= new
@@ -227,7 +228,7 @@ def is_modulated(layer: QuantizedLayer) -> bool:
 
 
 def modulated_quantiser(layer: QuantizedLayer) -> ModulatedBinaryQuant:
-    """The quantiser of a layer with the learnt modulation; a layer without it is a bug of ours."""
+    """The quantiser of a layer that has the learnt modulation; any other layer is a bug."""
     quantiser = layer.weight_quant.tensor_quant
     if not isinstance(quantiser, ModulatedBinaryQuant):
         raise TypeError(f"weights are quantised by {type(quantiser).__name__}, without modulation")
@@ -263,5 +264,5 @@ def _matrix(classifier: nn.Linear | nn.Conv2d) -> Tensor:
 
 
 def _spread(kernel: Tensor) -> Tensor:
-    """The deviation of |X| of each filter ``(C_out,)``; 0 for filters of one element."""
+    """The standard deviation of |X| of each filter, ``(C_out,)``, at least `SMALLEST_SIGMA`."""
     return kernel.abs().flatten(1).std(1, correction=0).clamp(min=SMALLEST_SIGMA)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A 1-bit layer whose sums meet a batch norm and a sign: what chains are made of."""
+"""The block of chains: a 1-bit layer, a batch norm, a sign and optionally a pool."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from bonn_hw.nn.models.quantized_layer import QuantizedLayer
 
 
 class Block(nn.Module):
-    """A 1-bit layer: matrix product, batch norm, sign and, if asked for, a 2x2 max-pool.
+    """A 1-bit layer: matrix product, batch norm, sign and, with `pool`, a 2x2 max-pool.
 
-    The pool stands after the sign, where it is an OR of bits; before it, it would compare integers.
+    The pool is after the sign, where it is an OR of bits; before it, it would compare integers.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Block(nn.Module):
         return signs
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, C, H, W)`` or ``(N, features)`` of the layer before to this layer's signs."""
+        """Map ``(N, C, H, W)`` or ``(N, features)`` of the previous layer to this layer's signs."""
         x = self.activate(self.matrix(x))
         if self.pool is not None:
             x = self.pool(x)

@@ -41,7 +41,7 @@ class Chain(Network):
     Parameters
     ----------
     method
-        Of the head, see `methods.in_chain`.
+        Method of the head, see `methods.in_chain`.
     input_shape, classes
         See `Network`.
     input_quant
@@ -79,7 +79,7 @@ class Chain(Network):
         return logits
 
     def blocks(self) -> Iterator[tuple[str, Block]]:
-        """Yield name and block of every 1-bit activation behind a matrix product, in order."""
+        """Yield name and block of every 1-bit activation after a matrix product, in order."""
         return ((n, m) for n, m in self.layers.named_children() if isinstance(m, Block))
 
 
@@ -116,7 +116,7 @@ def _convolutional(
     padding: int,
     input: str = "8-bit",
 ) -> Chain:
-    """Chain 3x3 convolutions (`pools` names those followed by a pool) and hidden dense layers."""
+    """3x3 convolutions, then hidden dense layers; `pools`: convolutions with a pool, from 0."""
     kind = methods.in_chain(method)
     channels, height, width = shape
     layers: OrderedDict[str, nn.Module] = OrderedDict()
@@ -148,7 +148,7 @@ def cnv(
     method: str = "bnn",
     input: str = "8-bit",
 ) -> Chain:
-    """CNV of FINN and BNN-PYNQ: valid 3x3 convolutions, pools behind the second and the fourth."""
+    """CNV of FINN and BNN-PYNQ: valid 3x3 convolutions, pools after the second and the fourth."""
     return _convolutional(
         method, (in_channels, size, size), convs, (1, 3), hidden, classes, 0, input
     )
@@ -163,11 +163,11 @@ def cnv_padded(
     method: str = "bnn",
     input: str = "8-bit",
 ) -> Chain:
-    """CNV with zero-padded convolutions, and a third pool behind the sixth.
+    """CNV with zero-padded convolutions, and a third pool after the sixth.
 
-    Padded, 32x32 pixels shrink only by pooling: with CNV's two pools the first dense layer would
-    see 16,384 inputs, 8.4 Mbit of weights, more than all block RAM of a Zynq 7020 (4.9 Mbit). The
-    third pool leaves 4,096 inputs and 2.1 Mbit.
+    With padding, only pools make images smaller. With CNV's two pools the first dense layer would
+    have 16,384 inputs and 8.4 Mbit of weights, more than the block memory of a Zynq 7020
+    (4.9 Mbit). The third pool leaves 4,096 inputs and 2.1 Mbit.
     """
     pools = (1, 3, 5)
     return _convolutional(
@@ -183,7 +183,7 @@ def digits(
     size: int = 8,
     method: str = "bnn",
 ) -> Chain:
-    """Two padded convolutions, a pool and a dense layer: the smallest network with every kernel."""
+    """Two padded convolutions, a pool and a dense layer: the network of ``make demo``."""
     return _convolutional(
         method, (in_channels, size, size), convs, (1,), hidden, classes, padding=1
     )

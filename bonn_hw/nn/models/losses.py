@@ -2,8 +2,8 @@
 """The Bayesian kernel loss and the Bayesian feature loss, as functions of tensors.
 
 Gu et al., "Bayesian Optimized 1-Bit CNNs", ICCV 2019 (arXiv 1908.06314); equation numbers below are
-the paper's. The losses' gradients define the method and are not those of plain autograd: kernels,
-their modes and their spreads are each learnt with the others held constant.
+the paper's. The gradients define the method and are not those of plain autograd: kernels X, modes
+mu and deviations sigma are each learnt with the others held constant.
 """
 
 from __future__ import annotations
@@ -74,11 +74,11 @@ def kernel_loss(
     latent, modulation
         X ``(C_out, C_in, k, k)`` and w ``(1, 1, k, k)``.
     mu, sigma
-        ``(C_out,)``: the modes +-mu and the spread of the prior of each filter.
+        ``(C_out,)``: the modes +-mu and the standard deviation of each filter's prior.
     lam, nu
         Weight of the loss; variance of the quantisation error.
     scale
-        The scalar in X^ = scale * sign(X); left out, mean(w).
+        The scalar in X^ = scale * sign(X); by default mean(w).
     """
     scale = modulation.detach().mean() if scale is None else scale
     return applied(_KernelLoss, latent, modulation, mu, sigma, scale, lam, nu)

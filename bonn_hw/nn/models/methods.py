@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How 1-bit layers are trained: BONN and the methods that it is compared with.
+"""Methods of training 1-bit layers: BONN and those that it is compared with.
 
-A method is one entry of `METHODS`. Residual networks and chains both read it: an entry says with
-which weights it works in a chain, or why it does not.
+A method is an entry of `METHODS`, for residual networks and for chains. The entry names the weight
+quantiser for chains, or says why the method does not work in a chain.
 """
 
 from __future__ import annotations
@@ -23,29 +23,31 @@ from bonn_hw.nn.models.quantized_layer import (
 )
 
 LATENT_DEVIATION = 0.01
-"""Of BONN's kernels at the start; at |X| of this size the prior's pull matters (paper, fig. 3)."""
+"""Standard deviation of BONN's initial kernels: at this size of |X| the prior's pull matters
+(paper, fig. 3)."""
 FIXED_SLOPE = 0.25
 
 
 @dataclass(frozen=True)
 class Method:
-    """What tells one method from another.
+    """The parts in which methods differ.
 
     Attributes
     ----------
     weight, weight_power_of_two
-        Weight quantiser with any scale and, for hardware, with power-of-two scales; None: float.
+        Weight quantisers with any scale and, for hardware, with power-of-two scales; None: float.
     activation
-        Quantiser in front of the convolution; None: a ReLU.
+        Quantiser before the convolution; None: a ReLU.
     shifts
-        Learnable shifts before the sign and around the PReLU (ReActNet's RSign and RPReLU).
+        Whether there are learnt shifts before the sign and on both sides of the PReLU (ReActNet's
+        RSign and RPReLU).
     deviation
-        Of the latent weights at the start; None: torch's own start.
+        Standard deviation of the initial latent weights; None: torch's default.
     weight_in_chain
-        Weight quantiser of a chain, where a batch norm behind each product rescales; its scale is
-        one power of two a layer.
+        Weight quantiser for chains, where a batch norm follows each product; one power-of-two scale
+        per layer.
     not_in_chain
-        Why a chain cannot have this method, for the error message; "" where it can.
+        Why the method does not work in a chain, for the error message; "" if it does.
     """
 
     weight: type | None
@@ -69,7 +71,7 @@ METHODS = {
         quantizers.BayesianWeightPowerOfTwo,
         quantizers.BipolarActivation,
         deviation=LATENT_DEVIATION,
-        # A norm follows, so that of the scale only the gradient is left.
+        # A batch norm follows, so the scale influences the gradients only.
         weight_in_chain=quantizers.BayesianWeightPowerOfTwo,
     ),
     "xnor": Method(
@@ -123,7 +125,7 @@ def chain_linear(method: Method, inputs: int, outputs: int) -> QuantizedLayer:
 
 
 def chain_sign(method: Method) -> nn.Module:
-    """The activation behind each product of a chain."""
+    """The activation after each product of a chain."""
     if method.activation is None or method.shifts:
         raise ValueError("a chain's activation is a plain sign")
     return quantized_identity(method.activation)
@@ -154,14 +156,14 @@ def _weight_in_chain(method: Method) -> type:
 
 
 def _started(method: Method, layer: QuantizedLayer) -> QuantizedLayer:
-    """Draw the latent weights of a 1-bit layer as the method wants them; return the layer."""
+    """Initialise the latent weights of a 1-bit layer for the method; return the layer."""
     if method.deviation is not None:
         nn.init.normal_(layer.weight, std=method.deviation)
     return layer
 
 
 def sign(method: Method, channels: int) -> nn.Module:
-    """What stands in front of the convolution, for `channels` channels."""
+    """The activation before the convolution, for `channels` channels."""
     if method.activation is None:
         return nn.ReLU()
     quantiser = quantized_identity(method.activation)
@@ -171,7 +173,7 @@ def sign(method: Method, channels: int) -> nn.Module:
 
 
 def activation(method: Method, channels: int, learnt: bool) -> nn.Module:
-    """The PReLU behind the addition: one slope a channel, or the fixed `FIXED_SLOPE`."""
+    """The PReLU after the addition: one learnt slope per channel, or `FIXED_SLOPE`."""
     prelu = nn.PReLU(channels) if learnt else nn.LeakyReLU(FIXED_SLOPE)
     if not method.shifts:
         return prelu
@@ -179,7 +181,7 @@ def activation(method: Method, channels: int, learnt: bool) -> nn.Module:
 
 
 class Shift(nn.Module):
-    """x + b with one learnt b a channel (Liu et al., ReActNet, ECCV 2020)."""
+    """x + b with one learnt b per channel (Liu et al., ReActNet, ECCV 2020)."""
 
     def __init__(self, channels: int):
         super().__init__()

@@ -2,7 +2,7 @@
 """The 1-bit weights of BONN: the sign of a latent kernel, times the mean of a learnt modulation.
 
 Gu et al., "Bayesian Optimized 1-Bit CNNs", ICCV 2019 (arXiv 1908.06314), algorithm 1 and equations
-12 and 15. `quantizers.BayesianWeight` makes a Brevitas quantiser of it.
+12 and 15. `quantizers.BayesianWeight` is the Brevitas quantiser that uses it.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ SMALLEST_SCALE = 2.0**-16
 
 
 class ModulatedSign(torch.autograd.Function):
-    """mean(w) * sign(X) forwards; backwards the full w, which plain autograd would not give.
+    """mean(w) * sign(X) in the forward pass; the gradients use the full w, unlike plain autograd.
 
     With the incoming gradient g and the window 1[|w X| <= 1]:
 
     * X receives ``g * window * w`` (equation 12);
     * w receives the sum over filters and channels of ``g * window * X`` (equation 15), or, if
-      `exact`, the derivative of what is computed forwards: sum(g * sign(X)) / elements of w.
+      `exact`, the derivative of the forward pass: sum(g * sign(X)) / elements of w.
     """
 
     @staticmethod
     def forward(ctx: Any, latent: Tensor, modulation: Tensor, scale: Tensor, exact: bool) -> Tensor:
-        """Map X ``(C_out, ...)``, w (broadcast over filters and channels) to +-scale, as X."""
+        """Map X ``(C_out, ...)`` to +-scale, same shape; w broadcasts over filters and channels."""
         ctx.save_for_backward(latent, modulation)
         ctx.exact = exact
         return torch.where(latent >= 0, scale, -scale)
@@ -57,13 +57,13 @@ class ModulatedBinaryQuant(nn.Module):
     Parameters
     ----------
     modulation_shape
-        Of w: 1 for filters and channels, then the kernel's: ``(1, 1, k, k)``.
+        Shape of w: 1 for filters and channels, then the kernel size: ``(1, 1, k, k)``.
     modulation_init
-        First value of every element of w.
+        Initial value of every element of w.
     modulation_gradient
         ``paper`` (equation 15) or ``exact``, see `ModulatedSign`.
     power_of_two
-        Round the scale to the nearest power of two, for hardware; the gradients stay.
+        Round the scale to the nearest power of two, for hardware; the gradients do not change.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class ModulatedBinaryQuant(nn.Module):
         self.zero_point = StatelessBuffer(torch.tensor(0.0))
 
     def scale(self) -> Tensor:
-        """The scalar by which signs are multiplied; no gradient passes through it."""
+        """The scale of the signs, a scalar; no gradient passes through it."""
         mean = self.modulation.detach().mean()
         if self.power_of_two:
             return torch.exp2(mean.clamp(min=SMALLEST_SCALE).log2().round())

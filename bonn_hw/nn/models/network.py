@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What every network of this package offers to training, export and comparison."""
+"""The base class of all networks, as training, export and comparison use it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Network(nn.Module):
     Parameters
     ----------
     input_shape
-        ``(C, H, W)`` of one image, as `transforms.normalise` leaves it.
+        ``(C, H, W)`` of one image after `transforms.normalise`.
     classes
-        Outputs.
+        Number of outputs.
 
     Attributes
     ----------
     exact
-        Whether every matrix product is an integer times a power of two, so that any evaluation
-        equals any other with ``==``.
+        Whether every matrix product is an integer times a power of two. All evaluations of it are
+        then equal (``==``).
     """
 
     exact = True
@@ -42,9 +42,10 @@ class Network(nn.Module):
         raise NotImplementedError
 
     def blocks(self) -> Iterator[tuple[str, Block]]:
-        """Yield name and block of every 1-bit activation right behind a 1-bit matrix product.
+        """Yield name and block of every 1-bit activation directly after a 1-bit matrix product.
 
-        Only there can a batch norm in float32 meet a tie that PyTorch has to decide.
+        Only there can the sign of a float32 batch norm depend on its rounding (a tie). PyTorch's
+        rounding then decides.
         """
         return iter(())
 
@@ -53,7 +54,7 @@ class Network(nn.Module):
 def clip_latent_weights(model: nn.Module) -> None:
     """Clip the latent weights of plain 1-bit layers to [-1, 1], in place.
 
-    Outside, small steps no longer reach the sign, and a weight would take ever longer to flip.
+    Outside, a weight would need more and more training steps until its sign changes.
     """
     for module in model.modules():
         if isinstance(module, QuantizedLayer) and issubclass(

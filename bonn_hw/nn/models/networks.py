@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The networks by name: ``build("wrn22", form="hardware")`` returns a `Network`.
 
-All take images ``(N, C, H, W)`` as `transforms.normalise` leaves them and answer logits
+Inputs are images ``(N, C, H, W)`` after `transforms.normalise`, outputs are logits
 ``(N, classes)``.
 """
 
@@ -36,7 +36,7 @@ _CHOICES = {
 
 
 def build(name: str, **options: object) -> Network:
-    """The untrained network `name`; its weights come from torch's global generator.
+    """Create the network `name`; its first weights come from torch's global random generator.
 
     Raises
     ------

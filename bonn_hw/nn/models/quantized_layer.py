@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Brevitas' quantised layers and torch's autograd functions, with the types that they lack."""
+"""Typed wrappers of Brevitas' quantised layers and of torch's autograd functions."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from torch import Tensor, autograd, nn
 
 
 class WeightQuantiser(Protocol):
-    """What this package uses of Brevitas' ``WeightQuantProxyFromInjector``."""
+    """The part of Brevitas' ``WeightQuantProxyFromInjector`` that this package uses."""
 
     quant_injector: type
     is_quant_enabled: bool
     tensor_quant: nn.Module
 
     def scale(self) -> Tensor:
-        """What an integer weight counts for: a scalar, or one a filter."""
+        """The scale of the integer weights: a scalar, or one value per filter."""
 
     def bit_width(self) -> Tensor:
-        """Bits of a weight, a scalar."""
+        """Bits per weight, a scalar."""
 
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ else:
 def quantized_convolution(
     inputs: int, outputs: int, kernel: int, stride: int, padding: int, weight_quant: type
 ) -> QuantizedLayer:
-    """A convolution without bias, its weights quantised."""
+    """A convolution with quantised weights and without bias."""
     layer = QuantConv2d(
         inputs, outputs, kernel, stride, padding, bias=False, weight_quant=weight_quant
     )
@@ -46,17 +46,17 @@ def quantized_convolution(
 
 
 def quantized_linear(inputs: int, outputs: int, weight_quant: type) -> QuantizedLayer:
-    """A linear layer without bias, its weights quantised."""
+    """A linear layer with quantised weights and without bias."""
     layer = QuantLinear(inputs, outputs, bias=False, weight_quant=weight_quant)
     return cast("QuantizedLayer", layer)
 
 
 def quantized_identity(act_quant: type) -> nn.Module:
-    """A quantiser of activations as a module."""
+    """A module that quantises activations."""
     return cast("nn.Module", QuantIdentity(act_quant=act_quant))
 
 
 def applied(function: type[autograd.Function], *arguments: object) -> Tensor:
-    """The value of an autograd function."""
+    """Apply an autograd function."""
     apply = cast("Callable[..., Tensor]", function.apply)
     return apply(*arguments)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a number may be: 1-bit weights, 1-bit activations, few-bit integers.
+"""Brevitas quantisers: 1-bit weights, 1-bit activations, few-bit integers.
 
-Where a network is made for hardware, every scale is a power of two, so that each layer's matrix
-product is an integer times a power of two, which float32 holds exactly: PyTorch's own evaluation is
-then an exact reference for the hardware. The settings follow Brevitas' ``bnn_pynq`` examples.
+In networks for hardware every scale is a power of two. Each matrix product is then an integer times
+a power of two, which float32 represents exactly: PyTorch's own evaluation is an exact reference for
+the hardware. The settings follow Brevitas' ``bnn_pynq`` examples.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ from bonn_hw.nn.models.modulation import ModulatedBinaryQuant
 INPUT_SCALE = 2.0**-7
 """Scale of the input grid: a pixel p of 0 to 255 is (p - 128) / 128 (`transforms.normalise`)."""
 STREAM_SCALE = 2.0**-3
-"""Scale of the residual stream's 8-bit grid, whose range is -16 to 15.875: blocks add up, and with
-half of that one value in eight is clipped in the middle of WRN-22."""
+"""Scale of the residual stream's 8-bit grid, whose range is -16 to 15.875. Blocks add up: with
+half of that range, one value in eight is clipped in the middle of WRN-22."""
 FINE_SCALE = 2.0**-6
-"""Scale of the 14-bit grid, whose range is +-128, for the input of a norm between two integers:
-without it hardware would have to follow the norm's float rounding through millions of sums."""
+"""Scale of the 14-bit grid, whose range is +-128, at the input of a norm whose output is
+quantised again: without it, hardware would have to follow the norm's float rounding for millions of
+sums."""
 FEATURE_SCALE = 2.0**-5
-"""Scale of the 8-bit features before the classifier: averages, so the range of +-4 is ample."""
+"""Scale of the 8-bit features before the classifier. They are averages: +-4 is enough."""
 
 
 class _ConstantScale(ExtendedInjector):
@@ -76,14 +77,14 @@ class SignedByteInput(_ConstantScale, ActQuantSolver):
     quant_type = QuantType.INT
     bit_width = 8
     narrow_range = False
-    # A power of two by construction, not by the luck of rounding 0.9921875 / 127.
+    # A power of two by construction, not because 0.9921875 / 127 happens to round to one.
     restrict_scaling_type = RestrictValueType.POWER_OF_TWO
     min_val = -1.0
     max_val = 1.0 - INPUT_SCALE
 
 
 class StreamActivation(_ConstantScale, ActQuantSolver):
-    """The residual stream: 8-bit multiples of `STREAM_SCALE`. One grid, so that branches add."""
+    """The residual stream: 8-bit multiples of `STREAM_SCALE`, for all branches of a sum."""
 
     quant_type = QuantType.INT
     bit_width = 8
@@ -106,19 +107,18 @@ class FeatureActivation(StreamActivation):
 
 
 class ByteWeight(Int8WeightPerTensorFixedPoint):
-    """8-bit weights of the layers that are not binarised: one power-of-two scale a layer."""
+    """8-bit weights of the layers that are not binarised: one power-of-two scale per layer."""
 
 
 def _unit_scale(weight: Tensor) -> float:
-    """The scale at which +-1 weights keep the variance of +-1 inputs at 1."""
+    """1 / sqrt(inputs of a neuron): sums of +-1 inputs and weights then have variance 1."""
     return 1 / math.sqrt(weight[0].numel())
 
 
 class BayesianWeight(_ConstantScale, WeightQuantSolver):
     """BONN's 1-bit weights mean(w) * sign(X) with the learnt modulation w, see `modulation`.
 
-    Layers take ``weight_modulation_gradient="exact"`` and ``weight_modulation_init=...`` to depart
-    from the defaults.
+    Layers accept ``weight_modulation_gradient="exact"`` and ``weight_modulation_init=...``.
     """
 
     quant_type = QuantType.BINARY
@@ -136,7 +136,7 @@ class BayesianWeight(_ConstantScale, WeightQuantSolver):
 
     @value
     def modulation_init(tracked_parameter_list: list[Tensor]) -> float:
-        """The first value of w."""
+        """The initial value of w."""
         return _unit_scale(tracked_parameter_list[0])
 
 
@@ -149,7 +149,7 @@ class BayesianWeightPowerOfTwo(BayesianWeight):
 class XnorWeight(_ConstantScale, WeightQuantSolver):
     """XNOR-Net's 1-bit weights: sign(X) times the mean |X| of the filter.
 
-    Rastegari et al., ECCV 2016, without the scales of the activations, as is common since.
+    Rastegari et al., ECCV 2016, without the scales of the activations, as is common today.
     """
 
     quant_type = QuantType.BINARY
@@ -168,9 +168,9 @@ class XnorWeightPowerOfTwo(XnorWeight):
 
 
 class ScaledBipolarWeight(BipolarWeight):
-    """Signs times a constant of the layer's size, for networks without a norm behind the product.
+    """Signs times 1 / sqrt(inputs of a neuron), for networks without a norm after the product.
 
-    A residual stream would drown in sums of hundreds of +-1.
+    Without the constant, sums of hundreds of +-1 would dominate the residual stream.
     """
 
     @value

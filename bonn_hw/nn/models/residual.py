@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The paper's networks: Wide ResNets and ResNet-18 with a shortcut round every 1-bit convolution.
+"""The paper's networks: Wide ResNets and ResNet-18 with a shortcut around every 1-bit convolution.
 
 The block follows the authors' evaluation code: y = PReLU(conv(sign(norm(x))) + shortcut(x)), the
 shortcut being the identity or, where the shape changes, a 1x1 convolution, a norm and a 2x2 average
 pool. Zero padding comes after the sign, so padded taps contribute 0.
 
-A pruned convolution computes one filter a group, and each answer is copied to the channels of its
-group: identity shortcuts allow no channel of the stream to go (see `pruning`).
+A pruned convolution computes one filter per group, and the result is copied to all channels of the
+group, because identity shortcuts need every channel of the stream (see `pruning`).
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class BinaryBlock(nn.Module):
     affine
         Whether the norm of the shortcut has gain and bias.
     learnt
-        Whether the PReLU's slopes are.
+        Whether the PReLU's slopes are learnt.
     dropout
-        Share of the convolution's inputs that are zero in training.
+        Share of the convolution's inputs that are set to zero in training.
     kept
         Filters that pruning left of `outputs`; None: not pruned.
     """
@@ -86,13 +86,13 @@ class BinaryBlock(nn.Module):
 
 
 class Copies(nn.Module):
-    """Channels copied from fewer filters; which of them, the buffer ``index`` ``(outputs,)`` says.
+    """Copies filters to more channels: channel i is filter ``index[i]``, a buffer ``(outputs,)``.
 
     Parameters
     ----------
     filters, outputs
-        Channels before and after. Until pruning or a checkpoint says otherwise, each filter goes
-        to every so many channels.
+        Channels before and after. Until pruning or a checkpoint sets ``index``, channel i is filter
+        ``i % filters``.
     """
 
     index: Tensor
@@ -116,7 +116,8 @@ class ResidualNetwork(Network):
     input_shape, classes
         See `Network`.
     stem, blocks, tail
-        Modules up to the first block, the blocks by name, and what stands before the average.
+        Modules up to the first block, the blocks by name, and the modules between the last block
+        and the average.
     features
         Channels of the last block.
     """
@@ -141,7 +142,7 @@ class ResidualNetwork(Network):
         self.flatten = nn.Flatten()
         self.features = form.features()
         self.head = form.linear(features, classes)
-        # Apart from the product, so that this is exact and the host can add it.
+        # Not part of the layer: its product is then exact, and the host adds the bias.
         self.bias = nn.Parameter(torch.zeros(classes))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -183,15 +184,16 @@ def _wide(depth: int) -> Callable[..., ResidualNetwork]:
         parts, kind = _chosen(form, method)
         _divisible(size, 2 ** (len(widths) - 2))
         inputs, *stages = widths
-        a_stage = (depth - 4) // 3
-        kept = _kept(pruned, stages, a_stage)
+        blocks_per_stage = (depth - 4) // 3
+        kept = _kept(pruned, stages, blocks_per_stage)
         first = parts.convolution(in_channels, inputs, 3, 1)
         nn.init.kaiming_normal_(first.weight, mode="fan_out")
         stem = _sequence(conv=first, stream=parts.stream())
         blocks = {}
-        # Three blocks of two convolutions a stage in WRN-22, six in WRN-40.
+        # A stage of WRN-22 has three of Wide ResNet's blocks, of WRN-40 six, with two convolutions
+        # each; here every convolution is a block.
         for i, outputs in enumerate(stages, 1):
-            for j in range(a_stage):
+            for j in range(blocks_per_stage):
                 stride = 2 if i > 1 and j == 0 else 1
                 blocks[f"stage{i}_{j}"] = BinaryBlock(
                     parts,
@@ -199,7 +201,7 @@ def _wide(depth: int) -> Callable[..., ResidualNetwork]:
                     inputs,
                     outputs,
                     stride,
-                    # As in Wide ResNet, whose count of parameters the paper states.
+                    # As in Wide ResNet; this gives the paper's number of parameters.
                     affine=False,
                     learnt=slopes == "learnt",
                     dropout=dropout if j % 2 else 0.0,
@@ -213,8 +215,8 @@ def _wide(depth: int) -> Callable[..., ResidualNetwork]:
     network.__doc__ = f"""Wide ResNet with {depth} layers, its 3x3 convolutions 1-bit.
 
     ``widths`` are those of the stem and of each stage. The slopes of the PReLUs are fixed at 0.25
-    unless ``slopes="learnt"``: the parameters that the paper states leave no room for them.
-    ``pruned`` gives the filters that pruning left in each block.
+    unless ``slopes="learnt"``: the paper's number of parameters does not include slopes.
+    ``pruned`` is the number of filters that pruning left in each block.
     """
     return network
 
@@ -229,7 +231,7 @@ def resnet18(
     slopes: str = "learnt",
     pruned: tuple[int, ...] = (),
 ) -> ResidualNetwork:
-    """ResNet-18 with a shortcut round every 1-bit convolution (Bi-Real Net, ECCV 2018)."""
+    """ResNet-18 with a shortcut around every 1-bit convolution (Bi-Real Net, ECCV 2018)."""
     parts, kind = _chosen(form, method)
     _divisible(size, 2 ** len(widths))
     inputs, *stages = widths
@@ -259,7 +261,7 @@ wrn40 = _wide(40)
 
 
 def _sequence(**modules: nn.Module) -> nn.Sequential:
-    """The modules in a row; their names become those of the exported nodes."""
+    """The modules one after the other; their names become those of the exported nodes."""
     return nn.Sequential(OrderedDict(modules))
 
 

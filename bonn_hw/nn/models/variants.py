@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The two forms of a residual network: the paper's, and the same one in integers for hardware.
 
-A form gives the layers that are not binarised. In `Paper` they and the residual stream are float;
-in `Hardware` they are few-bit integers on power-of-two grids, every value an exact integer times a
-scale.
+A form creates the layers that are not binarised. In `Paper` they and the residual stream are float;
+in `Hardware` they are few-bit integers with power-of-two scales, and every value is exactly an
+integer times its scale.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ class Paper:
     exact = False
 
     def image(self) -> nn.Module:
-        """What an image passes first."""
+        """The quantiser of the image."""
         return nn.Identity()
 
     def convolution(
         self, inputs: int, outputs: int, kernel: int, stride: int
     ) -> nn.Conv2d | QuantizedLayer:
-        """A convolution that is not binarised, its padding half the kernel."""
+        """A convolution that is not binarised, padded by half the kernel size."""
         return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
 
     def norm(self, channels: int, affine: bool = True) -> nn.Module:
@@ -73,7 +73,7 @@ class Hardware(Paper):
         )
 
     def norm(self, channels: int, affine: bool = True) -> nn.Module:
-        """A batch norm that any evaluation rounds alike."""
+        """A batch norm that is rounded in the same way everywhere."""
         return ExactNorm(channels, affine=affine)
 
     def stream(self) -> nn.Module:
@@ -99,9 +99,9 @@ FORMS = {"paper": Paper(), "hardware": Hardware()}
 class ExactNorm(nn.BatchNorm2d):
     """A batch norm that is evaluated as one multiplication and one addition.
 
-    A batch-norm operator leaves the order of its float operations to the library, and two libraries
-    then differ now and then in the last bit, which a sign or a rounding behind it turns into a
-    step. IEEE products and sums are the same everywhere.
+    A library may evaluate a batch-norm operator in any order of float operations. So two libraries
+    sometimes differ in the last bit, and a sign or a rounding after it turns that into another
+    integer. Single IEEE 754 products and sums are rounded in the same way everywhere.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ class ExactNorm(nn.BatchNorm2d):
         return y
 
     def folded(self) -> Affine:
-        """The evaluation as one multiplication and one addition a channel."""
+        """The norm as one multiplication and one addition per channel."""
         if self.running_mean is None or self.running_var is None:
             raise TypeError("a norm without running statistics cannot be folded")
         gain = 1 / torch.sqrt(self.running_var + self.eps)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A network whose filters are grouped -> the network with one filter a group.
+"""A network whose filters are grouped -> the network with one filter per group.
 
-* In a residual network, whose identity shortcuts need every channel, each convolution computes one
-  filter a group, and its answers are copied: the same network as before, with fewer products;
-* in a chain the layers become narrower, with them the inputs of the layers behind, and with them
-  the accelerator. Filters of a group have different batch norms, so that this changes the answers;
-  a recovery has to make up for it.
+* In a residual network the identity shortcuts need every channel. So each convolution computes one
+  filter per group, and the result is copied to all channels of the group: the answers stay the
+  same, with fewer products.
+* In a chain the layers become narrower, and so do the inputs of the next layers and the
+  accelerator. The filters of a group have different batch norms, so the answers change; further
+  training recovers the accuracy.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from bonn_hw.nn.training.filter_clustering import Groups
 
 
 def prunable(network: Network) -> dict[str, QuantizedLayer]:
-    """The 1-bit layers that pruning may narrow, all but a classifier, by block."""
+    """The 1-bit layers that can be pruned, by name of their block: all but the classifier."""
     if isinstance(network, Chain):
         part, blocks = "matrix", [name for name, _ in network.blocks()]
     elif isinstance(network, ResidualNetwork):
@@ -43,17 +44,18 @@ def prunable(network: Network) -> dict[str, QuantizedLayer]:
 def pruned(
     network: Network, experiment: Experiment, groups: Groups
 ) -> tuple[dict[str, Any], Network]:
-    """Options and network with one filter a group.
+    """Options and network with one filter per group.
 
     Parameters
     ----------
     network
-        Of `experiment`, its filters drawn together by `groups`; these are settled by this.
+        The network of `experiment`, after training with `groups`. The blends of the groups are
+        removed from it.
     """
     network.cpu()
     kept = groups.representatives()
     groups.gamma = 1.0
-    groups.settle()
+    groups.remove_blends()
     state = network.state_dict()
     if isinstance(network, Chain):
         changed, values = _narrowed_chain(network, kept, state)
@@ -68,14 +70,14 @@ def pruned(
 def _deduplicated(
     kept: Mapping[str, Tensor], labels: Mapping[str, Tensor], state: Mapping[str, Tensor]
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Option ``pruned`` and the state with one filter a group and the copies' indices."""
+    """Option ``pruned``, and the state with one filter per group and the indices of the copies."""
     state = dict(state)
     for name, chosen in kept.items():
         groups = labels[name]
         place = torch.empty_like(chosen)
         place[groups[chosen]] = torch.arange(len(chosen))
         index = f"layers.{name}.copies.index"
-        # Of a network that was pruned before, the groups are of the filters left then.
+        # If the network was pruned before, the groups consist of the filters that were left then.
         members = state.get(index, torch.arange(len(groups)))
         state[index] = place[groups[members]]
         weight = f"layers.{name}.conv.weight"
@@ -96,7 +98,7 @@ def _narrowed_chain(
         weight = state[matrix]
         if before is not None:
             channels, chosen = before
-            # Behind the flatten, each channel is a run of all its pixels.
+            # After flattening, a channel is a run of consecutive columns, one for each pixel.
             columns = weight.reshape(len(weight), channels, -1, *weight.shape[2:])[:, chosen]
             weight = columns.flatten(1, 2)
         if block:
@@ -109,5 +111,5 @@ def _narrowed_chain(
     widths = {name: len(chosen) for name, chosen in kept.items()}
     dense = [width for name, width in widths.items() if name.startswith("fc")]
     convs = [width for name, width in widths.items() if name.startswith("conv")]
-    # Without convolutions, one number is the width of all layers.
+    # In networks without convolutions, `hidden` is a single number, the width of all layers.
     return {"convs": convs, "hidden": dense} if convs else {"hidden": dense[0]}, state

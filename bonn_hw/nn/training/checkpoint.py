@@ -25,21 +25,21 @@ from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.run_files import CHECKPOINT, EXPERIMENT, WEIGHTS
 
 NETWORK_PREFIX = "network."
-"""Where the training module keeps the network; the rest of its state is no business of a reader."""
+"""Prefix of the network's entries in the training module's state; the others are not read."""
 
 
 @dataclass(frozen=True)
 class BinaryActivation:
-    """One 1-bit activation behind a matrix product, as PyTorch evaluates it.
+    """A 1-bit activation after a matrix product, as PyTorch evaluates it.
 
     Attributes
     ----------
     name
-        The layer's name, which is also the name of its node in the exported file.
+        The layer's name, which is also its node's name in the exported file.
     channels
-        Channels C of the layer.
+        Number of channels C of the layer.
     function
-        Maps values of the matrix product, float32 ``(R, C)``, to -1 and +1, int8 ``(R, C)``.
+        Maps outputs of the matrix product, float32 ``(R, C)``, to -1 and +1, int8 ``(R, C)``.
     """
 
     name: str
@@ -52,7 +52,7 @@ def read_state(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(
             f"{path}: no such checkpoint; train first with "
-            f"`bonn-hw train FLOW.toml --out {path.parent}`"
+            f"`bonn-hw train EXPERIMENT.toml --out {path.parent}`"
         )
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -92,7 +92,8 @@ class Checkpoint:
         run = Path(run)
         if not run.is_dir():
             raise UserError(
-                f"{run}: no such run folder; train first with `bonn-hw train FLOW.toml --out {run}`"
+                f"{run}: no such run folder; train first with "
+                f"`bonn-hw train EXPERIMENT.toml --out {run}`"
             )
         released = run / WEIGHTS
         path = released if released.is_file() else run / CHECKPOINT
@@ -109,7 +110,7 @@ class Checkpoint:
         return TrainedCheckpoint(network.eval(), experiment)
 
     def test_set(self, limit: int | None = None) -> Dataset:
-        """The test split as the network (and its exported file) is fed."""
+        """The test split, as inputs of the network and of its exported file."""
         if self.experiment is None:
             raise UserError("checkpoint: made from a bare network, which has no data; load a run")
         data = self.experiment.data("test", limit)
@@ -130,7 +131,7 @@ class Checkpoint:
         values = self._evaluate(self.network.accumulators, images, batch)
         integers = values.astype(np.int32)
         if not np.array_equal(integers, values):
-            # A bug of ours: products of integer weights and inputs, whose scales are divided out.
+            # A bug: divided by the scales, products of integer weights and inputs are integers.
             raise ArithmeticError(
                 "checkpoint: the classifier's accumulators are not integers; a scale of its "
                 "weights or of its inputs is not accounted for"
@@ -140,11 +141,11 @@ class Checkpoint:
     def accuracy(
         self, images: NDArray[np.float32], labels: NDArray[np.int64], batch: int = 250
     ) -> float:
-        """The share of `images` whose largest logit is that of `labels` ``(N,)``."""
+        """The share of `images` that are classified as `labels` ``(N,)`` say."""
         return float(np.mean(self.predict(images, batch).argmax(axis=1) == labels))
 
     def activations(self) -> list[BinaryActivation]:
-        """Every 1-bit activation that follows a matrix product, in the network's order."""
+        """The 1-bit activations that follow a matrix product, in the network's order."""
         return [
             BinaryActivation(name, block.norm.num_features, _signs(block))
             for name, block in self.network.blocks()
@@ -168,24 +169,24 @@ class Checkpoint:
                 f"images: must be float32 of shape (N, {', '.join(map(str, shape))}), not "
                 f"{images.dtype} of shape {images.shape}"
             )
-        answers = np.empty((len(images), self.network.classes), np.float32)
+        outputs = np.empty((len(images), self.network.classes), np.float32)
         with torch.inference_mode():
             for i in range(0, len(images), batch):
                 part = torch.from_numpy(np.ascontiguousarray(images[i : i + batch]))
-                answers[i : i + batch] = function(part).numpy()
-        return answers
+                outputs[i : i + batch] = function(part).numpy()
+        return outputs
 
 
 @dataclass(frozen=True)
 class TrainedCheckpoint(Checkpoint):
     """A checkpoint of a run, which always has its experiment."""
 
-    # field() takes the default away that the other type has.
+    # field() removes the default of the base class.
     experiment: Experiment = field()
 
 
 def _signs(block: Block) -> Callable[[NDArray[np.float32]], NDArray[np.int8]]:
-    # In the layout of the real tensors: the batch norm's kernel, and its rounding, depend on it.
+    # Evaluated in the layout of real tensors: how PyTorch rounds a batch norm depends on it.
     spatial = isinstance(block.norm, torch.nn.BatchNorm2d)
 
     def function(values: NDArray[np.float32]) -> NDArray[np.int8]:

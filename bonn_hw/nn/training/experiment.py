@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""An experiment as a value: which network, on which data, trained how; read from a TOML file."""
+"""An experiment as a value: network, data and training settings; read from a TOML file."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _WEIGHT = _weight, "0 or a positive number"
 _SHARE = (lambda v: _number(v) and 0 <= v < 1), "a number from 0 to below 1"
 
 TABLES = ("network", "data", "training", "bayesian")
-# TOML table and key -> field of Experiment, rule, the rule in words. [network] also takes options.
+# TOML table and key -> field of Experiment, rule, the rule in words. [network] also has options.
 _KEYS: dict[tuple[str, str], tuple[str, Callable[[Any], bool], str]] = {
     ("network", "name"): ("network", *_TEXT),
     ("data", "name"): ("dataset", *_one_of(*datasets.SOURCES)),
@@ -100,24 +100,24 @@ class Experiment:
     dataset, transform, root
         Arguments of `datasets.read` and `Dataset.transformed`.
     held_out
-        Training images that are set apart and tested in place of the test images, to choose
-        settings by.
+        Number of training images that are set apart and tested instead of the test images, for
+        choosing settings.
     epochs, batch, lr, optimiser, momentum, nesterov, weight_decay, precision, seed, augment
-        The training; precision ``auto`` is 16-mixed on a GPU and 32 elsewhere.
+        Settings of the training; precision ``auto`` is 16-mixed on a GPU and 32 elsewhere.
     schedule, milestones, decay
         ``lr`` falls to zero over all steps (cosine, linear), by the factor `decay` after each of
         the epochs in `milestones` (steps), or not (constant).
     fine_tune_epochs, fine_tune_lr
-        Epochs after the main schedule, in which the feature loss joins; they start at
-        `fine_tune_lr` (left out, a tenth of `lr`) and follow the same schedule, constant for steps.
+        Epochs after the main schedule, with the feature loss. They start at `fine_tune_lr` (by
+        default a tenth of `lr`) and follow the same schedule; the schedule steps is constant here.
     test_every
         Epochs from one test to the next; each phase ends with one.
     lam, theta, nu
-        Weights of the kernel and the feature loss, variance of the quantisation error.
+        Weight of the kernel loss, weight of the feature loss, variance of the quantisation error.
     modulation_lr, prior_lr
-        In place of `lr` for w, and for mu, sigma and the deviations of the features.
+        Learning rates of w, and of mu, sigma and the features' deviations; by default `lr`.
     modulation_gradient
-        Of w: the paper's, or the exact one of what is computed forwards.
+        Gradient of w: ``paper`` (equation 15), or ``exact``, the derivative of the forward pass.
     """
 
     network: str
@@ -151,7 +151,7 @@ class Experiment:
 
     @property
     def all_epochs(self) -> int:
-        """Epochs of the main schedule and of the fine-tuning."""
+        """Number of epochs, fine-tuning included."""
         return self.epochs + self.fine_tune_epochs
 
     @classmethod
@@ -209,11 +209,11 @@ class Experiment:
 
     @property
     def tested(self) -> str:
-        """The split whose accuracy is reported: test, or held-out where images are set apart."""
+        """The split whose accuracy is reported: test, or held-out if images are set apart."""
         return "held-out" if self.held_out else "test"
 
     def data(self, split: str, limit: int | None = None) -> Dataset | ImageFolder:
-        """The train, held-out or test split as the network is fed, or its first images.
+        """The train, held-out or test split as inputs of the network, or its first images.
 
         Raises
         ------
@@ -228,13 +228,13 @@ class Experiment:
         return chosen.first(limit).transformed(self.transform)
 
     def toml(self) -> str:
-        """The experiment as TOML, every value spelled out; `parse` reads it back."""
+        """The experiment as TOML, defaults included; `parse` reads it back."""
         lines = []
         for table in TABLES:
             lines.append(f"[{table}]")
             rows = {k: getattr(self, f) for (t, k), (f, *_) in _KEYS.items() if t == table}
             rows |= self.options if table == "network" else {}
-            # JSON's texts, numbers and lists of them are TOML's.
+            # Strings, numbers and lists are written in the same way in JSON and in TOML.
             lines += [
                 f"{k} = {json.dumps(_plain(v), ensure_ascii=False)}"
                 for k, v in rows.items()
@@ -254,7 +254,7 @@ _REQUIRED = {
 
 
 def _own_or_shipped(path: Path) -> Path:
-    """The file itself or, from another folder than a checkout's, the one that comes with us."""
+    """The file itself or, if it does not exist, the experiment file that comes with the package."""
     folder = Path("flows", "experiments")
     if path.is_relative_to(folder) and not path.exists():
         return shipped(*folder.parts) / path.relative_to(folder)

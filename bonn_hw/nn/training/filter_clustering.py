@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Groups of alike filters, and how pruning draws each group to its mean.
+"""Groups of similar filters, and how pruning draws the filters of a group to their mean.
 
 The journal version of BONN (Zhao et al., "Bayesian Optimized 1-Bit CNNs", IJCV 2022, doi
 10.1007/s11263-021-01543-y): the latent filters K of a layer are clustered; a loss and a blend draw
@@ -24,7 +24,7 @@ SMALLEST_SIGMA = 1e-3
 
 
 def kept_filters(filters: int, rate: float) -> int:
-    """How many of `filters` remain: int(filters * rate), at least 1."""
+    """The number of filters that remain: int(filters * rate), at least 1."""
     return max(1, int(filters * rate))
 
 
@@ -38,11 +38,11 @@ def cluster(filters: Tensor, groups: int, seed: int) -> Tensor:
     groups
         From 1 to C_out.
     seed
-        Of the first centres.
+        Seed of the first centres.
     """
     points = filters.detach().flatten(1).double().cpu().numpy()
     with warnings.catch_warnings():
-        # Of fewer different filters than groups, which is mended below.
+        # It warns if there are fewer different filters than groups; the loop below handles that.
         warnings.simplefilter("ignore", ConvergenceWarning)
         labels = KMeans(groups, n_init=10, random_state=seed).fit_predict(points)
     for empty in set(range(groups)) - set(labels.tolist()):
@@ -52,7 +52,7 @@ def cluster(filters: Tensor, groups: int, seed: int) -> Tensor:
 
 
 def group_means(latent: Tensor, labels: Tensor) -> Tensor:
-    """Kbar ``(groups, ...)`` of K ``(C_out, ...)`` in groups ``(C_out,)``."""
+    """The mean Kbar of each group, ``(groups, ...)``, of filters K ``(C_out, ...)``."""
     groups = int(labels.max()) + 1
     sums = latent.new_zeros(groups, *latent.shape[1:]).index_add(0, labels, latent)
     counts = torch.bincount(labels, minlength=groups).to(latent.dtype)
@@ -60,7 +60,7 @@ def group_means(latent: Tensor, labels: Tensor) -> Tensor:
 
 
 def group_deviations(latent: Tensor, labels: Tensor) -> Tensor:
-    """The deviation of the elements of K from Kbar in each group, ``(groups,)``."""
+    """The standard deviation of the elements of K around Kbar, by group, ``(groups,)``."""
     squares = (latent - group_means(latent, labels)[labels]).square().flatten(1).mean(1)
     return group_means(squares, labels).sqrt()
 
@@ -103,8 +103,8 @@ def representatives(latent: Tensor, labels: Tensor) -> Tensor:
 class Blend(nn.Module):
     """K <- (1 - gamma) K + gamma Kbar, as a parametrization of a layer's latent weight.
 
-    The gradient passes through the mean too, so that at gamma = 1 the filters of a group learn as
-    the one that they have become.
+    The gradient passes through the mean too: at gamma = 1 the filters of a group are equal, and
+    learn as one filter.
 
     Parameters
     ----------
@@ -129,12 +129,12 @@ class Blend(nn.Module):
 
 
 class Groups(nn.Module):
-    """The groups of some layers of a network: their blends, and the pruning loss of them all.
+    """The groups of filters in some layers of a network: their blends and their pruning loss.
 
     Parameters
     ----------
     layers
-        1-bit layers by name; each gets a `Blend`, which its ``weight`` then shows.
+        1-bit layers by name. Each gets a `Blend`: its ``weight`` is then the blended one.
     rate
         Share of the filters that remain.
     lam, nu
@@ -148,7 +148,7 @@ class Groups(nn.Module):
     ):
         super().__init__()
         self.lam, self.nu = lam, nu
-        # The network owns its layers: as submodules of this one they would be saved twice.
+        # In plain containers: submodules would be saved twice, here and in the network.
         self._layers = dict(layers)
         self._blends: dict[str, Blend] = {}
         self.sigma = nn.ParameterList()
@@ -173,7 +173,7 @@ class Groups(nn.Module):
 
     @property
     def gamma(self) -> float:
-        """How far the filters are on their way to their means, from 0 to 1."""
+        """Share of the group means in the blended filters, from 0 to 1."""
         return next(iter(self._blends.values())).gamma
 
     @gamma.setter
@@ -197,12 +197,12 @@ class Groups(nn.Module):
 
     @torch.no_grad()
     def clip(self) -> None:
-        """Clip latent weights as `network.clip_latent_weights` does, which finds the blend only."""
+        """Clip the weights before the blend, which `network.clip_latent_weights` cannot reach."""
         for name, layer in self._layers.items():
             if issubclass(layer.weight_quant.quant_injector, BipolarWeight):
                 self.latent(name).clamp_(-1, 1)
 
-    def settle(self) -> None:
-        """Leave the blended filters in the layers as ordinary weights."""
+    def remove_blends(self) -> None:
+        """Make the blended filters the layers' ordinary weights."""
         for layer in self._layers.values():
             parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How the latent weights of a 1-bit layer are spread: one mode around 0, or two at ±mean |X|."""
+"""Statistics of a 1-bit layer's latent weights: one mode around 0, or two at ±mean |X|."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ BINS = 64
 """Bins of a histogram; even, so that 0 is the border between the two signs."""
 QUANTILE = 0.999
 MARGIN = 1.25
-"""The histogram goes this much beyond the quantile, so that weights at ±a stand in its inside."""
+"""Limit of the histogram in units of the quantile: weights at ±a then lie well inside."""
 WINDOW = 0.25
-"""Half the width over which the valley takes a density, in units of mean |X|."""
+"""Half width, in units of mean |X|, of the intervals in which `_valley` counts weights."""
 
 
 class LayerStatistics(TypedDict):
-    """The spread of one layer's latent weights X, as `KERNELS` holds it.
+    """Statistics of one layer's latent weights X, as `KERNELS` holds them.
 
     Attributes
     ----------
     limit
         L: the histogram covers -L to L, L = 1.25 times the 99.9 % quantile of |X|.
     counts
-        Weights in each of 64 equal bins; those beyond ±L count in the end bins.
+        Weights in each of 64 equal bins; those beyond ±L are counted in the end bins.
     mean_abs, deviation
         Mean and standard deviation of |X|.
     bimodality
         Sarle's coefficient, (skewness² + 1) / kurtosis: 1/3 for a normal distribution, 5/9 for a
         uniform one, 1 for two points. None where all weights are equal.
     valley
-        Density around 0 by the mean density around -mean |X| and mean |X|: 1 or more where there
-        is one mode, towards 0 where there are two. None where all weights are equal, or none is
-        near ±mean |X|.
+        Density around 0, divided by the mean density around -mean |X| and mean |X|: 1 or more with
+        one mode, towards 0 with two. None where all weights are equal, or none is near ±mean |X|.
     scale
-        Of a layer with the learnt modulation w: mean(w).
+        mean(w); only for layers with the learnt modulation w.
     pull
-        Of a layer with the kernel loss: the prior's pull a step, lambda * nu / sigma^2.
+        The prior's pull per training step, lambda * nu / sigma^2; only for layers with the kernel
+        loss.
     """
 
     limit: float
@@ -56,14 +56,14 @@ class LayerStatistics(TypedDict):
 
 
 class EpochStatistics(TypedDict):
-    """The statistics of all 1-bit layers, by name, after so many epochs."""
+    """The statistics of all 1-bit layers, by name, after `epoch` epochs."""
 
     epoch: int
     layers: dict[str, LayerStatistics]
 
 
 def kernel_statistics(weights: NDArray[Any]) -> LayerStatistics:
-    """The spread of one layer's latent weights, ready for JSON.
+    """Statistics of one layer's latent weights, ready for JSON.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def kernel_statistics(weights: NDArray[Any]) -> LayerStatistics:
     Raises
     ------
     UserError
-        If a weight is not finite, or there is none.
+        If a weight is not finite, or there are no weights.
     """
     x = np.asarray(weights, np.float64).ravel()
     wrong = int(np.sum(~np.isfinite(x)))
@@ -82,7 +82,7 @@ def kernel_statistics(weights: NDArray[Any]) -> LayerStatistics:
             f"weights: {wrong} of {x.size} are not finite; a layer must have weights and all must "
             "be finite: train again, into a new folder, with a lower lr"
         )
-    # In units of the largest, fourth powers neither overflow nor vanish.
+    # In units of the largest weight, so that fourth powers neither overflow nor underflow.
     unit = float(np.abs(x).max())
     x = x / (unit or 1.0)
     magnitude = np.abs(x)
@@ -104,7 +104,7 @@ def kernel_statistics(weights: NDArray[Any]) -> LayerStatistics:
 def _bimodality(x: NDArray[np.float64]) -> float | None:
     centred = x - x.mean()
     deviation = np.sqrt(np.mean(centred**2))
-    # A mean of equal numbers may miss them by a rounding, so the deviation alone does not tell.
+    # The mean of equal numbers may be rounded, so their deviation need not be exactly 0.
     if x.min() == x.max() or not deviation:
         return None
     z = centred / deviation
@@ -117,5 +117,5 @@ def _valley(x: NDArray[np.float64]) -> float | None:
     relative = np.abs(x) / np.abs(x).mean()
     near_zero = int(np.sum(relative < WINDOW))
     near_modes = int(np.sum(np.abs(relative - 1) < WINDOW))
-    # One window of weights around 0, two around the modes.
+    # One interval around 0, but two around the modes.
     return 2 * near_zero / near_modes if near_modes else None

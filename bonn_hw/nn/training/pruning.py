@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A finished run -> a run with fewer filters: group, draw together, keep one of each, recover.
+"""Prune a finished run: group similar filters, train them together, keep one per group, recover.
 
 The pruning of BONN's journal version (Zhao et al., "Bayesian Optimized 1-Bit CNNs", IJCV 2022, doi
-10.1007/s11263-021-01543-y); `filter_clustering` holds its groups, loss and blend,
-`channel_pruning` makes the network that is left.
+10.1007/s11263-021-01543-y); `filter_clustering` has the groups, their loss and
+their blend, `channel_pruning` makes the smaller network.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def prune(
     recover: int | None = None,
     progress: bool = True,
 ) -> TrainedCheckpoint:
-    """Prune the network of a finished run, and return that of the new run.
+    """Prune the network of a finished run into a new run; return the new network.
 
     Parameters
     ----------
@@ -61,16 +61,16 @@ def prune(
     rate
         Share of the filters of each 1-bit layer that are kept; the classifier keeps all.
     epochs, recover
-        Epochs in which the groups are drawn together, and of ordinary training after that; left
-        out, a quarter of the run's own epochs each.
+        Epochs in which the filters of a group are drawn together, and epochs of ordinary training
+        after that; by default a quarter of the run's own epochs each.
     progress
         Show a progress bar and a line for each epoch.
 
     Raises
     ------
     UserError
-        If an argument is wrong, the run is not finished or has no 1-bit layer, or `Interrupted` by
-        Ctrl-C; nothing is left at `out` then.
+        If an argument is wrong, or the run is not finished or has no 1-bit layer; `Interrupted`
+        after Ctrl-C. Nothing is left at `out` then.
     """
     run, out = Path(run), Path(out)
     checkpoint, history = _admitted(run, out, rate, {"epochs": epochs, "recover": recover})
@@ -87,7 +87,7 @@ def prune(
         if progress:
             together.announce(module.groups, before)
         _uninterrupted(module, together, run, out)
-        _write_facts(folder, rate, before, module)
+        _write_pruning(folder, rate, before, module)
         options, network = pruned(checkpoint.network, experiment, module.groups)
         schedule = "cosine" if experiment.schedule == "steps" else experiment.schedule
         smaller = _phase(replace(experiment, options=options), recover or quarter, schedule)
@@ -99,7 +99,7 @@ def prune(
 
 
 class PruningModule(TrainingModule):
-    """A training that draws the filters of each group together; gamma goes from 0 to 1, linearly.
+    """A training that draws the filters of a group together: gamma rises linearly from 0 to 1.
 
     Attributes
     ----------
@@ -120,20 +120,20 @@ class PruningModule(TrainingModule):
         self.groups = Groups(prunable(network), rate, lam, experiment.nu, experiment.seed)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """What is learnt; the spreads of the groups do not decay."""
-        spreads: dict[str, Any] = {"params": list(self.groups.parameters()), "weight_decay": 0.0}
+        """The learnt parameters; the groups' sigma have no weight decay."""
+        sigma: dict[str, Any] = {"params": list(self.groups.parameters()), "weight_decay": 0.0}
         if self.experiment.prior_lr is not None:
-            spreads["lr"] = self.experiment.prior_lr
-        return [*super().parameter_groups(), spreads]
+            sigma["lr"] = self.experiment.prior_lr
+        return [*super().parameter_groups(), sigma]
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
-        """The loss of one batch, with that of pruning."""
+        """The loss of one batch, the pruning loss included."""
         steps = self.experiment.epochs * self.trainer.num_training_batches
         self.groups.gamma = self.global_step / (steps - 1) if steps > 1 else 1.0
         return super().training_step(batch, index) + self.groups.loss()
 
     def on_train_batch_end(self, outputs: object, batch: object, index: int) -> None:
-        """Keep the latent weights where the sign still answers to small steps."""
+        """Clip the latent weights to [-1, 1], those before the blend too."""
         super().on_train_batch_end(outputs, batch, index)
         self.groups.clip()
 
@@ -145,10 +145,10 @@ class PruningModule(TrainingModule):
 
 
 class PruningWriter(RunWriter):
-    """Shows how far the drawing together is; of it, the run folder keeps `PRUNING` alone."""
+    """Shows the progress of this phase; of its results the run folder keeps `PRUNING` only."""
 
     def announce(self, groups: Groups, before: float | None) -> None:
-        """Say what will be done."""
+        """Print the filters of each layer before and after, and the accuracy before."""
         layers = [f"{n} {len(x)} -> {int(x.max()) + 1}" for n, x in groups.labels.items()]
         print(f"filters: {', '.join(layers)}", file=sys.stderr)
         if before is not None:
@@ -170,7 +170,7 @@ class PruningWriter(RunWriter):
 def _admitted(
     run: Path, out: Path, rate: float, counts: dict[str, int | None]
 ) -> tuple[TrainedCheckpoint, list[EpochFigures]]:
-    """The run's network and history; what cannot be pruned is refused."""
+    """The run's network and history; raises UserError for what cannot be pruned."""
     if not 0 < rate < 1:
         raise UserError(
             f"prune: rate must be between 0 and 1, not {rate}; it is the share of filters to keep"
@@ -193,7 +193,7 @@ def _admitted(
     if len(history) < experiment.all_epochs:
         raise UserError(
             f"{run}: not finished, {len(history)} of {experiment.all_epochs} epochs; go on with "
-            f"`bonn-hw train FLOW.toml --out {run} --resume`, then prune"
+            f"`bonn-hw train EXPERIMENT.toml --out {run} --resume`, then prune"
         )
     if not prunable(checkpoint.network):
         raise UserError(
@@ -204,14 +204,14 @@ def _admitted(
 
 
 def _accuracy_before(history: list[EpochFigures]) -> float | None:
-    """The last accuracy of a run, None if it was never tested."""
+    """The last test accuracy of a run; None if it was never tested."""
     tested = [row["test_accuracy"] for row in history if row["test_accuracy"] is not None]
     return tested[-1] if tested else None
 
 
-def _write_facts(folder: Path, rate: float, before: float | None, module: PruningModule) -> None:
+def _write_pruning(folder: Path, rate: float, before: float | None, module: PruningModule) -> None:
     """Write how the run was pruned."""
-    facts = {
+    report = {
         "rate": rate,
         "accuracy_before": before,
         "layers": {
@@ -220,11 +220,11 @@ def _write_facts(folder: Path, rate: float, before: float | None, module: Prunin
         },
         "epochs": module.history,
     }
-    write_atomically(folder / PRUNING, (json.dumps(facts, indent=2) + "\n").encode())
+    write_atomically(folder / PRUNING, (json.dumps(report, indent=2) + "\n").encode())
 
 
 def _phase(experiment: Experiment, epochs: int, schedule: str) -> Experiment:
-    """The experiment with one phase of so many epochs."""
+    """The experiment with a single phase of `epochs` epochs."""
     return replace(
         experiment,
         epochs=epochs,

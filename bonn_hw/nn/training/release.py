@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A finished run in a few hundred kB: of 1-bit weights, only the bits.
+"""Archive a finished run in a few hundred kB: of 1-bit weights, only the bits are kept.
 
-A released folder is a run folder with ``weights.npz`` in the place of the checkpoint: it can be
+A released folder is a run folder with ``weights.npz`` instead of the checkpoint. It can be
 exported, compiled, compared and plotted, but not trained further.
 """
 
@@ -26,14 +26,14 @@ from bonn_hw.nn.models.quantizers import BipolarWeight
 from bonn_hw.nn.training.run_files import CHECKPOINT, WEIGHTS
 
 BITS = "bits "
-"""Before the name of a weight of which only the signs are kept; its shape follows under `SHAPE`."""
+"""Prefix for the name of an array of signs, one bit each; its shape has the prefix `SHAPE`."""
 SHAPE = "shape "
 
 
 def pack(network: Network) -> dict[str, NDArray[Any]]:
     """All that an evaluation of `network` depends on, as arrays.
 
-    1-bit weights whose scale does not depend on the latent ones become bits, 1 for +1.
+    1-bit weights whose scale does not depend on the latent weights become bits, 1 for +1.
     """
     bits = {
         f"{name}.weight"
@@ -52,7 +52,7 @@ def pack(network: Network) -> dict[str, NDArray[Any]]:
 
 
 def unpack(arrays: dict[str, NDArray[Any]]) -> dict[str, Tensor]:
-    """A state of the network; kept bits become weights of -1 and +1."""
+    """The network's state from arrays of `pack`; bits become weights of -1 and +1."""
     state = {}
     for name, array in arrays.items():
         if name.startswith(BITS):
@@ -88,7 +88,7 @@ def release(network: Network, run: Path, out: Path) -> Path:
     Parameters
     ----------
     network
-        That of the run.
+        The network of the run.
     run
         A run folder written by `training.train`.
     out
@@ -106,7 +106,7 @@ def release(network: Network, run: Path, out: Path) -> Path:
             if file.is_file() and file.name not in (CHECKPOINT, WEIGHTS):
                 shutil.copyfile(file, partial / file.name)
         payload = io.BytesIO()
-        # Names of arrays and np.savez's own flag share its keywords.
+        # mypy: an array could be meant for np.savez's keyword allow_pickle.
         np.savez_compressed(payload, **pack(network))  # type: ignore[arg-type]
         (partial / WEIGHTS).write_bytes(payload.getvalue())
     return out / WEIGHTS

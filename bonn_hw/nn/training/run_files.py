@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The files of a run folder: their names, their figures, and writing them whole or not at all."""
+"""The files of a run folder: names, types of their figures, and how they are written."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bonn_hw.files import file_aside
 EXPERIMENT = "experiment.toml"
 CHECKPOINT = "last.ckpt"
 METRICS = "metrics.json"
-"""Files of a run folder: what was asked for, the last whole epoch, the figures by epoch."""
+"""Files of a run folder: the experiment, the last complete epoch, the figures per epoch."""
 WEIGHTS = "weights.npz"
-"""The file of a released run that stands for its checkpoint."""
+"""The file of a released run that replaces its checkpoint."""
 
 
 class EpochFigures(TypedDict):
-    """A row of `METRICS`: what one epoch reached; accuracies from 0 to 1, None where untested."""
+    """The figures of one epoch in `METRICS`; accuracies from 0 to 1, None if it was not tested."""
 
     epoch: int
     phase: str
@@ -30,12 +30,12 @@ class EpochFigures(TypedDict):
 
 
 def write_atomically(path: Path, payload: bytes) -> None:
-    """Write `payload` to `path` by way of a temporary file beside it; make the folder if needed.
+    """Write `payload` to a temporary file and rename it to `path`; create the folder if needed.
 
     Raises
     ------
     UserError
-        If the file cannot be written; `path` is then as it was.
+        If the file cannot be written; `path` is then unchanged.
     """
     try:
         with file_aside(path) as partial:

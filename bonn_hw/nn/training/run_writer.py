@@ -40,16 +40,16 @@ COLUMNS = ("epoch", "phase", "loss", "train_accuracy", "test_accuracy", "seconds
 
 
 class RunWriter(lightning.Callback):
-    """Writes the run folder after each epoch, and shows how far the training is.
+    """Writes the run folder after each epoch, and shows the progress of the training.
 
     Parameters
     ----------
     out
         The run folder.
     experiment, limit
-        What is trained, and on how many images.
+        What is trained, and the number of training images (None: all).
     progress
-        Whether anything is shown.
+        Whether progress is shown.
     """
 
     def __init__(self, out: Path, experiment: Experiment, limit: int | None, progress: bool):
@@ -62,11 +62,11 @@ class RunWriter(lightning.Callback):
         self.finished = 0
 
     def admit(self, resume: bool) -> None:
-        """Refuse to overwrite another run, or to resume what is not this experiment's."""
-        held = self.out / EXPERIMENT
+        """Refuse to overwrite another run, or to resume a run of another experiment."""
+        experiment = self.out / EXPERIMENT
         if self.out.exists() and not self.out.is_dir():
             raise UserError(f"{self.out}: not a folder; name another place for the run")
-        if not held.exists():
+        if not experiment.exists():
             if resume:
                 raise UserError(f"{self.out}: no run to resume; leave --resume out to start one")
             if self.out.is_dir() and any(self.out.iterdir()):
@@ -85,8 +85,8 @@ class RunWriter(lightning.Callback):
                 "on with the run that it was made of, or name another folder"
             )
         if (
-            Experiment.read(held).toml() != self.experiment.toml()
-            or self._held_limit() != self.limit
+            Experiment.read(experiment).toml() != self.experiment.toml()
+            or self._limit_of_run() != self.limit
         ):
             raise UserError(
                 f"{self.out}: its run is of another experiment than the one given "
@@ -95,7 +95,7 @@ class RunWriter(lightning.Callback):
             )
 
     def begin(self) -> None:
-        """Write what was asked for."""
+        """Write the experiment into the run folder, and empty figures."""
         write_atomically(self.out / EXPERIMENT, self.experiment.toml().encode())
         if not (self.out / METRICS).exists():
             self.write_figures([], [])
@@ -129,14 +129,14 @@ class RunWriter(lightning.Callback):
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, module: lightning.LightningModule
     ) -> None:
-        """Save the epoch: first the checkpoint, which also holds the history, then the figures."""
+        """Save the epoch: first the checkpoint, which has the history too, then the figures."""
         self._close_bar()
         training = training_of(module)
         training.finish_epoch()
         last = training.history[-1]
         last["seconds"] = round(time.monotonic() - self.started, 3)
         try:
-            # By all processes, which meet here; the first one writes.
+            # All processes call save_checkpoint, which waits for them; the first one writes.
             if trainer.is_global_zero:
                 with file_aside(self.out / CHECKPOINT) as partial:
                     trainer.save_checkpoint(partial)
@@ -154,7 +154,7 @@ class RunWriter(lightning.Callback):
         self.show(f"epoch {last['epoch']}/{trainer.max_epochs}", last, last["seconds"])
 
     def show(self, start: str, last: EpochFigures, seconds: float) -> None:
-        """Print a line on a finished epoch, unless nothing is to be shown; `start` names it."""
+        """Print one line about a finished epoch, beginning with `start`, if progress is shown."""
         if not self.progress:
             return
         accuracy = last["test_accuracy"]
@@ -172,7 +172,7 @@ class RunWriter(lightning.Callback):
         module: lightning.LightningModule,
         checkpoint: dict[str, Any],
     ) -> None:
-        """Take the count of finished epochs up again."""
+        """Restore the number of finished epochs."""
         self.finished = len(checkpoint["history"])
 
     def on_exception(
@@ -181,7 +181,7 @@ class RunWriter(lightning.Callback):
         module: lightning.LightningModule,
         exception: BaseException,
     ) -> None:
-        """Leave a clean line."""
+        """Remove the progress bar."""
         self._close_bar()
 
     def _close_bar(self) -> None:
@@ -189,7 +189,7 @@ class RunWriter(lightning.Callback):
             self.bar.close()
 
     def write_figures(self, history: list[EpochFigures], kernels: list[EpochStatistics]) -> None:
-        """Write the figures by epoch; the JSON without times, so that a repetition gives its bytes.
+        """Write the figures per epoch; the JSON without times: equal runs write equal bytes.
 
         Parameters
         ----------
@@ -216,7 +216,7 @@ class RunWriter(lightning.Callback):
     def _write_json(self, name: str, value: dict[str, Any], indent: int | None) -> None:
         write_atomically(self.out / name, (json.dumps(value, indent=indent) + "\n").encode())
 
-    def _held_limit(self) -> int | None:
+    def _limit_of_run(self) -> int | None:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             limit: int | None = json.loads((self.out / METRICS).read_text()).get("limit")
             return limit
@@ -224,7 +224,7 @@ class RunWriter(lightning.Callback):
 
 
 def training_of(module: lightning.LightningModule) -> TrainingModule:
-    """The module as the one whose epochs are written."""
+    """The module with its type, TrainingModule; anything else is a bug."""
     if not isinstance(module, TrainingModule):
         raise TypeError(f"a run is written of a TrainingModule, not of a {type(module).__name__}")
     return module

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Experiment -> run folder, by PyTorch Lightning: seeded, repeatable, resumable.
 
-A run folder holds ``experiment.toml`` (what was asked for), ``last.ckpt`` (after every epoch),
-``metrics.json``, ``metrics.csv`` and ``kernels.json``. On a CPU, a resumed training ends bit for
+A run folder holds ``experiment.toml``, ``last.ckpt`` (the last complete epoch), ``metrics.json``,
+``metrics.csv`` and ``kernels.json``. On a CPU, a resumed training ends bit for
 bit like an uninterrupted one with the same number of threads and processes. Under ``torchrun``,
 every process takes its share of each batch, on one machine or several.
 """
@@ -44,7 +44,7 @@ PRECISIONS: dict[str, Precision] = {
     "16-mixed": "16-mixed",
     "bf16-mixed": "bf16-mixed",
 }
-"""As an experiment names it -> as Lightning does."""
+"""Name of a precision in an experiment -> its name in Lightning."""
 
 
 def train(
@@ -54,16 +54,16 @@ def train(
     progress: bool = True,
     limit: int | None = None,
 ) -> TrainedCheckpoint:
-    """Train, and return the network of the last epoch.
+    """Train a network; return it as it is after the last epoch.
 
     Parameters
     ----------
     experiment
-        A TOML file or its value.
+        An experiment, or the path of its TOML file.
     out
-        The run folder; must not hold a run, unless `resume`.
+        The run folder; it must not hold a run unless `resume` is set.
     resume
-        Go on after the last finished epoch of `out`.
+        Continue after the last finished epoch in `out`.
     progress
         Show a progress bar and a line for each epoch.
     limit
@@ -72,7 +72,7 @@ def train(
     Raises
     ------
     UserError
-        If an argument or the data is wrong, the loss is not finite, or `Interrupted` by Ctrl-C.
+        If an argument or the data is wrong, or the loss is not finite; `Interrupted` after Ctrl-C.
     """
     out = Path(out)
     if not isinstance(experiment, Experiment):
@@ -99,9 +99,10 @@ def train(
     except SystemExit as stop:
         raise Interrupted(
             f"{out}: interrupted after {writer.finished} of {experiment.all_epochs} epochs; "
-            f"go on with `bonn-hw train FLOW.toml --out {out} --resume`"
+            f"go on with `bonn-hw train EXPERIMENT.toml --out {out} --resume`"
         ) from stop
-    # Again, in case an earlier process was stopped between its last checkpoint and its figures.
+    # Once more: an earlier process may have ended after writing its last checkpoint and before
+    # writing the figures.
     if first:
         writer.write_figures(module.history, module.kernels)
     trainer.strategy.barrier()
@@ -109,12 +110,12 @@ def train(
 
 
 def fit(module: TrainingModule, writer: RunWriter, saved: Path | None = None) -> lightning.Trainer:
-    """Train `module` for all epochs of its experiment, from the checkpoint `saved` on if given.
+    """Train `module` for all epochs of its experiment, after the checkpoint `saved` if given.
 
     Raises
     ------
     SystemExit
-        After Ctrl-C, which Lightning turns into an exit of its own.
+        After Ctrl-C, which Lightning turns into this.
     """
     experiment = module.experiment
     with _quiet(), _uninterrupted_handler():
@@ -130,7 +131,7 @@ def fit(module: TrainingModule, writer: RunWriter, saved: Path | None = None) ->
             enable_model_summary=False,
             num_sanity_val_steps=0,
             reload_dataloaders_every_n_epochs=1,
-            # The batches are shared out as they are made.
+            # Each process already makes its own share of the batches.
             use_distributed_sampler=False,
             default_root_dir=writer.out,
         )
@@ -144,7 +145,7 @@ def _processes() -> dict[str, Any]:
     if world == 1:
         return {"devices": 1}
     devices = int(os.environ.get("LOCAL_WORLD_SIZE", world))
-    # The feature loss joins in fine-tuning only.
+    # The feature loss is used in fine-tuning only; before that, its parameters have no gradient.
     strategy = DDPStrategy(find_unused_parameters=True)
     return {"devices": devices, "num_nodes": world // devices, "strategy": strategy}
 
@@ -158,7 +159,7 @@ def _precision(experiment: Experiment) -> Precision:
 
 def _fits(experiment: Experiment, network: Network, dataset: Dataset | ImageFolder) -> None:
     size = network.input_shape[1]
-    # Images of a folder are cut to what the network takes.
+    # Images of a folder are cropped to the network's input size.
     shape = (3, size, size) if isinstance(dataset, ImageFolder) else dataset.images.shape[1:]
     if shape != network.input_shape:
         raise UserError(
@@ -175,7 +176,7 @@ def _fits(experiment: Experiment, network: Network, dataset: Dataset | ImageFold
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence Lightning's advice on loaders and hardware, which is not the user's to follow."""
+    """Silence Lightning's advice on loaders and hardware: a user cannot follow it here."""
     loggers = [logging.getLogger(n) for n in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -191,7 +192,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _uninterrupted_handler() -> Iterator[None]:
-    """Put the handler of Ctrl-C back, which Lightning leaves switched off."""
+    """Restore the handler of Ctrl-C, which Lightning disables."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -39,7 +39,7 @@ TEST_BATCH = 250
 def objective(
     logits: Tensor, labels: Tensor, losses: BayesianLosses | None, fine_tuning: bool
 ) -> Tensor:
-    """The scalar that one step minimises."""
+    """The loss that a training step minimises, a scalar."""
     loss = functional.cross_entropy(logits, labels)
     if losses is None:
         return loss
@@ -53,9 +53,9 @@ class TrainingModule(lightning.LightningModule):
     Attributes
     ----------
     history
-        A row of figures for each finished epoch.
+        The figures of each finished epoch.
     kernels
-        Statistics of each 1-bit layer: before the training, and after each epoch.
+        Statistics of all 1-bit layers: before the training, then after each epoch.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class TrainingModule(lightning.LightningModule):
         return self._batches(self.current_epoch)
 
     def val_dataloader(self) -> DataLoader[Any] | FolderBatches:
-        """This process' share of the test images in batches; none in untested epochs."""
+        """This process' share of the test batches; empty in epochs without a test."""
         e = self.experiment
         epoch = self.current_epoch + 1
         if epoch % e.test_every and epoch not in (e.epochs, e.all_epochs):
@@ -97,7 +97,7 @@ class TrainingModule(lightning.LightningModule):
         return DataLoader(TensorDataset(images, labels), batch_size=TEST_BATCH)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimiser and its schedule, a function of the step alone."""
+        """The optimiser and its schedule, which depends on the number of the training step only."""
         e = self.experiment
         groups = self.parameter_groups()
         optimiser: torch.optim.Optimizer
@@ -112,14 +112,14 @@ class TrainingModule(lightning.LightningModule):
         }
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """What is learnt, in groups for the optimiser."""
+        """The learnt parameters, in groups for the optimiser."""
         e = self.experiment
         if self.losses is None:
             return [{"params": self.network.parameters(), "weight_decay": e.weight_decay}]
         return self.losses.groups(e.weight_decay, e.modulation_lr, e.prior_lr)
 
     def on_train_epoch_start(self) -> None:
-        """Seed what a layer might draw, so that each epoch depends on its number alone."""
+        """Seed the random generator of the layers, so that an epoch depends on its number only."""
         torch.manual_seed(self.experiment.seed * 1_000_003 + self.current_epoch)
         self._sums.zero_()
 
@@ -135,11 +135,11 @@ class TrainingModule(lightning.LightningModule):
         return loss
 
     def on_train_batch_end(self, outputs: object, batch: object, index: int) -> None:
-        """Keep the latent weights where the sign still answers to small steps."""
+        """Clip the latent weights to [-1, 1]."""
         clip_latent_weights(self.network)
 
     def on_validation_epoch_start(self) -> None:
-        """Count the hits anew."""
+        """Set the counts of the test to zero."""
         self._hits.zero_()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
@@ -154,7 +154,7 @@ class TrainingModule(lightning.LightningModule):
         self._hits += torch.tensor([hits.item(), len(labels)])
 
     def finish_epoch(self) -> None:
-        """Add the epoch to the history; refuse weights that are not finite, before they are saved.
+        """Add the epoch to the history. Raise before weights that are not finite are saved.
 
         Raises
         ------
@@ -178,12 +178,12 @@ class TrainingModule(lightning.LightningModule):
         self.kernels.append(self._kernels(self.current_epoch + 1))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the history with the weights that it describes."""
+        """Save the history with the weights that it describes."""
         checkpoint["history"] = self.history
         checkpoint["kernels"] = self.kernels
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the history up again."""
+        """Restore the history."""
         self.history = list(checkpoint["history"])
         self.kernels = list(checkpoint["kernels"])
 
@@ -201,23 +201,23 @@ class TrainingModule(lightning.LightningModule):
         return FolderBatches(folder, e.batch, size, train, e.seed, epoch, *share)
 
     def _factor(self, step: int) -> float:
-        """What the learning rates are multiplied by in one step."""
+        """The factor of the learning rates in a training step."""
         e = self.experiment
         per_epoch = len(self._batches(0))
         main = e.epochs * per_epoch
         if step < main:
-            level, share = 1.0, step / main
+            start, share = 1.0, step / main
             if e.schedule == "steps":
                 return e.decay ** sum(step >= milestone * per_epoch for milestone in e.milestones)
         else:
-            level = (e.fine_tune_lr or e.lr / 10) / e.lr
+            start = (e.fine_tune_lr or e.lr / 10) / e.lr
             share = min(1.0, (step - main) / max(1, e.fine_tune_epochs * per_epoch))
         if e.schedule == "cosine":
-            return level * 0.5 * (1 + math.cos(math.pi * share))
-        return level * (1 - share) if e.schedule == "linear" else level
+            return start * 0.5 * (1 + math.cos(math.pi * share))
+        return start * (1 - share) if e.schedule == "linear" else start
 
     def _kernels(self, epoch: int) -> EpochStatistics:
-        """The statistics of all 1-bit layers after so many epochs."""
+        """The statistics of all 1-bit layers after `epoch` epochs."""
         layers = {}
         pull = self.losses.pull() if self.losses else {}
         for name, layer in binary_layers(self.network).items():
@@ -231,13 +231,13 @@ class TrainingModule(lightning.LightningModule):
 
     def _stop(self, what: str, where: str, images: Tensor | None) -> None:
         layer = layer_at_fault(self.network, images)
-        kept = (
+        saved = (
             f"{self.current_epoch} whole epochs are kept" if self.current_epoch else "none is kept"
         )
         raise UserError(
             f"training: {what} in epoch {self.current_epoch + 1}, {where}; {layer}; all values "
             "must be finite: train again, into a new folder, with a lower lr than "
-            f"{self.experiment.lr} ({kept} in this one)"
+            f"{self.experiment.lr} ({saved} in this one)"
         )
 
     def _total(self, counts: Tensor) -> list[float]:

@@ -179,7 +179,7 @@ def test_the_layers_of_the_paper_are_fitted_to_the_network(tmp_path, count, show
 def test_no_run_folder(tmp_path):
     run = tmp_path / "none"
     assert message(run) == (
-        f"{run}: no such run folder; train first with `bonn-hw train FLOW.toml --out {run}`"
+        f"{run}: no such run folder; train first with `bonn-hw train EXPERIMENT.toml --out {run}`"
     )
 
 
@@ -210,7 +210,7 @@ def test_no_epoch_finished(tmp_path):
     run = write(tmp_path / "run", kernels(epochs=0), [])
     assert message(run) == (
         f"{run}: no epoch is finished, so there is nothing to draw; go on with "
-        f"`bonn-hw train FLOW.toml --out {run} --resume`"
+        f"`bonn-hw train EXPERIMENT.toml --out {run} --resume`"
     )
 
 
@@ -301,7 +301,7 @@ def test_without_matplotlib(run, monkeypatch, capsys):
     assert main.main(["plot", str(run)]) == 2
     assert capsys.readouterr().err == (
         "bonn-hw: plot needs the package 'matplotlib', which is not installed: "
-        "pip install 'bonn-hw[train]'\n"
+        "pip install 'bonn-hw'\n"
     )
     assert not (run / "figures").exists()
 

@@ -110,7 +110,7 @@ def test_missing_and_unreadable_runs(run, tmp_path):
         Checkpoint.load(tmp_path / "none")
     assert str(error.value) == (
         f"{tmp_path}/none: no such run folder; train first with "
-        f"`bonn-hw train FLOW.toml --out {tmp_path}/none`"
+        f"`bonn-hw train EXPERIMENT.toml --out {tmp_path}/none`"
     )
     with pytest.raises(UserError, match="no such checkpoint; train first with"):
         Checkpoint.load(tmp_path)

@@ -327,8 +327,8 @@ def test_runs_that_cannot_be_pruned(tiny, tmp_path, monkeypatch):
     with pytest.raises(UserError) as error:
         prune(half, tmp_path / "out")
     assert str(error.value) == (
-        f"{half}: not finished, 2 of 3 epochs; go on with `bonn-hw train FLOW.toml --out {half} "
-        "--resume`, then prune"
+        f"{half}: not finished, 2 of 3 epochs; go on with "
+        f"`bonn-hw train EXPERIMENT.toml --out {half} --resume`, then prune"
     )
     options = {"widths": [2, 2], "in_channels": 1, "size": 8, "method": "float"}
     full = replace(TINY, network="wrn22", options=options, epochs=1)

@@ -118,7 +118,7 @@ def test_resumed_run_equals_uninterrupted_one(whole, tmp_path, monkeypatch, step
     assert signal.getsignal(signal.SIGINT) is handler
     assert str(error.value) == (
         f"{out}: interrupted after {finished} of 3 epochs; go on with "
-        f"`bonn-hw train FLOW.toml --out {out} --resume`"
+        f"`bonn-hw train EXPERIMENT.toml --out {out} --resume`"
     )
     # What the interrupted process left in the generators must not matter.
     torch.manual_seed(999)
