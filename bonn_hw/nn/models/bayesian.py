@@ -23,31 +23,31 @@ CENTRE_RATE = 0.5
 class BayesianLosses(nn.Module):
     """The two losses of BONN for any Brevitas network::
 
-            losses = BayesianLosses(model, lam=1e-4, theta=1e-3, nu=1e-4)
-            loss = cross_entropy(model(x), y) + losses.kernel()
-            loss = cross_entropy(model(x), y) + losses.kernel() + losses.feature(y)    # fine-tuning
+        losses = BayesianLosses(model, lam=1e-4, theta=1e-3, nu=1e-4)
+        loss = cross_entropy(model(x), y) + losses.kernel()
+        loss = cross_entropy(model(x), y) + losses.kernel() + losses.feature(y)    # fine-tuning
 
-        Create it before the optimiser, and pass ``losses.groups(weight_decay)`` to the optimiser
-        instead of ``model.parameters()``. Every 1-bit layer of the model gets the learnt modulation
-        (`quantizers.BayesianWeight`) if it does not have it yet.
+    Create it before the optimiser, and pass ``losses.groups(weight_decay)`` to the optimiser
+    instead of ``model.parameters()``. Every 1-bit layer of the model gets the learnt modulation
+    (`quantizers.BayesianWeight`) if it does not have it yet.
 
-        Parameters
-        ----------
-        model
-            A network with 1-bit ``QuantConv2d`` or ``QuantLinear`` layers, and a linear layer at the
-            end.
-        lam, theta, nu
-            Weight of the kernel loss, weight of the feature loss, variance of the quantisation error.
-        classifier
-                The layer whose inputs are the features: linear, or a 1x1 convolution whose outputs are
-            averaged over the pixels (the features are then the averages of its inputs). Left out, the
-            model's last linear layer.
-    
-        Raises
-        ------
-        UserError
-            If the model has no 1-bit layer or no classifier, the classifier is none of these, or a
-            weight is out of range.
+    Parameters
+    ----------
+    model
+        A network with 1-bit ``QuantConv2d`` or ``QuantLinear`` layers, and a linear layer at the
+        end.
+    lam, theta, nu
+        Weight of the kernel loss, weight of the feature loss, variance of the quantisation error.
+    classifier
+        The layer whose inputs are the features: linear, or a 1x1 convolution whose outputs are
+        averaged over the pixels (the features are then the averages of its inputs). By default
+        the model's last linear layer.
+
+    Raises
+    ------
+    UserError
+        If the model has no 1-bit layer or no classifier, the classifier is none of these, or a
+        weight is out of range.
     """
 
     centres: Tensor
