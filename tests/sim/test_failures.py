@@ -116,7 +116,7 @@ def test_a_lost_beat_is_a_hang_and_its_waves_are_kept(tmp_path):
         Bench(tmp_path, fault=1).run(trace=wave)
     assert str(error.value) == (
         "the RTL hangs: no beat moved at either end after cycle 11 (waited until cycle 111); input "
-        "stream: 12 of 12 beats sent; output stream: 5 of 6 beats received; all input is taken, "
+        "stream: 12 of 12 beats sent; output stream: 5 of 6 beats received; all input is accepted, "
         "and pair_0 does not output beat 6; inside:\n"
         "  pair_0: 12 beats in, 5 beats out, no movement since cycle 11"
     )
