@@ -67,11 +67,11 @@ def start(arguments, log):
 
 
 def contents(folder):
-    """All files but the report, in which simulations leave their figures."""
+    """All files but those in which simulations leave their figures."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and path.name != "report.json"
+        if path.is_file() and path.name not in ("report.json", "simulated.json")
     }
 
 
