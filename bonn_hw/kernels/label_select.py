@@ -85,10 +85,11 @@ class LabelSelect(Kernel):
         """Most LUT between two registers: three per round of the tournament (measured).
 
         The rounds are not pipelined: ten lanes have four rounds, a logic depth of twelve, and limit
-        the clock.
+        the clock. A count of more folds than a LUT has inputs for is one deeper.
         """
-        rounds = (folding.simd - 1).bit_length() + (self._folds(folding) > 1)
-        return 3 * max(1, rounds)
+        folds = self._folds(folding)
+        rounds = (folding.simd - 1).bit_length() + (folds > 1)
+        return 3 * max(1, rounds) + (folds > 64)
 
     def rtl(self, folding: Folding) -> Instance:
         """``label_select.sv``."""
