@@ -20,7 +20,7 @@ def loss_cost() -> tuple[float, float]:
     torch.manual_seed(0)
     network = build("wrn22")
     losses = BayesianLosses(network)
-    optimiser = torch.optim.SGD(losses.groups(5e-4), lr=0.01, momentum=0.9, nesterov=True)
+    optimiser = torch.optim.SGD(losses.groups(0.01, 5e-4), momentum=0.9, nesterov=True)
     images, labels = torch.randn(BATCH, 3, 32, 32), torch.arange(BATCH) % 10
 
     def step(bayesian: bool) -> float:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from bonn_hw.errors import UserError
 from bonn_hw.nn.models.losses import centre_step_of_sums, feature_loss, kernel_loss
-from bonn_hw.nn.models.modulation import ModulatedBinaryQuant
+from bonn_hw.nn.models.modulation import RANGES, ModulatedBinaryQuant
 from bonn_hw.nn.models.quantized_layer import QuantizedLayer
 from bonn_hw.nn.models.quantizers import BayesianWeight
 
@@ -42,6 +43,12 @@ class BayesianLosses(nn.Module):
         The layer whose inputs are the features: linear, or a 1x1 convolution whose outputs are
         averaged over the pixels (the features are then the averages of its inputs). By default
         the model's last linear layer.
+    start
+        Rescale the latent kernels X of each 1-bit layer to this standard deviation; no sign
+        changes. The prior's pull, lambda nu / sigma^2, grows as they shrink. None: leave them.
+    modulation
+        Where w may go, one of `modulation.RANGES`. None: as each layer says; ``held`` for those
+        that get their modulation here.
 
     Raises
     ------
@@ -60,8 +67,16 @@ class BayesianLosses(nn.Module):
         theta: float = 1e-3,
         nu: float = 1e-4,
         classifier: nn.Linear | nn.Conv2d | None = None,
+        start: float | None = None,
+        modulation: str | None = None,
     ):
         super().__init__()
+        if start is not None and not 0 < start < float("inf"):
+            raise UserError(f"BayesianLosses: start must be a positive number, not {start}")
+        if modulation not in (None, *RANGES):
+            raise UserError(
+                f"BayesianLosses: modulation must be one of {', '.join(RANGES)}, not {modulation!r}"
+            )
         for name, value in (("lam", lam), ("theta", theta), ("nu", nu)):
             if not 0 <= value < float("inf"):
                 raise UserError(f"BayesianLosses: {name} must be 0 or positive, not {value}")
@@ -79,6 +94,11 @@ class BayesianLosses(nn.Module):
         # In plain lists: submodules would be saved twice, here and in the model.
         self._model, self._layers = [model], list(layers.values())
         self.names = tuple(layers)
+        for layer in self._layers:
+            if modulation is not None:
+                modulated_quantiser(layer).range = modulation
+            if start is not None:
+                _rescale(layer, start)
         kernels = [layer.weight.detach() for layer in self._layers]
         self.mu = nn.ParameterList(k.abs().flatten(1).mean(1) for k in kernels)
         self.sigma = nn.ParameterList(_spread(k) for k in kernels)
@@ -144,26 +164,43 @@ class BayesianLosses(nn.Module):
 
     def groups(
         self,
+        lr: float,
         weight_decay: float = 0.0,
         modulation_lr: float | None = None,
         prior_lr: float | None = None,
     ) -> list[dict[str, Any]]:
-        """Three parameter groups for an optimiser: the model's parameters, w, and the losses' own.
+        """The learnt parameters with their rates, in groups for an optimiser of the rate `lr`.
 
-        The losses' own (mu, sigma and the deviations of the features) have no weight decay. The
-        default of both learning rates is the optimiser's own.
+        * The latent kernels X of a layer. Only their signs count, so that what a step does depends
+          on the rate relative to |X|: it is `lr` times the ratio of their deviation to that of
+          PyTorch's own start, 1 / sqrt(3 inputs), for which rates of plain 1-bit networks are
+          known. The weight decay is divided by the same ratio, so that it does as much.
+        * The model's other parameters.
+        * w, by default a tenth of `lr`, without weight decay.
+        * The losses' own (mu, sigma, the deviations of the features), by default 3e-4 of `lr`,
+          without weight decay.
         """
-        modulations = [modulated_quantiser(layer).modulation for layer in self._layers]
-        apart = set(map(id, modulations))
+        quantisers = [modulated_quantiser(layer) for layer in self._layers]
+        modulations: list[Tensor] = [quantiser.modulation for quantiser in quantisers]
+        kernels = []
+        for layer in self._layers:
+            share = float(layer.weight.detach().std(correction=0)) / natural_deviation(layer)
+            kernels.append(
+                {"params": [layer.weight], "lr": lr * share, "weight_decay": weight_decay / share}
+            )
+        apart = {id(p) for p in modulations} | {id(layer.weight) for layer in self._layers}
         others = [p for p in self._model[0].parameters() if id(p) not in apart]
-        rates: list[dict[str, Any]] = [
-            {} if lr is None else {"lr": lr} for lr in (None, modulation_lr, prior_lr)
-        ]
         return [
-            {"params": others, "weight_decay": weight_decay} | rates[0],
-            {"params": modulations, "weight_decay": weight_decay} | rates[1],
-            {"params": list(self.parameters()), "weight_decay": 0.0} | rates[2],
+            *kernels,
+            {"params": others, "lr": lr, "weight_decay": weight_decay},
+            {"params": modulations, "lr": modulation_lr or lr / 10, "weight_decay": 0.0},
+            {"params": list(self.parameters()), "lr": prior_lr or 3e-4 * lr, "weight_decay": 0.0},
         ]
+
+    def project(self) -> None:
+        """Bring every w back into its range; each forward pass in training does the same first."""
+        for layer in self._layers:
+            modulated_quantiser(layer).project()
 
     def pull(self) -> dict[str, float]:
         """The prior's pull per step, lambda * nu / sigma^2, by layer: the mean over its filters."""
@@ -233,6 +270,16 @@ def modulated_quantiser(layer: QuantizedLayer) -> ModulatedBinaryQuant:
     if not isinstance(quantiser, ModulatedBinaryQuant):
         raise TypeError(f"weights are quantised by {type(quantiser).__name__}, without modulation")
     return quantiser
+
+
+def natural_deviation(layer: QuantizedLayer) -> float:
+    """The standard deviation of PyTorch's own initial weights: 1 / sqrt(3 inputs of a neuron)."""
+    return 1 / math.sqrt(3 * layer.weight[0].numel())
+
+
+@torch.no_grad()
+def _rescale(layer: QuantizedLayer, deviation: float) -> None:
+    layer.weight.mul_(deviation / layer.weight.std(correction=0).clamp(min=1e-12))
 
 
 def _modulate(layer: QuantizedLayer) -> None:

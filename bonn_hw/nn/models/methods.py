@@ -22,9 +22,6 @@ from bonn_hw.nn.models.quantized_layer import (
     quantized_linear,
 )
 
-LATENT_DEVIATION = 0.01
-"""Standard deviation of BONN's initial kernels: at this size of |X| the prior's pull matters
-(paper, fig. 3)."""
 FIXED_SLOPE = 0.25
 
 
@@ -41,8 +38,6 @@ class Method:
     shifts
         Whether there are learnt shifts before the sign and on both sides of the PReLU (ReActNet's
         RSign and RPReLU).
-    deviation
-        Standard deviation of the initial latent weights; None: torch's default.
     weight_in_chain
         Weight quantiser for chains, where a batch norm follows each product; one power-of-two scale
         per layer.
@@ -54,7 +49,6 @@ class Method:
     weight_power_of_two: type | None
     activation: type | None
     shifts: bool = False
-    deviation: float | None = None
     weight_in_chain: type | None = None
     not_in_chain: str = ""
 
@@ -67,11 +61,10 @@ _SCALES_OF_FILTERS = "it scales each filter by itself, and a layer of a chain ha
 
 METHODS = {
     "bonn": Method(
-        quantizers.BayesianWeight,
-        quantizers.BayesianWeightPowerOfTwo,
+        quantizers.LearntScaleWeight,
+        quantizers.LearntScaleWeightPowerOfTwo,
         quantizers.BipolarActivation,
-        deviation=LATENT_DEVIATION,
-        # A batch norm follows, so the scale influences the gradients only.
+        # A batch norm follows: it absorbs the scale, which is held for that reason.
         weight_in_chain=quantizers.BayesianWeightPowerOfTwo,
     ),
     "xnor": Method(
@@ -110,18 +103,17 @@ def convolution(
     weight = method.weight_power_of_two if power_of_two else method.weight
     if weight is None:
         return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
-    return _started(method, quantized_convolution(inputs, outputs, 3, stride, 1, weight))
+    return quantized_convolution(inputs, outputs, 3, stride, 1, weight)
 
 
 def chain_convolution(method: Method, inputs: int, outputs: int, padding: int) -> QuantizedLayer:
     """The method's 3x3 convolution in a chain; `padding` pixels of PyTorch's zero on each side."""
-    weight = _weight_in_chain(method)
-    return _started(method, quantized_convolution(inputs, outputs, 3, 1, padding, weight))
+    return quantized_convolution(inputs, outputs, 3, 1, padding, _weight_in_chain(method))
 
 
 def chain_linear(method: Method, inputs: int, outputs: int) -> QuantizedLayer:
     """The method's linear layer in a chain."""
-    return _started(method, quantized_linear(inputs, outputs, _weight_in_chain(method)))
+    return quantized_linear(inputs, outputs, _weight_in_chain(method))
 
 
 def chain_sign(method: Method) -> nn.Module:
@@ -153,13 +145,6 @@ def _weight_in_chain(method: Method) -> type:
     if method.weight_in_chain is None:
         raise ValueError(f"no method of a chain: {method.not_in_chain}")
     return method.weight_in_chain
-
-
-def _started(method: Method, layer: QuantizedLayer) -> QuantizedLayer:
-    """Initialise the latent weights of a 1-bit layer for the method; return the layer."""
-    if method.deviation is not None:
-        nn.init.normal_(layer.weight, std=method.deviation)
-    return layer
 
 
 def sign(method: Method, channels: int) -> nn.Module:

@@ -118,7 +118,8 @@ def _unit_scale(weight: Tensor) -> float:
 class BayesianWeight(_ConstantScale, WeightQuantSolver):
     """BONN's 1-bit weights mean(w) * sign(X) with the learnt modulation w, see `modulation`.
 
-    Layers accept ``weight_modulation_gradient="exact"`` and ``weight_modulation_init=...``.
+    Layers accept ``weight_modulation_range="positive"``, ``weight_modulation_gradient="exact"`` and
+    ``weight_modulation_init=...``.
     """
 
     quant_type = QuantType.BINARY
@@ -126,6 +127,7 @@ class BayesianWeight(_ConstantScale, WeightQuantSolver):
     narrow_range = True
     restrict_scaling_type = RestrictValueType.FP
     tensor_quant = ModulatedBinaryQuant
+    modulation_range = "held"
     modulation_gradient = "paper"
     power_of_two = False
 
@@ -142,6 +144,18 @@ class BayesianWeight(_ConstantScale, WeightQuantSolver):
 
 class BayesianWeightPowerOfTwo(BayesianWeight):
     """As `BayesianWeight`, the scale rounded to a power of two."""
+
+    power_of_two = True
+
+
+class LearntScaleWeight(BayesianWeight):
+    """As `BayesianWeight`, the scale learnt: for networks without a norm after the product."""
+
+    modulation_range = "positive"
+
+
+class LearntScaleWeightPowerOfTwo(LearntScaleWeight):
+    """As `LearntScaleWeight`, the scale rounded to a power of two."""
 
     power_of_two = True
 

@@ -23,6 +23,7 @@ SCHEDULES = ("constant", "cosine", "linear", "steps")
 AUGMENTS = ("none", "shift", "flip", "shift-flip", "crop", "crop-flip")
 PRECISIONS = ("auto", "32", "16-mixed", "bf16-mixed")
 GRADIENTS = ("paper", "exact")
+RANGES = ("held", "positive", "free")
 
 
 def _one_of(*choices: str) -> tuple[Callable[[Any], bool], str]:
@@ -83,6 +84,8 @@ _KEYS: dict[tuple[str, str], tuple[str, Callable[[Any], bool], str]] = {
     ("bayesian", "lambda"): ("lam", *_WEIGHT),
     ("bayesian", "theta"): ("theta", *_WEIGHT),
     ("bayesian", "nu"): ("nu", *_RATE),
+    ("bayesian", "start"): ("start", *_RATE),
+    ("bayesian", "modulation"): ("modulation", *_one_of(*RANGES)),
     ("bayesian", "modulation_lr"): ("modulation_lr", *_RATE),
     ("bayesian", "prior_lr"): ("prior_lr", *_RATE),
     ("bayesian", "modulation_gradient"): ("modulation_gradient", *_one_of(*GRADIENTS)),
@@ -114,8 +117,13 @@ class Experiment:
         Epochs from one test to the next; each phase ends with one.
     lam, theta, nu
         Weight of the kernel loss, weight of the feature loss, variance of the quantisation error.
+    start
+        Standard deviation that the latent kernels are rescaled to; None: PyTorch's own.
+    modulation
+        Where w may go, one of `modulation.RANGES`; None: held in chains, positive elsewhere.
     modulation_lr, prior_lr
-        Learning rates of w, and of mu, sigma and the features' deviations; by default `lr`.
+        Learning rates of w, and of mu, sigma and the features' deviations; by default a tenth and
+        3e-4 of `lr`.
     modulation_gradient
         Gradient of w: ``paper`` (equation 15), or ``exact``, the derivative of the forward pass.
     """
@@ -145,6 +153,8 @@ class Experiment:
     lam: float = 0.0
     theta: float = 0.0
     nu: float = 1e-4
+    start: float | None = None
+    modulation: str | None = None
     modulation_lr: float | None = None
     prior_lr: float | None = None
     modulation_gradient: str = "paper"

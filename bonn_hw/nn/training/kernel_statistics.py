@@ -40,9 +40,14 @@ class LayerStatistics(TypedDict):
         one mode, towards 0 with two. None where all weights are equal, or none is near ±mean |X|.
     scale
         mean(w); only for layers with the learnt modulation w.
+    inside
+        Share of X in the window |w X| <= 1, outside of which it gets no gradient; only for layers
+        with w.
     pull
         The prior's pull per training step, lambda * nu / sigma^2; only for layers with the kernel
         loss.
+    flips
+        Share of the signs that differ from those before the epoch; not before the first one.
     """
 
     limit: float
@@ -52,7 +57,9 @@ class LayerStatistics(TypedDict):
     bimodality: float | None
     valley: float | None
     scale: NotRequired[float]
+    inside: NotRequired[float]
     pull: NotRequired[float]
+    flips: NotRequired[float]
 
 
 class EpochStatistics(TypedDict):

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from bonn_hw.errors import UserError
 from bonn_hw.files import file_aside
 from bonn_hw.nn.training.experiment import Experiment
+from bonn_hw.nn.training.health import complaints
 from bonn_hw.nn.training.kernel_statistics import KERNELS, EpochStatistics
 from bonn_hw.nn.training.run_files import (
     CHECKPOINT,
@@ -60,6 +61,7 @@ class RunWriter(lightning.Callback):
         self.bar: tqdm | None = None
         self.started = time.monotonic()
         self.finished = 0
+        self._said: set[str] = set()
 
     def admit(self, resume: bool) -> None:
         """Refuse to overwrite another run, or to resume a run of another experiment."""
@@ -152,6 +154,7 @@ class RunWriter(lightning.Callback):
             return
         self.write_figures(training.history, training.kernels)
         self.show(f"epoch {last['epoch']}/{trainer.max_epochs}", last, last["seconds"])
+        self._complain(training.kernels)
 
     def show(self, start: str, last: EpochFigures, seconds: float) -> None:
         """Print one line about a finished epoch, beginning with `start`, if progress is shown."""
@@ -165,6 +168,13 @@ class RunWriter(lightning.Callback):
             file=sys.stderr,
             flush=True,
         )
+
+    def _complain(self, kernels: list[EpochStatistics]) -> None:
+        """Say what left its range in the last epoch, each kind once a training."""
+        for kind, sentence in complaints(kernels[0], kernels[-1]).items():
+            if self.progress and kind not in self._said:
+                print(f"note: {sentence}", file=sys.stderr, flush=True)
+            self._said.add(kind)
 
     def on_load_checkpoint(
         self,

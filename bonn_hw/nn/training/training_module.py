@@ -71,6 +71,7 @@ class TrainingModule(lightning.LightningModule):
         self.losses = _losses(experiment, network)
         self._train, self._test = _tensors(train), _tensors(test)
         self.history: list[EpochFigures] = []
+        self._signs: dict[str, Tensor] = {}
         self.kernels: list[EpochStatistics] = [self._kernels(0)]
         self._sums = torch.zeros(3, dtype=torch.float64)
         self._hits = torch.zeros(2, dtype=torch.float64)
@@ -116,11 +117,14 @@ class TrainingModule(lightning.LightningModule):
         e = self.experiment
         if self.losses is None:
             return [{"params": self.network.parameters(), "weight_decay": e.weight_decay}]
-        return self.losses.groups(e.weight_decay, e.modulation_lr, e.prior_lr)
+        return self.losses.groups(e.lr, e.weight_decay, e.modulation_lr, e.prior_lr)
 
     def on_train_epoch_start(self) -> None:
         """Seed the random generator of the layers, so that an epoch depends on its number only."""
         torch.manual_seed(self.experiment.seed * 1_000_003 + self.current_epoch)
+        self._signs = {
+            name: layer.weight.detach() >= 0 for name, layer in binary_layers(self.network).items()
+        }
         self._sums.zero_()
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
@@ -135,8 +139,10 @@ class TrainingModule(lightning.LightningModule):
         return loss
 
     def on_train_batch_end(self, outputs: object, batch: object, index: int) -> None:
-        """Clip the latent weights to [-1, 1]."""
+        """Clip the latent weights to [-1, 1], and bring w back into its range."""
         clip_latent_weights(self.network)
+        if self.losses:
+            self.losses.project()
 
     def on_validation_epoch_start(self) -> None:
         """Set the counts of the test to zero."""
@@ -223,9 +229,14 @@ class TrainingModule(lightning.LightningModule):
         for name, layer in binary_layers(self.network).items():
             statistics = kernel_statistics(layer.weight.detach().float().cpu().numpy())
             if is_modulated(layer):
-                statistics["scale"] = float(modulated_quantiser(layer).scale())
+                quantiser = modulated_quantiser(layer)
+                statistics["scale"] = float(quantiser.scale())
+                statistics["inside"] = float(quantiser.inside(layer.weight))
             if name in pull:
                 statistics["pull"] = pull[name]
+            if name in self._signs:
+                flipped = (layer.weight.detach() >= 0) != self._signs[name]
+                statistics["flips"] = float(flipped.float().mean())
             layers[name.removeprefix("layers.")] = statistics
         return {"epoch": epoch, "layers": layers}
 
@@ -275,4 +286,11 @@ def _losses(experiment: Experiment, network: Network) -> BayesianLosses | None:
         return None
     for layer in layers.values():
         modulated_quantiser(layer).exact = experiment.modulation_gradient == "exact"
-    return BayesianLosses(network, experiment.lam, experiment.theta, experiment.nu)
+    return BayesianLosses(
+        network,
+        experiment.lam,
+        experiment.theta,
+        experiment.nu,
+        start=experiment.start,
+        modulation=experiment.modulation,
+    )

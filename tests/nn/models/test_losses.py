@@ -141,7 +141,7 @@ def users_network(weights=quantizers.BipolarWeight):
 def test_three_lines_for_a_users_own_network():
     model = users_network()
     losses = BayesianLosses(model, lam=1e-3, theta=1e-2, nu=1e-3)
-    optimiser = torch.optim.SGD(losses.groups(5e-4), lr=0.05, momentum=0.9)
+    optimiser = torch.optim.SGD(losses.groups(0.05, 5e-4), momentum=0.9)
     torch.manual_seed(1)
     x, y = torch.randn(32, 1, 8, 8), torch.arange(32) % 3
     first = None
@@ -198,12 +198,40 @@ def test_sigma_is_kept_above_its_floor():
 def test_prior_is_not_decayed_and_rates_are_set_apart():
     model = users_network()
     losses = BayesianLosses(model)
-    groups = losses.groups(5e-4, modulation_lr=0.1, prior_lr=0.2)
-    assert [g["weight_decay"] for g in groups] == [5e-4, 5e-4, 0]
-    assert [g.get("lr") for g in groups] == [None, 0.1, 0.2]
+    groups = losses.groups(0.05, 5e-4, modulation_lr=0.1, prior_lr=0.2)
+    assert [g["weight_decay"] for g in groups[2:]] == [5e-4, 0, 0]
+    assert [g["lr"] for g in groups[2:]] == [0.05, 0.1, 0.2]
+    assert [g["lr"] for g in losses.groups(0.05)[3:]] == [0.005, pytest.approx(1.5e-5)]
     given = [id(p) for g in groups for p in g["params"]]
     wanted = [id(p) for p in [*model.parameters(), *losses.parameters()]]
     assert sorted(given) == sorted(wanted)
+
+
+def test_a_start_scales_kernels_and_their_rates_alike():
+    """What a step does to the signs depends on the rate relative to |X| only."""
+    model = users_network()
+    before = [layer.weight.detach().clone() for layer in (model[0], model[3])]
+    losses = BayesianLosses(model, start=0.01)
+    for layer, group, old in zip(
+        (model[0], model[3]), losses.groups(0.05, 1e-4), before, strict=False
+    ):
+        share = 0.01 * (3 * layer.weight[0].numel()) ** 0.5
+        assert layer.weight.std(correction=0).item() == pytest.approx(0.01)
+        assert torch.equal(layer.weight >= 0, old >= 0)
+        assert group["lr"] == pytest.approx(0.05 * share)
+        assert group["weight_decay"] == pytest.approx(1e-4 / share)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"start": 0.0}, "BayesianLosses: start must be a positive number, not 0.0"),
+        ({"modulation": "big"}, "modulation must be one of held, positive, free, not 'big'"),
+    ],
+)
+def test_starts_and_ranges_that_do_not_exist(changed, message):
+    with pytest.raises(UserError, match=message):
+        BayesianLosses(users_network(), **changed)
 
 
 @pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])

@@ -67,7 +67,7 @@ def test_weights_are_the_mean_of_w_exactly_and_the_sign_of_zero_is_plus():
     quantiser = layer.weight_quant.tensor_quant
     quantiser.modulation.data = torch.tensor(modulation, dtype=torch.float32)
     mean = quantiser.modulation.mean().item()
-    values = layer.quant_weight().value
+    values = layer.eval().quant_weight().value
     assert values[0, 0, 0, :2].tolist() == [mean, mean]
     assert torch.equal(values, torch.where(layer.weight >= 0, mean, -mean))
 
@@ -76,7 +76,7 @@ def test_weights_are_the_mean_of_w_exactly_and_the_sign_of_zero_is_plus():
     ("mean", "scale"), [(0.083, 2**-4), (0.1, 2**-3), (1.0, 1.0), (0.0, 2**-16), (-1.0, 2**-16)]
 )
 def test_scale_for_hardware_is_the_nearest_power_of_two(mean, scale):
-    quantiser = ModulatedBinaryQuant((1, 1, 3, 3), mean, "paper", power_of_two=True)
+    quantiser = ModulatedBinaryQuant((1, 1, 3, 3), mean, "free", "paper", power_of_two=True)
     x = torch.tensor([[[[-0.5, 0.0, 2.0]]]])
     y, reported, zero, bits = quantiser(x)
     assert y.flatten().tolist() == [-scale, scale, scale]
@@ -131,3 +131,39 @@ def test_the_sign_of_zero_is_plus_everywhere():
     network.layers.fc0.matrix.weight.data = x.clone()
     packed = release.pack(network)["bits layers.fc0.matrix.weight"]
     assert np.unpackbits(packed)[:3].tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        # A sixteenth of the start 0.5 is the least; then the mean 33/64 is brought back to 0.5.
+        ("held", [1 / 33, 32 / 33]),
+        ("positive", [1 / 32, 1.0]),
+        ("free", [-1.0, 1.0]),
+    ],
+)
+def test_w_is_brought_back_before_each_forward_pass_in_training(kept, expected):
+    quantiser = ModulatedBinaryQuant((1, 1, 1, 2), 0.5, kept, "paper", power_of_two=False)
+    quantiser.modulation.data.copy_(torch.tensor([[[[-1.0, 1.0]]]]))
+    quantiser.eval()(torch.ones(3, 2, 1, 2))
+    assert quantiser.modulation.flatten().tolist() == [-1.0, 1.0]
+    quantiser.train()(torch.ones(3, 2, 1, 2))
+    assert quantiser.modulation.flatten().tolist() == pytest.approx(expected)
+
+
+def test_two_forward_passes_before_a_backward_pass():
+    """The second one must not change what the first one saved, nor bring w back once more."""
+    quantiser = ModulatedBinaryQuant((1, 1, 3, 3), 0.5, "held", "paper", power_of_two=False).train()
+    quantiser.modulation.data.mul_(torch.rand(3, 3) + 0.1)
+    x = torch.randn(4, 2, 3, 3, requires_grad=True)
+    (quantiser(x)[0].sum() + quantiser(2 * x)[0].sum()).backward()
+    optimiser = torch.optim.SGD([quantiser.modulation], lr=100.0)
+    optimiser.step()
+    quantiser(x)
+    assert quantiser.modulation.min() > 0
+    assert quantiser.scale().item() == pytest.approx(0.5)
+
+
+def test_ranges_that_do_not_exist():
+    with pytest.raises(ValueError, match="one of held, positive, free, not 'big'"):
+        ModulatedBinaryQuant((1, 1, 3, 3), 0.5, "big", "paper", power_of_two=False)
