@@ -40,7 +40,7 @@ def tools():
         absent(f"open place and route ({error})")
 
 
-@pytest.mark.slow
+@pytest.mark.large
 def test_a_bitstream_for_a_pynq_z2(build, tools):
     assert main(["bitstream", str(build), "--tool", "open"]) == 0
     made = build / "system" / "bitstream"
