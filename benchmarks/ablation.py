@@ -1,34 +1,31 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Which loss helps, and by how much: ``python -m benchmarks.ablation``.
 
-Trains WRN-22 by flows/experiments/fashion_wrn22_ablation.toml: first to choose lambda and theta,
-on images held out of the training set, then every method with several seeds, each for the same
-epochs. Runs that are there are not repeated, so it can be interrupted; the table in
-docs/ablation.md is then written.
+Trains WRN-22 by flows/experiments/fashion_wrn22_ablation.toml. First each method chooses its own
+learning rate, BONN also its start, lambda and theta, on images held out of the training set; then
+every method is trained with several seeds, each for the same epochs. Runs that are there are not
+repeated; docs/ablation.md shows what there is so far.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import subprocess
 import sys
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from scipy import stats
 
+from benchmarks.study import ROOT, Study, study, write_between
 from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.kernel_statistics import KERNELS
-from bonn_hw.nn.training.run_files import METRICS, write_atomically
 
-ROOT = Path(__file__).parent.parent
 FLOW = ROOT / "flows" / "experiments" / "fashion_wrn22_ablation.toml"
 PAGE = ROOT / "docs" / "ablation.md"
 MARK = "<!-- written by python -m benchmarks.ablation -->"
@@ -36,46 +33,71 @@ SEEDS = (1, 2, 3)
 MORE_SEEDS = (4, 5)
 """Of the rows that differ by a loss alone, whose differences are small."""
 LOSS_ROWS = ("none", "kernel", "feature", "both")
+CONTROL = "none"
+RATES = (0.001, 0.003, 0.01)
+STARTS = (None, 0.01)
 LAMBDAS = (1e-3, 1e-4, 1e-5)
-THETAS = (1e-2, 1e-3, 1e-4)
+THETAS = (1.0, 1e-1, 1e-2, 1e-3)
+"""Up to 1: the paper's feature loss is a sum over the batch, ours a mean."""
 HELD_OUT = 10_000
-SCATTERED = 2000
-"""Test images whose features are compared."""
 CHOOSING_SEED = 0
 """Of the runs on held-out images; none of `SEEDS`."""
+CHOOSING_EPOCHS = 10
+SCATTERED = 2000
+"""Test images whose features are compared."""
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A row of the table: its text, what it changes in the experiment, and whose settings it has.
+
+    Attributes
+    ----------
+    settings
+        The variant on whose held-out runs the settings were chosen; by default itself.
+    """
+
+    text: str
+    method: str
+    changes: dict[str, Any]
+    settings: str = ""
+
+
+VARIANTS = {
+    "none": Variant("neither loss", "bonn", {"lam": 0.0, "theta": 0.0}, "both"),
+    "kernel": Variant("kernel loss", "bonn", {"theta": 0.0}, "both"),
+    "feature": Variant("feature loss", "bonn", {"lam": 0.0}, "both"),
+    "both": Variant("both (BONN)", "bonn", {}),
+    "hardware": Variant("both, hardware form", "bonn", {"form": "hardware"}, "both"),
+    "bnn": Variant("plain BNN", "bnn", {}),
+    "recu": Variant("ReCU", "bnn", {"latent": "recu"}),
+    "kurtosis": Variant("BD-BNN's kurtosis", "bnn", {"kurtosis": 0.1}),
+    "xnor": Variant("XNOR-Net", "xnor", {}),
+    "bireal": Variant("Bi-Real", "bireal", {}),
+    "react": Variant("ReActNet's shifts", "react", {}),
+    "float": Variant("full precision", "float", {}),
+}
+OPTIONS = ("form", "latent")
+"""Changes of the network; the others are of the training."""
 
 
 def main() -> int:
     """Train what is missing, and write the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.ablation", description=__doc__)
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "ablation")
-    parser.add_argument("--limit", type=int, default=5000, help="training images")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time")
-    options = parser.parse_args()
-    base = Experiment.read(FLOW)
-    held_out = replace(base, held_out=HELD_OUT, seed=CHOOSING_SEED, theta=0.0)
-
-    by_lambda = {f"lambda_{v:g}": replace(held_out, lam=v) for v in LAMBDAS}
-    chosen = _best(_train(by_lambda, options))
-    lam = by_lambda[chosen].lam
-    by_theta = {f"theta_{v:g}": replace(held_out, lam=lam, theta=v) for v in THETAS}
-    theta = by_theta[_best(_train(by_theta, options))].theta
-
-    variants = _variants(replace(base, lam=lam, theta=theta))
-    runs = {
-        f"{name}_{seed}": replace(variant, seed=seed)
-        for seed in SEEDS + MORE_SEEDS
-        for name, (_, variant) in variants.items()
-        if seed in _seeds(name)
-    }
-    folders = _train(runs, options)
-    table = _table({n: text for n, (text, _) in variants.items()}, folders)
-    choice = _choice({**by_lambda, **by_theta}, options.out)
-    head, _, tail = PAGE.read_text().partition(MARK)
-    tail = tail.partition(MARK)[2]
-    text = "\n".join([*choice, "", *table])
-    write_atomically(PAGE, f"{head}{MARK}\n\n{text}\n\n{MARK}{tail}".encode())
-    print(text)
+    runs = study("ablation", __doc__, "ablation")
+    for name, variant in VARIANTS.items():
+        if not variant.settings:
+            for stage in (_rates, _lambdas, _thetas):
+                runs.train(stage(name, runs))
+    runs.train(
+        {
+            f"{name}_{seed}": experiment
+            for seed in SEEDS + MORE_SEEDS
+            for name in VARIANTS
+            if seed in _seeds(name) and (experiment := _final(name, seed, runs))
+        }
+    )
+    write_between(PAGE, MARK, [*_choices(runs), "", *_table(runs)])
     return 0
 
 
@@ -83,72 +105,177 @@ def _seeds(name: str) -> tuple[int, ...]:
     return SEEDS + MORE_SEEDS if name in LOSS_ROWS else SEEDS
 
 
-def _variants(both: Experiment) -> dict[str, tuple[str, Experiment]]:
-    """Return what is compared: a name for the folder, one for the table, and the experiment."""
+def _experiment(name: str, **settings: Any) -> Experiment:
+    """The experiment of a variant with chosen settings; its own changes win."""
+    variant, base = VARIANTS[name], Experiment.read(FLOW)
+    options = {k: v for k, v in variant.changes.items() if k in OPTIONS}
+    changes = {k: v for k, v in variant.changes.items() if k not in OPTIONS}
+    if variant.method != "bonn":
+        settings = {"lr": settings["lr"]}
+        changes |= {"lam": 0.0, "theta": 0.0, "start": None}
+    return replace(
+        base, options={**base.options, "method": variant.method, **options}, **settings | changes
+    )
 
-    def method(name: str) -> Experiment:
-        return replace(both, options={**both.options, "method": name}, lam=0.0, theta=0.0)
 
-    hardware = {**both.options, "form": "hardware"}
+def _held_out(name: str, **settings: Any) -> Experiment:
+    return replace(
+        _experiment(name, **settings),
+        epochs=CHOOSING_EPOCHS,
+        held_out=HELD_OUT,
+        seed=CHOOSING_SEED,
+    )
+
+
+def _rates(name: str, runs: Study) -> dict[str, Experiment]:
+    """The first stage: rate and, for BONN, the start of the kernels; without the feature loss."""
+    starts = STARTS if VARIANTS[name].method == "bonn" else (None,)
     return {
-        "none": ("neither loss", replace(both, lam=0.0, theta=0.0)),
-        "kernel": ("kernel loss", replace(both, theta=0.0)),
-        "feature": ("feature loss", replace(both, lam=0.0)),
-        "both": ("both (BONN)", both),
-        "hardware": ("both, hardware form", replace(both, options=hardware)),
-        "xnor": ("XNOR-Net", method("xnor")),
-        "bnn": ("plain BNN", method("bnn")),
-        "bireal": ("Bi-Real", method("bireal")),
-        "react": ("ReActNet's shifts", method("react")),
-        "float": ("full precision", method("float")),
+        f"{name}_lr_{rate:g}_start_{start or 'torch'}": _held_out(
+            name, lr=rate, start=start, theta=0.0
+        )
+        for rate in RATES
+        for start in starts
     }
 
 
-def _train(runs: dict[str, Experiment], options: argparse.Namespace) -> dict[str, Path]:
-    """Train every run that is not finished, so many at a time; return the folders."""
-
-    def train(name: str) -> None:
-        flow, out = options.out / f"{name}.toml", options.out / name
-        write_atomically(flow, runs[name].toml().encode())
-        # One thread each: on few cores, two trainings side by side are faster than two threads.
-        command = [sys.executable, "-m", "bonn_hw.cli", "train", str(flow), "--out", str(out)]
-        command += ["--limit", str(options.limit)]
-        command += ["--resume"] if (out / "experiment.toml").exists() else []
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"{name}: {done.stderr}")
-        print(f"{name}: {_accuracy(out):.2%}", flush=True)
-
-    missing = [name for name, run in runs.items() if not _finished(options.out / name, run)]
-    with ThreadPoolExecutor(options.jobs) as pool:
-        list(pool.map(train, missing))
-    return {name: options.out / name for name in runs}
+def _lambdas(name: str, runs: Study) -> dict[str, Experiment]:
+    """The second stage, for BONN."""
+    chosen = _best(_rates(name, runs), runs)
+    if VARIANTS[name].method != "bonn" or chosen is None:
+        return {}
+    settings = {"lr": chosen.lr, "start": chosen.start, "theta": 0.0}
+    return {f"{name}_lambda_{v:g}": _held_out(name, lam=v, **settings) for v in LAMBDAS}
 
 
-def _finished(out: Path, experiment: Experiment) -> bool:
-    if not (out / METRICS).exists():
-        return False
-    return len(json.loads((out / METRICS).read_text())["epochs"]) == experiment.all_epochs
+def _thetas(name: str, runs: Study) -> dict[str, Experiment]:
+    """The third stage, for BONN."""
+    chosen = _best(_lambdas(name, runs), runs)
+    if chosen is None:
+        return {}
+    settings = {"lr": chosen.lr, "start": chosen.start, "lam": chosen.lam}
+    return {f"{name}_theta_{v:g}": _held_out(name, theta=v, **settings) for v in THETAS}
 
 
-def _accuracy(out: Path) -> float:
-    return float(json.loads((out / METRICS).read_text())["accuracy"])
+def _best(stage: dict[str, Experiment], runs: Study) -> Experiment | None:
+    """The most accurate of a stage; None while it is not complete, or has none."""
+    found = {name: runs.accuracy(name, run) for name, run in stage.items()}
+    if not found or None in found.values():
+        return None
+    return stage[max(found, key=lambda name: found[name] or 0.0)]
 
 
-def _best(folders: dict[str, Path]) -> str:
-    return max(folders, key=lambda name: _accuracy(folders[name]))
+def _final(name: str, seed: int, runs: Study) -> Experiment | None:
+    """The experiment of a row and seed; None while its settings are not chosen."""
+    chooser = VARIANTS[name].settings or name
+    last = _thetas if VARIANTS[chooser].method == "bonn" else _rates
+    chosen = _best(last(chooser, runs), runs)
+    if chosen is None:
+        return None
+    settings = {k: getattr(chosen, k) for k in ("lr", "start", "lam", "theta")}
+    return replace(_experiment(name, **settings), seed=seed)
 
 
-def _shape(out: Path, name: str) -> float | None:
-    """Return a statistic of the kernels at the end, median over the 1-bit layers."""
+def _accuracies(name: str, runs: Study) -> dict[int, float]:
+    """Test accuracies in percent, by seed, of what is trained."""
+    found = {}
+    for seed in _seeds(name):
+        experiment = _final(name, seed, runs)
+        if experiment and (accuracy := runs.accuracy(f"{name}_{seed}", experiment)) is not None:
+            found[seed] = 100 * accuracy
+    return found
+
+
+def _choices(runs: Study) -> list[str]:
+    """What was found on held-out images, a line for each method."""
+    lines = [
+        f"On {HELD_OUT:,} held-out training images, after {CHOOSING_EPOCHS} epochs and the "
+        f"fine-tuning (seed {CHOOSING_SEED}):",
+        "",
+    ]
+    for name, variant in VARIANTS.items():
+        if variant.settings:
+            continue
+        tried = {}
+        for stage in (_rates, _lambdas, _thetas):
+            for run, experiment in stage(name, runs).items():
+                accuracy = runs.accuracy(run, experiment)
+                if accuracy is not None:
+                    tried[run.removeprefix(f"{name}_").replace("_", " ")] = f"{accuracy:.2%}"
+        if tried:
+            lines.append(f"* {variant.text}: {', '.join(f'{k}: {v}' for k, v in tried.items())}")
+    return lines
+
+
+def _table(runs: Study) -> list[str]:
+    """A row for each variant that is trained; p values by Holm over all rows but the control."""
+    found = {name: _accuracies(name, runs) for name in VARIANTS}
+    pairs = {name: _paired(values, found[CONTROL]) for name, values in found.items()}
+    del pairs[CONTROL]
+    corrected = holm({name: p[2] for name, p in pairs.items() if p is not None})
+    rows = [
+        "| WRN-22 16-16-32-64 | test accuracy, mean | standard deviation | by seed | against "
+        f"neither loss, same seeds: difference ({CONFIDENCE:.0%} interval), corrected p | valley | "
+        "bimodality | scatter |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, accuracies in found.items():
+        if not accuracies:
+            continue
+        values = np.array(list(accuracies.values()))
+        test = "–"
+        if pairs.get(name) is not None:
+            mean, half, _ = pairs[name]
+            test = f"{mean:+.2f} (±{half:.2f}) points, p = {corrected[name]:.3f}"
+        folders = [runs.folder(f"{name}_{seed}") for seed in accuracies]
+        cells = [
+            VARIANTS[name].text,
+            f"{values.mean():.2f} %",
+            f"{values.std(ddof=1):.2f}" if len(values) > 1 else "–",
+            ", ".join(f"{v:.2f}" for v in values),
+            test,
+            *(_mean_of(partial(_shape, statistic=s), folders) for s in ("valley", "bimodality")),
+            _mean_of(_scatter, folders),
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    return rows
+
+
+def _paired(
+    values: dict[int, float], control: dict[int, float]
+) -> tuple[float, float, float] | None:
+    """Mean difference, half of its interval, and p of the paired t-test; None below two seeds."""
+    seeds = sorted(values.keys() & control.keys())
+    if len(seeds) < 2:
+        return None
+    test = stats.ttest_rel([values[s] for s in seeds], [control[s] for s in seeds])
+    low, high = test.confidence_interval(CONFIDENCE)
+    return (low + high) / 2, (high - low) / 2, float(test.pvalue)
+
+
+def holm(pvalues: dict[str, float]) -> dict[str, float]:
+    """p values that hold for all comparisons together (Holm, 1979)."""
+    corrected, largest = {}, 0.0
+    for rank, name in enumerate(sorted(pvalues, key=lambda name: pvalues[name])):
+        largest = max(largest, min(1.0, (len(pvalues) - rank) * pvalues[name]))
+        corrected[name] = largest
+    return corrected
+
+
+def _mean_of(statistic: Callable[[Path], float | None], folders: list[Path]) -> str:
+    found = [statistic(folder) for folder in folders]
+    return "–" if None in found else f"{np.mean(found):.2f}"
+
+
+def _shape(out: Path, statistic: str) -> float | None:
+    """A statistic of the kernels at the end, median over the 1-bit layers."""
     layers = json.loads((out / KERNELS).read_text())["epochs"][-1]["layers"].values()
-    return float(np.median([layer[name] for layer in layers])) if layers else None
+    return float(np.median([layer[statistic] for layer in layers])) if layers else None
 
 
 @torch.inference_mode()
 def _scatter(out: Path) -> float:
-    """Return the features' variance within classes over that between them, on test images."""
+    """The features' variance within classes over that between them, on test images."""
     checkpoint = Checkpoint.load(out)
     test = checkpoint.test_set(SCATTERED)
     parts = torch.from_numpy(test.images).split(250)
@@ -157,45 +284,6 @@ def _scatter(out: Path) -> float:
     centres = torch.stack([features[labels == k].mean(0) for k in range(len(test.classes))])
     within = (features - centres[labels]).square().sum(1).mean()
     return float(within / (centres - features.mean(0)).square().sum(1).mean())
-
-
-def _choice(runs: Iterable[str], out: Path) -> list[str]:
-    found = [f"{name.replace('_', ' ')}: {_accuracy(out / name):.2%}" for name in runs]
-    return [
-        f"On {HELD_OUT:,} held-out training images (seed {CHOOSING_SEED}; theta with the lambda "
-        f"chosen): {', '.join(found)}."
-    ]
-
-
-def _table(texts: dict[str, str], folders: dict[str, Path]) -> list[str]:
-    """Return the lines of a table: mean, spread, and the paired t-test against neither loss."""
-    rows = [
-        "| WRN-22 16-16-32-64 | test accuracy, mean | standard deviation | by seed | "
-        "against neither loss, same seeds (paired t-test) | valley | bimodality | scatter |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-
-    def accuracies(name: str, seeds: tuple[int, ...]) -> np.ndarray:
-        return 100 * np.array([_accuracy(folders[f"{name}_{seed}"]) for seed in seeds])
-
-    for name, text in texts.items():
-        seeds = _seeds(name)
-        values, control = accuracies(name, seeds), accuracies("none", seeds)
-        test = "–"
-        if name != "none":
-            p = stats.ttest_rel(values, control).pvalue
-            test = f"{(values - control).mean():+.2f} points, p = {p:.3f}"
-        shapes = []
-        for statistic in ("valley", "bimodality"):
-            kernels = [_shape(folders[f"{name}_{seed}"], statistic) for seed in seeds]
-            shapes.append("–" if None in kernels else f"{np.mean(kernels):.2f}")
-        scatter = np.mean([_scatter(folders[f"{name}_{seed}"]) for seed in seeds])
-        each = ", ".join(f"{v:.2f}" for v in values)
-        rows.append(
-            f"| {text} | {values.mean():.2f} % | {values.std(ddof=1):.2f} | {each} | {test} | "
-            f"{' | '.join(shapes)} | {scatter:.3f} |"
-        )
-    return rows
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ LARGEST_GROWTH = 8.0
 FEWEST_INSIDE = 0.5
 """Smallest share of X in the window |w X| <= 1, outside which X gets no gradient."""
 MOST_FLIPS = 0.4
-"""Largest share of signs that change in an epoch; half of them change if signs are drawn anew."""
+"""Largest share of signs that change in an epoch after the first; half of them change if signs are
+drawn anew."""
 WEAKEST_PULL = 1e-4
 """Smallest pull of the prior per step that matters, about a fifth of a usual weight decay."""
 
@@ -25,7 +26,7 @@ def complaints(start: EpochStatistics, now: EpochStatistics) -> dict[str, str]:
     """
     found: dict[str, list[str]] = {}
     for name, layer in now["layers"].items():
-        for kind, figure in _of_layer(start["layers"][name], layer).items():
+        for kind, figure in _of_layer(start["layers"][name], layer, now["epoch"]).items():
             found.setdefault(kind, []).append(f"{name} {figure}")
     return {kind: f"{', '.join(layers)}: {_ADVICE[kind]}" for kind, layers in found.items()}
 
@@ -41,7 +42,7 @@ _ADVICE = {
 }
 
 
-def _of_layer(start: LayerStatistics, now: LayerStatistics) -> dict[str, str]:
+def _of_layer(start: LayerStatistics, now: LayerStatistics, epoch: int) -> dict[str, str]:
     found = {}
     if "scale" in start and "scale" in now:
         growth = now["scale"] / start["scale"]
@@ -49,7 +50,7 @@ def _of_layer(start: LayerStatistics, now: LayerStatistics) -> dict[str, str]:
             found["growth"] = f"{growth:.3g} times"
     if now.get("inside", 1.0) < FEWEST_INSIDE:
         found["window"] = f"{now['inside']:.0%}"
-    if now.get("flips", 0.0) > MOST_FLIPS:
+    if epoch > 1 and now.get("flips", 0.0) > MOST_FLIPS:
         found["flips"] = f"{now['flips']:.0%}"
     if 0 < now.get("pull", 0.0) < WEAKEST_PULL:
         found["pull"] = f"{now['pull']:.1e}"

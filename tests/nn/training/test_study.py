@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Studies of many trainings: what is there is kept, what diverges is told, time ends them."""
+
+from dataclasses import replace
+
+import pytest
+
+pytestmark = pytest.mark.torch
+pytest.importorskip("lightning")
+
+from benchmarks import soundness
+from benchmarks.study import DIVERGED, Study, write_between
+from bonn_hw.nn.training.experiment import Experiment
+
+TINY = Experiment(
+    network="digits",
+    dataset="digits",
+    epochs=1,
+    options={"method": "bonn", "convs": (4, 4), "hidden": (8,)},
+    batch=64,
+    lr=0.01,
+    lam=1e-4,
+)
+
+
+def test_what_is_there_is_kept(tmp_path, capsys):
+    runs = {"a": TINY, "b": replace(TINY, seed=1)}
+    none = Study(tmp_path, jobs=1, limit=128, minutes=0)
+    none.train(runs)
+    assert [none.accuracy(*run) for run in runs.items()] == [None, None]
+    study = Study(tmp_path, jobs=1, limit=128)
+    study.train({"a": TINY})
+    first = study.accuracy("a", TINY)
+    assert 0 < first < 1
+    stamp = (study.folder("a") / "last.ckpt").stat().st_mtime_ns
+    study.train(runs)
+    assert (study.folder("a") / "last.ckpt").stat().st_mtime_ns == stamp
+    assert study.accuracy("a", TINY) == first
+    assert capsys.readouterr().out.count(": ") == 2
+    # An experiment of more epochs is not finished, and goes on.
+    assert study.accuracy("a", replace(TINY, epochs=2)) is None
+
+
+def test_a_run_that_diverged_counts_as_zero(tmp_path):
+    study = Study(tmp_path, jobs=1, limit=128)
+    wild = replace(TINY, optimiser="sgd", lr=1e30)
+    study.train({"wild": wild})
+    assert "must be finite" in (study.folder("wild") / DIVERGED).read_text()
+    assert study.accuracy("wild", wild) == 0
+    study.train({"wild": wild})
+
+
+def test_a_table_of_what_there_is(tmp_path):
+    """Held-out accuracies of one grid: the best rate is named by the runs that follow."""
+    row = next(row for row in soundness.rows() if row.method == "bonn")
+    study = Study(tmp_path, jobs=1)
+    assert soundness.table(study)[2:] == []
+    for rate, (name, experiment) in row.grid().items():
+        folder = study.folder(name)
+        folder.mkdir()
+        found = {"accuracy": 0.9 - abs(rate - 0.003), "epochs": [{}] * experiment.all_epochs}
+        (folder / "metrics.json").write_text(str(found).replace("'", '"'))
+        assert experiment.lr == rate
+        assert experiment.held_out > 0
+    chosen = row.chosen(study)
+    assert {(e.lr, e.held_out, e.seed) for _, e in chosen.values()} == {
+        (0.003, 0, seed) for seed in (1, 2, 3)
+    }
+    line = next(line for line in soundness.table(study) if "| bonn |" in line)
+    assert "0.001: 89.80%, 0.003: 90.00%, 0.01: 89.30% | –, –, – | – | –" in line
+
+
+def test_controls_train_as_long_without_the_losses():
+    bnn, bonn = soundness.rows()[:2]
+    _, control = bnn.at(0.01, 15, 1)
+    _, ours = bonn.at(0.01, 15, 1)
+    assert control.all_epochs == ours.all_epochs
+    assert (control.lam, control.theta, control.options["method"]) == (0, 0, "bnn")
+    assert ours.lam > 0
+    assert {**control.options, "method": ""} == {**ours.options, "method": ""}
+
+
+def test_a_part_of_a_page_is_replaced(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- m -->\nold\n<!-- m -->\nafter\n")
+    write_between(page, "<!-- m -->", ["new", "lines"])
+    assert page.read_text() == "before\n<!-- m -->\n\nnew\nlines\n\n<!-- m -->\nafter\n"
