@@ -37,7 +37,7 @@ data: setup
 	$(BIN)/python -m bonn_hw.nn.data.fetch fashion-mnist
 
 test: setup lint data
-	$(PYTEST) -n $(WORKERS) --durations 10
+	$(PYTEST) -n $(WORKERS) --durations 60
 
 # What takes too long for each change: random tests on new examples, ROUNDS times; ResNet-18 at
 # 224x224, from lowering to one simulated frame.
