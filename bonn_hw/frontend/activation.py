@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.errors import UnsupportedModel, UserError
+from bonn_hw.errors import InternalError, UnsupportedModel, UserError
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.pending_ops import PendingOps
 
@@ -123,6 +123,25 @@ def thresholds(
     first, last = np.argmax(on, axis=0), len(domain) - 1 - np.argmax(on[::-1], axis=0)
     rising = np.where(on.any(axis=0), domain[first], pending.high + 1)
     return falling, np.where(falling, -domain[last], rising)
+
+
+def check_thresholds(
+    source: str,
+    pending: PendingOps,
+    bits: NDArray[np.bool_],
+    falling: NDArray[np.bool_],
+    levels: NDArray[np.int64],
+) -> None:
+    """Compare thresholds with the bits ``(R, C)`` for every sum; raises InternalError."""
+    sums = pending.domain()[:, None]
+    ours = np.where(falling, -sums, sums) >= levels
+    wrong = (ours != bits) & pending.inside()
+    if wrong.any():
+        channel = int(np.argmax(wrong.any(axis=0)))
+        raise InternalError(
+            f"{source}: the threshold {levels[channel]} of channel {channel} differs from the "
+            "activation"
+        )
 
 
 def rounding_findings(

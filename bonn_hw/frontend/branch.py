@@ -12,11 +12,17 @@ from onnx import NodeProto, helper
 
 from bonn_hw.errors import UnsupportedModel
 from bonn_hw.frontend import activation as activations
+from bonn_hw.frontend.exact_sums import (
+    LARGEST_SUM,
+    Nodes,
+    largest_error,
+    power_of_two,
+    usual_error,
+)
 from bonn_hw.frontend.graph_builder import Matrix
-from bonn_hw.frontend.pending_ops import PendingOps, power_of_two
+from bonn_hw.frontend.pending_ops import PendingOps
 from bonn_hw.frontend.value import Value
-
-LARGEST_SUM = 1 << 24  # up to this size float32 adds integers exactly, in any order
+from bonn_hw.frontend.weights import Weights
 
 
 class Branch(Value):
@@ -47,7 +53,8 @@ class Branch(Value):
         self,
         node: NodeProto,
         matrix: Matrix,
-        scale: NDArray[np.float32],
+        weights: Weights,
+        given: NDArray[np.int16],
         order: NDArray[np.int64],
         bias: NDArray[np.float32] | None,
     ) -> None:
@@ -55,27 +62,49 @@ class Branch(Value):
 
         Parameters
         ----------
-        scale : float32 ``(MH,)``
-            Scale of the weights.
+        given : int16
+            The integer weights in the layout of the node.
         order : int64, shape of the layer's output
             Index of each output element in the stream.
         bias : float32 ``(MH,)`` or None
         """
+        unit, element = self.pending.scale[0], matrix.element
         low, high = matrix.bounds()
-        product = (scale * self.pending.scale[0]).astype(np.float32)
+        scale = (weights.scale * weights.alpha * unit).astype(np.float32)
         inputs, largest = matrix.weights.shape[1], max(map(abs, (low.min(), high.max())))
-        exact = power_of_two(product) & (largest <= LARGEST_SUM)
-        # Otherwise each of `inputs` additions rounds. For random signs the rounding errors add up
-        # to a few times sqrt(inputs) roundings of the largest sum.
-        rounded = 4 * np.sqrt(inputs) * float(largest) * 2.0**-24
+        exact = power_of_two(weights.scale) & power_of_two(weights.alpha) & power_of_two(unit)
+        exact = np.asarray(exact & (largest <= LARGEST_SUM))
+        added = np.zeros(len(scale)) if bias is None else np.abs(bias / scale).astype(np.float64)
+        whole = exact & (added % 1 == 0) & (largest + added <= LARGEST_SUM)
+        error = np.where(whole, 0.0, usual_error(inputs, largest + added))
         self.matrix = matrix
-        self.pending = PendingOps(low, high, product, np.where(exact, 0.0, rounded), order)
+        self.pending = PendingOps(low, high, scale, error, order)
+        parts = Nodes(node, self.model.opset)
+        if exact.all():
+            parts.plain(self.tensor)
+        else:
+            integers = parts.integers(self.tensor, unit)
+            if largest <= LARGEST_SUM:
+                parts.scaled(parts.product(integers, given), scale, 1 + order.ndim)
+            else:
+                reach = max(-element.low, element.high)
+                parts.wide_product(integers, given, inputs, reach, scale)
         if bias is not None:
             name = f"{node.name}/bias"
             # It broadcasts over the pixels.
-            self.context.add_constant(name, bias.reshape(-1, *[1] * (order.ndim - 1)))
+            constant = bias.reshape(-1, *[1] * (order.ndim - 1))
+            self.context.add_constant(name, constant)
             add = helper.make_node("Add", [f"{name}/sum", name], [node.output[0]], name)
             self.pending = self.pending.then(add, self.model)
+            parts.end(f"{name}/sum")
+            parts.nodes.append(add)
+            parts.constants[name] = constant
+        else:
+            parts.end(node.output[0])
+        sizes = np.abs(matrix.weights).sum(axis=1, dtype=np.int64)
+        sizes = sizes * max(-element.low, element.high) + added
+        bound = largest_error(inputs + 8, sizes * np.abs(scale.astype(np.float64)))
+        self.context.parts.replace(node, parts, np.where(whole, 0.0, bound))
 
     def flip_falling_channels(self, node: NodeProto, table: NDArray[np.float32]) -> None:
         """Turn the sign of channels whose `table` falls with the sum, by their weights.

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from bonn_hw.frontend.attributes import Malformed
 
@@ -70,14 +70,15 @@ def assemble(
             for name, (kind, rank) in inputs.items()
         ],
         [ValueInfoProto(name=name) for name in outputs],  # types are inferred
-        [
-            numpy_helper.from_array(np.asarray(value), name)
-            for name, value in constants.items()
-            if name in used
-        ],
+        [initializer(name, value) for name, value in constants.items() if name in used],
     )
     imports = [helper.make_opsetid("", opset)]
     return helper.make_model(graph, opset_imports=imports, ir_version=FILE_FORMAT)
+
+
+def initializer(name: str, value: Array) -> TensorProto:
+    """A constant of an ONNX model."""
+    return numpy_helper.from_array(np.asarray(value), name)
 
 
 def program(

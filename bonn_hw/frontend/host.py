@@ -104,7 +104,7 @@ class Host:
         shape = (len(integers), *self.decode_order.shape)
         channels = self.decode_order.reshape(-1) % len(self.scale)
         flat = integers.reshape(len(integers), -1)[:, self.decode_order.reshape(-1)]
-        values = flat.astype(np.float32) * self.scale[channels]
+        values = (flat * self.scale[channels].astype(np.float64)).astype(np.float32)
         return _run(self._tail_session, values.reshape(shape))
 
     @cached_property
@@ -123,12 +123,21 @@ class Host:
         return rng.uniform(-1, 1, shape).astype(np.float32)
 
     def trial_frames(self, random: int = 4) -> NDArray[np.float32]:
-        """Frames that test the model: random ones, all low, all high, and low and high in turn."""
+        """Frames that test the model.
+
+        Random ones; all low; all high; low and high in turn; and, of images, a high border round
+        low pixels, and the reverse, because layers that pad treat borders apart.
+        """
         rng, shape = np.random.default_rng(0), (random, *self.input_shape)
         low, high = self.element.low * self.input_scale, self.element.high * self.input_scale
         corners = np.full((3, int(np.prod(self.input_shape))), low, np.float32)
         corners[1], corners[2, 1::2] = high, high
         frames = [self.integer_frames(rng, shape), corners.reshape(3, *self.input_shape)]
+        if len(self.input_shape) == 3:
+            framed = np.full((2, *self.input_shape), high, np.float32)
+            framed[0, :, 1:-1, 1:-1] = low
+            framed[1] = low + high - framed[0]
+            frames.append(framed)
         if self.head is not None:
             frames[0][::2] = self.random_frames(random)[::2]
         return np.concatenate(frames)

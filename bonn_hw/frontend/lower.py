@@ -19,17 +19,29 @@ from bonn_hw.frontend.host import Host
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.operators import supported, table
 from bonn_hw.frontend.partition import split, start
-from bonn_hw.frontend.value import Context
+from bonn_hw.frontend.reference import Reference
+from bonn_hw.frontend.self_check import self_check
+from bonn_hw.frontend.value import Context, Probe
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.kernels.pad import Pad
 
 
 @dataclass(frozen=True, eq=False)
 class Lowered:
-    """The accelerator's graph, the host's part, and warnings about rounding."""
+    """The accelerator's graph, the host's part, and the reference that both equal.
+
+    Attributes
+    ----------
+    probes : tuple of Probe
+        Tensors that the reference and the graph have in common.
+    findings : tuple of str
+        Where other runtimes can round to other decisions.
+    """
 
     graph: DataflowGraph
     host: Host
+    reference: Reference
+    probes: tuple[Probe, ...]
     findings: tuple[str, ...]
 
 
@@ -55,7 +67,7 @@ def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
     context = Context(model, None if pytorch is None else list(pytorch))
     branches = _Branches(model)
     entry = head[-1].output[0] if head else model.input
-    branches.add(entry, Branch(context, pending, GraphBuilder(kind)))
+    branches.add(entry, Branch(context, pending, GraphBuilder(kind), entry))
     for node in body:
         try:
             branches.add(node.output[0], _applied(node, branches.inputs_of(node)))
@@ -73,7 +85,7 @@ def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
                 f"({type(error).__name__}: {error})"
             ) from error
     lowered = _finish(branches.last(tail), host, tail)
-    _compare(model, lowered)
+    self_check(model, lowered)
     return lowered
 
 
@@ -119,6 +131,7 @@ def _applied(node: NodeProto, branches: list[Branch]) -> Branch:
                 f"are {supported()}"
             )
         operator.lower(branch, node)
+        branch.tensor = node.output[0]
         return branch
     if operator is None or operator.join is None or len(others) > 1:
         raise UnsupportedModel(
@@ -126,6 +139,7 @@ def _applied(node: NodeProto, branches: list[Branch]) -> Branch:
             f"layers are {supported()}"
         )
     operator.join(branch, node, others[0])
+    branch.tensor = node.output[0]
     return branch
 
 
@@ -141,7 +155,7 @@ def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
             f"the checkpoint has {len(context.pytorch)} more activations than the model: "
             f"{OTHER_MODEL}"
         )
-    if (pending.error > 0).any() or pending.values is not None:
+    if (pending.error > 0).any():
         context.findings.append(
             f"{source}: the model's own sums are rounded (its scales are no powers of two), so "
             "its float output may differ from bonn_hw's in the last digits"
@@ -159,7 +173,14 @@ def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
         raise UnsupportedModel(
             f"{padded}: the model's output depends on the padding only, not on the image; pad less"
         )
-    return Lowered(graph, decoded, tuple(context.findings))
+    entry = model.computed(nodes[0])[0] if nodes else model.output
+    probes = list(context.probes)
+    if pending.in_order(model):
+        probes.append(Probe(source, entry, graph.output, order, pending.scale))
+    # Sums that leave the accelerator are no decisions, where the file's own are rounded.
+    decided = context.probes if pending.error.any() else probes
+    reference = context.parts.build(model, [probe.integers for probe in decided])
+    return Lowered(graph, decoded, reference, tuple(probes), tuple(context.findings))
 
 
 def _depends_on_input(graph: DataflowGraph) -> bool:
@@ -174,39 +195,3 @@ def _depends_on_input(graph: DataflowGraph) -> bool:
         needed = int(schedule.need[:steps].max(initial=0))
         needed_elements |= dict.fromkeys(node.inputs, needed * input_lanes)
     return needed_elements[graph.input] > 0
-
-
-def _compare(model: Model, lowered: Lowered) -> None:
-    """Compare the graph with the model on a few frames.
-
-    There is no comparison if `findings` report that the model's own rounding can change its output.
-
-    Raises
-    ------
-    UnsupportedModel
-        If the model itself cannot be run.
-    InternalError
-        If the answers differ and no finding says why.
-    """
-    host = lowered.host
-    frames = host.trial_frames()
-    try:
-        finite = np.isfinite(host.head_values(frames)).reshape(len(frames), -1).all(axis=1)
-        frames = frames[finite]
-        if lowered.findings or not len(frames):
-            return
-        expected = model.run(frames)
-    except Exception as error:  # so far only ONNX Runtime has run
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UnsupportedModel(
-            f"the model cannot be run ({reason}): export the model again"
-        ) from error
-    answer = host.decode(lowered.graph.run(host.encode(frames)))
-    if not np.array_equal(answer, expected, equal_nan=True):
-        differs = (answer != expected).reshape(len(frames), -1)
-        raise InternalError(
-            f"the lowered graph differs from the model: {int(differs.sum())} of "
-            f"{differs.size} outputs differ on {len(frames)} trial frames, and no rounding "
-            "explains it. This is a bug of bonn_hw, not of the model: please report it with the "
-            "model file"
-        )

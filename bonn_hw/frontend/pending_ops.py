@@ -60,12 +60,10 @@ class PendingOps:
     scale : float32 ``(C,)``
         An integer n stands for ``scale * n`` in the model, before the first operator.
     error : float64 ``(C,)``
-        Bound of the rounding error of the model's own float sum, in integers (see
-        `Branch.add_matrix`).
+        Usual bound of the rounding error of a float sum in PyTorch or ONNX Runtime, in integers
+        (see `reference`). The sums here are exact.
     order : int64, shape of the model's tensor without the batch axis
         Index of each element in the stream ``(H, W, C)``.
-    values : float32 ``(R,)`` or None
-        The model's values for the integers of `domain`, if they are not multiples of `scale`.
     ops : tuple of PendingOp
         Pending operators, in order; some may move elements.
     """
@@ -76,7 +74,6 @@ class PendingOps:
     error: NDArray[np.float64]
     order: NDArray[np.int64]
     bipolar: bool = False
-    values: NDArray[np.float32] | None = None
     ops: tuple[PendingOp, ...] = ()
 
     @classmethod
@@ -142,6 +139,14 @@ class PendingOps:
         ops = [replace(op, order=order) for op in self.ops] if moved else self.ops
         return replace(self, order=order, ops=(*ops, PendingOp(identity, order)))
 
+    def in_order(self, model: Model) -> bool:
+        """Whether no operator was moved past a layer such as MaxPool."""
+        kinds = {node.name: node.op_type for node in model.nodes}
+        return all(
+            op.node.op_type != "Identity" or kinds.get(op.node.name) == "Identity"
+            for op in self.ops
+        )
+
     def domain(self) -> NDArray[np.int64]:
         """All possible integers ``(R,)``, over all channels, ascending; for bits −1 and +1."""
         if self.bipolar:
@@ -155,8 +160,6 @@ class PendingOps:
 
     def entry(self, offset: float = 0.0, rows: slice = slice(None)) -> NDArray[np.float32]:
         """The model's values before the operators, ``(R, C)``, shifted by ``offset * error``."""
-        if self.values is not None:
-            return np.repeat(self.values[rows, None], self.channels, axis=1)
         shifted = self.domain()[rows, None] + offset * self.error
         return (shifted * self.scale.astype(np.float64)).astype(np.float32)
 
@@ -210,11 +213,6 @@ def canonical(shape: tuple[int, int, int]) -> NDArray[np.int64]:
     height, width, channels = shape
     stream = np.arange(height * width * channels, dtype=np.int64)
     return stream.reshape(height, width, channels).transpose(2, 0, 1)
-
-
-def power_of_two(values: NDArray[np.float32] | np.float32) -> NDArray[np.bool_]:
-    """Which values are plus or minus a power of two."""
-    return np.asarray(np.frexp(np.abs(values))[0] == 0.5)
 
 
 def _evaluator(

@@ -18,10 +18,50 @@ from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.graph_builder import GraphBuilder, Matrix
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.padding import NO_PADS, Pads
-from bonn_hw.frontend.pending_ops import PendingOp, PendingOps
+from bonn_hw.frontend.pending_ops import PendingOp, PendingOps, aligned
+from bonn_hw.frontend.reference import IntegerTensor, ReferenceParts
 from bonn_hw.frontend.requantization import Staircase
+from bonn_hw.frontend.ties import correct_ties
 from bonn_hw.ir.tensor import BIPOLAR, Element
 from bonn_hw.kernels.threshold import Threshold
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """A tensor of the model whose values are ``scale`` times the integers of a graph's tensor.
+
+    Attributes
+    ----------
+    layer : str
+        The layer that computes it.
+    tensor, stream : str
+        Names in the model and in the graph.
+    order : int64, shape of the model's tensor without the batch axis
+        Index of each element in the stream.
+    scale : float32 ``(C,)``
+    """
+
+    layer: str
+    tensor: str
+    stream: str
+    order: NDArray[np.int64]
+    scale: NDArray[np.float32]
+
+    @property
+    def integers(self) -> IntegerTensor:
+        """The tensor in the reference."""
+        count, channels = len(self.scale), ()
+        if not aligned(self.order, count) and self.order.ndim == 1:
+            channels = tuple((self.order % count).tolist())
+        scale = self.scale[:1] if (self.scale == self.scale[0]).all() else self.scale
+        return IntegerTensor(self.layer, self.tensor, tuple(scale.tolist()), channels)
+
+    def values(self, integers: NDArray[np.integer]) -> NDArray[np.float32]:
+        """The model's values ``(N, ...)`` of the graph's integers."""
+        order = self.order.reshape(-1)
+        scale = self.scale[order % len(self.scale)].astype(np.float64)
+        flat = integers.reshape(len(integers), -1)[:, order] * scale
+        return flat.astype(np.float32).reshape(len(integers), *self.order.shape)
 
 
 @dataclass
@@ -34,11 +74,17 @@ class Context:
         PyTorch's activations after the matrix layers that are not lowered yet.
     findings : list of str
         Warnings about rounding.
+    parts : ReferenceParts
+        The reference, as far as it differs from the model.
+    probes : list of Probe
+        Tensors that the model and the graph have in common.
     """
 
     model: Model
     pytorch: list[Activation] | None
     findings: list[str] = field(default_factory=list)
+    parts: ReferenceParts = field(default_factory=ReferenceParts)
+    probes: list[Probe] = field(default_factory=list)
 
     def add_constant(self, name: str, value: Array) -> None:
         """Add a constant that is part of a layer in the file, such as a bias."""
@@ -71,10 +117,15 @@ class Value:
         An explicit Pad of bits with zeros, which the next convolution absorbs, and the size of the
         frame that it surrounds.
     early_pad : EarlyPad or None
+    tensor : str
+        Name of the value in the model.
     """
 
-    def __init__(self, context: Context, pending: PendingOps, builder: GraphBuilder) -> None:
+    def __init__(
+        self, context: Context, pending: PendingOps, builder: GraphBuilder, tensor: str
+    ) -> None:
         self.context, self.pending, self.builder = context, pending, builder
+        self.tensor = tensor
         self.matrix: Matrix | None = None
         self.zero_pads, self.zero_pads_frame = NO_PADS, (0, 0)
         self.early_pad: EarlyPad | None = None
@@ -112,11 +163,20 @@ class Value:
         """
         self._requantise()
         self._make_integers(node, remedy)
+        self._probe()
         if any(self.zero_pads) and not zero_pads:
             raise UnsupportedModel(
                 f"{node.name}: its input is bits padded with zero, which only a convolution "
                 "supports: pad with the value of -1 or +1"
             )
+
+    def _probe(self) -> None:
+        if not any(self.zero_pads) and self.early_pad is None:
+            pending = self.pending
+            probe = Probe(
+                self.source, self.tensor, self.builder.tensor, pending.order, pending.scale
+            )
+            self.context.probes.append(probe)
 
     def emit_sums(self) -> None:
         """Append a pending matrix layer with its sums as output; other operators stay pending."""
@@ -129,7 +189,7 @@ class Value:
         pending = self.pending
         if self.early_pad is not None:
             return None
-        if pending.ops or pending.values is not None:
+        if pending.ops:
             return activations.integer_scale(pending, pending.table(self.model))
         return pending.scale[0] if bool((pending.scale == pending.scale[0]).all()) else None
 
@@ -169,7 +229,7 @@ class Value:
             self.early_pad, early = replace(early, place=early.place - after), None
         self.emit_sums()
         if early is None and stairs.identity:
-            fresh = replace(pending, scale=np.full(pending.channels, unit), values=None)
+            fresh = replace(pending, scale=np.full(pending.channels, unit))
         else:
             if pending.bipolar:
                 raise UnsupportedModel(
@@ -217,7 +277,7 @@ class Value:
         if scale is not None:
             self.emit_sums()
             scales = np.full(pending.channels, scale, np.float32)
-            self.pending = replace(pending, scale=scales, values=None, ops=())
+            self.pending = replace(pending, scale=scales, ops=())
             if any(self.zero_pads) and pending.ops:
                 self._map_zeros(node, pending)
             return
@@ -239,6 +299,7 @@ class Value:
             )
             bits = self._as_pytorch(source, bits)
         falling, thresholds = activations.thresholds(source, pending, bits)
+        activations.check_thresholds(source, pending, bits, falling, thresholds)
         if matrix is not None and not matrix.pools:
             self.matrix = None
             self.builder.add(matrix.flipped(falling).unit(thresholds), source)
@@ -254,9 +315,18 @@ class Value:
             return bits
         if not pytorch:
             raise UserError(f"the checkpoint has no activation for {source}: {OTHER_MODEL}")
-        bits, findings = activations.as_pytorch(source, self.pending, bits, pytorch.pop(0))
+        other, findings = activations.as_pytorch(source, self.pending, bits, pytorch.pop(0))
+        differs = other != bits
+        if differs.any():
+            if not self.pending.in_order(self.model):
+                raise UserError(
+                    f"the checkpoint rounds the activation {source} to another side of its "
+                    "threshold, which is not supported where a pool is between the two: compile "
+                    "without --checkpoint"
+                )
+            correct_ties(self.context.parts, self.pending, differs, self.tensor, self.model)
         self.context.findings += findings
-        return bits
+        return other
 
     # Padding.
 

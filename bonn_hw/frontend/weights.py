@@ -9,19 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
-from bonn_hw.errors import UnsupportedModel
+from bonn_hw.errors import InternalError, UnsupportedModel
 from bonn_hw.frontend.attributes import number
 from bonn_hw.frontend.model import Model
 
 LARGEST = 1 << 15  # largest absolute value of an integer weight
+ONE = np.float32(1)
 
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """Integer weights, output channels first, and one ``scale`` per output channel."""
+    """Integer weights, output channels first, and one ``scale`` per output channel.
+
+    ``alpha`` is a Gemm's factor of the product.
+    """
 
     values: NDArray[np.int16]
     scale: NDArray[np.float32]
+    alpha: np.float32 = ONE
 
 
 def constant_weights(node: NodeProto, model: Model) -> NDArray[np.float32]:
@@ -46,7 +51,8 @@ def quantised(node: NodeProto, values: NDArray[np.float32], model: Model) -> Wei
     scale = sizes[:, 0]
     uneven = (sizes != sizes[:, :1]).any(axis=1) | ~(scale > 0) | ~np.isfinite(scale)
     if not uneven.any():
-        return Weights(np.where(values > 0, 1, -1).astype(np.int16), scale)
+        signs = np.where(values > 0, 1, -1).astype(np.int16)
+        return _checked(node, values, Weights(signs, scale))
     grid = model.grids.get(node.input[1])
     if (
         grid is None
@@ -60,7 +66,15 @@ def quantised(node: NodeProto, values: NDArray[np.float32], model: Model) -> Wei
         )
     scale = np.broadcast_to(grid.scale.reshape(-1), len(values)).astype(np.float32)
     integers = np.rint(values / scale.reshape(-1, *[1] * (values.ndim - 1)))
-    return Weights(integers.astype(np.int16), scale)
+    return _checked(node, values, Weights(integers.astype(np.int16), scale))
+
+
+def _checked(node: NodeProto, values: NDArray[np.float32], weights: Weights) -> Weights:
+    """Compare integers times scales with the floats, up to the rounding of one product."""
+    scale = weights.scale.astype(np.float64).reshape(-1, *[1] * (values.ndim - 1))
+    if (np.abs(weights.values * scale - values) > 2.0**-23 * np.abs(values)).any():
+        raise InternalError(f"{node.name}: its weights were read as other values")
+    return weights
 
 
 def bias(node: NodeProto, model: Model) -> NDArray[np.float32] | None:

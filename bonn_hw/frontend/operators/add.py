@@ -10,9 +10,16 @@ from onnx import NodeProto
 
 from bonn_hw.errors import UnsupportedModel
 from bonn_hw.frontend.branch import Branch
+from bonn_hw.frontend.exact_sums import (
+    LARGEST_SUM,
+    ROUNDING,
+    Nodes,
+    largest_error,
+    power_of_two,
+)
 from bonn_hw.frontend.operator import Kind, Operator
 from bonn_hw.frontend.operators.elementwise import elementwise
-from bonn_hw.frontend.pending_ops import PendingOps, power_of_two
+from bonn_hw.frontend.pending_ops import PendingOps
 from bonn_hw.kernels.add import Add
 
 REMEDY = "quantise both branches with one constant power-of-two scale (QuantIdentity)"
@@ -45,9 +52,21 @@ def join(left: Branch, node: NodeProto, right: Branch) -> None:
     left.builder.add(Add(*kinds), node.name, right.builder)
     low, high = one.low + other.low, one.high + other.high
     largest = np.maximum(np.abs(low), np.abs(high))
-    # Two products and a sum, each rounded where the scale is no power of two.
-    error = np.where(power_of_two(one.scale), 0.0, 3 * largest * 2.0**-24)
-    left.pending = PendingOps(low, high, one.scale, error, one.order)
+    scale = one.scale[0]
+    whole = power_of_two(scale) & (largest <= LARGEST_SUM)
+    # In float32 two products and a sum are rounded.
+    left.pending = PendingOps(
+        low, high, one.scale, np.where(whole, 0.0, 3 * largest * ROUNDING), one.order
+    )
+    parts = Nodes(node, left.model.opset)
+    if whole.all():
+        parts.add("Add", left.tensor, right.tensor)
+    else:
+        integers = [parts.integers(branch.tensor, scale) for branch in (left, right)]
+        parts.scaled(parts.add("Add", *integers), one.scale, 1 + one.order.ndim)
+    parts.end(node.output[0])
+    bound = largest_error(6, largest * float(scale))
+    left.context.parts.replace(node, parts, np.where(whole, 0.0, bound))
 
 
 OPERATORS = (

@@ -6,16 +6,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
-from onnx import NodeProto
+from onnx import NodeProto, helper
 
 from bonn_hw.errors import UnsupportedModel
-from bonn_hw.frontend import execute
 from bonn_hw.frontend.attributes import integer, integers
 from bonn_hw.frontend.branch import Branch
+from bonn_hw.frontend.exact_sums import (
+    LARGEST_SUM,
+    Nodes,
+    largest_error,
+    power_of_two,
+    usual_error,
+)
 from bonn_hw.frontend.operator import Kind, Operator
 from bonn_hw.frontend.padding import NO_PADS, Geometry
-from bonn_hw.frontend.pending_ops import PendingOps, canonical, power_of_two
+from bonn_hw.frontend.pending_ops import PendingOps, canonical
 from bonn_hw.frontend.windows import image, pooling, windows
 from bonn_hw.kernels.average_pool import AveragePool
 
@@ -44,9 +49,7 @@ def reduce_mean(branch: Branch, node: NodeProto) -> None:
         axes = tuple(np.asarray(branch.model.constants[node.input[1]]).reshape(-1))
     if sorted(int(axis) % 4 for axis in axes) != [2, 3]:
         raise UnsupportedModel(f"{node.name}: only a mean over height and width is supported")
-    _average(branch, node, geometry)
-    if not integer(node, "keepdims", 1):
-        branch.pending = replace(branch.pending, order=branch.pending.order.reshape(-1))
+    _average(branch, node, geometry, flat=not integer(node, "keepdims", 1))
 
 
 def _whole(branch: Branch, node: NodeProto) -> Geometry:
@@ -55,31 +58,42 @@ def _whole(branch: Branch, node: NodeProto) -> Geometry:
     return Geometry(frame, frame, frame, NO_PADS)
 
 
-def _average(branch: Branch, node: NodeProto, geometry: Geometry) -> None:
+def _average(branch: Branch, node: NodeProto, geometry: Geometry, flat: bool = False) -> None:
     branch.materialise(node)
     if branch.pending.bipolar:
         raise UnsupportedModel(f"{node.name}: averages bits; quantise to several bits before")
-    scale, (height, width) = branch.pending.scale[0], geometry.kernel
+    taps, scale = geometry.kernel[0] * geometry.kernel[1], branch.pending.scale[0]
+    largest = taps * int(np.abs(branch.pending.domain()).max())
+    if largest > LARGEST_SUM:
+        raise UnsupportedModel(
+            f"{node.name}: sums {taps} values to integers up to {largest}, and float32 has only "
+            f"those up to {LARGEST_SUM}: quantise to fewer bits before"
+        )
     branch.builder.pool(AveragePool, geometry, 0, node.name)
-    taps, channels = np.float32(height * width), branch.pending.channels
-    order = canonical((*geometry.pixels, channels))
-    pending = PendingOps.of(branch.builder.kind.element, channels, scale / taps, order)
-    if not power_of_two(taps).all():
-        # The model rounds once, in its division.
-        sums = (pending.domain().astype(np.float32) * scale).astype(np.float32)
-        pending = replace(pending, values=_divided(branch, node, sums, geometry))
+    element, channels = branch.builder.kind.element, branch.pending.channels
+    pending = PendingOps.of(element, channels, scale, canonical((*geometry.pixels, channels)))
+    error = 0.0 if power_of_two(scale).all() else usual_error(taps, largest)
+    pending = replace(pending, error=np.full(channels, error))
+    # The division is an operator of its own: it rounds unless it is by a power of two.
+    image, total, count = (f"{node.output[0]}/{name}" for name in ("image", "sum", "count"))
+    branch.context.add_constant(count, np.asarray(taps, np.float32))
+    output = image if flat else node.output[0]
+    after = [helper.make_node("Div", [total, count], [output], node.name)]
+    pending = pending.then(after[0], branch.model)
+    if flat:
+        after.append(helper.make_node("Flatten", [image], [node.output[0]], f"{node.name}/flat"))
+        pending = pending.moved(after[1], pending.order.reshape(-1))
     branch.pending = pending
-
-
-def _divided(
-    branch: Branch, node: NodeProto, sums: NDArray[np.float32], geometry: Geometry
-) -> NDArray[np.float32]:
-    """Execute the model's own average on windows with these sums, ``(R,)``."""
-    frames = np.zeros((len(sums), 1, *geometry.kernel), np.float32)
-    frames[:, 0, 0, 0] = sums
-    feeds = {node.input[0]: frames}
-    constants, opset = branch.model.constants, branch.model.opset
-    return execute.run([node], feeds, node.output[0], constants, opset).reshape(-1)
+    parts = Nodes(node, branch.model.opset)
+    ones = np.ones((channels, 1, *geometry.kernel), np.float32)
+    integers = parts.integers(branch.tensor, scale)
+    sums = parts.add("Conv", integers, ones, group=channels, strides=geometry.stride)
+    parts.scaled(sums, pending.scale, 4)
+    parts.end(total)
+    parts.nodes += after
+    parts.constants[count] = branch.model.constants[count]
+    bound = 0.0 if error == 0.0 else largest_error(taps + 8, largest * float(scale) / taps)
+    branch.context.parts.replace(node, parts, np.full(channels, bound))
 
 
 OPERATORS = (

@@ -47,7 +47,8 @@ def convolution(branch: Branch, node: NodeProto) -> None:
     border = (corrections, rows, columns)
     matrix = Matrix(geometry.pixels, element, flat, *border, origin=node.name)
     order = canonical((*geometry.pixels, high))
-    branch.add_matrix(node, matrix, weights.scale, order, bias(node, branch.model))
+    given = weights.values
+    branch.add_matrix(node, matrix, weights, given, order, bias(node, branch.model))
 
 
 def _weights(node: NodeProto, model: Model) -> Weights:

@@ -32,7 +32,8 @@ def dense(branch: Branch, node: NodeProto) -> None:
     none = (np.zeros((1, high), np.int64), (0,), (0,))
     matrix = Matrix((1, 1), branch.builder.kind.element, streamed, *none, origin=node.name)
     neurons = np.arange(high, dtype=np.int64)
-    branch.add_matrix(node, matrix, weights.scale, neurons, bias(node, branch.model))
+    given = weights.values if integer(node, "transB", 0) else weights.values.T
+    branch.add_matrix(node, matrix, weights, given, neurons, bias(node, branch.model))
 
 
 def _weights(node: NodeProto, model: Model) -> Weights:
@@ -48,7 +49,7 @@ def _weights(node: NodeProto, model: Model) -> Weights:
         raise UnsupportedModel(f"{node.name}: transA is not supported; keep the batch axis first")
     weights = quantised(node, values if integer(node, "transB", 0) else values.T, model)
     alpha = np.float32(number(node, "alpha", 1.0))
-    return replace(weights, scale=weights.scale * alpha)
+    return replace(weights, alpha=alpha)
 
 
 OPERATORS = (

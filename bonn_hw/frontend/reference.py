@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The reference of a model: its operators one after the other, in float32, but with exact sums.
+
+Float32 sums depend on their order, so ONNX Runtime and PyTorch do not agree on them, nor on the
+moment at which a bias is added. The reference therefore states what a layer computes:
+
+* A matrix layer's inputs and weights are scales times integers, so it is an integer sum. The
+  reference sums the integers, multiplies by the scale of the output channel, rounds once to
+  float32, and adds the bias as an operator of its own. Averages and sums of two branches likewise.
+* Where the scales are powers of two and the sums below 2 ** 24, every float32 sum is exact in any
+  order. Such layers stay as they are in the file, except that their bias is split off.
+* All other operators are those of the file, executed by ONNX Runtime without optimisation.
+
+It is an ONNX model of standard operators. It is stored in the build (``reference.onnx``), together
+with what is known of its layers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
+
+from bonn_hw.frontend import execute
+from bonn_hw.frontend.exact_sums import Nodes
+from bonn_hw.frontend.execute import Array
+from bonn_hw.frontend.model import Model
+
+BATCH = 256  # frames per run
+KEY = "bonn_hw.layers"  # of the file's metadata
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A layer whose sum ONNX Runtime may round in another way than the reference.
+
+    Attributes
+    ----------
+    layer : str
+        Name of the node in the model.
+    output : str
+        The tensor of its outputs, in the model and in the reference.
+    bound : tuple of float
+        For each channel (axis 1), the largest possible difference of the two outputs.
+    """
+
+    layer: str
+    output: str
+    bound: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class IntegerTensor:
+    """A tensor whose values are integers times a scale.
+
+    Attributes
+    ----------
+    scale : tuple of float
+        One for all, or one for each element of axis 1.
+    channels : tuple of int
+        The layer's channel of each element of axis 1; empty if axis 1 is the channel.
+    """
+
+    layer: str
+    tensor: str
+    scale: tuple[float, ...]
+    channels: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """An ONNX model, batch first, with its layers in order."""
+
+    proto: ModelProto
+    sums: tuple[Sum, ...]
+    integers: tuple[IntegerTensor, ...]
+
+    @property
+    def input(self) -> str:
+        """Name of the input."""
+        name: str = self.proto.graph.input[0].name
+        return name
+
+    @property
+    def output(self) -> str:
+        """Name of the output."""
+        name: str = self.proto.graph.output[0].name
+        return name
+
+    @cached_property
+    def _session(self) -> execute.Session:
+        return execute.session(self.proto, threads=0)
+
+    def run(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute the model's outputs for frames ``(N, ...)``."""
+        parts = [
+            self._session.run([self.output], {self.input: frames[start : start + BATCH]})[0]
+            for start in range(0, max(1, len(frames)), BATCH)
+        ]
+        return np.concatenate(parts)
+
+    def tensors(
+        self,
+        frames: NDArray[np.float32],
+        names: Sequence[str],
+        nodes: Sequence[NodeProto] = (),
+        constants: Mapping[str, Array] | None = None,
+    ) -> dict[str, Array]:
+        """Values of tensors inside the reference, or behind further nodes on its tensors."""
+        proto = ModelProto()
+        proto.CopyFrom(self.proto)
+        proto.graph.node.extend(nodes)
+        known = {item.name for item in proto.graph.initializer}
+        proto.graph.initializer.extend(
+            execute.initializer(name, value)
+            for name, value in (constants or {}).items()
+            if name not in known
+        )
+        del proto.graph.output[:]
+        proto.graph.output.extend(ValueInfoProto(name=name) for name in dict.fromkeys(names))
+        wanted = list(dict.fromkeys(names))
+        values = execute.session(proto, threads=0).run(wanted, {self.input: frames})
+        return dict(zip(wanted, values, strict=True))
+
+    def to_bytes(self) -> bytes:
+        """The contents of ``reference.onnx``."""
+        proto = ModelProto()
+        proto.CopyFrom(self.proto)
+        layers = {
+            "sums": [[one.layer, one.output, one.bound] for one in self.sums],
+            "integers": [[one.layer, one.tensor, one.scale, one.channels] for one in self.integers],
+        }
+        helper.set_model_props(proto, {KEY: json.dumps(layers)})
+        content: bytes = proto.SerializeToString(deterministic=True)
+        return content
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Reference:
+        """Read what `to_bytes` wrote."""
+        proto = ModelProto.FromString(content)
+        layers = json.loads({item.key: item.value for item in proto.metadata_props}[KEY])
+        return cls(
+            proto,
+            tuple(Sum(layer, output, tuple(bound)) for layer, output, bound in layers["sums"]),
+            tuple(
+                IntegerTensor(layer, tensor, tuple(scale), tuple(channels))
+                for layer, tensor, scale, channels in layers["integers"]
+            ),
+        )
+
+
+@dataclass
+class ReferenceParts:
+    """What the lowering has stated of the reference so far.
+
+    Attributes
+    ----------
+    nodes : dict
+        The nodes that take the place of a node of the model, by its name.
+    after : dict
+        Nodes that correct a tensor, by the tensor's name; their input is ``name/plain``.
+    """
+
+    nodes: dict[str, tuple[NodeProto, ...]] = field(default_factory=dict)
+    after: dict[str, tuple[NodeProto, ...]] = field(default_factory=dict)
+    constants: dict[str, Array] = field(default_factory=dict)
+    bounds: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def replace(
+        self,
+        node: NodeProto,
+        parts: Nodes,
+        bound: NDArray[np.float64],
+    ) -> None:
+        """Compute a node by others.
+
+        Parameters
+        ----------
+        bound : float64 ``(C,)``
+            Largest possible difference of the outputs, by channel.
+        """
+        self.nodes[node.name] = tuple(parts.nodes)
+        self.constants |= parts.constants
+        if bound.any():
+            self.bounds[node.name] = bound
+
+    def build(self, model: Model, integers: Sequence[IntegerTensor]) -> Reference:
+        """Make the reference of a model, which has these tensors of integers."""
+        nodes: list[NodeProto] = []
+        for node in model.nodes:
+            for new in self.nodes.get(node.name, (node,)):
+                made = new.output[0]
+                if made in self.after:
+                    plain = NodeProto()
+                    plain.CopyFrom(new)
+                    plain.output[0] = f"{made}/plain"
+                    nodes += [plain, *self.after[made]]
+                else:
+                    nodes.append(new)
+        entry = {model.input: (TensorProto.FLOAT, 1 + len(model.shapes[model.input]))}
+        every = {**model.constants, **self.constants}
+        proto = execute.assemble(nodes, entry, [model.output], every, model.opset)
+        sums = tuple(
+            Sum(node.name, node.output[0], tuple(self.bounds[node.name].tolist()))
+            for node in model.nodes
+            if node.name in self.bounds
+        )
+        return Reference(proto, sums, tuple(integers))

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The lowered graph against its reference, and the reference against the file, layer by layer.
+
+It runs whenever a model is lowered. The graph must equal the reference with ``==`` in every tensor
+that both have, on random frames, corners and frames with a border. The reference must be the file's
+own operators, up to the rounding of their sums.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw.errors import InternalError, UnsupportedModel
+from bonn_hw.frontend.model import Model
+from bonn_hw.frontend.plain import beyond_rounding
+
+if TYPE_CHECKING:
+    from bonn_hw.frontend.lower import Lowered
+
+BUG = "This is a bug of bonn_hw, not of the model: please report it with the model file"
+
+
+def self_check(model: Model, lowered: Lowered) -> None:
+    """Compare the graph with its reference and with the model on a few frames.
+
+    Raises
+    ------
+    UnsupportedModel
+        If the model itself cannot be run.
+    InternalError
+        If the graph and the reference differ, or the reference differs from the model by more
+        than the rounding of sums explains.
+    """
+    frames = _frames(model, lowered)
+    if not len(frames):
+        return
+    graph, host, reference = lowered.graph, lowered.host, lowered.reference
+    names = [probe.tensor for probe in lowered.probes]
+    expected = reference.tensors(frames, [*names, reference.output])
+    streams = {graph.output, *(probe.stream for probe in lowered.probes)}
+    encoded = host.encode(frames)
+    values = {graph.input: encoded}
+    values |= {name: value for name, value in graph.walk(encoded) if name in streams}
+    for probe in lowered.probes:
+        _equal(probe.layer, probe.values(values[probe.stream]), expected[probe.tensor])
+    shape = graph.tensors[graph.output].shape
+    answer = host.decode(values[graph.output].reshape(-1, *shape))
+    _equal("the host's part", answer, expected[reference.output])
+    for layer, bad in beyond_rounding(model, reference, frames).items():
+        if bad.any():
+            raise InternalError(
+                f"{layer}: the reference differs from the model by more than rounding, in "
+                f"{int(bad.sum())} of {len(frames)} trial frames. {BUG}"
+            )
+
+
+def _frames(model: Model, lowered: Lowered) -> NDArray[np.float32]:
+    """The trial frames that the model maps to finite inputs of the accelerator."""
+    host = lowered.host
+    frames = host.trial_frames()
+    try:
+        finite = np.isfinite(host.head_values(frames)).reshape(len(frames), -1).all(axis=1)
+        frames = frames[finite]
+        model.run(frames[:1])
+    except Exception as error:  # so far only ONNX Runtime has run
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UnsupportedModel(
+            f"the model cannot be run ({reason}): export the model again"
+        ) from error
+    return frames
+
+
+def _equal(layer: str, ours: NDArray[np.float32], expected: NDArray[np.float32]) -> None:
+    if ours.shape == expected.shape and np.array_equal(ours, expected, equal_nan=True):
+        return
+    count = "the shape differs"
+    if ours.shape == expected.shape:
+        differs = (ours != expected) & ~(np.isnan(ours) & np.isnan(expected))
+        count = f"{int(differs.sum())} of {differs.size} values differ on {len(ours)} trial frames"
+    raise InternalError(f"{layer}: the lowered graph differs from the model: {count}. {BUG}")
