@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from bonn_hw import files, frontend
@@ -20,6 +21,8 @@ from bonn_hw.passes.plan import Plan
 from bonn_hw.report import sections
 from bonn_hw.report.store import NAME
 from bonn_hw.report.values import Report
+
+REFERENCE = "reference.onnx"
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,18 @@ class Build:
         host = frontend.Host.load(folder / "host")
         identity = sections.identity(folder)
         return cls(folder, design, host, sections.merged(folder), identity)
+
+    @cached_property
+    def reference(self) -> frontend.Reference:
+        """The reference of the model; raises UserError if the build has none."""
+        try:
+            content = (self.folder / REFERENCE).read_bytes()
+        except OSError as error:
+            raise UserError(
+                f"{self.folder} has no {REFERENCE}: it is from an earlier version, or was changed; "
+                "compile the model again"
+            ) from error
+        return frontend.Reference.from_bytes(content)
 
     @property
     def rtl(self) -> Path:

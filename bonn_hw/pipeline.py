@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from bonn_hw import files, frontend
 from bonn_hw.bitstream import make
 from bonn_hw.boards import board as find_board
-from bonn_hw.build_folder import Build, write_design
+from bonn_hw.build_folder import REFERENCE, Build, write_design
 from bonn_hw.emit.stored import read_project, write_project
 from bonn_hw.emit.top import emit
 from bonn_hw.errors import UserError
 from bonn_hw.images import ImageSource
 from bonn_hw.interop import dialect, finn_folding, finn_writer
 from bonn_hw.ir import store
-from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.ir.target import Target
 from bonn_hw.passes.folding_file import FoldingConstraints, constraints_of, read_constraints
@@ -66,12 +65,12 @@ def read_model(path: Path) -> frontend.Model:
 
 def check_model(
     model_file: Path, target: Target | None, progress: Progress = silent
-) -> tuple[DataflowGraph, list[str]]:
-    """Lower a model; returns its graph and the findings for a board. Writes nothing."""
+) -> tuple[frontend.Lowered, list[str]]:
+    """Lower a model; returns it, and the findings also for a board. Writes nothing."""
     lowered = _lower(model_file, None, progress)[1]
     if target is None:
-        return lowered.graph, list(lowered.findings)
-    return lowered.graph, [*lowered.findings, *feasibility(lowered.graph, target)]
+        return lowered, list(lowered.findings)
+    return lowered, [*lowered.findings, *feasibility(lowered.graph, target)]
 
 
 def fold_model(
@@ -94,7 +93,7 @@ def fold_model(
     model, lowered = _lower(model_file, checkpoint, progress)
     constraints = _constraints(folding, model, lowered)
     planned = plan(lowered.graph, target, constraints, progress)
-    report = assemble.compiled(planned, target, _model_of(model), lowered.findings)
+    report = assemble.compiled(planned, target, _model_of(model), lowered.notes)
     with files.fresh_folder(out) as folder:
         write_design(planned, target, report, folder)
         progress("drawing")
@@ -145,9 +144,10 @@ def compile_model(
     planned = plan(lowered.graph, target, constraints, progress)
     progress("emitting RTL")
     project = emit(planned.design)
-    report = assemble.compiled(planned, target, _model_of(model), lowered.findings)
+    report = assemble.compiled(planned, target, _model_of(model), lowered.notes)
     with files.fresh_folder(out) as folder:
         shutil.copyfile(model_file, folder / "model.onnx")
+        (folder / REFERENCE).write_bytes(lowered.reference.to_bytes())
         (folder / "host").mkdir()
         lowered.host.save(folder / "host")
         store.save(lowered.graph, folder, "graph")
@@ -291,7 +291,9 @@ def simulate(
     progress("integer graph")
     integer = build.design.graph.run(inputs)
     progress("QONNX model")
-    qonnx = read_model(build.folder / "model.onnx").run(images)
+    reference, model = build.reference, read_model(build.folder / "model.onnx")
+    qonnx = reference.run(images)
+    plain = frontend.compare(model, reference, images, qonnx, model.run(images))
     project = read_project(build.rtl)
     run = simulator.simulate(
         project,
@@ -308,7 +310,7 @@ def simulate(
     )
     rtl = unpack(run.outputs, project.sink.lanes, project.sink.element).reshape(integer.shape)
     decode = build.host.decode
-    return Answers(rtl, integer, decode(rtl), decode(integer), qonnx, run)
+    return Answers(rtl, integer, decode(rtl), decode(integer), qonnx, plain, run)
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,6 +325,11 @@ class Outcome:
         """Whether all answers are equal, for every frame."""
         comparison = self.report.comparison
         return comparison is not None and comparison.mismatches == 0
+
+    @property
+    def decided_alike(self) -> bool:
+        """Whether ONNX Runtime's own, rounded sums lead to the same decisions everywhere."""
+        return not self.answers.plain.other_decisions.any()
 
 
 def simulate_and_compare(

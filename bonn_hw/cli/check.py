@@ -37,7 +37,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from bonn_hw import pipeline
     from bonn_hw.boards import board
     from bonn_hw.ir.target import Target
-    from bonn_hw.report import other_tables
+    from bonn_hw.report import assemble, other_tables
+    from bonn_hw.report.codec import encode
 
     target = None
     if options.board is not None:
@@ -48,7 +49,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         raise UserError("check: --fps and --clock-mhz need a --board")
     check_writable(options.json)
     with terminal.progress("check") as progress:
-        graph, findings = pipeline.check_model(options.model, target, progress)
+        lowered, findings = pipeline.check_model(options.model, target, progress)
+    graph = lowered.graph
     document = {
         "kernels": [
             {
@@ -60,6 +62,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             for node in graph.nodes
         ],
         "findings": findings,
+        "layer_notes": encode(assemble.layer_notes(lowered.notes)),
     }
 
     def show(console: Console) -> None:

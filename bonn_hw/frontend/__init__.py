@@ -5,5 +5,19 @@ from bonn_hw.frontend.host import Host
 from bonn_hw.frontend.load import read
 from bonn_hw.frontend.lower import Lowered, lower
 from bonn_hw.frontend.model import Model
+from bonn_hw.frontend.notes import Note
+from bonn_hw.frontend.plain import PlainComparison, Step, compare
+from bonn_hw.frontend.reference import Reference
 
-__all__ = ["Host", "Lowered", "Model", "lower", "read"]
+__all__ = [
+    "Host",
+    "Lowered",
+    "Model",
+    "Note",
+    "PlainComparison",
+    "Reference",
+    "Step",
+    "compare",
+    "lower",
+    "read",
+]

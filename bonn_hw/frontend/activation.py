@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bonn_hw.errors import InternalError, UnsupportedModel, UserError
 from bonn_hw.frontend.model import Model
+from bonn_hw.frontend.notes import Kind, Note
 from bonn_hw.frontend.pending_ops import PendingOps
 
 Table = NDArray[np.float32]
@@ -144,31 +145,41 @@ def check_thresholds(
         )
 
 
-def rounding_findings(
+def rounding_notes(
     source: str, pending: PendingOps, bits: NDArray[np.bool_], model: Model
-) -> list[str]:
-    """Describe channels where the rounding of the model's own float sums could change a bit."""
+) -> list[Note]:
+    """Describe channels where the rounding of a float sum could change a bit."""
     if not (pending.error > 0).any():
         return []
     shifted = [pending.table(model, offset) > 0 for offset in (-1.0, 1.0)]
     close = ((shifted[0] != bits) | (shifted[1] != bits)) & pending.inside()
-    first = pending.domain()[np.argmax(close, axis=0)]
-    return [
-        f"{source}, channel {channel}: at the sum {first[channel]} the model's own rounding (its "
-        "scales are no powers of two) could decide the activation"
-        for channel in np.flatnonzero(close.any(axis=0))
-    ]
+    return _notes(source, "rounding", pending, close)
+
+
+def constant_channels(pending: PendingOps, bits: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Channels whose bits ``(R, C)`` are the same for every possible sum."""
+    inside = pending.inside()
+    return np.flatnonzero((bits | ~inside).all(axis=0) | (~bits | ~inside).all(axis=0))
+
+
+def _notes(source: str, kind: Kind, pending: PendingOps, rows: NDArray[np.bool_]) -> list[Note]:
+    """A note about the channels in which some integers ``(R, C)`` are marked; none if no."""
+    channels = np.flatnonzero(rows.any(axis=0))
+    if not channels.size:
+        return []
+    first = pending.domain()[np.argmax(rows, axis=0)][channels]
+    return [Note(source, kind, tuple(channels.tolist()), rows.shape[1], tuple(first.tolist()))]
 
 
 def as_pytorch(
     source: str, pending: PendingOps, bits: NDArray[np.bool_], activation: Activation
-) -> tuple[NDArray[np.bool_], list[str]]:
+) -> tuple[NDArray[np.bool_], list[Note]]:
     """Replace the bits by PyTorch's, and describe those that differ.
 
     Returns
     -------
     bits : bool ``(R, C)``
-    findings : list of str
+    notes : list of Note
 
     Raises
     ------
@@ -181,11 +192,6 @@ def as_pytorch(
         raise UserError(
             f"the checkpoint's activation {activation.name} does not fit {source}: {OTHER_MODEL}"
         ) from error
-    inside, domain = pending.inside(), pending.domain()
-    differs = (other != bits) & inside
-    findings = [
-        f"{source}, channel {channel}: at the sum {domain[int(np.argmax(differs[:, channel]))]} "
-        "ONNX Runtime and PyTorch round to different sides of the threshold; PyTorch's side is used"
-        for channel in np.flatnonzero(differs.any(axis=0))
-    ]
-    return np.where(inside, other, bits), findings
+    inside = pending.inside()
+    notes = _notes(source, "pytorch", pending, (other != bits) & inside)
+    return np.where(inside, other, bits), notes

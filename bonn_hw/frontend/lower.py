@@ -17,6 +17,7 @@ from bonn_hw.frontend.branch import Branch
 from bonn_hw.frontend.graph_builder import GraphBuilder
 from bonn_hw.frontend.host import Host
 from bonn_hw.frontend.model import Model
+from bonn_hw.frontend.notes import Note
 from bonn_hw.frontend.operators import supported, table
 from bonn_hw.frontend.partition import split, start
 from bonn_hw.frontend.reference import Reference
@@ -34,15 +35,20 @@ class Lowered:
     ----------
     probes : tuple of Probe
         Tensors that the reference and the graph have in common.
-    findings : tuple of str
-        Where other runtimes can round to other decisions.
+    notes : tuple of Note
+        Where other runtimes can round to other decisions, and constant activations.
     """
 
     graph: DataflowGraph
     host: Host
     reference: Reference
     probes: tuple[Probe, ...]
-    findings: tuple[str, ...]
+    notes: tuple[Note, ...]
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """The notes as sentences."""
+        return tuple(note.text for note in self.notes)
 
 
 def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
@@ -156,10 +162,8 @@ def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
             f"{OTHER_MODEL}"
         )
     if (pending.error > 0).any():
-        context.findings.append(
-            f"{source}: the model's own sums are rounded (its scales are no powers of two), so "
-            "its float output may differ from bonn_hw's in the last digits"
-        )
+        rounded = tuple(np.flatnonzero(pending.error).tolist())
+        context.notes.append(Note(source, "last digits", rounded, pending.channels))
     nodes = [*(op.node for op in pending.ops), *tail]
     order = pending.ops[0].order if pending.ops else pending.order
     proto = None
@@ -180,7 +184,7 @@ def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
     # Sums that leave the accelerator are no decisions, where the file's own are rounded.
     decided = context.probes if pending.error.any() else probes
     reference = context.parts.build(model, [probe.integers for probe in decided])
-    return Lowered(graph, decoded, reference, tuple(probes), tuple(context.findings))
+    return Lowered(graph, decoded, reference, tuple(probes), tuple(context.notes))
 
 
 def _depends_on_input(graph: DataflowGraph) -> bool:

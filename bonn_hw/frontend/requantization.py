@@ -65,6 +65,13 @@ class Staircase:
         """Whether the output equals the input for every integer."""
         return bool((self.start == self.value).all() and (self.start == self.end).all())
 
+    def constant(self, channels: int) -> Array:
+        """Channels whose output is the same for every integer; one channel stands for all."""
+        alone = np.flatnonzero(np.bincount(self.channel, minlength=len(self.low)) == 1)
+        if len(self.low) == channels:
+            return alone
+        return np.arange(channels) if alone.size else alone
+
     def differing(self, other: Staircase) -> set[int]:
         """Channels in which another staircase over the same integers differs."""
         runs = [

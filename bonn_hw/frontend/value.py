@@ -17,6 +17,7 @@ from bonn_hw.frontend.activation import OTHER_MODEL, Activation
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.graph_builder import GraphBuilder, Matrix
 from bonn_hw.frontend.model import Model
+from bonn_hw.frontend.notes import Note
 from bonn_hw.frontend.padding import NO_PADS, Pads
 from bonn_hw.frontend.pending_ops import PendingOp, PendingOps, aligned
 from bonn_hw.frontend.reference import IntegerTensor, ReferenceParts
@@ -72,8 +73,8 @@ class Context:
     ----------
     pytorch : list or None
         PyTorch's activations after the matrix layers that are not lowered yet.
-    findings : list of str
-        Warnings about rounding.
+    notes : list of Note
+        Remarks about rounding and constant activations.
     parts : ReferenceParts
         The reference, as far as it differs from the model.
     probes : list of Probe
@@ -82,7 +83,7 @@ class Context:
 
     model: Model
     pytorch: list[Activation] | None
-    findings: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     parts: ReferenceParts = field(default_factory=ReferenceParts)
     probes: list[Probe] = field(default_factory=list)
 
@@ -223,7 +224,8 @@ class Value:
         unit = np.float32(scale.reshape(-1)[0])
         part = replace(pending, ops=pending.ops[:after])
         stairs = self._staircase(part, unit)
-        self._report_rounding(part, stairs, unit, quantiser.name)
+        self._report_rounding(part, stairs, unit)
+        self._report_constant(stairs.constant(pending.channels))
         source, early = self.source, self.early_pad
         if early is not None and early.place > after:  # it pads a later tensor
             self.early_pad, early = replace(early, place=early.place - after), None
@@ -254,20 +256,21 @@ class Value:
         integers = ((grid, values.astype(np.int64)) for grid, values in rows)
         return requantization.gather(integers, pending.low, pending.high)
 
-    def _report_rounding(
-        self, pending: PendingOps, stairs: Staircase, scale: np.float32, name: str
-    ) -> None:
-        """Warn if the rounding of the model's own float sums could change a value."""
+    def _report_constant(self, channels: NDArray[np.int64]) -> None:
+        if channels.size:
+            found = tuple(channels.tolist())
+            self.context.notes.append(Note(self.source, "constant", found, self.pending.channels))
+
+    def _report_rounding(self, pending: PendingOps, stairs: Staircase, scale: np.float32) -> None:
+        """Note if the rounding of a float sum could change a value."""
         if not (pending.error > 0).any():
             return
         close: set[int] = set()
         for offset in (-1.0, 1.0):
             close |= stairs.differing(self._staircase(pending, scale, offset))
-        self.context.findings += [
-            f"{name}, channel {channel}: the model's own rounding (its scales are no powers of "
-            "two) could decide a value"
-            for channel in sorted(close)
-        ]
+        if close:
+            channels = tuple(sorted(close))
+            self.context.notes.append(Note(self.source, "rounding", channels, pending.channels))
 
     # Integers without a quantiser, and bits.
 
@@ -294,10 +297,9 @@ class Value:
         """Append the 1-bit activation: as thresholds of its matrix unit, or as its own kernel."""
         pending, matrix = self.pending, self.matrix
         if matrix is not None:
-            self.context.findings += activations.rounding_findings(
-                source, pending, bits, self.model
-            )
+            self.context.notes += activations.rounding_notes(source, pending, bits, self.model)
             bits = self._as_pytorch(source, bits)
+        self._report_constant(activations.constant_channels(pending, bits))
         falling, thresholds = activations.thresholds(source, pending, bits)
         activations.check_thresholds(source, pending, bits, falling, thresholds)
         if matrix is not None and not matrix.pools:
@@ -315,7 +317,7 @@ class Value:
             return bits
         if not pytorch:
             raise UserError(f"the checkpoint has no activation for {source}: {OTHER_MODEL}")
-        other, findings = activations.as_pytorch(source, self.pending, bits, pytorch.pop(0))
+        other, notes = activations.as_pytorch(source, self.pending, bits, pytorch.pop(0))
         differs = other != bits
         if differs.any():
             if not self.pending.in_order(self.model):
@@ -325,7 +327,7 @@ class Value:
                     "without --checkpoint"
                 )
             correct_ties(self.context.parts, self.pending, differs, self.tensor, self.model)
-        self.context.findings += findings
+        self.context.notes += notes
         return other
 
     # Padding.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bonn_hw.frontend import PlainComparison
 from bonn_hw.sim.run import SimulationRun
 
 
@@ -18,7 +19,8 @@ class Answers:
 
     ``rtl`` and ``integer`` are the output integers of the accelerator, ``(N, H, W, C)``: of the RTL
     and of the integer graph. ``y`` and ``y_integer`` are the answers that the host computes from
-    them; ``qonnx`` is the answer of the QONNX model.
+    them; ``qonnx`` is the answer of the reference, the QONNX model with exact sums; ``plain``
+    compares it with ONNX Runtime on the file as it is, whose float sums are rounded.
     """
 
     rtl: NDArray[np.int64]
@@ -26,4 +28,5 @@ class Answers:
     y: NDArray[np.float32]
     y_integer: NDArray[np.float32]
     qonnx: NDArray[np.float32]
+    plain: PlainComparison
     run: SimulationRun

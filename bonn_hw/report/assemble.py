@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bonn_hw.boards import BOARDS
+from bonn_hw.frontend import Note
 from bonn_hw.ir import target as aims
 from bonn_hw.ir.resources import Resources
 from bonn_hw.passes.fifo_sizing import depths_of
@@ -18,6 +19,7 @@ from bonn_hw.report.values import (
     BlockMemory,
     FifoDepth,
     Front,
+    LayerNote,
     LayerReport,
     Model,
     Point,
@@ -26,7 +28,7 @@ from bonn_hw.report.values import (
 )
 
 
-def compiled(planned: Plan, target: aims.Target, model: Model, findings: Sequence[str]) -> Report:
+def compiled(planned: Plan, target: aims.Target, model: Model, remarks: Sequence[Note]) -> Report:
     """The report of a build after compilation."""
     timing, used = planned.timing, total(planned.design)
     amounts = zip(used.astuple(), target.board.holds.astuple(), strict=True)
@@ -49,12 +51,21 @@ def compiled(planned: Plan, target: aims.Target, model: Model, findings: Sequenc
         notes=planned.notes,
         layers=tuple(_layers(planned)),
         findings=(
-            *findings,
+            *(remark.text for remark in remarks),
             *target.board.notes(target.clock_mhz),
             *_shortfall(target, timing.interval),
             *_misfits(used, target.board),
         ),
+        layer_notes=layer_notes(remarks),
         tools=versions(),
+    )
+
+
+def layer_notes(remarks: Sequence[Note]) -> tuple[LayerNote, ...]:
+    """Remarks of the lowering, with all their channels."""
+    return tuple(
+        LayerNote(layer=one.layer, kind=one.kind, channels=one.channels, of=one.of, sums=one.sums)
+        for one in remarks
     )
 
 

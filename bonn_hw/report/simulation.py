@@ -10,10 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bonn_hw.frontend import PlainComparison
 from bonn_hw.report.answers import Answers
 from bonn_hw.report.section_values import Simulated
 from bonn_hw.report.tools import versions
-from bonn_hw.report.values import Accuracy, Comparison, Mismatches, SimulatorSpeed
+from bonn_hw.report.values import (
+    Accuracy,
+    Comparison,
+    Decision,
+    Mismatches,
+    Rounding,
+    SimulatorSpeed,
+)
 from bonn_hw.sim.run import SimulationRun
 
 
@@ -43,7 +51,8 @@ def simulated(
         Seed of the run's random stalls.
     """
     frames, run = len(answers.y), answers.run
-    integer, qonnx = _unequal(answers.rtl, answers.integer), _unequal(answers.y, answers.qonnx)
+    integer = _unequal(answers.rtl, answers.integer)
+    qonnx = _unequal(answers.y, answers.qonnx) | answers.plain.unexplained
     trained = None if pytorch is None else _against(answers, pytorch)
     every = integer | qonnx if trained is None else integer | qonnx | trained
     return Simulated(
@@ -55,6 +64,7 @@ def simulated(
                 int(qonnx.sum()),
                 None if trained is None else int(trained.sum()),
             ),
+            rounding=_rounding(answers.plain),
             stall_seed=stall,
             simulation=_speed(run, frames),
         ),
@@ -63,6 +73,18 @@ def simulated(
         latency_cycles=run.latency,
         layers=dict(zip(stages, run.stage_cycles, strict=True)),
         tools=versions() | {"verilator": run.verilator},
+    )
+
+
+def _rounding(plain: PlainComparison) -> Rounding:
+    return Rounding(
+        last_digits=int(plain.last_place.sum()),
+        largest_ulp=plain.largest_ulp,
+        other_decisions=int(plain.other_decisions.sum()),
+        decisions=tuple(
+            Decision(frame=step.frame, layer=step.layer, channel=step.channel)
+            for step in plain.steps
+        ),
     )
 
 
@@ -97,7 +119,9 @@ def _against(answers: Answers, pytorch: PyTorch) -> NDArray[np.bool_]:
 
 def _unequal(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
     frames = len(one)
-    different: NDArray[np.bool_] = (one.reshape(frames, -1) != other.reshape(frames, -1)).any(1)
+    one, other = one.reshape(frames, -1), other.reshape(frames, -1)
+    # NaN equals itself here: a model may divide by zero.
+    different: NDArray[np.bool_] = ((one != other) & ((one == one) | (other == other))).any(1)
     return different
 
 

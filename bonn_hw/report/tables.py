@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 
 from bonn_hw.report.figures import RESOURCES, SOURCES, Cycles
 from bonn_hw.report.grid import UNKNOWN, Column, grid, words
-from bonn_hw.report.values import Accuracy, Comparison, Front, LayerReport, Report
+from bonn_hw.report.values import Accuracy, Comparison, Front, LayerReport, Report, Rounding
 
 SAVED = "of all runs, the one without stalls that has the most frames"
 SAVED_STALLED = "of all runs, the one that has the most frames; none was without stalls"
@@ -36,6 +36,8 @@ def _design(report: Report, console: Console, this_run: bool) -> Iterator[Render
     yield _resources(report, console)
     if report.comparison is not None or report.accuracy is not None:
         yield _comparison(report, console, this_run)
+    if report.comparison is not None and report.comparison.rounding is not None:
+        yield from map(words, _rounding(report.comparison.rounding))
     if report.implementation is not None:
         yield words(_bitstream(report))
     holding = [name for name, fits in report.boards.items() if fits]
@@ -144,6 +146,30 @@ def _title(comparison: Comparison | None, this_run: bool) -> str:
     which = "this run" if this_run else SAVED if seed is None else SAVED_STALLED
     frames, mismatches = count(comparison.frames), count(comparison.mismatches)
     return f"{frames} frames{stalled}: {mismatches} mismatches ({which})"
+
+
+def _rounding(rounding: Rounding) -> Iterator[str]:
+    """How ONNX Runtime on the file differs from the reference; nothing if it does not."""
+    if rounding.last_digits:
+        yield (
+            f"ONNX Runtime on the file itself rounds its sums: {frames(rounding.last_digits)} "
+            f"differ in the last digits only (at most {rounding.largest_ulp:g} ulp of the largest "
+            "output), and every decision there is equal"
+        )
+    if rounding.other_decisions:
+        shown = "; ".join(
+            f"frame {one.frame} at {one.layer}, channel {one.channel}" for one in rounding.decisions
+        )
+        yield (
+            f"ONNX Runtime on the file itself decides otherwise in "
+            f"{frames(rounding.other_decisions)}, where its rounded sum is on the other side of a "
+            f"threshold than the exact sum: {shown}; --strict makes this a mismatch"
+        )
+
+
+def frames(value: int) -> str:
+    """A count of frames."""
+    return "1 frame" if value == 1 else f"{count(value)} frames"
 
 
 def _bitstream(report: Report) -> str:

@@ -117,6 +117,48 @@ class SimulatorSpeed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Decision:
+    """A value that ONNX Runtime rounds to another integer than the reference, in a frame."""
+
+    frame: int
+    layer: str
+    channel: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rounding:
+    """The reference against ONNX Runtime on the file as it is, whose float sums are rounded.
+
+    Attributes
+    ----------
+    last_digits : int
+        Frames whose outputs differ in the last digits only.
+    largest_ulp : float
+        Their largest difference, in units in the last place of the frame's largest output.
+    other_decisions : int
+        Frames in which a rounded sum is on the other side of a threshold.
+    decisions : tuple of Decision
+        The first of these, at the layer where each arises.
+    """
+
+    last_digits: int
+    largest_ulp: float
+    other_decisions: int
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerNote:
+    """A remark of the lowering about some channels of a layer; see `frontend.Note`."""
+
+    layer: str
+    kind: str
+    channels: tuple[int, ...]
+    of: int
+    sums: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Comparison of a simulation with its references.
 
@@ -124,6 +166,8 @@ class Comparison:
     ----------
     mismatches : int
         Frames on which any two of the answers differ.
+    rounding : Rounding or None
+        Differences of ONNX Runtime's own float sums, which are no mismatches.
     stall_seed : int or None
         Seed of the random stalls; simulated cycles include the stalls.
     """
@@ -131,6 +175,7 @@ class Comparison:
     frames: int
     mismatches: int
     mismatches_between: Mismatches
+    rounding: Rounding | None = None
     stall_seed: int | None
     simulation: SimulatorSpeed
 
@@ -206,6 +251,7 @@ class Report:
     layers: tuple[LayerReport, ...]
     findings: tuple[str, ...]
     tools: Mapping[str, str]
+    layer_notes: tuple[LayerNote, ...] = ()
     comparison: Comparison | None = field(default=None, metadata=FLAT)
     accuracy: Accuracy | None = None
     synthesis: Use | None = None
