@@ -17,6 +17,7 @@ from bonn_hw.errors import InternalError, UnsupportedModel, UserError
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.notes import Kind, Note
 from bonn_hw.frontend.pending_ops import PendingOps
+from bonn_hw.kernels.mvu import Mvu
 
 Table = NDArray[np.float32]
 REMEDY = "use a quantiser before this layer, bipolar or of several bits"
@@ -135,13 +136,44 @@ def check_thresholds(
 ) -> None:
     """Compare thresholds with the bits ``(R, C)`` for every sum; raises InternalError."""
     sums = pending.domain()[:, None]
-    ours = np.where(falling, -sums, sums) >= levels
-    wrong = (ours != bits) & pending.inside()
+    _check(source, bits, np.where(falling, -sums, sums) >= levels, pending.inside())
+
+
+def check_unit(
+    source: str,
+    pending: PendingOps,
+    bits: NDArray[np.bool_],
+    falling: NDArray[np.bool_],
+    corrections: NDArray[np.int64],
+    unit: Mvu,
+) -> None:
+    """Compare a matrix unit with the bits ``(R, C)`` for every sum; raises InternalError.
+
+    Parameters
+    ----------
+    corrections : int64 ``(classes, C)``
+        The model's sums minus those of the stream, where zeros of padding are streamed as -1.
+    """
+    sums, levels = pending.domain()[:, None], unit.thresholds_or_offsets
+    parity = unit.element.bipolar and bool((np.abs(unit.weights) == 1).all())
+    for level, correction in zip(levels, corrections, strict=True):
+        streamed = sums - correction
+        possible = pending.inside()
+        if parity:  # a sum of n values of -1 and +1 has the parity of n
+            possible = possible & ((streamed - unit.weights.shape[1]) % 2 == 0)
+        _check(source, bits, np.where(falling, -streamed, streamed) >= level, possible)
+
+
+def _check(
+    source: str, bits: NDArray[np.bool_], ours: NDArray[np.bool_], possible: NDArray[np.bool_]
+) -> None:
+    wrong = (ours != bits) & possible
     if wrong.any():
         channel = int(np.argmax(wrong.any(axis=0)))
         raise InternalError(
-            f"{source}: the threshold {levels[channel]} of channel {channel} differs from the "
-            "activation"
+            f"{source}: the threshold of channel {channel} differs from the activation for "
+            f"{int(wrong[:, channel].sum())} sums. This is a bug of bonn_hw: please report it "
+            "with the model file"
         )
 
 

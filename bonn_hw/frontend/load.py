@@ -21,6 +21,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 from bonn_hw.errors import UnsupportedModel, UserError
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
+from bonn_hw.frontend.layer_names import name_nodes
 from bonn_hw.frontend.model import Model, QuantGrid
 from bonn_hw.frontend.operators import table
 from bonn_hw.frontend.standard_onnx import DOMAINS, STANDARD, to_standard_onnx
@@ -94,7 +95,7 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
         item.name: numpy_helper.to_array(item) for item in graph.initializer
     }
     entry, extents, exit_ = _ends(graph, constants)
-    part = _Part(_named(list(graph.node)), constants, {}, opset)
+    part = _Part(name_nodes(graph.node), constants, {}, opset)
     part.fold()
     part.translate_quantisers()
     part.fold()
@@ -222,16 +223,6 @@ class _Part:
                 kept.append(node)
                 needed |= set(node.input)
         self.nodes = kept[::-1]
-
-
-def _named(nodes: list[NodeProto]) -> list[NodeProto]:
-    """Give every node a unique name."""
-    seen: set[str] = set()
-    for place, node in enumerate(nodes):
-        if not node.name or node.name in seen:
-            node.name = f"{node.name or node.op_type}_{place}"
-        seen.add(node.name)
-    return nodes
 
 
 def _check_bounds(

@@ -301,11 +301,13 @@ class Value:
             bits = self._as_pytorch(source, bits)
         self._report_constant(activations.constant_channels(pending, bits))
         falling, thresholds = activations.thresholds(source, pending, bits)
-        activations.check_thresholds(source, pending, bits, falling, thresholds)
         if matrix is not None and not matrix.pools:
             self.matrix = None
-            self.builder.add(matrix.flipped(falling).unit(thresholds), source)
+            unit = matrix.flipped(falling).unit(thresholds)
+            activations.check_unit(source, pending, bits, falling, matrix.corrections, unit)
+            self.builder.add(unit, source)
             return
+        activations.check_thresholds(source, pending, bits, falling, thresholds)
         self.emit_sums()
         # -x >= threshold is the same as not (x >= 1 - threshold).
         plain = np.where(falling, 1 - thresholds, thresholds)

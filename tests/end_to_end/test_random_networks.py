@@ -33,8 +33,8 @@ def test_compiled_networks_answer_exactly(builder, cycles):
         for stall in (None, 1):
             answers = pipeline.simulate(build, builder.images(8), stall=stall)
             np.testing.assert_array_equal(answers.rtl, answers.integer)
-            if not report.findings:
-                np.testing.assert_array_equal(answers.y, answers.qonnx)
+            np.testing.assert_array_equal(answers.y, answers.qonnx)
+            assert not answers.plain.unexplained.any()
             if stall is None:
                 assert answers.run.interval == report.cycles_per_frame.predicted <= cycles
                 assert answers.run.latency == report.latency_cycles.predicted

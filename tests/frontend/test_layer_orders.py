@@ -77,8 +77,10 @@ def test_a_pad_behind_a_strided_pool(tmp_path):
 
 def test_scales_that_round_are_told(tmp_path):
     sketch = Sketch(6).sign(0.3).dense(6, 3, name="last")
-    (finding,) = lowered(sketch, tmp_path).findings
-    assert finding.startswith("last: ") and "no powers of two" in finding
+    assert lowered(sketch, tmp_path).findings == (
+        "last: PyTorch and plain ONNX Runtime round the sums of this last layer, so their float "
+        "outputs may differ from the accelerator's in the last digits",
+    )
 
 
 def test_an_answer_from_padding_alone_is_refused(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 
 from bonn_hw import frontend
 from bonn_hw.errors import UnsupportedModel, UserError
+from bonn_hw.frontend.notes import Note
 from bonn_hw.frontend.operators import supported
 from tests.support.models import Builder, by_qonnx
 from tests.support.tfc import write_tfc
@@ -255,9 +256,11 @@ def test_ties_within_rounding_are_reported(tmp_path):
     """A scale of 0.1 is no power of two: the model's own sums are rounded, and zero is a tie."""
     builder = Builder((16,), bipolar=True).dense(16, 4, scale=0.1, name="first").sign()
     lowered = frontend.lower(frontend.read(builder.dense(4, 2).path(tmp_path)))
+    assert lowered.notes[0] == Note("first", "rounding", (0, 1, 2, 3), 4, (0, 0, 0, 0))
     assert lowered.findings[0] == (
-        "first, channel 0: at the sum 0 the model's own rounding (its scales are no powers of two) "
-        "could decide the activation"
+        "first: in all 4 channels a sum can be so close to a threshold that PyTorch and plain ONNX "
+        "Runtime, which round it, decide otherwise; the accelerator decides by the exact sum, as "
+        "the reference does"
     )
 
 
@@ -272,10 +275,15 @@ def test_pytorch_decides_where_it_rounds_differently(tmp_path):
 
     view = [SimpleNamespace(name="first", function=other)]
     lowered = frontend.lower(model, view)
+    assert lowered.notes == (Note("first", "pytorch", (2,), 6, (0,)),)
     assert lowered.findings == (
-        "first, channel 2: at the sum 0 ONNX Runtime and PyTorch round to different sides of the "
-        "threshold; PyTorch's side is used",
+        "first: ONNX Runtime and PyTorch round a sum to different sides of the threshold in 1 of 6 "
+        "channels (2); PyTorch's side is used",
     )
+    images = (builder.random.integers(-8, 8, (400, 5)) / 8).astype(np.float32)
+    answer = lowered.host.decode(lowered.graph.run(lowered.host.encode(images)))
+    np.testing.assert_array_equal(answer, lowered.reference.run(images))
+    assert (answer != model.run(images)).any()  # some sums are ties
     plain = frontend.lower(model).graph.nodes[0].kernel.thresholds[0]
     assert (lowered.graph.nodes[0].kernel.thresholds[0] - plain).tolist() == [0, 0, 1, 0, 0, 0]
 

@@ -29,7 +29,8 @@ def test_exact_or_refused(builder):
         event("rounded" if lowered.findings else "lowered")
         images = builder.images(6)
         answer = lowered.host.decode(lowered.graph.run(lowered.host.encode(images)))
-        if lowered.findings:  # said: scales that are no powers of two, sums that are rounded
+        np.testing.assert_array_equal(answer, lowered.reference.run(images))
+        if lowered.findings:  # said: ONNX Runtime may round sums to other decisions
             return
         np.testing.assert_array_equal(answer, model.run(images))
         np.testing.assert_array_equal(answer[:2], by_qonnx(path, images[:2]))

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What is counted of a simulation: frames that differ, accuracies, and the speed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from bonn_hw.frontend import PlainComparison, Step
 from bonn_hw.report.answers import Answers
 from bonn_hw.report.simulation import PyTorch, simulated
-from bonn_hw.report.values import Accuracy, Mismatches, SimulatorSpeed
+from bonn_hw.report.values import Accuracy, Decision, Mismatches, Rounding, SimulatorSpeed
 from bonn_hw.sim.run import SimulationRun
 
 FRAMES, CLASSES = 4, 3
@@ -14,7 +17,12 @@ TRUTH = np.arange(FRAMES * CLASSES).reshape(FRAMES, 1, 1, CLASSES)[..., ::-1].co
 LABELS = np.array([0, 0, 0, 1])  # the first class has the highest sum
 
 
-def answers(rtl=TRUTH, integer=TRUTH, qonnx=TRUTH):
+def same():
+    nothing = np.zeros(FRAMES, np.bool_)
+    return PlainComparison(nothing, 0.0, nothing, nothing, ())
+
+
+def answers(rtl=TRUTH, integer=TRUTH, qonnx=TRUTH, plain=None):
     floats = [one.reshape(FRAMES, CLASSES).astype(np.float32) / 2 for one in (rtl, integer, qonnx)]
     run = SimulationRun(
         outputs=np.zeros((FRAMES, 1), np.uint32),
@@ -28,7 +36,7 @@ def answers(rtl=TRUTH, integer=TRUTH, qonnx=TRUTH):
         seconds=0.5,
         verilator="5.1",
     )
-    return Answers(rtl, integer, floats[0], floats[1], floats[2], run)
+    return Answers(rtl, integer, floats[0], floats[1], floats[2], plain or same(), run)
 
 
 def spoilt(*places):
@@ -53,6 +61,45 @@ def test_frames_that_differ_are_counted_once():
     found = simulated(("a", "b"), answers(integer=spoilt((0, 1), (1, 1)), qonnx=spoilt((1, 0))))
     assert found.comparison.mismatches_between == Mismatches(2, 1, None)
     assert found.comparison.mismatches == 2
+
+
+def test_rounding_of_onnx_runtime_is_no_mismatch():
+    one, other = np.eye(FRAMES, dtype=np.bool_)[:2]
+    nothing = np.zeros(FRAMES, np.bool_)
+    plain = PlainComparison(one, 1.5, other, nothing, (Step(1, "conv", 2),))
+    found = simulated(("a", "b"), answers(plain=plain)).comparison
+    assert found.mismatches == 0 and found.mismatches_between == Mismatches(0, 0, None)
+    assert found.rounding == Rounding(
+        last_digits=1,
+        largest_ulp=1.5,
+        other_decisions=1,
+        decisions=(Decision(frame=1, layer="conv", channel=2),),
+    )
+
+
+def test_a_difference_beyond_rounding_is_a_mismatch():
+    nothing, third = np.zeros(FRAMES, np.bool_), np.eye(FRAMES, dtype=np.bool_)[2]
+    plain = PlainComparison(nothing, 0.0, nothing, third, ())
+    found = simulated(("a", "b"), answers(plain=plain)).comparison
+    assert found.mismatches == 1 and found.mismatches_between == Mismatches(0, 1, None)
+
+
+def test_one_step_in_one_channel_of_one_frame_is_a_mismatch():
+    for place in np.ndindex(TRUTH.shape):
+        wrong = TRUTH.copy()
+        wrong[place] += 1
+        found = simulated(("a", "b"), answers(rtl=wrong)).comparison
+        assert found.mismatches_between == Mismatches(1, 1, None) and found.mismatches == 1
+        found = simulated(("a", "b"), answers(rtl=wrong, integer=wrong)).comparison
+        assert found.mismatches_between == Mismatches(0, 1, None) and found.mismatches == 1
+
+
+def test_what_is_not_a_number_equals_itself():
+    nowhere = np.full((FRAMES, CLASSES), np.nan, np.float32)
+    found = simulated(("a", "b"), replace(answers(), y=nowhere, qonnx=nowhere)).comparison
+    assert found.mismatches == 0
+    found = simulated(("a", "b"), replace(answers(), qonnx=nowhere)).comparison
+    assert found.mismatches == FRAMES
 
 
 @pytest.mark.parametrize(
