@@ -15,6 +15,7 @@ from bonn_hw.frontend import activation as activations
 from bonn_hw.frontend.exact_sums import (
     LARGEST_SUM,
     Nodes,
+    exactly_added,
     largest_error,
     power_of_two,
     usual_error,
@@ -75,7 +76,7 @@ class Branch(Value):
         exact = power_of_two(weights.scale) & power_of_two(weights.alpha) & power_of_two(unit)
         exact = np.asarray(exact & (largest <= LARGEST_SUM))
         added = np.zeros(len(scale)) if bias is None else np.abs(bias / scale).astype(np.float64)
-        whole = exact & (added % 1 == 0) & (largest + added <= LARGEST_SUM)
+        whole = exact & exactly_added(added, float(largest))
         error = np.where(whole, 0.0, usual_error(inputs, largest + added))
         self.matrix = matrix
         self.pending = PendingOps(low, high, scale, error, order)

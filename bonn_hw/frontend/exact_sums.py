@@ -134,6 +134,15 @@ def power_of_two(values: NDArray[np.float32] | np.float32) -> NDArray[np.bool_]:
     return np.asarray(np.frexp(np.abs(values))[0] == 0.5)
 
 
+def exactly_added(added: NDArray[np.float64], largest: float) -> NDArray[np.bool_]:
+    """Which values float32 adds to integers up to ``largest`` without rounding, in any order."""
+    exact = np.zeros(added.shape, np.bool_)
+    for finer in range(24):  # on a grid of 2 ** -finer
+        steps = 2.0**finer
+        exact |= (added * steps % 1 == 0) & ((largest + added) * steps <= LARGEST_SUM)
+    return exact
+
+
 def usual_error(additions: int, largest: Array | float) -> Array:
     """Usual bound of the rounding error of a float32 sum.
 
