@@ -8,16 +8,18 @@ possible integers.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.errors import InternalError, UnsupportedModel, UserError
+from bonn_hw.errors import UnsupportedModel, UserError
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.notes import Kind, Note
 from bonn_hw.frontend.pending_ops import PendingOps
 from bonn_hw.kernels.mvu import Mvu
+from bonn_hw.kernels.threshold import Threshold
 
 Table = NDArray[np.float32]
 REMEDY = "use a quantiser before this layer, bipolar or of several bits"
@@ -127,54 +129,40 @@ def thresholds(
     return falling, np.where(falling, -domain[last], rising)
 
 
-def check_thresholds(
-    source: str,
-    pending: PendingOps,
-    bits: NDArray[np.bool_],
-    falling: NDArray[np.bool_],
-    levels: NDArray[np.int64],
-) -> None:
-    """Compare thresholds with the bits ``(R, C)`` for every sum; raises InternalError."""
-    sums = pending.domain()[:, None]
-    _check(source, bits, np.where(falling, -sums, sums) >= levels, pending.inside())
+@dataclass(frozen=True, eq=False)
+class Bits:
+    """The bits ``(R, C)`` of an activation for every sum, and which channels fall."""
+
+    pending: PendingOps
+    bits: NDArray[np.bool_]
+    falling: NDArray[np.bool_]
 
 
-def check_unit(
-    source: str,
-    pending: PendingOps,
-    bits: NDArray[np.bool_],
-    falling: NDArray[np.bool_],
-    corrections: NDArray[np.int64],
-    unit: Mvu,
-) -> None:
-    """Compare a matrix unit with the bits ``(R, C)`` for every sum; raises InternalError.
+def wrong_thresholds(table: Bits, kernel: Threshold) -> NDArray[np.bool_]:
+    """Channels ``(C,)`` in which a kernel of thresholds differs from the bits."""
+    pending = table.pending
+    ours = (pending.domain()[:, None] >= kernel.thresholds) != kernel.inverted
+    return np.asarray(((ours != table.bits) & pending.inside()).any(axis=0))
+
+
+def wrong_in_unit(table: Bits, corrections: NDArray[np.int64], unit: Mvu) -> NDArray[np.bool_]:
+    """Channels ``(C,)`` in which a matrix unit differs from the bits.
 
     Parameters
     ----------
     corrections : int64 ``(classes, C)``
         The model's sums minus those of the stream, where zeros of padding are streamed as -1.
     """
-    sums, levels = pending.domain()[:, None], unit.thresholds_or_offsets
+    pending, levels = table.pending, unit.thresholds_or_offsets
+    sums, wrong = pending.domain()[:, None], np.zeros(pending.channels, np.bool_)
     parity = unit.element.bipolar and bool((np.abs(unit.weights) == 1).all())
     for level, correction in zip(levels, corrections, strict=True):
-        streamed = sums - correction
-        possible = pending.inside()
+        streamed, possible = sums - correction, pending.inside()
         if parity:  # a sum of n values of -1 and +1 has the parity of n
             possible = possible & ((streamed - unit.weights.shape[1]) % 2 == 0)
-        _check(source, bits, np.where(falling, -streamed, streamed) >= level, possible)
-
-
-def _check(
-    source: str, bits: NDArray[np.bool_], ours: NDArray[np.bool_], possible: NDArray[np.bool_]
-) -> None:
-    wrong = (ours != bits) & possible
-    if wrong.any():
-        channel = int(np.argmax(wrong.any(axis=0)))
-        raise InternalError(
-            f"{source}: the threshold of channel {channel} differs from the activation for "
-            f"{int(wrong[:, channel].sum())} sums. This is a bug of bonn_hw: please report it "
-            "with the model file"
-        )
+        ours = np.where(table.falling, -streamed, streamed) >= level
+        wrong |= ((ours != table.bits) & possible).any(axis=0)
+    return wrong
 
 
 def rounding_notes(

@@ -22,7 +22,7 @@ from bonn_hw.frontend.operators import supported, table
 from bonn_hw.frontend.partition import split, start
 from bonn_hw.frontend.reference import Reference
 from bonn_hw.frontend.self_check import self_check
-from bonn_hw.frontend.value import Context, Probe
+from bonn_hw.frontend.value import Context, Expectation, Probe
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.kernels.pad import Pad
 
@@ -35,6 +35,8 @@ class Lowered:
     ----------
     probes : tuple of Probe
         Tensors that the reference and the graph have in common.
+    expected : tuple of Expectation
+        What kernels must compute for every integer.
     notes : tuple of Note
         Where other runtimes can round to other decisions, and constant activations.
     """
@@ -43,6 +45,7 @@ class Lowered:
     host: Host
     reference: Reference
     probes: tuple[Probe, ...]
+    expected: tuple[Expectation, ...]
     notes: tuple[Note, ...]
 
     @property
@@ -182,9 +185,11 @@ def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
     if pending.in_order(model):
         probes.append(Probe(source, entry, graph.output, order, pending.scale))
     # Sums that leave the accelerator are no decisions, where the file's own are rounded.
-    decided = context.probes if pending.error.any() else probes
-    reference = context.parts.build(model, [probe.integers for probe in decided])
-    return Lowered(graph, decoded, reference, tuple(probes), tuple(context.notes))
+    kept = context.probes if pending.error.any() else probes
+    decided = [probe.integers for probe in kept if not probe.sums]
+    reference = context.parts.build(model, decided)
+    expected, notes = tuple(context.expected), tuple(context.notes)
+    return Lowered(graph, decoded, reference, tuple(probes), expected, notes)
 
 
 def _depends_on_input(graph: DataflowGraph) -> bool:

@@ -151,10 +151,23 @@ def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> R
             "exactly; use power-of-two scales, or fewer channels"
         )
     kernel = best[1]
-    for x in (stairs.start, stairs.end):
-        if not np.array_equal(kernel.apply(x, stairs.channel), stairs.value):
-            raise InternalError(f"{source}: the fitted requantizer differs from the quantiser")
+    if wrong_channels(stairs, kernel).any():
+        raise InternalError(f"{source}: the fitted requantizer differs from the quantiser")
     return kernel
+
+
+def wrong_channels(stairs: Staircase, kernel: Requantize) -> NDArray[np.bool_]:
+    """Channels ``(C,)`` in which a kernel differs from a quantiser.
+
+    A staircase of one channel stands for all. Lines are monotone: the ends of a run show all of it.
+    """
+    channels = kernel.input.shape[2]
+    wrong = np.zeros(channels, np.bool_)
+    for channel in range(channels) if len(stairs.low) == 1 and not kernel.alike else (None,):
+        place = stairs.channel if channel is None else np.full_like(stairs.channel, channel)
+        for x in (stairs.start, stairs.end):
+            wrong[place[kernel.apply(x, place) != stairs.value]] = True
+    return wrong
 
 
 def _cost(kernel: Requantize) -> float:

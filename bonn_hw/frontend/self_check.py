@@ -24,7 +24,9 @@ BUG = "This is a bug of bonn_hw, not of the model: please report it with the mod
 
 
 def self_check(model: Model, lowered: Lowered) -> None:
-    """Compare the graph with its reference and with the model on a few frames.
+    """Compare the graph with its reference and with the model.
+
+    Activations are compared for every sum that can occur, and all else on a few frames.
 
     Raises
     ------
@@ -34,6 +36,14 @@ def self_check(model: Model, lowered: Lowered) -> None:
         If the graph and the reference differ, or the reference differs from the model by more
         than the rounding of sums explains.
     """
+    producers = {name: node for node in lowered.graph.nodes for name in node.outputs}
+    for one in lowered.expected:
+        wrong = one.wrong(producers[one.stream].kernel)
+        if wrong.any():
+            raise InternalError(
+                f"{one.layer}: the lowered graph differs from the model: the activation of channel "
+                f"{int(np.argmax(wrong))} is wrong for some sum. {BUG}"
+            )
     frames = _frames(model, lowered)
     if not len(frames):
         return

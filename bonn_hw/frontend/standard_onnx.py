@@ -11,6 +11,7 @@ from bonn_hw.errors import UnsupportedModel
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.operator import StandardOnnx
 from bonn_hw.frontend.operators import table
+from bonn_hw.frontend.quantiser_check import check_quantiser
 
 DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
 STANDARD = ("", "ai.onnx")
@@ -39,4 +40,6 @@ def to_standard_onnx(
             f"{node.name}: operator {node.op_type} of {node.domain} is not supported; use "
             "BipolarQuant or Quant"
         )
-    return operator.rewrite(node, constants, opset)
+    standard = operator.rewrite(node, constants, opset)
+    check_quantiser(node, standard, constants, opset)
+    return standard

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,7 @@ from bonn_hw.frontend.pending_ops import PendingOp, PendingOps, aligned
 from bonn_hw.frontend.reference import IntegerTensor, ReferenceParts
 from bonn_hw.frontend.requantization import Staircase
 from bonn_hw.frontend.ties import correct_ties
+from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.tensor import BIPOLAR, Element
 from bonn_hw.kernels.threshold import Threshold
 
@@ -40,6 +43,8 @@ class Probe:
     order : int64, shape of the model's tensor without the batch axis
         Index of each element in the stream.
     scale : float32 ``(C,)``
+    sums : bool
+        Whether these are the sums of a layer, before a quantiser decides.
     """
 
     layer: str
@@ -47,6 +52,7 @@ class Probe:
     stream: str
     order: NDArray[np.int64]
     scale: NDArray[np.float32]
+    sums: bool = False
 
     @property
     def integers(self) -> IntegerTensor:
@@ -65,6 +71,23 @@ class Probe:
         return flat.astype(np.float32).reshape(len(integers), *self.order.shape)
 
 
+@dataclass(frozen=True, eq=False)
+class Expectation:
+    """A kernel must compute the activation of a layer, for every integer that can occur.
+
+    Attributes
+    ----------
+    stream : str
+        The kernel's output in the graph.
+    wrong : function
+        For the kernel, the channels in which it differs, bool ``(C,)``.
+    """
+
+    layer: str
+    stream: str
+    wrong: Callable[[Kernel], NDArray[np.bool_]]
+
+
 @dataclass
 class Context:
     """State that all values of a model share during lowering.
@@ -79,6 +102,8 @@ class Context:
         The reference, as far as it differs from the model.
     probes : list of Probe
         Tensors that the model and the graph have in common.
+    expected : list of Expectation
+        What kernels must compute for every integer.
     """
 
     model: Model
@@ -86,6 +111,7 @@ class Context:
     notes: list[Note] = field(default_factory=list)
     parts: ReferenceParts = field(default_factory=ReferenceParts)
     probes: list[Probe] = field(default_factory=list)
+    expected: list[Expectation] = field(default_factory=list)
 
     def add_constant(self, name: str, value: Array) -> None:
         """Add a constant that is part of a layer in the file, such as a bias."""
@@ -183,6 +209,13 @@ class Value:
         """Append a pending matrix layer with its sums as output; other operators stay pending."""
         if self.matrix is not None:
             self.builder.sums(self.matrix)
+            pending = self.pending
+            if self.early_pad is None and pending.in_order(self.model):
+                ops = pending.ops
+                entry = self.model.computed(ops[0].node)[0] if ops else self.tensor
+                order = ops[0].order if ops else pending.order
+                ends = self.source, entry, self.builder.tensor
+                self.context.probes.append(Probe(*ends, order, pending.scale, sums=True))
         self.matrix = None
 
     def integer_scale(self) -> np.float32 | None:
@@ -241,6 +274,7 @@ class Value:
             element = Element(int(stairs.value.min()), int(stairs.value.max()))
             kernel = requantization.fit(stairs, self.builder.kind, element, source)
             self.builder.add(kernel, quantiser.name)
+            self._expect(source, partial(requantization.wrong_channels, stairs))
             fresh = PendingOps.of(element, pending.channels, unit, pending.order)
         self.pending = replace(fresh, ops=pending.ops[after:])
         if early is not None:
@@ -304,14 +338,19 @@ class Value:
         if matrix is not None and not matrix.pools:
             self.matrix = None
             unit = matrix.flipped(falling).unit(thresholds)
-            activations.check_unit(source, pending, bits, falling, matrix.corrections, unit)
             self.builder.add(unit, source)
+            table = activations.Bits(pending, bits, falling)
+            self._expect(source, partial(activations.wrong_in_unit, table, matrix.corrections))
             return
-        activations.check_thresholds(source, pending, bits, falling, thresholds)
         self.emit_sums()
         # -x >= threshold is the same as not (x >= 1 - threshold).
         plain = np.where(falling, 1 - thresholds, thresholds)
         self.builder.add(Threshold(self.builder.kind, plain, falling), source)
+        table = activations.Bits(pending, bits, falling)
+        self._expect(source, partial(activations.wrong_thresholds, table))
+
+    def _expect(self, source: str, wrong: Callable[[Any], NDArray[np.bool_]]) -> None:
+        self.context.expected.append(Expectation(source, self.builder.tensor, wrong))
 
     def _as_pytorch(self, source: str, bits: NDArray[np.bool_]) -> NDArray[np.bool_]:
         pytorch = self.context.pytorch

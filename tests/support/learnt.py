@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Small networks with learnt scales, as Brevitas gives them, and some with powers of two."""
+
+import numpy as np
+
+from tests.support.sketch import Sketch
+
+
+def gemm(sketch, inputs, outputs, name, scale):
+    weights, bias = sketch.signs(outputs, inputs), sketch.random.normal(0, 1, outputs)
+    parameters = (weights * np.float32(scale), bias.astype(np.float32))
+    return sketch.add("Gemm", *parameters, name=name, transB=1)
+
+
+def bits():
+    """Padded convolutions of bits, with strides and pools."""
+    sketch = Sketch(2, 7, 6, seed=1).quant(8, scale=0.017)
+    sketch.conv(5, 2, pads=[1] * 4, scale=0.3, name="conv1").norm(5, 1).sign(0.7)
+    sketch.conv(4, 5, (3, 2), pads=[1, 1, 1, 0], strides=[2, 1], scale=0.2, name="conv2")
+    sketch.norm(4, 0.5, gamma=[1, -1, 0.5, -2]).sign(0.6).pool((2, 2), (2, 2)).flatten()
+    return gemm(sketch, 4 * 2 * 3, 3, "last", 0.1)
+
+
+def few_bits():
+    """Few-bit weights and activations; overlapping pools."""
+    sketch = Sketch(2, 6, 6, seed=2).quant(4, scale=0.13)
+    sketch.few_bit_conv(5, 2, name="conv1", scale=0.07, pads=[1] * 4).norm(5, 1).add("Relu")
+    sketch.quant(3, signed=0, scale=0.21).pool((3, 3), (2, 2)).flatten()
+    sketch.few_bit_dense(20, 6, "fc1", scale=0.11).quant(4, scale=0.9)
+    return sketch.few_bit_dense(6, 3, "last", scale=0.5)
+
+
+def residual():
+    """A block whose branches are added, then averaged."""
+    sketch = Sketch(3, 6, 6, seed=3).quant(4, scale=0.25)
+    entry = sketch.last
+    sketch.few_bit_conv(3, 3, name="conv1", pads=[1] * 4, scale=0.17).norm(3, 1).quant(
+        4, scale=0.25
+    )
+    sketch.join(entry, "sum").quant(4, scale=0.5)
+    sketch.add("AveragePool", name="mean", kernel_shape=(3, 2), strides=(3, 2)).quant(5, scale=0.2)
+    return sketch.flatten().few_bit_dense(3 * 2 * 3, 4, "last", scale=0.3)
+
+
+def moved():
+    """A pool before the activation, an explicit Pad, a Resize, a Transpose."""
+    sketch = Sketch(2, 6, 5, seed=4).quant(4, scale=0.5).conv(4, 2, name="conv1", scale=0.3)
+    sketch.pool((2, 2), (1, 1)).norm(4, gamma=[1, -1, 2, -0.5]).sign().pad((1, 0, 0, 2), 0.0)
+    sketch.conv(3, 4, (2, 3), name="conv2").sign().add(
+        "Resize",
+        np.zeros(0, np.float32),
+        np.array([1, 1, 2, 2], np.float32),
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
+    sketch.pad((0, 1, 1, 0), -1.0).add("Transpose", perm=[0, 2, 3, 1]).flatten()
+    return sketch.dense(3 * 7 * 5, 3, "last", scale=0.7)
+
+
+def selected():
+    """Merged filters (Gather), a threshold kernel behind a pool, a bias by channel, Softmax."""
+    sketch = Sketch(3, 5, 6, seed=5).sign()
+    sketch.conv(4, 3, name="conv1", pads=[0, 1, 1, 0]).add("Gather", np.array([3, 0, 1, 1]), axis=1)
+    sketch.add("Mul", np.array([0.3, -0.2, 1.0, 0.7], np.float32).reshape(4, 1, 1))
+    sketch.pool((2, 2), (2, 2)).add("Sub", np.float32(0.4)).sign().flatten()
+    return gemm(sketch, 4 * 2 * 2, 5, "fc1", 1.0).sign().dense(5, 3, "last").add("Softmax", axis=1)
+
+
+NETWORKS = {one.__name__: one for one in (bits, few_bits, residual, moved, selected)}
