@@ -78,7 +78,7 @@ class Branch(Value):
         added = np.zeros(len(scale)) if bias is None else np.abs(bias / scale).astype(np.float64)
         whole = exact & exactly_added(added, float(largest))
         error = np.where(whole, 0.0, usual_error(inputs, largest + added))
-        self.matrix = matrix
+        self.matrix, self.sums = matrix, (node.output[0], order)
         self.pending = PendingOps(low, high, scale, error, order)
         parts = Nodes(node, self.model.opset)
         if exact.all():
@@ -98,6 +98,7 @@ class Branch(Value):
             add = helper.make_node("Add", [f"{name}/sum", name], [node.output[0]], name)
             self.pending = self.pending.then(add, self.model)
             parts.end(f"{name}/sum")
+            self.sums = (f"{name}/sum", order)
             parts.nodes.append(add)
             parts.constants[name] = constant
         else:
@@ -105,7 +106,8 @@ class Branch(Value):
         sizes = np.abs(matrix.weights).sum(axis=1, dtype=np.int64)
         sizes = sizes * max(-element.low, element.high) + added
         bound = largest_error(inputs + 8, sizes * np.abs(scale.astype(np.float64)))
-        self.context.parts.replace(node, parts, np.where(whole, 0.0, bound))
+        if not exact.all() or bias is not None:  # otherwise the node is as it is in the file
+            self.context.parts.replace(node, parts, np.where(whole, 0.0, bound))
 
     def flip_falling_channels(self, node: NodeProto, table: NDArray[np.float32]) -> None:
         """Turn the sign of channels whose `table` falls with the sum, by their weights.

@@ -124,9 +124,8 @@ class GraphBuilder:
         rows = geometry.pixels[0] * geometry.pixels[1] * taps
         self.add(kind(self.framed((rows, 1)), (taps, 1)), origin)
 
-    def sums(self, matrix: Matrix) -> None:
-        """Append a matrix layer without thresholds, and the pools on its sums."""
-        self.add(matrix.unit(None), matrix.origin)
+    def pools(self, matrix: Matrix) -> None:
+        """Append the pools on the sums of a matrix layer."""
         for geometry, origin in matrix.pools:
             self.pool(MaxPool, geometry, self.kind.element.low, origin)
 

@@ -18,7 +18,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
-from bonn_hw.errors import UnsupportedModel, UserError
+from bonn_hw.errors import InternalError, UnsupportedModel, UserError
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.layer_names import name_nodes
@@ -81,7 +81,7 @@ def read(path: Path, dialects: Sequence[Dialect] = ()) -> Model:
                 foldings = dialect.foldings(proto)
                 return replace(_standardise(dialect.translate(proto), digest), foldings=foldings)
         return _standardise(proto, digest)
-    except UserError:
+    except (UserError, InternalError):
         raise
     except Exception as error:  # the libraries raise many types for an invalid graph
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -14,6 +14,7 @@ from bonn_hw.frontend import execute
 from bonn_hw.frontend.activation import OTHER_MODEL, Activation
 from bonn_hw.frontend.attributes import Malformed
 from bonn_hw.frontend.branch import Branch
+from bonn_hw.frontend.context import Context, Expectation, Probe
 from bonn_hw.frontend.graph_builder import GraphBuilder
 from bonn_hw.frontend.host import Host
 from bonn_hw.frontend.model import Model
@@ -22,7 +23,6 @@ from bonn_hw.frontend.operators import supported, table
 from bonn_hw.frontend.partition import split, start
 from bonn_hw.frontend.reference import Reference
 from bonn_hw.frontend.self_check import self_check
-from bonn_hw.frontend.value import Context, Expectation, Probe
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.kernels.pad import Pad
 

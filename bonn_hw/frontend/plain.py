@@ -74,7 +74,7 @@ def compare(
         some = places[start : start + BATCH]
         for bad in beyond_rounding(model, reference, frames[some]).values():
             unexplained[some] |= bad
-        if not reference.sums:
+        if not reference.rounds:
             unexplained[some] = True
         for step in _steps(model, reference, frames[some]):
             place = int(some[step.frame])

@@ -37,7 +37,7 @@ KEY = "bonn_hw.layers"  # of the file's metadata
 
 @dataclass(frozen=True)
 class Sum:
-    """A layer whose sum ONNX Runtime may round in another way than the reference.
+    """A layer that the reference computes by other operators than the file.
 
     Attributes
     ----------
@@ -46,7 +46,8 @@ class Sum:
     output : str
         The tensor of its outputs, in the model and in the reference.
     bound : tuple of float
-        For each channel (axis 1), the largest possible difference of the two outputs.
+        For each channel (axis 1), the largest possible difference of the two outputs, because
+        ONNX Runtime rounds its sums; zero where all sums are exact.
     """
 
     layer: str
@@ -91,6 +92,11 @@ class Reference:
         """Name of the output."""
         name: str = self.proto.graph.output[0].name
         return name
+
+    @property
+    def rounds(self) -> bool:
+        """Whether ONNX Runtime on the file may round a sum."""
+        return any(any(one.bound) for one in self.sums)
 
     @cached_property
     def _session(self) -> execute.Session:
@@ -186,8 +192,7 @@ class ReferenceParts:
         """
         self.nodes[node.name] = tuple(parts.nodes)
         self.constants |= parts.constants
-        if bound.any():
-            self.bounds[node.name] = bound
+        self.bounds[node.name] = bound
 
     def build(self, model: Model, integers: Sequence[IntegerTensor]) -> Reference:
         """Make the reference of a model, which has these tensors of integers."""

@@ -49,7 +49,10 @@ def self_check(model: Model, lowered: Lowered) -> None:
         return
     graph, host, reference = lowered.graph, lowered.host, lowered.reference
     names = [probe.tensor for probe in lowered.probes]
-    expected = reference.tensors(frames, [*names, reference.output])
+    try:
+        expected = reference.tensors(frames, [*names, reference.output])
+    except Exception as error:  # the model itself has run
+        raise InternalError(f"the reference cannot be run ({error}). {BUG}") from error
     streams = {graph.output, *(probe.stream for probe in lowered.probes)}
     encoded = host.encode(frames)
     values = {graph.input: encoded}

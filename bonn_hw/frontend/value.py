@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,118 +15,17 @@ from onnx import NodeProto
 from bonn_hw.errors import UnsupportedModel, UserError
 from bonn_hw.frontend import activation as activations
 from bonn_hw.frontend import requantization
-from bonn_hw.frontend.activation import OTHER_MODEL, Activation
-from bonn_hw.frontend.execute import Array
+from bonn_hw.frontend.activation import OTHER_MODEL
+from bonn_hw.frontend.context import Context, EarlyPad, Expectation, Probe
 from bonn_hw.frontend.graph_builder import GraphBuilder, Matrix
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.notes import Note
 from bonn_hw.frontend.padding import NO_PADS, Pads
-from bonn_hw.frontend.pending_ops import PendingOp, PendingOps, aligned
-from bonn_hw.frontend.reference import IntegerTensor, ReferenceParts
+from bonn_hw.frontend.pending_ops import PendingOp, PendingOps
 from bonn_hw.frontend.requantization import Staircase
 from bonn_hw.frontend.ties import correct_ties
-from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.tensor import BIPOLAR, Element
 from bonn_hw.kernels.threshold import Threshold
-
-
-@dataclass(frozen=True, eq=False)
-class Probe:
-    """A tensor of the model whose values are ``scale`` times the integers of a graph's tensor.
-
-    Attributes
-    ----------
-    layer : str
-        The layer that computes it.
-    tensor, stream : str
-        Names in the model and in the graph.
-    order : int64, shape of the model's tensor without the batch axis
-        Index of each element in the stream.
-    scale : float32 ``(C,)``
-    sums : bool
-        Whether these are the sums of a layer, before a quantiser decides.
-    """
-
-    layer: str
-    tensor: str
-    stream: str
-    order: NDArray[np.int64]
-    scale: NDArray[np.float32]
-    sums: bool = False
-
-    @property
-    def integers(self) -> IntegerTensor:
-        """The tensor in the reference."""
-        count, channels = len(self.scale), ()
-        if not aligned(self.order, count) and self.order.ndim == 1:
-            channels = tuple((self.order % count).tolist())
-        scale = self.scale[:1] if (self.scale == self.scale[0]).all() else self.scale
-        return IntegerTensor(self.layer, self.tensor, tuple(scale.tolist()), channels)
-
-    def values(self, integers: NDArray[np.integer]) -> NDArray[np.float32]:
-        """The model's values ``(N, ...)`` of the graph's integers."""
-        order = self.order.reshape(-1)
-        scale = self.scale[order % len(self.scale)].astype(np.float64)
-        flat = integers.reshape(len(integers), -1)[:, order] * scale
-        return flat.astype(np.float32).reshape(len(integers), *self.order.shape)
-
-
-@dataclass(frozen=True, eq=False)
-class Expectation:
-    """A kernel must compute the activation of a layer, for every integer that can occur.
-
-    Attributes
-    ----------
-    stream : str
-        The kernel's output in the graph.
-    wrong : function
-        For the kernel, the channels in which it differs, bool ``(C,)``.
-    """
-
-    layer: str
-    stream: str
-    wrong: Callable[[Kernel], NDArray[np.bool_]]
-
-
-@dataclass
-class Context:
-    """State that all values of a model share during lowering.
-
-    Attributes
-    ----------
-    pytorch : list or None
-        PyTorch's activations after the matrix layers that are not lowered yet.
-    notes : list of Note
-        Remarks about rounding and constant activations.
-    parts : ReferenceParts
-        The reference, as far as it differs from the model.
-    probes : list of Probe
-        Tensors that the model and the graph have in common.
-    expected : list of Expectation
-        What kernels must compute for every integer.
-    """
-
-    model: Model
-    pytorch: list[Activation] | None
-    notes: list[Note] = field(default_factory=list)
-    parts: ReferenceParts = field(default_factory=ReferenceParts)
-    probes: list[Probe] = field(default_factory=list)
-    expected: list[Expectation] = field(default_factory=list)
-
-    def add_constant(self, name: str, value: Array) -> None:
-        """Add a constant that is part of a layer in the file, such as a bias."""
-        self.model = replace(self.model, constants={**self.model.constants, name: value})
-
-
-@dataclass(frozen=True, eq=False)
-class EarlyPad:
-    """A Pad before its activation: pending operators from index `place` on change its value."""
-
-    name: str
-    frame: tuple[int, int]
-    pads: Pads
-    value: np.float32
-    place: int
 
 
 class Value:
@@ -146,6 +45,8 @@ class Value:
     early_pad : EarlyPad or None
     tensor : str
         Name of the value in the model.
+    sums : (str, int64)
+        Name of the last matrix layer's sums in the reference, and their order.
     """
 
     def __init__(
@@ -153,6 +54,7 @@ class Value:
     ) -> None:
         self.context, self.pending, self.builder = context, pending, builder
         self.tensor = tensor
+        self.sums = (tensor, pending.order)
         self.matrix: Matrix | None = None
         self.zero_pads, self.zero_pads_frame = NO_PADS, (0, 0)
         self.early_pad: EarlyPad | None = None
@@ -208,14 +110,11 @@ class Value:
     def emit_sums(self) -> None:
         """Append a pending matrix layer with its sums as output; other operators stay pending."""
         if self.matrix is not None:
-            self.builder.sums(self.matrix)
-            pending = self.pending
-            if self.early_pad is None and pending.in_order(self.model):
-                ops = pending.ops
-                entry = self.model.computed(ops[0].node)[0] if ops else self.tensor
-                order = ops[0].order if ops else pending.order
-                ends = self.source, entry, self.builder.tensor
-                self.context.probes.append(Probe(*ends, order, pending.scale, sums=True))
+            self.builder.add(self.matrix.unit(None), self.matrix.origin)
+            tensor, order = self.sums
+            ends = self.source, tensor, self.builder.tensor
+            self.context.probes.append(Probe(*ends, order, self.pending.scale, sums=True))
+            self.builder.pools(self.matrix)
         self.matrix = None
 
     def integer_scale(self) -> np.float32 | None:

@@ -25,18 +25,16 @@ def few_bits():
     """Few-bit weights and activations; overlapping pools."""
     sketch = Sketch(2, 6, 6, seed=2).quant(4, scale=0.13)
     sketch.few_bit_conv(5, 2, name="conv1", scale=0.07, pads=[1] * 4).norm(5, 1).add("Relu")
-    sketch.quant(3, signed=0, scale=0.21).pool((3, 3), (2, 2)).flatten()
-    sketch.few_bit_dense(20, 6, "fc1", scale=0.11).quant(4, scale=0.9)
+    sketch.quant(3, signed=0, scale=0.21).pool((3, 3), (2, 2), pads=[1, 0, 0, 1]).flatten()
+    sketch.few_bit_dense(45, 6, "fc1", scale=0.11).quant(4, scale=0.9)
     return sketch.few_bit_dense(6, 3, "last", scale=0.5)
 
 
 def residual():
     """A block whose branches are added, then averaged."""
-    sketch = Sketch(3, 6, 6, seed=3).quant(4, scale=0.25)
+    sketch = Sketch(3, 6, 6, seed=3).quant(4, scale=0.3)
     entry = sketch.last
-    sketch.few_bit_conv(3, 3, name="conv1", pads=[1] * 4, scale=0.17).norm(3, 1).quant(
-        4, scale=0.25
-    )
+    sketch.few_bit_conv(3, 3, name="conv1", pads=[1] * 4, scale=0.17).norm(3, 1).quant(4, scale=0.3)
     sketch.join(entry, "sum").quant(4, scale=0.5)
     sketch.add("AveragePool", name="mean", kernel_shape=(3, 2), strides=(3, 2)).quant(5, scale=0.2)
     return sketch.flatten().few_bit_dense(3 * 2 * 3, 4, "last", scale=0.3)
@@ -45,17 +43,18 @@ def residual():
 def moved():
     """A pool before the activation, an explicit Pad, a Resize, a Transpose."""
     sketch = Sketch(2, 6, 5, seed=4).quant(4, scale=0.5).conv(4, 2, name="conv1", scale=0.3)
-    sketch.pool((2, 2), (1, 1)).norm(4, gamma=[1, -1, 2, -0.5]).sign().pad((1, 0, 0, 2), 0.0)
+    sketch.norm(4, 1, gamma=[1, -1, 2, -0.5]).pool((2, 2), (1, 1)).sign()
+    sketch.conv(4, 4, (1, 1), name="conv1b").sign().pad((1, 0, 0, 2), 0.0)
     sketch.conv(3, 4, (2, 3), name="conv2").sign().add(
         "Resize",
         np.zeros(0, np.float32),
-        np.array([1, 1, 2, 2], np.float32),
+        np.array([1, 1, 2, 1], np.float32),
         mode="nearest",
         coordinate_transformation_mode="asymmetric",
         nearest_mode="floor",
     )
     sketch.pad((0, 1, 1, 0), -1.0).add("Transpose", perm=[0, 2, 3, 1]).flatten()
-    return sketch.dense(3 * 7 * 5, 3, "last", scale=0.7)
+    return sketch.dense(3 * 7 * 3, 3, "last", scale=0.7)
 
 
 def selected():
@@ -67,4 +66,24 @@ def selected():
     return gemm(sketch, 4 * 2 * 2, 5, "fc1", 1.0).sign().dense(5, 3, "last").add("Softmax", axis=1)
 
 
-NETWORKS = {one.__name__: one for one in (bits, few_bits, residual, moved, selected)}
+def pooled_twice():
+    """Two pools of the sums of one layer."""
+    sketch = Sketch(2, 7, 6, seed=7).quant(3, scale=0.5).conv(4, 2, (2, 2), name="conv1", scale=0.3)
+    sketch.norm(4, 1).pool((2, 2), (2, 1)).pool((2, 2), (1, 2)).sign().flatten()
+    return sketch.dense(16, 3, "last", scale=0.3)
+
+
+def quantisers():
+    """Zero points, narrow and unsigned ranges, floor, an old operator set, a border of one side."""
+    sketch = Sketch(2, 5, 5, seed=6, opset=9).quant(5, signed=0, scale=0.3, zero=7)
+    sketch.few_bit_conv(3, 2, (2, 3), name="conv1", bits=3, scale=0.4, pads=[1, 0, 0, 2])
+    sketch.quant(3, scale=2.1, narrow=1, rounding_mode="FLOOR")
+    sketch.pool((2, 2), (1, 2))
+    sketch.flatten().few_bit_dense(24, 4, "fc1").sign(0.5)
+    return gemm(sketch, 4, 3, "last", 0.25)
+
+
+NETWORKS = {
+    one.__name__: one
+    for one in (bits, few_bits, residual, moved, selected, pooled_twice, quantisers)
+}

@@ -58,12 +58,11 @@ def join(left: Branch, node: NodeProto, right: Branch) -> None:
     left.pending = PendingOps(
         low, high, one.scale, np.where(whole, 0.0, 3 * largest * ROUNDING), one.order
     )
-    parts = Nodes(node, left.model.opset)
     if whole.all():
-        parts.add("Add", left.tensor, right.tensor)
-    else:
-        integers = [parts.integers(branch.tensor, scale) for branch in (left, right)]
-        parts.scaled(parts.add("Add", *integers), one.scale, 1 + one.order.ndim)
+        return  # the reference adds as the file does
+    parts = Nodes(node, left.model.opset)
+    integers = [parts.integers(branch.tensor, scale) for branch in (left, right)]
+    parts.scaled(parts.add("Add", *integers), one.scale, 1 + one.order.ndim)
     parts.end(node.output[0])
     bound = largest_error(6, largest * float(scale))
     left.context.parts.replace(node, parts, np.where(whole, 0.0, bound))

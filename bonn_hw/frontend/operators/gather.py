@@ -38,6 +38,7 @@ def gather(branch: Branch, node: NodeProto) -> None:
         pending.error[index],
         canonical((*matrix.pixels, len(index))),
     )
+    branch.sums = (node.output[0], branch.pending.order)
 
 
 def _channels(node: NodeProto, model: Model) -> NDArray[np.int64]:

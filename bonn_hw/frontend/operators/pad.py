@@ -9,11 +9,11 @@ from onnx import NodeProto
 from bonn_hw.errors import UnsupportedModel
 from bonn_hw.frontend.attributes import has, integers, number, text
 from bonn_hw.frontend.branch import Branch
+from bonn_hw.frontend.context import EarlyPad
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.operator import Kind, Operator
 from bonn_hw.frontend.padding import Geometry, Pads
 from bonn_hw.frontend.pending_ops import canonical
-from bonn_hw.frontend.value import EarlyPad
 
 
 def pad(branch: Branch, node: NodeProto) -> None:
