@@ -3,7 +3,8 @@
 
 from bonn_hw.frontend.host import Host
 from bonn_hw.frontend.load import read
-from bonn_hw.frontend.lower import Lowered, lower
+from bonn_hw.frontend.lower import lower
+from bonn_hw.frontend.lowered import Lowered
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.notes import Note
 from bonn_hw.frontend.plain import PlainComparison, Step, compare

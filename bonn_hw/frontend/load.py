@@ -109,7 +109,7 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
         operator = table().get(node.op_type)
         if operator is not None and operator.free_batch is not None:
             operator.free_batch(node, constants, shapes, batch)
-    return Model(
+    model = Model(
         sha256=sha256,
         nodes=tuple(part.nodes),
         constants=constants,
@@ -121,6 +121,8 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
         annotation=_annotation(proto, entry),
         metadata={item.key: item.value for item in proto.metadata_props},
     )
+    model.check()
+    return model
 
 
 def _opset(proto: ModelProto) -> int:

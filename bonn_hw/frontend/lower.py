@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from onnx import NodeProto, TensorProto
@@ -14,44 +14,17 @@ from bonn_hw.frontend import execute
 from bonn_hw.frontend.activation import OTHER_MODEL, Activation
 from bonn_hw.frontend.attributes import Malformed
 from bonn_hw.frontend.branch import Branch
-from bonn_hw.frontend.context import Context, Expectation, Probe
+from bonn_hw.frontend.context import Context, Probe
 from bonn_hw.frontend.graph_builder import GraphBuilder
 from bonn_hw.frontend.host import Host
+from bonn_hw.frontend.lowered import Lowered
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.notes import Note
 from bonn_hw.frontend.operators import supported, table
 from bonn_hw.frontend.partition import split, start
-from bonn_hw.frontend.reference import Reference
 from bonn_hw.frontend.self_check import self_check
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.kernels.pad import Pad
-
-
-@dataclass(frozen=True, eq=False)
-class Lowered:
-    """The accelerator's graph, the host's part, and the reference that both equal.
-
-    Attributes
-    ----------
-    probes : tuple of Probe
-        Tensors that the reference and the graph have in common.
-    expected : tuple of Expectation
-        What kernels must compute for every integer.
-    notes : tuple of Note
-        Where other runtimes can round to other decisions, and constant activations.
-    """
-
-    graph: DataflowGraph
-    host: Host
-    reference: Reference
-    probes: tuple[Probe, ...]
-    expected: tuple[Expectation, ...]
-    notes: tuple[Note, ...]
-
-    @property
-    def findings(self) -> tuple[str, ...]:
-        """The notes as sentences."""
-        return tuple(note.text for note in self.notes)
 
 
 def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:

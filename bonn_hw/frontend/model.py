@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto
+from onnx import ModelProto, NodeProto, TensorProto
 
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
@@ -60,14 +61,21 @@ class Model:
     metadata: Mapping[str, str] = field(default_factory=dict)
     foldings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
+    def check(self) -> None:
+        """Raise an exception of onnx or of ONNX Runtime if they refuse the model."""
+        onnx.checker.check_model(onnx.shape_inference.infer_shapes(self._proto([self.output])))
+        self._session.get_inputs()
+
+    def _proto(self, outputs: Sequence[str]) -> ModelProto:
+        kind = {self.input: (TensorProto.FLOAT, 1 + len(self.shapes[self.input]))}
+        return execute.assemble(self.nodes, kind, outputs, self.constants, self.opset)
+
     @cached_property
     def _session(self) -> execute.Session:
-        kind = {self.input: (TensorProto.FLOAT, 1 + len(self.shapes[self.input]))}
-        whole = execute.assemble(self.nodes, kind, [self.output], self.constants, self.opset)
-        return execute.session(whole, threads=0)
+        return execute.session(self._proto([self.output]), threads=0)
 
     def run(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Compute the outputs of the QONNX model: the reference.
+        """Compute the outputs as ONNX Runtime does, which rounds its sums (see `reference`).
 
         Parameters
         ----------
@@ -85,9 +93,8 @@ class Model:
 
     def tensors(self, frames: NDArray[np.float32], names: Sequence[str]) -> dict[str, Array]:
         """Values ``(N, ...)`` of tensors inside the model."""
-        kind = {self.input: (TensorProto.FLOAT, 1 + len(self.shapes[self.input]))}
-        whole = execute.assemble(self.nodes, kind, names, self.constants, self.opset)
-        values = execute.session(whole, threads=0).run(list(names), {self.input: frames})
+        session = execute.session(self._proto(names), threads=0)
+        values = session.run(list(names), {self.input: frames})
         return dict(zip(names, values, strict=True))
 
     def computed(self, node: NodeProto) -> list[str]:

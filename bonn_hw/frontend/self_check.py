@@ -8,17 +8,13 @@ own operators, up to the rounding of their sums.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw.errors import InternalError, UnsupportedModel
+from bonn_hw.frontend.lowered import Lowered
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.plain import beyond_rounding
-
-if TYPE_CHECKING:
-    from bonn_hw.frontend.lower import Lowered
 
 BUG = "This is a bug of bonn_hw, not of the model: please report it with the model file"
 
