@@ -51,6 +51,19 @@ def _head(model: Model) -> Nodes:
     quantised = [i for i in range(first) if chain[i].output[0] in model.grids]
     if not quantised and model.annotation is None:
         place = chain[first].name if first < len(chain) else "its branches"
+        if any(node.op_type == "QuantizeLinear" for node in model.nodes):
+            raise UnsupportedModel(
+                f"the input {model.input!r} is quantised by QuantizeLinear (QDQ), which is not "
+                "supported: export with Brevitas' export_qonnx, or convert the file with qonnx "
+                "(InferShapes, then QCDQToQuant)"
+            )
+        later = [n for n in chain[first:] if n.output[0] in model.grids]
+        if later and kind_of(chain[first].op_type) is not Kind.MATRIX:
+            raise UnsupportedModel(
+                f"{place}: operator {chain[first].op_type} is between the input {model.input!r} "
+                f"and its quantiser {later[0].name}, where it is not supported; quantise the input "
+                "itself"
+            )
         raise UnsupportedModel(
             f"the input {model.input!r} is not quantised before {place}: put a quantiser there "
             "(QuantIdentity in Brevitas), or annotate its integer type"

@@ -31,8 +31,8 @@ def join(left: Branch, node: NodeProto, right: Branch) -> None:
         branch.materialise(node, remedy=REMEDY)
         if branch.pending.bipolar:
             raise UnsupportedModel(
-                f"{node.name}: adds the bits of {branch.source}; quantise both branches to "
-                "several bits with one scale"
+                f"{node.name}: adds the bits of {branch.source}; take a quantiser of several bits "
+                "instead of the binary one, with the same scale in both branches"
             )
     one, other = left.pending, right.pending
     if one.order.shape != other.order.shape or (one.order != other.order).any():

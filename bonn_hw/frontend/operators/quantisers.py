@@ -18,6 +18,9 @@ from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.model import QuantGrid
 from bonn_hw.frontend.operator import Kind, Operator, StandardOnnx
 
+ONE_BIT = (
+    "for 1-bit weights Brevitas needs a binary quantiser, such as SignedBinaryWeightPerTensorConst"
+)
 ROUNDING = {"ROUND": "Round", "HALF_EVEN": "Round", "CEIL": "Ceil", "FLOOR": "Floor"}
 
 
@@ -66,7 +69,11 @@ def _parameters(
         )
     parameters = [np.asarray(constants[name], np.float32) for name in node.input[1:]]
     if not all(np.isfinite(value).all() for value in parameters) or not (parameters[0] > 0).all():
-        raise UnsupportedModel(f"{node.name}: the scale of a quantiser must be positive and finite")
+        # Brevitas gives 1-bit weights of its integer quantisers an infinite scale.
+        remedy = f"; {ONE_BIT}" if count == 1 and node.input[0] in constants else ""
+        raise UnsupportedModel(
+            f"{node.name}: the scale of a quantiser must be positive and finite{remedy}"
+        )
     return parameters
 
 

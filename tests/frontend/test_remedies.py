@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a refusal or a note says to do is done here, and works."""
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from bonn_hw import frontend
+from bonn_hw.errors import UnsupportedModel
+from tests.support.sketch import Sketch, agree, lowered
+
+
+def refusal(sketch, folder):
+    with pytest.raises(UnsupportedModel) as error:
+        frontend.lower(frontend.read(sketch.write(folder)))
+    return str(error.value)
+
+
+def block(binary):
+    sketch = Sketch(2, 4, 4).quant(4, scale=0.25)
+    entry = sketch.last
+    sketch.conv(2, 2, pads=[1] * 4, name="conv1")
+    sketch = sketch.sign(name="act") if binary else sketch.quant(4, scale=0.25)
+    return sketch.join(entry, "sum").quant(5, scale=0.25).flatten().few_bit_dense(32, 3)
+
+
+def test_bits_are_not_added(tmp_path):
+    assert refusal(block(True), tmp_path) == (
+        "sum: adds the bits of conv1; take a quantiser of several bits instead of the binary one, "
+        "with the same scale in both branches"
+    )
+    agree(block(False), tmp_path)
+
+
+def averaged(several):
+    sketch = Sketch(2, 4, 4).quant(4).conv(3, 2, name="conv1").sign()
+    sketch = sketch.quant(2) if several else sketch
+    return sketch.add("GlobalAveragePool", name="mean").quant(4, scale=0.25).flatten().dense(3, 2)
+
+
+def test_bits_are_not_averaged(tmp_path):
+    assert refusal(averaged(False), tmp_path) == (
+        "mean: averages bits; quantise to several bits before"
+    )
+    agree(averaged(True), tmp_path)
+
+
+def relu(bits):
+    """A 1-bit QuantReLU as Brevitas exports it: a ReLU before a binary quantiser."""
+    sketch = Sketch(3, 4, 4).quant(4).conv(4, 3, name="conv1").add("Relu")
+    sketch = sketch.sign() if bits == 1 else sketch.quant(bits, signed=0, scale=4.0)
+    return sketch.flatten().few_bit_dense(16, 3, "last")
+
+
+def test_a_layer_without_information_is_told(tmp_path):
+    result = agree(relu(1), tmp_path)
+    assert [(note.layer, note.kind, note.channels) for note in result.notes] == [
+        ("conv1", "constant", (0, 1, 2, 3))
+    ]
+    assert result.findings == (
+        "conv1: the activation has the same value for every input in all 4 channels; the layer "
+        "carries no information. Brevitas exports a 1-bit QuantReLU like this: use a QuantIdentity "
+        "with a binary quantiser, or a QuantReLU of 2 bits",
+    )
+    assert agree(relu(2), tmp_path).notes == ()
+
+
+def test_some_constant_channels_are_told_in_one_line(tmp_path):
+    sketch = Sketch(5).quant(4).dense(5, 6, "fc1").norm(6, 1, gamma=[1, 0, 0, 0, 0, 0]).sign()
+    result = lowered(sketch.dense(6, 2, "last"), tmp_path)
+    assert result.findings == (
+        "fc1: the activation has the same value for every input in 5 of 6 channels (1, 2, 3, 4, "
+        "...); these channels carry no information, and could be pruned",
+    )
+    sketch = Sketch(5).quant(4).dense(5, 2, "fc1").add("Mul", np.float32([0, 1])).quant(3)
+    (note,) = lowered(sketch.few_bit_dense(2, 2), tmp_path).notes
+    assert (note.kind, note.channels, note.of) == ("constant", (0,), 2)
+
+
+def qdq(quantiser):
+    sketch = Sketch(4)
+    if quantiser == "QDQ":
+        sketch.add("QuantizeLinear", np.float32(0.5), np.int8(0), name="q")
+        sketch.add("DequantizeLinear", np.float32(0.5), np.int8(0), name="dq")
+    else:
+        sketch.quant(8, scale=0.5)
+    return sketch.dense(4, 2, "fc1")
+
+
+def test_a_file_of_another_export(tmp_path):
+    assert refusal(qdq("QDQ"), tmp_path) == (
+        "the input 'x' is quantised by QuantizeLinear (QDQ), which is not supported: export with "
+        "Brevitas' export_qonnx, or convert the file with qonnx (InferShapes, then QCDQToQuant)"
+    )
+    from qonnx.core.modelwrapper import ModelWrapper
+    from qonnx.transformation.infer_shapes import InferShapes
+    from qonnx.transformation.qcdq_to_qonnx import QCDQToQuant
+
+    wrapper = ModelWrapper(qdq("QDQ").proto()).transform(InferShapes()).transform(QCDQToQuant())
+    (tmp_path / "converted.onnx").write_bytes(wrapper.model.SerializeToString())
+    model = frontend.read(tmp_path / "converted.onnx")
+    result, frames = frontend.lower(model), qdq("QDQ").images(10, -100, 100, 0.5)
+    answers = result.host.decode(result.graph.run(result.host.encode(frames)))
+    np.testing.assert_array_equal(
+        answers, frontend.lower(frontend.read(qdq("Quant").write(tmp_path))).reference.run(frames)
+    )
+
+
+def test_an_operator_before_the_input_is_quantised(tmp_path):
+    sketch = Sketch(3, 4, 5).add("Gather", np.array(1), name="select", axis=1).quant(4)
+    assert refusal(sketch.flatten().dense(20, 2), tmp_path) == (
+        "select: operator Gather is between the input 'x' and its quantiser Quant_1, where it is "
+        "not supported; quantise the input itself"
+    )
+
+
+def test_one_bit_weights_of_an_integer_quantiser(tmp_path):
+    sketch = Sketch(4).quant(4)
+    names = [sketch.constant(sketch.signs(4, 2)), sketch.constant(np.float32(np.inf))]
+    node = helper.make_node("BipolarQuant", names, ["w"], "weights", domain=sketch.domain)
+    sketch.nodes.append(node)
+    with pytest.raises(UnsupportedModel) as error:
+        frontend.read(sketch._behind("MatMul", [sketch.last, "w"], "fc1").write(tmp_path))
+    assert str(error.value) == (
+        "weights: the scale of a quantiser must be positive and finite; for 1-bit weights Brevitas "
+        "needs a binary quantiser, such as SignedBinaryWeightPerTensorConst"
+    )
+    agree(Sketch(4).quant(4).bit_dense(4, 2), tmp_path)
