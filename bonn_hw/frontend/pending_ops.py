@@ -23,6 +23,7 @@ from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.model import Model
 from bonn_hw.ir.tensor import Element
 
+LARGEST_RANGE = 1 << 26  # integers that operators are evaluated for
 CHUNK = 1 << 18  # values per evaluation, few enough for the processor's cache
 
 
@@ -151,7 +152,14 @@ class PendingOps:
         """All possible integers ``(R,)``, over all channels, ascending; for bits −1 and +1."""
         if self.bipolar:
             return np.array([-1, 1], np.int64)
-        return np.arange(self.low.min(), self.high.max() + 1, dtype=np.int64)
+        low, high = int(self.low.min()), int(self.high.max())
+        if high - low >= LARGEST_RANGE:
+            name = self.ops[-1].node.name if self.ops else "the model"
+            raise UnsupportedModel(
+                f"{name}: the sums before it take {high - low + 1} values, and it is evaluated for "
+                f"each; at most {LARGEST_RANGE} are supported: use fewer bits or fewer inputs"
+            )
+        return np.arange(low, high + 1, dtype=np.int64)
 
     def inside(self) -> NDArray[np.bool_]:
         """Which integers of the domain are possible in each channel, ``(R, C)``."""
