@@ -60,9 +60,8 @@ def test_metadata_that_names_nothing(scopes):
 
 
 def test_messages_use_the_names(tmp_path):
-    sketch = (
-        Sketch(4).quant(4).add("MatMul", np.full((4, 2), 0.3, np.float32) * [[1], [2], [3], [4]])
-    )
+    weights = np.arange(1, 9, dtype=np.float32).reshape(4, 2)
+    sketch = Sketch(4).quant(4).add("MatMul", weights)
     sketch.nodes[-1].metadata_props.add(key=SCOPES, value="['', 'body.fc1', 'linear']")
     with pytest.raises(UnsupportedModel, match=r"^body\.fc1: the weights of output channel 0"):
         frontend.lower(frontend.read(sketch.write(tmp_path)))
