@@ -167,6 +167,9 @@ class Value:
         source, early = self.source, self.early_pad
         if early is not None and early.place > after:  # it pads a later tensor
             self.early_pad, early = replace(early, place=early.place - after), None
+        copies = None
+        if self.matrix is not None and len(stairs.low) == 1:  # copied later, in fewer bits
+            copies, self.matrix = self.matrix.copies, replace(self.matrix, copies=None)
         self.emit_sums()
         if early is None and stairs.identity:
             fresh = replace(pending, scale=np.full(pending.channels, unit), values=None)
@@ -180,6 +183,7 @@ class Value:
             kernel = requantization.fit(stairs, self.builder.kind, element, source)
             self.builder.add(kernel, quantiser.name)
             fresh = PendingOps.of(element, pending.channels, unit, pending.order)
+        self.builder.copy(copies, quantiser.name)
         self.pending = replace(fresh, ops=pending.ops[after:])
         if early is not None:
             self._pad_early(early, part)
@@ -239,7 +243,7 @@ class Value:
             )
             bits = self._as_pytorch(source, bits)
         falling, thresholds = activations.thresholds(source, pending, bits)
-        if matrix is not None and not matrix.pools:
+        if matrix is not None and not matrix.pools and matrix.copies is None:
             self.matrix = None
             self.builder.add(matrix.flipped(falling).unit(thresholds), source)
             return

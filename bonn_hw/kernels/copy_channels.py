@@ -106,7 +106,7 @@ class CopyChannels(Kernel):
         depth = 2 * power_of_two(input_folds)
         banks = -(-depth // 64)
         multiplexer = 0.0 if banks == 1 else 3 + banks / 2 + beat * banks / 4
-        chosen = 0.0 if folding.simd == 1 else bits * max(0.5, folding.simd / 3)
+        chosen = 0.0 if folding.simd == 1 else bits * max(0.5, folding.simd / 4)
         lane = Resources(lut=lut_memory(depth, beat) + multiplexer + chosen, ff=bits)
         lanes = Resources(*(folding.pe * part for part in lane.astuple()))
         control = counter(input_folds) + Resources(lut=7, ff=6)

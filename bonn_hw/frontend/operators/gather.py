@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
@@ -18,7 +16,7 @@ from bonn_hw.frontend.pending_ops import PendingOps, canonical
 
 
 def gather(branch: Branch, node: NodeProto) -> None:
-    """Compute each neuron as often as its channel is selected (after filters were merged)."""
+    """Select neurons of a matrix layer; one that is selected twice is computed once and copied."""
     index = _channels(node, branch.model)
     matrix, pending = branch.matrix, branch.pending
     if matrix is None or matrix.pools or pending.ops:
@@ -28,9 +26,8 @@ def gather(branch: Branch, node: NodeProto) -> None:
         )
     if index.size and not -len(matrix.weights) <= index.min() <= index.max() < len(matrix.weights):
         raise Malformed(f"channels up to {index.max()} of {len(matrix.weights)}")
-    branch.matrix = replace(
-        matrix, weights=matrix.weights[index], corrections=matrix.corrections[:, index]
-    )
+    index = index % len(matrix.weights)  # negative indices count from the end
+    branch.matrix = matrix.computed().selected(index)
     branch.pending = PendingOps(
         pending.low[index],
         pending.high[index],
@@ -58,7 +55,8 @@ OPERATORS = (
     Operator(
         ("Gather",),
         Kind.LAYER,
-        "of channels directly after a convolution, as in pruned residual networks",
+        "of channels directly after a convolution, as in pruned residual networks; channels that "
+        "are selected twice are computed once",
         gather,
     ),
 )
