@@ -50,25 +50,18 @@ class Matrix:
         """
         kept, copies = np.unique(index, return_inverse=True)
         if len(kept) == len(index):
-            kept, copies = index, None
-        return replace(
-            self,
-            weights=self.weights[kept],
-            corrections=self.corrections[:, kept],
-            copies=copies,
-        )
+            return self._of(index, None)
+        return self._of(kept, copies.astype(np.int64))
 
     def computed(self) -> Matrix:
         """The same layer without copies: a neuron for each channel."""
         if self.copies is None:
             return self
-        index = self.copies
-        return replace(
-            self,
-            weights=self.weights[index],
-            corrections=self.corrections[:, index],
-            copies=None,
-        )
+        return self._of(self.copies, None)
+
+    def _of(self, neurons: NDArray[np.int64], copies: NDArray[np.int64] | None) -> Matrix:
+        weights, corrections = self.weights[neurons], self.corrections[:, neurons]
+        return replace(self, weights=weights, corrections=corrections, copies=copies)
 
     def flipped(self, which: NDArray[np.bool_]) -> Matrix:
         """Negate the sums of some neurons."""

@@ -101,7 +101,7 @@ class CopyChannels(Kernel):
 
     def resources(self, folding: Folding) -> Resources:
         """Two pixels in LUT memory for every output lane, lane multiplexers, indices, control."""
-        output_folds, input_folds = self.folds(folding)
+        _, input_folds = self.folds(folding)
         bits, beat = self.input.element.bits, folding.simd * self.input.element.bits
         depth = 2 * power_of_two(input_folds)
         banks = -(-depth // 64)

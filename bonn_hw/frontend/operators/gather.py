@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Gather: select channels of a convolution; a channel may be selected several times."""
+"""Gather: select channels of a matrix layer; a channel may be selected several times."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ def gather(branch: Branch, node: NodeProto) -> None:
         )
     if index.size and not -len(matrix.weights) <= index.min() <= index.max() < len(matrix.weights):
         raise Malformed(f"channels up to {index.max()} of {len(matrix.weights)}")
+    order = np.arange(len(index), dtype=np.int64)
+    if pending.order.ndim > 1:  # an image: behind a convolution
+        order = canonical((*matrix.pixels, len(index)))
     index = index % len(matrix.weights)  # negative indices count from the end
     branch.matrix = matrix.computed().selected(index)
     branch.pending = PendingOps(
@@ -33,7 +36,7 @@ def gather(branch: Branch, node: NodeProto) -> None:
         pending.high[index],
         pending.scale[index],
         pending.error[index],
-        canonical((*matrix.pixels, len(index))),
+        order,
     )
 
 
@@ -55,8 +58,8 @@ OPERATORS = (
     Operator(
         ("Gather",),
         Kind.LAYER,
-        "of channels directly after a convolution, as in pruned residual networks; channels that "
-        "are selected twice are computed once",
+        "of channels directly after a convolution or a product, as in pruned networks; channels "
+        "that are selected twice are computed once",
         gather,
     ),
 )

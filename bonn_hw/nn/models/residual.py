@@ -12,7 +12,7 @@ group, because identity shortcuts need every channel of the stream (see `pruning
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 from brevitas.nn import QuantIdentity
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from bonn_hw.errors import UserError
 from bonn_hw.nn.models import methods
+from bonn_hw.nn.models.copies import copies, kept_filters
 from bonn_hw.nn.models.methods import METHODS, Method
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.models.quantized_layer import QuantizedLayer
@@ -63,7 +64,7 @@ class BinaryBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
         filters = kept or outputs
         self.conv = methods.convolution(method, inputs, filters, stride, power_of_two=form.exact)
-        self.copies: nn.Module = nn.Identity() if kept is None else Copies(kept, outputs)
+        self.copies = copies(kept, outputs)
         self.branch = form.stream()
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
@@ -83,27 +84,6 @@ class BinaryBlock(nn.Module):
         y = self.copies(self.conv(self.dropout(self.sign(self.norm(x)))))
         added: Tensor = self.stream(self.activation(self.branch(y) + self.shortcut(x)))
         return added
-
-
-class Copies(nn.Module):
-    """Copies filters to more channels: channel i is filter ``index[i]``, a buffer ``(outputs,)``.
-
-    Parameters
-    ----------
-    filters, outputs
-        Channels before and after. Until pruning or a checkpoint sets ``index``, channel i is filter
-        ``i % filters``.
-    """
-
-    index: Tensor
-
-    def __init__(self, filters: int, outputs: int):
-        super().__init__()
-        self.register_buffer("index", torch.arange(outputs) % filters)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, filters, H, W)`` to ``(N, outputs, H, W)``."""
-        return torch.index_select(x, 1, self.index)
 
 
 class ResidualNetwork(Network):
@@ -185,7 +165,7 @@ def _wide(depth: int) -> Callable[..., ResidualNetwork]:
         _divisible(size, 2 ** (len(widths) - 2))
         inputs, *stages = widths
         blocks_per_stage = (depth - 4) // 3
-        kept = _kept(pruned, stages, blocks_per_stage)
+        kept = kept_filters(pruned, [width for width in stages for _ in range(blocks_per_stage)])
         first = parts.convolution(in_channels, inputs, 3, 1)
         nn.init.kaiming_normal_(first.weight, mode="fan_out")
         stem = _sequence(conv=first, stream=parts.stream())
@@ -235,7 +215,7 @@ def resnet18(
     parts, kind = _chosen(form, method)
     _divisible(size, 2 ** len(widths))
     inputs, *stages = widths
-    kept = _kept(pruned, stages, 4)
+    kept = kept_filters(pruned, [width for width in stages for _ in range(4)])
     stem = _sequence(
         conv=parts.convolution(in_channels, inputs, 7, 2),
         fine=parts.fine(),
@@ -272,19 +252,6 @@ def _chosen(form: str, method: str) -> tuple[Paper, Method]:
             "or another method"
         )
     return FORMS[form], METHODS[method]
-
-
-def _kept(pruned: tuple[int, ...], stages: list[int], blocks: int) -> Iterator[int | None]:
-    """Yield the filters that pruning left in each block, None for networks that are not pruned."""
-    widths = [width for width in stages for _ in range(blocks)]
-    if not pruned:
-        return iter([None] * len(widths))
-    if len(pruned) != len(widths) or any(k > w for k, w in zip(pruned, widths, strict=True)):
-        raise UserError(
-            f"network: pruned {list(pruned)} must give every block its filters, at most "
-            f"{widths}; leave it out for a network that is not pruned"
-        )
-    return iter(pruned)
 
 
 def _divisible(size: int, by: int) -> None:

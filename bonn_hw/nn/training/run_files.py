@@ -27,6 +27,7 @@ class EpochFigures(TypedDict):
     test_accuracy: float | None
     seconds: NotRequired[float]
     gamma: NotRequired[float]
+    apart: NotRequired[float]
 
 
 def write_atomically(path: Path, payload: bytes) -> None:
