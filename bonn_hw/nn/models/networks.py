@@ -23,6 +23,7 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "cnv": chains.cnv,
     "cnv_padded": chains.cnv_padded,
     "digits": chains.digits,
+    "wrn": residual.wrn,
     "wrn22": residual.wrn22,
     "wrn40": residual.wrn40,
     "resnet18": residual.resnet18,

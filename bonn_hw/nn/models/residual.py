@@ -149,7 +149,66 @@ class ResidualNetwork(Network):
         return features
 
 
+def wrn(
+    in_channels: int = 3,
+    size: int = 32,
+    classes: int = 10,
+    widths: tuple[int, ...] = (32, 32, 64),
+    blocks: tuple[int, ...] = (4, 4),
+    form: str = "paper",
+    method: str = "bonn",
+    dropout: float = 0.0,
+    slopes: str = "fixed",
+    pruned: tuple[int, ...] = (),
+) -> ResidualNetwork:
+    """Wide ResNet of any depth, its 3x3 convolutions 1-bit.
+
+    ``widths`` are those of the stem and of each stage, ``blocks`` the convolutions of each stage.
+    The slopes of the PReLUs are fixed at 0.25 unless ``slopes="learnt"``: the paper's number of
+    parameters does not include slopes. ``pruned`` is the number of filters that pruning left in
+    each block.
+    """
+    parts, kind = _chosen(form, method)
+    if len(blocks) != len(widths) - 1:
+        raise UserError(
+            f"network: widths {list(widths)} are those of the stem and of {len(widths) - 1} "
+            f"stages, and blocks {list(blocks)} has {len(blocks)} stages; give each stage its "
+            "blocks"
+        )
+    _divisible(size, 2 ** (len(widths) - 2))
+    inputs, *stages = widths
+    sizes = list(zip(stages, blocks, strict=True))
+    kept = kept_filters(pruned, [width for width, count in sizes for _ in range(count)])
+    first = parts.convolution(in_channels, inputs, 3, 1)
+    nn.init.kaiming_normal_(first.weight, mode="fan_out")
+    stem = _sequence(conv=first, stream=parts.stream())
+    layers = {}
+    for i, (outputs, count) in enumerate(sizes, 1):
+        for j in range(count):
+            stride = 2 if i > 1 and j == 0 else 1
+            layers[f"stage{i}_{j}"] = BinaryBlock(
+                parts,
+                kind,
+                inputs,
+                outputs,
+                stride,
+                # As in Wide ResNet; this gives the paper's number of parameters.
+                affine=False,
+                learnt=slopes == "learnt",
+                dropout=dropout if j % 2 else 0.0,
+                kept=next(kept),
+            )
+            inputs = outputs
+    tail = _sequence(norm=parts.norm(inputs), relu=nn.ReLU(), stream=parts.stream())
+    shape = (in_channels, size, size)
+    return ResidualNetwork(parts, shape, classes, stem, layers, tail, inputs)
+
+
 def _wide(depth: int) -> Callable[..., ResidualNetwork]:
+    # A stage of WRN-22 has three of Wide ResNet's blocks, of WRN-40 six, with two convolutions
+    # each; here every convolution is a block.
+    per_stage = (depth - 4) // 3
+
     def network(
         in_channels: int = 3,
         size: int = 32,
@@ -161,43 +220,12 @@ def _wide(depth: int) -> Callable[..., ResidualNetwork]:
         slopes: str = "fixed",
         pruned: tuple[int, ...] = (),
     ) -> ResidualNetwork:
-        parts, kind = _chosen(form, method)
-        _divisible(size, 2 ** (len(widths) - 2))
-        inputs, *stages = widths
-        blocks_per_stage = (depth - 4) // 3
-        kept = kept_filters(pruned, [width for width in stages for _ in range(blocks_per_stage)])
-        first = parts.convolution(in_channels, inputs, 3, 1)
-        nn.init.kaiming_normal_(first.weight, mode="fan_out")
-        stem = _sequence(conv=first, stream=parts.stream())
-        blocks = {}
-        # A stage of WRN-22 has three of Wide ResNet's blocks, of WRN-40 six, with two convolutions
-        # each; here every convolution is a block.
-        for i, outputs in enumerate(stages, 1):
-            for j in range(blocks_per_stage):
-                stride = 2 if i > 1 and j == 0 else 1
-                blocks[f"stage{i}_{j}"] = BinaryBlock(
-                    parts,
-                    kind,
-                    inputs,
-                    outputs,
-                    stride,
-                    # As in Wide ResNet; this gives the paper's number of parameters.
-                    affine=False,
-                    learnt=slopes == "learnt",
-                    dropout=dropout if j % 2 else 0.0,
-                    kept=next(kept),
-                )
-                inputs = outputs
-        tail = _sequence(norm=parts.norm(inputs), relu=nn.ReLU(), stream=parts.stream())
-        shape = (in_channels, size, size)
-        return ResidualNetwork(parts, shape, classes, stem, blocks, tail, inputs)
+        blocks = (per_stage,) * (len(widths) - 1)
+        return wrn(
+            in_channels, size, classes, widths, blocks, form, method, dropout, slopes, pruned
+        )
 
-    network.__doc__ = f"""Wide ResNet with {depth} layers, its 3x3 convolutions 1-bit.
-
-    ``widths`` are those of the stem and of each stage. The slopes of the PReLUs are fixed at 0.25
-    unless ``slopes="learnt"``: the paper's number of parameters does not include slopes.
-    ``pruned`` is the number of filters that pruning left in each block.
-    """
+    network.__doc__ = f"""Wide ResNet with {depth} layers, see `wrn`."""
     return network
 
 

@@ -233,13 +233,13 @@ def test_hardware_form_holds_integers_only():
             "vgg",
             {},
             "network 'vgg' is not known; choose one of tfc, sfc, lfc, cnv, cnv_padded, digits, "
-            "wrn22, wrn40, resnet18",
+            "wrn, wrn22, wrn40, resnet18",
         ),
         (
             "cnv",
             {"depth": 3},
             "network cnv: option 'depth' is not known; choose from in_channels, classes, convs, "
-            "hidden, size, method, input",
+            "hidden, size, method, input, pruned",
         ),
         ("tfc", {"hidden": 0}, "network tfc: option hidden must be a positive integer, not 0"),
         (
@@ -282,6 +282,12 @@ def test_hardware_form_holds_integers_only():
             {"size": 30},
             "network: images of 30x30 pixels cannot be halved as often as the stages ask; size "
             "must be a multiple of 4",
+        ),
+        (
+            "wrn",
+            {"widths": [8, 8, 16], "blocks": [2]},
+            "network: widths [8, 8, 16] are those of the stem and of 2 stages, and blocks [2] has "
+            "1 stages; give each stage its blocks",
         ),
         (
             "cnv",
