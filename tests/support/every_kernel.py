@@ -59,7 +59,7 @@ def graph() -> DataflowGraph:
     end.add(Requantize(end.kind, Element(-4, 3), *lines, 2, True, 0), "quantizer")
     long, short = end.fork(2, "fork")
     sign(long)
-    convolution(long, 3, bits=False, border=False)
+    convolution(long, 4, bits=False, border=False)
     long.add(CopyChannels(long.kind, np.array([1, 0, 2, 1])), "copies")
     long.add(Add(long.kind, short.kind), "sum", short)
     long.add(AveragePool(long.kind, (1, 3)), "average")
