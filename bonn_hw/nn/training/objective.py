@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a training step minimises."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+from bonn_hw.errors import UserError
+from bonn_hw.nn.models.bayesian import (
+    BayesianLosses,
+    binary_layers,
+    is_modulated,
+    modulated_quantiser,
+)
+from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.training.experiment import Experiment
+
+
+class Objective:
+    """The loss of one batch: cross entropy, and whatever the experiment adds to it.
+
+    Parameters
+    ----------
+    experiment
+        Its weights and switches.
+    losses
+        The Bayesian losses, if the experiment has them.
+    """
+
+    def __init__(self, experiment: Experiment, losses: BayesianLosses | None):
+        self.smoothing = experiment.label_smoothing
+        self.losses = losses
+
+    def __call__(self, logits: Tensor, labels: Tensor, fine_tuning: bool) -> Tensor:
+        """The loss, a scalar.
+
+        Parameters
+        ----------
+        logits
+            ``(N, classes)``.
+        labels
+            Classes, int64 ``(N,)``, or the share of each class, float32 ``(N, classes)``.
+        fine_tuning
+            Whether the feature loss counts.
+        """
+        loss = functional.cross_entropy(logits, labels, label_smoothing=self.smoothing)
+        if self.losses is not None:
+            loss = loss + self.losses.kernel()
+            if fine_tuning:
+                loss = loss + self.losses.feature(main_class(labels))
+        return loss
+
+
+def main_class(labels: Tensor) -> Tensor:
+    """The classes ``(N,)`` themselves; of shares ``(N, classes)``, the class with the greatest."""
+    return labels if labels.dim() == 1 else labels.argmax(1)
+
+
+def bayesian_losses(experiment: Experiment, network: Network) -> BayesianLosses | None:
+    """The Bayesian losses of a network whose 1-bit layers all have the modulation; else None.
+
+    Raises
+    ------
+    UserError
+        If the experiment weighs these losses and the network cannot have them.
+    """
+    layers = binary_layers(network)
+    if not layers or not all(map(is_modulated, layers.values())):
+        if experiment.lam or experiment.theta:
+            raise UserError(
+                f"experiment: lambda {experiment.lam} and theta {experiment.theta} weigh the "
+                'Bayesian losses, which need the learnt modulation; set [network] method = "bonn", '
+                "or both to 0"
+            )
+        return None
+    for layer in layers.values():
+        modulated_quantiser(layer).exact = experiment.modulation_gradient == "exact"
+    return BayesianLosses(
+        network,
+        experiment.lam,
+        experiment.theta,
+        experiment.nu,
+        start=experiment.start,
+        modulation=experiment.modulation,
+    )
