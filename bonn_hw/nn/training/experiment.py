@@ -47,6 +47,8 @@ class Experiment:
         Epochs from one test to the next; each phase ends with one.
     precision, memory_format
         Of the training; every test is in float32. For ``auto`` see `speed`.
+    erase, mixup, cutmix
+        Of `mixing.MixedBatches`, in the main schedule only.
     label_smoothing
         Share of the label that is spread over all classes.
     average
@@ -91,6 +93,9 @@ class Experiment:
     memory_format: str = "auto"
     seed: int = 0
     augment: str = "none"
+    erase: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
     label_smoothing: float = 0.0
     average: float = 0.0
     norm_epochs: int = 0

@@ -15,6 +15,7 @@ from bonn_hw.errors import UserError
 from bonn_hw.nn.data.augment import EpochBatches
 from bonn_hw.nn.data.image_folder import FolderBatches, ImageFolder
 from bonn_hw.nn.data.labelled_images import Dataset
+from bonn_hw.nn.data.mixing import Batches, MixedBatches
 from bonn_hw.nn.models.bayesian import binary_layers, is_modulated, modulated_quantiser
 from bonn_hw.nn.models.network import Network, clip_latent_weights
 from bonn_hw.nn.training.averaging import WeightAverage, measure_norms
@@ -82,9 +83,15 @@ class TrainingModule(lightning.LightningModule):
         """Whether the current epoch comes after the main schedule."""
         return self.current_epoch >= self.experiment.epochs
 
-    def train_dataloader(self) -> EpochBatches | FolderBatches:
+    def train_dataloader(self) -> Batches:
         """This process' share of the epoch's batches."""
-        return self._batches(self.current_epoch)
+        e, epoch = self.experiment, self.current_epoch
+        plain = self._batches(epoch)
+        # The feature loss of the fine-tuning needs images of one class.
+        if self.fine_tuning or not (e.erase or e.mixup or e.cutmix):
+            return plain
+        mixing = e.erase, e.mixup, e.cutmix
+        return MixedBatches(plain, self.network.classes, *mixing, e.seed, epoch, self._rank)
 
     def val_dataloader(self) -> DataLoader[Any] | FolderBatches:
         """This process' share of the test batches; empty in epochs without a test."""

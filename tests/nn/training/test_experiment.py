@@ -66,7 +66,8 @@ def test_shipped_networks_can_be_built(flow):
             "x.toml: key 'wieght_decay' of [training] is not known (did you mean 'weight_decay'?); "
             "choose from epochs, batch, lr, optimiser, momentum, nesterov, weight_decay, schedule, "
             "milestones, decay, warm_up, fine_tune_epochs, fine_tune_lr, test_every, precision, "
-            "memory_format, seed, augment, label_smoothing, average, norm_epochs",
+            "memory_format, seed, augment, erase, mixup, cutmix, label_smoothing, average, "
+            "norm_epochs",
         ),
         (
             "lr = 0.01",
