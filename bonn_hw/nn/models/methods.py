@@ -92,6 +92,12 @@ METHODS = {
         shifts=True,
         not_in_chain=_SCALES_OF_FILTERS,
     ),
+    "float-weights": Method(
+        quantizers.FloatWeight,
+        quantizers.FloatWeight,
+        quantizers.BipolarActivation,
+        weight_in_chain=quantizers.FloatWeight,
+    ),
     "float": Method(None, None, None, not_in_chain="a chain has 1-bit layers only"),
 }
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from bonn_hw.errors import UserError
 from bonn_hw.nn.models import methods
 from bonn_hw.nn.models.methods import METHODS, Method
-from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.models.network import Network, no_integers
 from bonn_hw.nn.models.quantized_layer import QuantizedLayer
 from bonn_hw.nn.models.variants import FORMS, Paper
 
@@ -63,6 +63,9 @@ class BinaryBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
         filters = kept or outputs
         self.conv = methods.convolution(method, inputs, filters, stride, power_of_two=form.exact)
+        self.quantised = (
+            isinstance(self.conv, QuantizedLayer) and self.conv.weight_quant.is_quant_enabled
+        )
         self.copies: nn.Module = nn.Identity() if kept is None else Copies(kept, outputs)
         self.branch = form.stream()
         self.shortcut: nn.Module = nn.Identity()
@@ -133,7 +136,8 @@ class ResidualNetwork(Network):
         features: int,
     ):
         super().__init__(input_shape, classes)
-        self.exact = form.exact
+        # False too with a method whose weights stay float.
+        self.exact = form.exact and all(block.quantised for block in blocks.values())
         self.input = form.image()
         self.stem = stem
         self.layers = _sequence(**blocks)
@@ -158,6 +162,8 @@ class ResidualNetwork(Network):
                 'network: the paper form has no integers; train with form = "hardware" to '
                 "compile it"
             )
+        if not self.exact:
+            raise no_integers("float-weights")
         scale: Tensor = self.head.weight_quant.scale() * features.act_quant.scale()
         products: Tensor = self.head(self.embed(x))
         return products / scale

@@ -56,6 +56,11 @@ class Experiment:
     norm_epochs
         Passes over the training images, after the last epoch, in which the statistics of the
         batch norms are measured again.
+    init
+        Run folder whose weights the training starts from, see `warm_start`.
+    teacher, teacher_weight, temperature
+        Run folder of the teacher; weight of its answers, while the labels have the rest; of
+        `teacher.Teacher`.
     lam, theta, nu
         Weight of the kernel loss, weight of the feature loss, variance of the quantisation error.
     start
@@ -99,6 +104,10 @@ class Experiment:
     label_smoothing: float = 0.0
     average: float = 0.0
     norm_epochs: int = 0
+    init: str | None = None
+    teacher: str | None = None
+    teacher_weight: float = 0.5
+    temperature: float = 4.0
     lam: float = 0.0
     theta: float = 0.0
     nu: float = 1e-4

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,6 +16,7 @@ from bonn_hw.nn.models.bayesian import (
 )
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.training.experiment import Experiment
+from bonn_hw.nn.training.teacher import Teacher
 
 
 class Objective:
@@ -24,27 +26,32 @@ class Objective:
     ----------
     experiment
         Its weights and switches.
-    losses
-        The Bayesian losses, if the experiment has them.
+    losses, teacher
+        The Bayesian losses and the teacher, if the experiment has them.
     """
 
-    def __init__(self, experiment: Experiment, losses: BayesianLosses | None):
+    def __init__(
+        self, experiment: Experiment, losses: BayesianLosses | None, teacher: Teacher | None
+    ):
         self.smoothing = experiment.label_smoothing
         self.losses = losses
+        self.teacher, self.teacher_weight = teacher, experiment.teacher_weight
 
-    def __call__(self, logits: Tensor, labels: Tensor, fine_tuning: bool) -> Tensor:
+    def __call__(self, images: Tensor, logits: Tensor, labels: Tensor, fine_tuning: bool) -> Tensor:
         """The loss, a scalar.
 
         Parameters
         ----------
-        logits
-            ``(N, classes)``.
+        images, logits
+            ``(N, C, H, W)`` and the network's answers to them, ``(N, classes)``.
         labels
             Classes, int64 ``(N,)``, or the share of each class, float32 ``(N, classes)``.
         fine_tuning
             Whether the feature loss counts.
         """
         loss = functional.cross_entropy(logits, labels, label_smoothing=self.smoothing)
+        if self.teacher is not None:
+            loss = torch.lerp(loss, self.teacher.loss(images, logits), self.teacher_weight)
         if self.losses is not None:
             loss = loss + self.losses.kernel()
             if fine_tuning:

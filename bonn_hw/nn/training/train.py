@@ -30,6 +30,7 @@ from bonn_hw.nn.training.run_files import CHECKPOINT
 from bonn_hw.nn.training.run_writer import RunWriter
 from bonn_hw.nn.training.speed import precision
 from bonn_hw.nn.training.training_module import TrainingModule
+from bonn_hw.nn.training.warm_start import start_from
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -77,11 +78,13 @@ def train(
     network = build(experiment.network, **experiment.options)
     train_set, test_set = experiment.data("train", limit), experiment.data(experiment.tested)
     admit(experiment, network, train_set)
+    saved = out / CHECKPOINT
+    resumed = resume and saved.exists()
+    if experiment.init is not None and not resumed:
+        start_from(experiment.init, network)
     module = TrainingModule(experiment, network, train_set, test_set)
     if first:
         writer.begin()
-    saved = out / CHECKPOINT
-    resumed = resume and saved.exists()
     if resumed:
         read_state(saved)
     try:

@@ -26,6 +26,7 @@ from bonn_hw.nn.training.objective import Objective, bayesian_losses, main_class
 from bonn_hw.nn.training.run_files import EpochFigures
 from bonn_hw.nn.training.schedule import optimiser, rate_factor
 from bonn_hw.nn.training.speed import is_channels_last, train_channels_last
+from bonn_hw.nn.training.teacher import Teacher
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -63,7 +64,8 @@ class TrainingModule(lightning.LightningModule):
         # Copied before the losses hook themselves into the network.
         self.averaged = WeightAverage(network, experiment.average) if experiment.average else None
         self.losses = bayesian_losses(experiment, network)
-        self.objective = Objective(experiment, self.losses)
+        self.teacher = Teacher.load(experiment, network)
+        self.objective = Objective(experiment, self.losses, self.teacher)
         if is_channels_last(experiment):
             train_channels_last(network)
         self._train, self._test = _tensors(train), _tensors(test)
@@ -118,6 +120,11 @@ class TrainingModule(lightning.LightningModule):
             return [{"params": self.network.parameters(), "weight_decay": e.weight_decay}]
         return self.losses.groups(e.lr, e.weight_decay, e.modulation_lr, e.prior_lr)
 
+    def on_fit_start(self) -> None:
+        """Move the teacher, which is no part of the module, to the module's device."""
+        if self.teacher is not None:
+            self.teacher.to(self.device)
+
     def on_train_epoch_start(self) -> None:
         """Seed the random generator of the layers, so that an epoch depends on its number only."""
         torch.manual_seed(self.experiment.seed * 1_000_003 + self.current_epoch)
@@ -130,7 +137,7 @@ class TrainingModule(lightning.LightningModule):
         """The loss of one batch."""
         images, labels = batch
         logits = self.network(images)
-        loss = self.objective(logits, labels, self.fine_tuning)
+        loss = self.objective(images, logits, labels, self.fine_tuning)
         self._sums[0] += loss.detach() * len(labels)
         self._sums[1] += (logits.argmax(1) == main_class(labels)).sum()
         self._sums[2] += len(labels)
