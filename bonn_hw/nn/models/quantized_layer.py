@@ -23,6 +23,9 @@ class WeightQuantiser(Protocol):
     def bit_width(self) -> Tensor:
         """Bits per weight, a scalar."""
 
+    def register_forward_pre_hook(self, hook: Callable[..., object]) -> object:
+        """As of any module: `hook` changes the weights before they are quantised."""
+
 
 if TYPE_CHECKING:
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from brevitas.nn import QuantIdentity
@@ -78,7 +79,7 @@ class BinaryBlock(nn.Module):
                 pool=nn.AvgPool2d(stride),
                 stream=form.stream(),
             )
-        self.activation = methods.activation(method, outputs, learnt)
+        self.activation = methods.activation(method, outputs, learnt, power_of_two=form.exact)
         self.stream = form.stream()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -185,9 +186,10 @@ def _wide(depth: int) -> Callable[..., ResidualNetwork]:
         method: str = "bonn",
         dropout: float = 0.0,
         slopes: str = "fixed",
+        shifts: bool = False,
         pruned: tuple[int, ...] = (),
     ) -> ResidualNetwork:
-        parts, kind = _chosen(form, method)
+        parts, kind = _chosen(form, method, shifts)
         _divisible(size, 2 ** (len(widths) - 2))
         inputs, *stages = widths
         blocks_per_stage = (depth - 4) // 3
@@ -222,6 +224,7 @@ def _wide(depth: int) -> Callable[..., ResidualNetwork]:
 
     ``widths`` are those of the stem and of each stage. The slopes of the PReLUs are fixed at 0.25
     unless ``slopes="learnt"``: the paper's number of parameters does not include slopes.
+    ``shifts`` are learnt before each sign and on both sides of the PReLU.
     ``pruned`` is the number of filters that pruning left in each block.
     """
     return network
@@ -235,10 +238,11 @@ def resnet18(
     form: str = "paper",
     method: str = "bonn",
     slopes: str = "learnt",
+    shifts: bool = False,
     pruned: tuple[int, ...] = (),
 ) -> ResidualNetwork:
     """ResNet-18 with a shortcut around every 1-bit convolution (Bi-Real Net, ECCV 2018)."""
-    parts, kind = _chosen(form, method)
+    parts, kind = _chosen(form, method, shifts)
     _divisible(size, 2 ** len(widths))
     inputs, *stages = widths
     kept = _kept(pruned, stages, 4)
@@ -271,13 +275,14 @@ def _sequence(**modules: nn.Module) -> nn.Sequential:
     return nn.Sequential(OrderedDict(modules))
 
 
-def _chosen(form: str, method: str) -> tuple[Paper, Method]:
+def _chosen(form: str, method: str, shifts: bool) -> tuple[Paper, Method]:
     if form == "hardware" and method == "float":
         raise UserError(
             'network: method "float" has no 1-bit layer to put into hardware; use form = "paper", '
             "or another method"
         )
-    return FORMS[form], METHODS[method]
+    kind = METHODS[method]
+    return FORMS[form], replace(kind, shifts=kind.shifts or shifts)
 
 
 def _kept(pruned: tuple[int, ...], stages: list[int], blocks: int) -> Iterator[int | None]:

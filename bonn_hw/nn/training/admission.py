@@ -6,6 +6,7 @@ from __future__ import annotations
 from bonn_hw.errors import UserError
 from bonn_hw.nn.data.image_folder import ImageFolder
 from bonn_hw.nn.data.labelled_images import Dataset
+from bonn_hw.nn.models.bayesian import binary_layers
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.training.experiment import Experiment
 
@@ -37,4 +38,9 @@ def admit(experiment: Experiment, network: Network, dataset: Dataset | ImageFold
         raise UserError(
             f"experiment: warm_up is {e.warm_up} epochs, but the main schedule has {e.epochs}; the "
             "rates must have risen when it ends: set [training] warm_up lower"
+        )
+    if e.kurtosis and not binary_layers(network):
+        raise UserError(
+            f"experiment: kurtosis {e.kurtosis} weighs a loss of 1-bit weights, and the network "
+            "has none; set it to 0, or use another [network] method"
         )

@@ -61,6 +61,8 @@ class Experiment:
     teacher, teacher_weight, temperature
         Run folder of the teacher; weight of its answers, while the labels have the rest; of
         `teacher.Teacher`.
+    kurtosis
+        Weight of `objective.kurtosis_loss`.
     lam, theta, nu
         Weight of the kernel loss, weight of the feature loss, variance of the quantisation error.
     start
@@ -108,6 +110,7 @@ class Experiment:
     teacher: str | None = None
     teacher_weight: float = 0.5
     temperature: float = 4.0
+    kurtosis: float = 0.0
     lam: float = 0.0
     theta: float = 0.0
     nu: float = 1e-4

@@ -95,6 +95,7 @@ KEYS: dict[tuple[str, str], tuple[str, Rule]] = {
     ("training", "teacher"): ("teacher", _TEXT),
     ("training", "teacher_weight"): ("teacher_weight", _PART),
     ("training", "temperature"): ("temperature", _RATE),
+    ("training", "kurtosis"): ("kurtosis", _WEIGHT),
     ("bayesian", "lambda"): ("lam", _WEIGHT),
     ("bayesian", "theta"): ("theta", _WEIGHT),
     ("bayesian", "nu"): ("nu", _RATE),

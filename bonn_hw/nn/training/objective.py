@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -26,14 +28,22 @@ class Objective:
     ----------
     experiment
         Its weights and switches.
+    network
+        Its 1-bit layers have the kurtosis loss.
     losses, teacher
         The Bayesian losses and the teacher, if the experiment has them.
     """
 
     def __init__(
-        self, experiment: Experiment, losses: BayesianLosses | None, teacher: Teacher | None
+        self,
+        experiment: Experiment,
+        network: Network,
+        losses: BayesianLosses | None,
+        teacher: Teacher | None,
     ):
         self.smoothing = experiment.label_smoothing
+        self.kurtosis = experiment.kurtosis
+        self.layers = tuple(binary_layers(network).values())
         self.losses = losses
         self.teacher, self.teacher_weight = teacher, experiment.teacher_weight
 
@@ -52,11 +62,31 @@ class Objective:
         loss = functional.cross_entropy(logits, labels, label_smoothing=self.smoothing)
         if self.teacher is not None:
             loss = torch.lerp(loss, self.teacher.loss(images, logits), self.teacher_weight)
+        if self.kurtosis:
+            loss = loss + self.kurtosis * kurtosis_loss([layer.weight for layer in self.layers])
         if self.losses is not None:
             loss = loss + self.losses.kernel()
             if fine_tuning:
                 loss = loss + self.losses.feature(main_class(labels))
         return loss
+
+
+KURTOSIS = 1.4
+"""Target of the kurtosis, as in the authors' code; a normal distribution has 3, two points 1."""
+
+
+def kurtosis_loss(weights: Sequence[Tensor]) -> Tensor:
+    """The pull of latent weights toward two modes, a scalar: BD-BNN's control of BONN's prior.
+
+    The mean over the layers of (kurtosis - 1.4)² (Rozen et al., "Bimodal Distributed Binarized
+    Neural Networks", 2022, arXiv 2204.02004).
+    """
+    distances = []
+    for latent in weights:
+        centred = latent - latent.mean()
+        kurtosis = centred.pow(4).mean() / centred.square().mean().square().clamp(min=1e-30)
+        distances.append((kurtosis - KURTOSIS).square())
+    return torch.stack(distances).mean()
 
 
 def main_class(labels: Tensor) -> Tensor:

@@ -17,7 +17,9 @@ from bonn_hw.nn.data.image_folder import FolderBatches, ImageFolder
 from bonn_hw.nn.data.labelled_images import Dataset
 from bonn_hw.nn.data.mixing import Batches, MixedBatches
 from bonn_hw.nn.models.bayesian import binary_layers, is_modulated, modulated_quantiser
+from bonn_hw.nn.models.latent import centre_latent_weights
 from bonn_hw.nn.models.network import Network, clip_latent_weights
+from bonn_hw.nn.models.shared_options import follow
 from bonn_hw.nn.training.averaging import WeightAverage, measure_norms
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.kernel_statistics import EpochStatistics, kernel_statistics
@@ -65,7 +67,7 @@ class TrainingModule(lightning.LightningModule):
         self.averaged = WeightAverage(network, experiment.average) if experiment.average else None
         self.losses = bayesian_losses(experiment, network)
         self.teacher = Teacher.load(experiment, network)
-        self.objective = Objective(experiment, self.losses, self.teacher)
+        self.objective = Objective(experiment, network, self.losses, self.teacher)
         if is_channels_last(experiment):
             train_channels_last(network)
         self._train, self._test = _tensors(train), _tensors(test)
@@ -126,8 +128,9 @@ class TrainingModule(lightning.LightningModule):
             self.teacher.to(self.device)
 
     def on_train_epoch_start(self) -> None:
-        """Seed the random generator of the layers, so that an epoch depends on its number only."""
+        """Seed the layers' random generator and set their schedules by the epoch's number only."""
         torch.manual_seed(self.experiment.seed * 1_000_003 + self.current_epoch)
+        follow(self.network, self.current_epoch / self.experiment.all_epochs)
         self._signs = {
             name: layer.weight.detach() >= 0 for name, layer in binary_layers(self.tested).items()
         }
@@ -145,7 +148,8 @@ class TrainingModule(lightning.LightningModule):
         return loss
 
     def on_train_batch_end(self, outputs: object, batch: object, index: int) -> None:
-        """Clip the latent weights, bring w back into its range, and average the new weights."""
+        """Put the latent weights and w back into their ranges, and average the new weights."""
+        centre_latent_weights(self.network)
         clip_latent_weights(self.network)
         if self.losses:
             self.losses.project()

@@ -13,12 +13,15 @@ import torch
 from torch import Tensor
 
 from bonn_hw.errors import UserError
+from bonn_hw.nn.models.latent import centre_latent_weights
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.nn.training.run_files import WEIGHTS
 
-OWN_START = ("_quant.", ".shift.", ".activation.")
-"""Parts of the names of what may start on its own: quantisers, learnt shifts and slopes."""
+OF_THE_TRAINING = ("_quant.", ".latent.")
+"""Parts of the names of what the training alone has, in either run: quantisers and ReCU."""
+OWN_START = (*OF_THE_TRAINING, ".shift.", ".activation.")
+"""The same for what may start on its own: learnt shifts and slopes too."""
 
 
 @torch.no_grad()
@@ -48,11 +51,12 @@ def start_from(run: str, network: Network) -> None:
         elif not any(part in name for part in OWN_START):
             raise _misfit(run, f"it has no {name}")
     for name in source:
-        if name not in own and "_quant." not in name:
+        if name not in own and not any(part in name for part in OF_THE_TRAINING):
             raise _misfit(run, f"it has learnt {name}, which the network lacks")
     for name, value in own.items():
         if name in source:
             value.copy_(source[name])
+    centre_latent_weights(network)
 
 
 def _named(network: Network) -> dict[str, Tensor]:

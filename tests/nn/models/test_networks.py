@@ -239,7 +239,7 @@ def test_hardware_form_holds_integers_only():
             "cnv",
             {"depth": 3},
             "network cnv: option 'depth' is not known; choose from in_channels, classes, convs, "
-            "hidden, size, method, input",
+            "hidden, size, method, input, sign_gradient, latent",
         ),
         ("tfc", {"hidden": 0}, "network tfc: option hidden must be a positive integer, not 0"),
         (
@@ -251,7 +251,8 @@ def test_hardware_form_holds_integers_only():
             "wrn22",
             {"metod": "xnor"},
             "network wrn22: option 'metod' is not known (did you mean 'method'?); choose from "
-            "in_channels, size, classes, widths, form, method, dropout, slopes, pruned",
+            "in_channels, size, classes, widths, form, method, dropout, slopes, shifts, pruned, "
+            "sign_gradient, latent",
         ),
         (
             "wrn22",
