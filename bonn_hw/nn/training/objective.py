@@ -59,6 +59,8 @@ class Objective:
         fine_tuning
             Whether the feature loss counts.
         """
+        # Mixed precision rounds the layers' values; a loss of 8 bits would be of no use.
+        logits = logits.float()
         loss = functional.cross_entropy(logits, labels, label_smoothing=self.smoothing)
         if self.teacher is not None:
             loss = torch.lerp(loss, self.teacher.loss(images, logits), self.teacher_weight)

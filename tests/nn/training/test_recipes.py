@@ -167,7 +167,7 @@ def test_any_method_has_shifts_and_slopes(tmp_path, method):
         if ".shift." in name or ".activation." in name:
             torch.nn.init.normal_(parameter, 0.2, 0.1)
     network.train()(torch.randint(-128, 128, (20, 1, 8, 8)) / 128)
-    nodes, constants = graph(network.eval(), tmp_path / "m.onnx")
+    nodes, _ = graph(network.eval(), tmp_path / "m.onnx")
     without = build("wrn22", **RESIDUAL.options, method=method).eval()
     before, _ = graph(without, tmp_path / "plain.onnx")
     kinds = [[node[0] for node in some] for some in (nodes, before)]
