@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bonn_hw.errors import UserError
 from bonn_hw.nn.models.losses import centre_step_of_sums, feature_loss, kernel_loss
 from bonn_hw.nn.models.modulation import RANGES, ModulatedBinaryQuant
-from bonn_hw.nn.models.quantized_layer import QuantizedLayer
+from bonn_hw.nn.models.quantized_layer import QuantizedLayer, configure
 from bonn_hw.nn.models.quantizers import BayesianWeight
 
 SMALLEST_SIGMA = 1e-3
@@ -97,6 +97,7 @@ class BayesianLosses(nn.Module):
         for layer in self._layers:
             if modulation is not None:
                 modulated_quantiser(layer).range = modulation
+                configure(layer.weight_quant, modulation_range=modulation)
             if start is not None:
                 _rescale(layer, start)
         kernels = [layer.weight.detach() for layer in self._layers]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from brevitas.nn import QuantIdentity
 from torch import nn
 
 from bonn_hw.errors import UserError
@@ -10,6 +11,7 @@ from bonn_hw.nn.models.activations import SIGN_GRADIENTS, SignQuant
 from bonn_hw.nn.models.bayesian import binary_layers
 from bonn_hw.nn.models.latent import ReCU
 from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.models.quantized_layer import configure
 
 OF_THE_METHOD = "method"
 """The sign gradient that the method itself has."""
@@ -28,14 +30,16 @@ def apply(network: Network, sign_gradient: str = OF_THE_METHOD, latent: str = "p
         If the network has no signs, or no latent weights.
     """
     if sign_gradient != OF_THE_METHOD:
-        signs = [module for module in network.modules() if isinstance(module, SignQuant)]
+        activations = [m for m in network.modules() if isinstance(m, QuantIdentity)]
+        signs = {m: s for m in activations for s in m.modules() if isinstance(s, SignQuant)}
         if not signs:
             raise UserError(
                 f'network: sign_gradient "{sign_gradient}" is for 1-bit activations, and this '
                 "network has none; leave it out, or use another method"
             )
-        for sign in signs:
+        for activation, sign in signs.items():
             sign.gradient = sign_gradient
+            configure(activation.act_quant, sign_gradient=sign_gradient)
     if latent == "recu":
         layers = binary_layers(network).values()
         if not layers:

@@ -31,7 +31,7 @@ class WeightAverage(nn.Module):
     network
         The network that is trained; it is copied.
     decay
-        Share of the old average in the new one. Early steps have less, (1 + step) / (10 + step):
+        Share of the old average in the new one. Early steps have less, (step - 1) / (step + 9):
         else the first weights would weigh most for 1 / (1 - decay) steps.
     """
 
@@ -43,7 +43,7 @@ class WeightAverage(nn.Module):
     @torch.no_grad()
     def update(self, network: Network, step: int) -> None:
         """Include the weights of `network` after training step `step`, from 1 on."""
-        share = 1 - min(self.decay, (1 + step) / (10 + step))
+        share = 1 - min(self.decay, (step - 1) / (step + 9))
         averaged: list[Tensor] = list(self.network.parameters())
         newest: list[Tensor] = list(network.parameters())
         statistics = {

@@ -17,6 +17,7 @@ from bonn_hw.nn.models.bayesian import (
     modulated_quantiser,
 )
 from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.models.quantized_layer import configure
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.teacher import Teacher
 
@@ -115,6 +116,7 @@ def bayesian_losses(experiment: Experiment, network: Network) -> BayesianLosses 
         return None
     for layer in layers.values():
         modulated_quantiser(layer).exact = experiment.modulation_gradient == "exact"
+        configure(layer.weight_quant, modulation_gradient=experiment.modulation_gradient)
     return BayesianLosses(
         network,
         experiment.lam,

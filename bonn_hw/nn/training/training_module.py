@@ -16,13 +16,13 @@ from bonn_hw.nn.data.augment import EpochBatches
 from bonn_hw.nn.data.image_folder import FolderBatches, ImageFolder
 from bonn_hw.nn.data.labelled_images import Dataset
 from bonn_hw.nn.data.mixing import Batches, MixedBatches
-from bonn_hw.nn.models.bayesian import binary_layers, is_modulated, modulated_quantiser
 from bonn_hw.nn.models.latent import centre_latent_weights
 from bonn_hw.nn.models.network import Network, clip_latent_weights
 from bonn_hw.nn.models.shared_options import follow
 from bonn_hw.nn.training.averaging import WeightAverage, measure_norms
+from bonn_hw.nn.training.epoch_statistics import epoch_statistics, signs
 from bonn_hw.nn.training.experiment import Experiment
-from bonn_hw.nn.training.kernel_statistics import EpochStatistics, kernel_statistics
+from bonn_hw.nn.training.kernel_statistics import EpochStatistics
 from bonn_hw.nn.training.layer_at_fault import layer_at_fault
 from bonn_hw.nn.training.objective import Objective, bayesian_losses, main_class
 from bonn_hw.nn.training.run_files import EpochFigures
@@ -73,7 +73,7 @@ class TrainingModule(lightning.LightningModule):
         self._train, self._test = _tensors(train), _tensors(test)
         self.history: list[EpochFigures] = []
         self._signs: dict[str, Tensor] = {}
-        self.kernels: list[EpochStatistics] = [self._kernels(0)]
+        self.kernels: list[EpochStatistics] = [self._statistics(0)]
         self._sums = torch.zeros(3, dtype=torch.float64)
         self._hits = torch.zeros(2, dtype=torch.float64)
 
@@ -131,9 +131,7 @@ class TrainingModule(lightning.LightningModule):
         """Seed the layers' random generator and set their schedules by the epoch's number only."""
         torch.manual_seed(self.experiment.seed * 1_000_003 + self.current_epoch)
         follow(self.network, self.current_epoch / self.experiment.all_epochs)
-        self._signs = {
-            name: layer.weight.detach() >= 0 for name, layer in binary_layers(self.tested).items()
-        }
+        self._signs = signs(self.tested)
         self._sums = self._zeros(3)
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
@@ -203,7 +201,7 @@ class TrainingModule(lightning.LightningModule):
                 "test_accuracy": test_hits / test_seen if test_seen else None,
             }
         )
-        self.kernels.append(self._kernels(self.current_epoch + 1))
+        self.kernels.append(self._statistics(self.current_epoch + 1))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save the history with the weights that it describes."""
@@ -245,23 +243,8 @@ class TrainingModule(lightning.LightningModule):
         """The factor of the learning rates in a training step."""
         return rate_factor(self.experiment, step, len(self._batches(0)))
 
-    def _kernels(self, epoch: int) -> EpochStatistics:
-        """The statistics of all 1-bit layers after `epoch` epochs."""
-        layers = {}
-        pull = self.losses.pull() if self.losses else {}
-        for name, layer in binary_layers(self.tested).items():
-            statistics = kernel_statistics(layer.weight.detach().float().cpu().numpy())
-            if is_modulated(layer):
-                quantiser = modulated_quantiser(layer)
-                statistics["scale"] = float(quantiser.scale())
-                statistics["inside"] = float(quantiser.inside(layer.weight))
-            if name in pull:
-                statistics["pull"] = pull[name]
-            if name in self._signs:
-                flipped = (layer.weight.detach() >= 0) != self._signs[name]
-                statistics["flips"] = float(flipped.float().mean())
-            layers[name.removeprefix("layers.")] = statistics
-        return {"epoch": epoch, "layers": layers}
+    def _statistics(self, epoch: int) -> EpochStatistics:
+        return epoch_statistics(self.tested, self.losses, self._signs, epoch)
 
     def _check_losses(self, loss: Tensor, index: int, images: Tensor) -> None:
         """Stop if a loss was not finite; looks in some steps only, see `CHECK_EVERY`."""

@@ -8,6 +8,10 @@ brevitas_nn = pytest.importorskip("brevitas.nn")
 
 from bonn_hw.nn.models import quantizers
 from bonn_hw.nn.models.activations import PowerOfTwoPReLU, SignQuant
+from bonn_hw.nn.models.bayesian import binary_layers
+from bonn_hw.nn.models.networks import build
+from bonn_hw.nn.training.experiment import Experiment
+from bonn_hw.nn.training.objective import bayesian_losses
 
 
 def test_bipolar_weights_are_signs_and_zero_is_plus_one():
@@ -51,6 +55,23 @@ def test_sign_gradients(gradient, share, expected):
     assert torch.equal(y, torch.where(x >= 0, 1.0, -1.0).double())
     (3 * y).sum().backward()
     assert np.allclose(x.grad, 3 * expected(x.detach().numpy()), atol=1e-12)
+
+
+def test_settings_outlive_the_loading_of_a_state():
+    """Brevitas creates its quantisers anew when a state is loaded, as in a resumed training."""
+    network = build("digits", method="bonn", sign_gradient="ede", latent="recu")
+    experiment = Experiment("digits", "digits", 1, modulation="free", modulation_gradient="exact")
+    bayesian_losses(experiment, network)
+    network.load_state_dict(network.state_dict())
+    signs = [m for m in network.modules() if isinstance(m, SignQuant)]
+    assert len(signs) == 3 and {sign.gradient for sign in signs} == {"ede"}
+    for layer in binary_layers(network).values():
+        quantiser = layer.weight_quant.tensor_quant
+        assert quantiser.exact and quantiser.range == "free"
+        layer.latent.register_forward_hook(lambda m, i, o: seen.append(m))
+    seen = []
+    network(torch.zeros(2, 1, 8, 8))
+    assert len(set(seen)) == 4
 
 
 def test_slopes_on_powers_of_two_learn():
