@@ -203,6 +203,11 @@ class BayesianLosses(nn.Module):
         for layer in self._layers:
             modulated_quantiser(layer).project()
 
+    def accept(self) -> None:
+        """Leave every w as it is until an optimiser changes it, as after `project`."""
+        for layer in self._layers:
+            modulated_quantiser(layer).accept()
+
     def pull(self) -> dict[str, float]:
         """The prior's pull per step, lambda * nu / sigma^2, by layer: the mean over its filters."""
         return {

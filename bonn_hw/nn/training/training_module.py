@@ -123,7 +123,9 @@ class TrainingModule(lightning.LightningModule):
         return self.losses.groups(e.lr, e.weight_decay, e.modulation_lr, e.prior_lr)
 
     def on_fit_start(self) -> None:
-        """Move the teacher, which is no part of the module, to the module's device."""
+        """Take w as a checkpoint has it; move the teacher, no part of the module, to its device."""
+        if self.losses is not None:
+            self.losses.accept()
         if self.teacher is not None:
             self.teacher.to(self.device)
 

@@ -75,8 +75,10 @@ def graph(checkpoint, path):
     """Operators, names and shapes of the exported file: what decides the size of the hardware."""
     model = onnx.load(export(checkpoint, path).path)
     shapes = {v.name: str(v.type) for v in [*model.graph.value_info, *model.graph.output]}
-    constants = sorted(tuple(c.dims) for c in model.graph.initializer)
+    # Equal scalars may share one constant, and weights may stand in any order.
+    constants = sorted(tuple(c.dims) for c in model.graph.initializer if c.dims)
     nodes = [(n.op_type, n.name, [shapes.get(o) for o in n.output]) for n in model.graph.node]
+    nodes.sort(key=lambda node: node[1])
     return nodes, constants
 
 
