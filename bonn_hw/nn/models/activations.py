@@ -151,12 +151,21 @@ SLOPES = 2.0**-8, 2.0
 class PowerOfTwoPReLU(nn.PReLU):
     """A PReLU whose slopes are rounded to powers of two: shifts in hardware.
 
-    The gradient of a slope is that of the rounded one, inside and outside of the range.
+    The gradient of a slope is that of the rounded one, inside the range and outside of it.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(N, C, ...)`` to the same shape."""
-        # Not rounded in the logarithm's gradient: straight through to the slope itself.
-        rounded = torch.exp2(self.weight.detach().clamp(*SLOPES).log2().round())
-        slopes = rounded if not self.training else self.weight + (rounded - self.weight.detach())
+        rounded = self.rounded()
+        slopes = self.weight + (rounded - self.weight.detach()) if self.training else rounded
         return nn.functional.prelu(x, slopes)
+
+    def rounded(self) -> Tensor:
+        """The slopes ``(C,)`` on powers of two, without gradient."""
+        return torch.exp2(self.weight.detach().clamp(*SLOPES).log2().round())
+
+    def folded(self) -> nn.PReLU:
+        """The same function as a plain PReLU."""
+        prelu = nn.PReLU(self.num_parameters)
+        prelu.weight = nn.Parameter(self.rounded())
+        return prelu.train(self.training)
