@@ -13,7 +13,7 @@ from torch.nn.utils import parametrize
 from bonn_hw.errors import UserError
 from bonn_hw.nn.models.losses import centre_step_of_sums, feature_loss, kernel_loss
 from bonn_hw.nn.models.modulation import RANGES, ModulatedBinaryQuant
-from bonn_hw.nn.models.quantized_layer import QuantizedLayer
+from bonn_hw.nn.models.quantized_layer import QuantizedLayer, configure
 from bonn_hw.nn.models.quantizers import BayesianWeight
 
 SMALLEST_SIGMA = 1e-3
@@ -98,6 +98,7 @@ class BayesianLosses(nn.Module):
         for layer in self._layers:
             if modulation is not None:
                 modulated_quantiser(layer).range = modulation
+                configure(layer.weight_quant, modulation_range=modulation)
             if start is not None:
                 _rescale(layer, start)
         kernels = [layer.weight.detach() for layer in self._layers]
@@ -203,6 +204,11 @@ class BayesianLosses(nn.Module):
         """Bring every w back into its range; each forward pass in training does the same first."""
         for layer in self._layers:
             modulated_quantiser(layer).project()
+
+    def accept(self) -> None:
+        """Leave every w as it is until an optimiser changes it, as after `project`."""
+        for layer in self._layers:
+            modulated_quantiser(layer).accept()
 
     def pull(self) -> dict[str, float]:
         """The prior's pull per step, lambda * nu / sigma^2, by layer: the mean over its filters."""

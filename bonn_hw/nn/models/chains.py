@@ -14,7 +14,7 @@ from bonn_hw.nn.models import methods
 from bonn_hw.nn.models.block import Block
 from bonn_hw.nn.models.copies import copies, kept_filters
 from bonn_hw.nn.models.methods import Method
-from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.models.network import Network, no_integers
 from bonn_hw.nn.models.quantized_layer import quantized_identity
 from bonn_hw.nn.models.quantizers import BipolarActivation, SignedByteInput
 
@@ -76,11 +76,14 @@ class Chain(Network):
         self.input = quantized_identity(input_quant)
         self.layers = nn.Sequential(layers)
         self.head = methods.chain_linear(method, features, classes)
+        self.exact = self.head.weight_quant.is_quant_enabled
         # Without a scale, logits of hundreds would saturate the cross entropy.
         self.scale = nn.BatchNorm1d(classes)
 
     def accumulators(self, x: Tensor) -> Tensor:
         """The head's integers before the scale, ``(N, classes)`` in float32."""
+        if not self.exact:
+            raise no_integers("float-weights")
         products: Tensor = self.head(self.layers(self.input(x)))
         return products / self.head.weight_quant.scale()
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from brevitas.nn import QuantIdentity
@@ -22,7 +23,7 @@ from bonn_hw.errors import UserError
 from bonn_hw.nn.models import methods
 from bonn_hw.nn.models.copies import copies, kept_filters
 from bonn_hw.nn.models.methods import METHODS, Method
-from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.models.network import Network, no_integers
 from bonn_hw.nn.models.quantized_layer import QuantizedLayer
 from bonn_hw.nn.models.variants import FORMS, Paper
 
@@ -64,6 +65,9 @@ class BinaryBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
         filters = kept or outputs
         self.conv = methods.convolution(method, inputs, filters, stride, power_of_two=form.exact)
+        self.quantised = (
+            isinstance(self.conv, QuantizedLayer) and self.conv.weight_quant.is_quant_enabled
+        )
         self.copies = copies(kept, outputs)
         self.branch = form.stream()
         self.shortcut: nn.Module = nn.Identity()
@@ -76,7 +80,7 @@ class BinaryBlock(nn.Module):
                 pool=nn.AvgPool2d(stride),
                 stream=form.stream(),
             )
-        self.activation = methods.activation(method, outputs, learnt)
+        self.activation = methods.activation(method, outputs, learnt, power_of_two=form.exact)
         self.stream = form.stream()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -113,7 +117,8 @@ class ResidualNetwork(Network):
         features: int,
     ):
         super().__init__(input_shape, classes)
-        self.exact = form.exact
+        # False too with a method whose weights stay float.
+        self.exact = form.exact and all(block.quantised for block in blocks.values())
         self.input = form.image()
         self.stem = stem
         self.layers = _sequence(**blocks)
@@ -138,6 +143,8 @@ class ResidualNetwork(Network):
                 'network: the paper form has no integers; train with form = "hardware" to '
                 "compile it"
             )
+        if not self.exact:
+            raise no_integers("float-weights")
         scale: Tensor = self.head.weight_quant.scale() * features.act_quant.scale()
         products: Tensor = self.head(self.embed(x))
         return products / scale
@@ -159,16 +166,17 @@ def wrn(
     method: str = "bonn",
     dropout: float = 0.0,
     slopes: str = "fixed",
+    shifts: bool = False,
     pruned: tuple[int, ...] = (),
 ) -> ResidualNetwork:
     """Wide ResNet of any depth, its 3x3 convolutions 1-bit.
 
     ``widths`` are those of the stem and of each stage, ``blocks`` the convolutions of each stage.
     The slopes of the PReLUs are fixed at 0.25 unless ``slopes="learnt"``: the paper's number of
-    parameters does not include slopes. ``pruned`` is the number of filters that pruning left in
-    each block.
+    parameters does not include slopes. ``shifts`` are learnt before each sign and on both sides of
+    the PReLU. ``pruned`` is the number of filters that pruning left in each block.
     """
-    parts, kind = _chosen(form, method)
+    parts, kind = _chosen(form, method, shifts)
     if len(blocks) != len(widths) - 1:
         raise UserError(
             f"network: widths {list(widths)} are those of the stem and of {len(widths) - 1} "
@@ -218,11 +226,22 @@ def _wide(depth: int) -> Callable[..., ResidualNetwork]:
         method: str = "bonn",
         dropout: float = 0.0,
         slopes: str = "fixed",
+        shifts: bool = False,
         pruned: tuple[int, ...] = (),
     ) -> ResidualNetwork:
         blocks = (per_stage,) * (len(widths) - 1)
         return wrn(
-            in_channels, size, classes, widths, blocks, form, method, dropout, slopes, pruned
+            in_channels,
+            size,
+            classes,
+            widths,
+            blocks,
+            form,
+            method,
+            dropout,
+            slopes,
+            shifts,
+            pruned,
         )
 
     network.__doc__ = f"""Wide ResNet with {depth} layers, see `wrn`."""
@@ -237,10 +256,11 @@ def resnet18(
     form: str = "paper",
     method: str = "bonn",
     slopes: str = "learnt",
+    shifts: bool = False,
     pruned: tuple[int, ...] = (),
 ) -> ResidualNetwork:
     """ResNet-18 with a shortcut around every 1-bit convolution (Bi-Real Net, ECCV 2018)."""
-    parts, kind = _chosen(form, method)
+    parts, kind = _chosen(form, method, shifts)
     _divisible(size, 2 ** len(widths))
     inputs, *stages = widths
     kept = kept_filters(pruned, [width for width in stages for _ in range(4)])
@@ -273,13 +293,14 @@ def _sequence(**modules: nn.Module) -> nn.Sequential:
     return nn.Sequential(OrderedDict(modules))
 
 
-def _chosen(form: str, method: str) -> tuple[Paper, Method]:
+def _chosen(form: str, method: str, shifts: bool) -> tuple[Paper, Method]:
     if form == "hardware" and method == "float":
         raise UserError(
             'network: method "float" has no 1-bit layer to put into hardware; use form = "paper", '
             "or another method"
         )
-    return FORMS[form], METHODS[method]
+    kind = METHODS[method]
+    return FORMS[form], replace(kind, shifts=kind.shifts or shifts)
 
 
 def _divisible(size: int, by: int) -> None:

@@ -124,9 +124,9 @@ class RunWriter(lightning.Callback):
         index: int,
     ) -> None:
         """Move the bar."""
-        if self.bar is not None:
+        # Only when the bar is drawn: to read the loss is to wait for the device.
+        if self.bar is not None and self.bar.update():
             self.bar.set_postfix_str(f"loss {float(outputs['loss']):.3f}", refresh=False)
-            self.bar.update()
 
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, module: lightning.LightningModule
