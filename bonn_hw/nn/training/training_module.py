@@ -20,6 +20,7 @@ from bonn_hw.nn.models.latent import centre_latent_weights
 from bonn_hw.nn.models.network import Network, clip_latent_weights
 from bonn_hw.nn.models.shared_options import follow
 from bonn_hw.nn.training.averaging import WeightAverage, measure_norms
+from bonn_hw.nn.training.calibration import Calibration, CalibrationSums
 from bonn_hw.nn.training.epoch_statistics import epoch_statistics, signs
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.kernel_statistics import EpochStatistics
@@ -76,6 +77,7 @@ class TrainingModule(lightning.LightningModule):
         self.kernels: list[EpochStatistics] = [self._statistics(0)]
         self._sums = torch.zeros(3, dtype=torch.float64)
         self._hits = torch.zeros(2, dtype=torch.float64)
+        self._calibration = CalibrationSums()
 
     @property
     def tested(self) -> Network:
@@ -167,6 +169,7 @@ class TrainingModule(lightning.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Set the counts of the test to zero."""
         self._hits = self._zeros(2)
+        self._calibration = CalibrationSums()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         """Count the hits of one batch, in float32 whatever the training's precision.
@@ -176,8 +179,11 @@ class TrainingModule(lightning.LightningModule):
         """
         images, labels = batch
         with torch.autocast(images.device.type, enabled=False):
-            self._hits[0] += (self.tested(images).argmax(1) == labels).sum()
+            logits = self.tested(images)
+        self._hits[0] += (logits.argmax(1) == labels).sum()
         self._hits[1] += len(labels)
+        if self.current_epoch + 1 == self.experiment.all_epochs:
+            self._calibration.add(logits, labels)
 
     def finish_epoch(self) -> None:
         """Add the epoch to the history. Raise before weights that are not finite are saved.
@@ -203,6 +209,8 @@ class TrainingModule(lightning.LightningModule):
                 "test_accuracy": test_hits / test_seen if test_seen else None,
             }
         )
+        if (calibration := self._calibrated()) is not None:
+            self.history[-1]["calibration"] = calibration
         self.kernels.append(self._statistics(self.current_epoch + 1))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -267,6 +275,14 @@ class TrainingModule(lightning.LightningModule):
             "must be finite: train again, into a new folder, with a lower lr than "
             f"{self.experiment.lr} ({saved} in this one)"
         )
+
+    def _calibrated(self) -> Calibration | None:
+        """The calibration over all processes; None before the last epoch."""
+        if self._world > 1:
+            sums = self._calibration.sums.to(self.device)
+            torch.distributed.all_reduce(sums)
+            self._calibration.sums = sums.cpu()
+        return self._calibration.figures()
 
     def _total(self, counts: Tensor) -> list[float]:
         """The sums over all processes."""

@@ -18,8 +18,10 @@ pytest.importorskip("sklearn")
 from bonn_hw.errors import UserError
 from bonn_hw.nn.training import train as training
 from bonn_hw.nn.training import training_module
+from bonn_hw.nn.training.calibration import CalibrationSums
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.objective import Objective
+from bonn_hw.nn.training.training_module import TEST_BATCH
 
 TINY = Experiment(
     network="digits",
@@ -65,6 +67,23 @@ def test_accuracy_is_that_of_the_exact_network_whatever_the_precision(tmp_path):
     with torch.autocast("cpu", torch.bfloat16):  # else the test could not fail
         rounded = checkpoint.predict(test.images)
     assert (rounded.argmax(1) != checkpoint.predict(test.images).argmax(1)).any()
+
+
+def test_calibration_is_that_of_the_last_test(tmp_path):
+    out = tmp_path / "run"
+    checkpoint = train(out, replace(TINY, epochs=2))
+    test = TINY.data("test")
+    sums = CalibrationSums()
+    # In batches of the size of the test's: even and odd images are counted in each of them.
+    logits, labels = (
+        torch.from_numpy(checkpoint.predict(test.images)),
+        torch.from_numpy(test.labels),
+    )
+    for part in range(0, len(labels), TEST_BATCH):
+        sums.add(logits[part : part + TEST_BATCH], labels[part : part + TEST_BATCH])
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["calibration"] == pytest.approx(sums.figures())
+    assert all("calibration" not in epoch for epoch in metrics["epochs"])
 
 
 def interrupt_in(call):
