@@ -14,7 +14,7 @@ import pytest
 from bonn_hw import version
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("bonn_hw", "hw_templates", "flows")
+FOLDERS = ("bonn_hw", "hw_templates", "flows", "zoo")
 PASSING = ("__pycache__", "*.egg-info", "*.pyc")
 
 

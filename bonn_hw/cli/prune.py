@@ -37,6 +37,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=count,
         help="epochs of training after that; default: a quarter of RUN's",
     )
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument(
+        "--gamma",
+        metavar="SHARE",
+        type=float,
+        help="share of the way to its group's mean that a filter goes with each step; default: "
+        "so much that a thousandth of the distance is left after --epochs",
+    )
+    ways.add_argument(
+        "--ramp",
+        action="store_true",
+        help="let the network see a blend that goes from the filters to the means instead",
+    )
+    parser.add_argument(
+        "--narrow",
+        action="store_true",
+        help="make a chain narrower instead of copying the results of its filters: smaller, but "
+        "another function",
+    )
     parser.add_argument(
         "--out", metavar="NEW", type=Path, required=True, help="run folder to write"
     )
@@ -54,5 +73,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         options.epochs,
         options.recover,
         progress=not terminal.quiet,
+        gamma=options.gamma,
+        ramp=options.ramp,
+        narrow=options.narrow,
     )
     return DONE

@@ -22,6 +22,7 @@ from bonn_hw.cli import (
     synth,
     train,
     witness,
+    zoo,
 )
 from bonn_hw.cli.terminal import Terminal
 
@@ -54,6 +55,7 @@ COMMANDS: tuple[Command, ...] = (
     export,
     prune,
     release,
+    zoo,
     check,
     fold,
     compile,

@@ -126,7 +126,7 @@ class Branch(Value):
                 f"{node.name}: pools channel {int(np.argmax(falls))}, which falls with the "
                 "integers before; use positive scales there"
             )
-        self.matrix = self.matrix.flipped(falls)
+        self.matrix = self.matrix.computed().flipped(falls)
         low, high, scale = self.pending.low, self.pending.high, self.pending.scale
         self.pending = replace(
             self.pending,

@@ -12,6 +12,7 @@ from bonn_hw.frontend.padding import Geometry, Pads
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.tensor import Element, TensorType
+from bonn_hw.kernels.copy_channels import CopyChannels
 from bonn_hw.kernels.max_pool import MaxPool, Pool
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.pad import Pad
@@ -24,7 +25,9 @@ class Matrix:
     """A matrix layer before its kernel is made, since the activation may still flip its weights.
 
     ``weights @ x + corrections`` is the model's sum; corrections ``(classes, MH)`` compensate for
-    true zeros of padding, which are streamed as −1. `pools` are max pools of the sums.
+    true zeros of padding, which are streamed as −1. `pools` are max pools of the sums. With
+    `copies` ``(C,)`` the layer has C channels: channel i is a copy of the sums of neuron
+    ``copies[i]``.
     """
 
     pixels: tuple[int, int]
@@ -35,6 +38,30 @@ class Matrix:
     columns: tuple[int, ...]
     origin: str
     pools: tuple[tuple[Geometry, str], ...] = ()
+    copies: NDArray[np.int64] | None = None
+
+    def selected(self, index: NDArray[np.int64]) -> Matrix:
+        """Keep the neurons in `index`, in this order; those in it twice are copied, not computed.
+
+        Parameters
+        ----------
+        index : int64 ``(C,)``
+            For each channel its neuron.
+        """
+        kept, copies = np.unique(index, return_inverse=True)
+        if len(kept) == len(index):
+            return self._of(index, None)
+        return self._of(kept, copies.astype(np.int64))
+
+    def computed(self) -> Matrix:
+        """The same layer without copies: a neuron for each channel."""
+        if self.copies is None:
+            return self
+        return self._of(self.copies, None)
+
+    def _of(self, neurons: NDArray[np.int64], copies: NDArray[np.int64] | None) -> Matrix:
+        weights, corrections = self.weights[neurons], self.corrections[:, neurons]
+        return replace(self, weights=weights, corrections=corrections, copies=copies)
 
     def flipped(self, which: NDArray[np.bool_]) -> Matrix:
         """Negate the sums of some neurons."""
@@ -125,9 +152,15 @@ class GraphBuilder:
         self.add(kind(self.framed((rows, 1)), (taps, 1)), origin)
 
     def pools(self, matrix: Matrix) -> None:
-        """Append the pools on the sums of a matrix layer."""
+        """Append the pools on the sums of a matrix layer, and their copies."""
         for geometry, origin in matrix.pools:
             self.pool(MaxPool, geometry, self.kind.element.low, origin)
+        self.copy(matrix.copies, matrix.origin)
+
+    def copy(self, copies: NDArray[np.int64] | None, origin: str) -> None:
+        """Append copies of channels, if there are any."""
+        if copies is not None:
+            self.add(CopyChannels(self.kind, copies), origin)
 
     def framed(self, frame: tuple[int, int]) -> TensorType:
         """The branch's tensor as frames of (H, W) pixels."""

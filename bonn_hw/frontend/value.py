@@ -111,9 +111,14 @@ class Value:
         """Append a pending matrix layer with its sums as output; other operators stay pending."""
         if self.matrix is not None:
             self.builder.add(self.matrix.unit(None), self.matrix.origin)
-            tensor, order = self.sums
+            (tensor, order), copies, scale = self.sums, self.matrix.copies, self.pending.scale
+            if copies is not None:  # the channels are not copied yet
+                neurons = len(self.matrix.weights)
+                order = order // len(copies) * neurons + copies[order % len(copies)]
+                scale = scale[[int(np.argmax(copies == neuron)) for neuron in range(neurons)]]
             ends = self.source, tensor, self.builder.tensor
-            self.context.probes.append(Probe(*ends, order, self.pending.scale, sums=True))
+            if len(scale) == len(self.matrix.weights):  # otherwise, copied behind a quantiser
+                self.context.probes.append(Probe(*ends, order, scale, sums=True))
             self.builder.pools(self.matrix)
         self.matrix = None
 
@@ -161,6 +166,9 @@ class Value:
         source, early = self.source, self.early_pad
         if early is not None and early.place > after:  # it pads a later tensor
             self.early_pad, early = replace(early, place=early.place - after), None
+        copies = None
+        if self.matrix is not None and len(stairs.low) == 1:  # copied later, in fewer bits
+            copies, self.matrix = self.matrix.copies, replace(self.matrix, copies=None)
         self.emit_sums()
         if early is None and stairs.identity:
             fresh = replace(pending, scale=np.full(pending.channels, unit))
@@ -175,6 +183,7 @@ class Value:
             self.builder.add(kernel, quantiser.name)
             self._expect(source, partial(requantization.wrong_channels, stairs))
             fresh = PendingOps.of(element, pending.channels, unit, pending.order)
+        self.builder.copy(copies, quantiser.name)
         self.pending = replace(fresh, ops=pending.ops[after:])
         if early is not None:
             self._pad_early(early, part)
@@ -234,7 +243,7 @@ class Value:
             bits = self._as_pytorch(source, bits)
         self._report_constant(activations.constant_channels(pending, bits))
         falling, thresholds = activations.thresholds(source, pending, bits)
-        if matrix is not None and not matrix.pools:
+        if matrix is not None and not matrix.pools and matrix.copies is None:
             self.matrix = None
             unit = matrix.flipped(falling).unit(thresholds)
             self.builder.add(unit, source)

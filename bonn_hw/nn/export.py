@@ -43,6 +43,7 @@ from torch import nn
 
 import bonn_hw
 from bonn_hw.errors import UserError
+from bonn_hw.nn.models.activations import PowerOfTwoPReLU
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.models.variants import ExactNorm
 from bonn_hw.nn.training.checkpoint import Checkpoint
@@ -126,10 +127,13 @@ def _traced(network: Network) -> onnx.ModelProto:
 
 @torch.no_grad()
 def _folded(network: Network) -> Network:
-    """A copy whose norms are one product and one sum; qonnx would need minutes to fold them."""
+    """A copy whose norms are one product and one sum, and whose slopes are constants.
+
+    qonnx would need minutes to fold norms, and ONNX has no operator for what rounds slopes.
+    """
     network = copy.deepcopy(network)
     for name, module in list(network.named_modules()):
-        if isinstance(module, ExactNorm):
+        if isinstance(module, ExactNorm | PowerOfTwoPReLU):
             parent, _, child = name.rpartition(".")
             setattr(network.get_submodule(parent), child, module.folded())
     return network

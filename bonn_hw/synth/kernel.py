@@ -12,7 +12,7 @@ from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.rtl import Port, RtlProject
 from bonn_hw.ir.tensor import TensorType
 from bonn_hw.synth.netlist import Use
-from bonn_hw.synth.yosys import Job, cached, store, synthesise, version
+from bonn_hw.synth.yosys import Job, cached, store, synthesise_anew, version
 
 Point = tuple[Kernel, Folding]
 PROCESSES, BATCH = 2, 12
@@ -57,7 +57,9 @@ def synthesise_kernels(
 def _synthesise(points: Sequence[Point], family: str) -> list[Use]:
     with files.scratch() as folder:
         write(side_by_side(points), folder)
-        uses = synthesise(Job(folder, family))
+        # Not from the cache: a batch of one point has the key of that point (`_key`), whose entry
+        # holds the kernel alone.
+        uses = synthesise_anew(Job(folder, family))
     return [uses[f"kernel_{place}"] for place in range(len(points))]
 
 

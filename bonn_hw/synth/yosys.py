@@ -100,12 +100,17 @@ def synthesise(job: Job) -> dict[str, Use]:
     known = cached(job.key)
     if known is not None:
         return known
+    uses = synthesise_anew(job)
+    store(job.key, uses)
+    return uses
+
+
+def synthesise_anew(job: Job) -> dict[str, Use]:
+    """The same without the cache."""
     with files.scratch() as scratch:
         written = scratch / "netlist.json"
         run_script([*job.script, f"write_json {written}"], job.folder, scratch / "log")
-        uses = read(written)
-    store(job.key, uses)
-    return uses
+        return read(written)
 
 
 def run_script(commands: Sequence[str], folder: Path, log: Path) -> None:

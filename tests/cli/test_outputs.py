@@ -29,6 +29,8 @@ COMMANDS = [
     ("simulate none --inputs none.npy", "--trace"),
     ("witness none.onnx", "--json"),
     ("report none", "--json"),
+    ("zoo list", "--json"),
+    ("zoo get digits", "--out"),
 ]
 
 

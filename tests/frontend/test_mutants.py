@@ -55,18 +55,8 @@ MUTANTS = [
         "branch.pending",
         "bits",
     ),
-    (
-        "operators.gather",
-        "weights=matrix.weights[index]",
-        "weights=matrix.weights[-index]",
-        "selected",
-    ),
-    (
-        "operators.gather",
-        "corrections=matrix.corrections[:, index]",
-        "corrections=matrix.corrections[:, index[::-1]]",
-        "selected",
-    ),
+    ("operators.gather", "selected(index)", "selected(index[::-1])", "selected"),
+    ("operators.gather", "index % len", "(index + 1) % len", "selected"),
     ("operators.max_pool", "kind.element.low", "kind.element.high", "few_bits"),
     (
         "operators.max_pool",

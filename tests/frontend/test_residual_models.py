@@ -137,12 +137,69 @@ def test_pads_between_quantisers(value, tmp_path):
     agree(sketch.quant(6, scale=0.125).few_bit_dense(3, 2), tmp_path, sketch.images(40, -9, 9, 1.0))
 
 
-def test_channels_that_pruning_copies(tmp_path):
+def copying(index, scale=0.25, kernels=()):
+    """A block of two filters whose sums are copied, and operators before its quantiser."""
     sketch = stem(4, 5, 5)
     entry = sketch.last
-    sketch.sign().conv(2, 4, pads=[1] * 4, scale=0.25)
-    sketch.add("Gather", np.array([0, 1, 1, 0]), axis=1).quant(**GRID).join(entry).quant(**GRID)
-    agree(head(sketch, 4), tmp_path, sketch.images(40, -9, 9, 1.0))
+    sketch.sign().conv(2, 4, pads=[1] * 4, scale=scale).add("Gather", np.array(index), axis=1)
+    for kind, *operands in kernels:
+        sketch.add(kind, *operands)
+    return sketch.quant(**GRID).join(entry).quant(**GRID)
+
+
+def test_channels_that_pruning_copies(tmp_path):
+    """Two filters are computed; the copies are made of few bits, behind the quantiser."""
+    sketch = copying([0, 1, 1, 0])
+    graph = agree(head(sketch, 4), tmp_path, sketch.images(40, -9, 9, 1.0)).graph
+    kernels = [node.kernel for node in graph.nodes]
+    place = [kernel.stem for kernel in kernels].index("copy_channels")
+    assert [kernel.stem for kernel in kernels[place - 2 : place]] == ["mvu", "requantize"]
+    assert {kernel.outputs[0].shape[2] for kernel in kernels[place - 2 : place]} == {2}
+    assert kernels[place].index.tolist() == [0, 1, 1, 0]
+
+
+def test_copies_that_are_quantised_differently_are_made_before(tmp_path):
+    gain = np.array([1, 0.5, -1, 2], np.float32).reshape(-1, 1, 1)
+    sketch = copying([0, 1, 1, 0], kernels=[("Mul", gain)])
+    graph = agree(head(sketch, 4), tmp_path, sketch.images(40, -9, 9, 1.0)).graph
+    stems = [node.kernel.stem for node in graph.nodes]
+    assert stems[stems.index("copy_channels") + 1] == "requantize"
+
+
+@pytest.mark.parametrize("index", [[1, 0], [-1, -2]])
+def test_a_permutation_of_filters_needs_no_copies(index, tmp_path):
+    sketch = stem(2, 5, 5)
+    entry = sketch.last
+    sketch.sign().conv(2, 2, pads=[1] * 4, scale=0.25).add("Gather", np.array(index), axis=1)
+    sketch.quant(**GRID).join(entry).quant(**GRID)
+    graph = agree(head(sketch, 2), tmp_path, sketch.images(40, -9, 9, 1.0)).graph
+    assert "copy_channels" not in [node.kernel.stem for node in graph.nodes]
+
+
+def test_filters_that_no_channel_copies_are_dropped(tmp_path):
+    sketch = copying([1, 1, 1, 1])
+    graph = agree(head(sketch, 4), tmp_path, sketch.images(40, -9, 9, 1.0)).graph
+    assert 1 in [node.kernel.outputs[0].shape[2] for node in graph.nodes]
+
+
+def test_signs_of_copies_may_differ(tmp_path):
+    """A threshold for each channel follows the copies."""
+    sketch = stem(4, 5, 5).sign().conv(2, 4, pads=[1] * 4)
+    sketch.add("Gather", np.array([0, 1, 1, 0]), axis=1).norm(4).sign().flatten().dense(100, 3)
+    graph = agree(sketch, tmp_path, sketch.images(40, -9, 9, 1.0)).graph
+    stems = [node.kernel.stem for node in graph.nodes]
+    assert stems[stems.index("copy_channels") + 1] == "threshold"
+
+
+@pytest.mark.parametrize("gain", [1.0, -1.0])
+def test_copies_of_filters_that_are_pooled(gain, tmp_path):
+    """Pools come before the copies, but a filter that falls is computed for each channel."""
+    gains = np.array([1, gain, 1, 1], np.float32).reshape(-1, 1, 1)
+    sketch = stem(4, 6, 6).sign().conv(2, 4, pads=[1] * 4)
+    sketch.add("Gather", np.array([0, 1, 1, 0]), axis=1).add("Mul", gains)
+    sketch.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2]).sign().flatten().dense(36, 3)
+    graph = agree(sketch, tmp_path, sketch.images(40, -9, 9, 1.0)).graph
+    assert ("copy_channels" in [node.kernel.stem for node in graph.nodes]) == (gain > 0)
 
 
 @settings(

@@ -65,11 +65,15 @@ def test_qonnx_answers_like_pytorch(name, tmp_path):
         assert context["global_out"].argmax() == checkpoint.predict(image).argmax()
 
 
-@pytest.mark.parametrize("method", ["bonn", "xnor", "bnn", "bireal", "react"])
+@pytest.mark.parametrize("method", ["bonn", "xnor", "bnn", "bireal", "react", "bnn with shifts"])
 def test_every_method_is_exact_in_hardware_form(method, tmp_path):
     torch.manual_seed(1)
-    options = NETWORKS["wrn22"] | {"method": method, "slopes": "learnt"}
+    name, _, shifts = method.partition(" with ")
+    options = NETWORKS["wrn22"] | {"method": name, "slopes": "learnt", "shifts": bool(shifts)}
     network = build("wrn22", **options).train()
+    for part, parameter in network.named_parameters():
+        if ".shift." in part or ".activation." in part:
+            torch.nn.init.normal_(parameter, 0.2, 0.1)
     images = torch.randint(-128, 128, (40, *network.input_shape)) / 128
     network(images)
     result = export(network.eval(), tmp_path / "m.onnx")

@@ -50,3 +50,13 @@ def test_what_was_synthesised_is_kept(uses, monkeypatch):
     monkeypatch.setattr("bonn_hw.synth.yosys.tools.run", None)
     name = next(iter(CASES))
     assert synthesise_kernel(*CASES[name]) == uses[name]
+
+
+def test_a_kernel_that_is_synthesised_alone_is_not_mistaken_for_its_surroundings(
+    tmp_path, monkeypatch
+):
+    """Around a kernel is an empty top, whose use is zero: an empty cache must not get that one."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    kernel, folding = next(iter(CASES.values()))
+    for _ in range(2):  # made, and from the cache
+        assert synthesise_kernel(kernel, folding).ff > 0

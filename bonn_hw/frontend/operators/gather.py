@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Gather: select channels of a convolution; a channel may be selected several times."""
+"""Gather: select channels of a matrix layer; a channel may be selected several times."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +16,7 @@ from bonn_hw.frontend.pending_ops import PendingOps, canonical
 
 
 def gather(branch: Branch, node: NodeProto) -> None:
-    """Compute each neuron as often as its channel is selected (after filters were merged)."""
+    """Select neurons of a matrix layer; one that is selected twice is computed once and copied."""
     index = _channels(node, branch.model)
     matrix, pending = branch.matrix, branch.pending
     if matrix is None or matrix.pools or pending.ops:
@@ -28,15 +26,17 @@ def gather(branch: Branch, node: NodeProto) -> None:
         )
     if index.size and not -len(matrix.weights) <= index.min() <= index.max() < len(matrix.weights):
         raise Malformed(f"channels up to {index.max()} of {len(matrix.weights)}")
-    branch.matrix = replace(
-        matrix, weights=matrix.weights[index], corrections=matrix.corrections[:, index]
-    )
+    order = np.arange(len(index), dtype=np.int64)
+    if pending.order.ndim > 1:  # an image: behind a convolution
+        order = canonical((*matrix.pixels, len(index)))
+    index = index % len(matrix.weights)  # negative indices count from the end
+    branch.matrix = matrix.computed().selected(index)
     branch.pending = PendingOps(
         pending.low[index],
         pending.high[index],
         pending.scale[index],
         pending.error[index],
-        canonical((*matrix.pixels, len(index))),
+        order,
     )
     branch.sums = (node.output[0], branch.pending.order)
 
@@ -59,7 +59,8 @@ OPERATORS = (
     Operator(
         ("Gather",),
         Kind.LAYER,
-        "of channels directly after a convolution, as in pruned residual networks",
+        "of channels directly after a convolution or a product, as in pruned networks; channels "
+        "that are selected twice are computed once",
         gather,
     ),
 )

@@ -7,6 +7,8 @@ Brevitas does not have.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,31 +18,60 @@ from torch import Tensor, nn
 
 from bonn_hw.nn.models.quantized_layer import applied
 
+COLDEST, HOTTEST = 0.1, 10.0
+"""Factors of x in EDE's tanh, at the start of the training and at its end."""
+
+
+def _window(x: Tensor, factor: float) -> Tensor:
+    return x.abs().le_(1)
+
+
+def _triangle(x: Tensor, factor: float) -> Tensor:
+    return x.abs().clamp_(max=1).mul_(-2).add_(2)
+
+
+def _ede(x: Tensor, factor: float) -> Tensor:
+    return x.mul(factor).tanh_().square_().neg_().add_(1).mul_(max(factor, 1.0))
+
+
+def _sine(x: Tensor, factor: float) -> Tensor:
+    # Beyond 1, cos(pi/2 x) would be negative.
+    return x.clamp(-1, 1).mul_(math.pi / 2).cos_().mul_(math.pi / 2)
+
+
+SIGN_GRADIENTS: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "window": _window,
+    "triangle": _triangle,
+    "ede": _ede,
+    "sine": _sine,
+}
+"""Name -> what stands for the derivative of the sign, a function of x and of EDE's factor.
+
+* ``window``: derivative of x clipped to [-1, 1]: 1 where |x| <= 1, else 0;
+* ``triangle``: derivative of Bi-Real Net's piecewise polynomial (ECCV 2018): 2 - 2|x| where
+  |x| <= 1, else 0;
+* ``ede``: derivative of k tanh(t x), k = max(1 / t, 1) (IR-Net, CVPR 2020). t rises exponentially
+  over the epochs: all inputs are learnt at the start, and the sign is met closely at the end;
+* ``sine``: derivative of sin(pi/2 x) where |x| <= 1, else 0.
+"""
+
 
 class Sign(torch.autograd.Function):
-    """sign(x) in the forward pass; in the backward pass the derivative of a similar function.
-
-    * ``window``: derivative of x clipped to [-1, 1]: 1 where |x| <= 1, else 0;
-    * ``triangle``: derivative of Bi-Real Net's piecewise polynomial (ECCV 2018): 2 - 2|x| where
-      |x| <= 1, else 0.
-    """
+    """sign(x) in the forward pass; in the backward pass the derivative of a similar function."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, gradient: str) -> Tensor:
-        """Map x, of any shape, to its signs."""
+    def forward(ctx: Any, x: Tensor, gradient: str, factor: float) -> Tensor:
+        """Map x, of any shape, to its signs; `gradient` is one of `SIGN_GRADIENTS`."""
         ctx.save_for_backward(x)
-        ctx.gradient = gradient
+        ctx.gradient, ctx.factor = SIGN_GRADIENTS[gradient], factor
         # Twice as fast as torch.where.
         return (x >= 0).to(x.dtype).mul_(2).sub_(1)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         """The gradient of x."""
         x: Tensor = ctx.saved_tensors[0]
-        size = x.abs()
-        if ctx.gradient == "window":
-            return size.le_(1).mul_(grad), None
-        return size.clamp_(max=1).mul_(-2).add_(2).mul_(grad), None
+        return ctx.gradient(x, ctx.factor).mul_(grad), None, None
 
 
 class SignQuant(nn.Module):
@@ -49,19 +80,24 @@ class SignQuant(nn.Module):
     Parameters
     ----------
     sign_gradient
-        window or triangle, see `Sign`.
+        One of `SIGN_GRADIENTS`.
     """
 
     def __init__(self, sign_gradient: str):
         super().__init__()
         self.gradient = sign_gradient
+        self.factor = COLDEST
         self.scale = StatelessBuffer(torch.tensor(1.0))
         self.zero_point = StatelessBuffer(torch.tensor(0.0))
         self.bit_width = BitWidthConst(1)
 
+    def follow(self, share: float) -> None:
+        """Set EDE's factor for the `share` of the training that is done."""
+        self.factor = COLDEST * (HOTTEST / COLDEST) ** share
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Map x to its signs; also return scale, zero point and bit width, for Brevitas."""
-        y = applied(Sign, x, self.gradient)
+        y = applied(Sign, x, self.gradient, self.factor)
         return y, self.scale(), self.zero_point(), self.bit_width()
 
 
@@ -106,3 +142,30 @@ class GridQuant(nn.Module):
         """Round x to the grid; also return scale, zero point and bit width, for Brevitas."""
         y = applied(RoundToGrid, x, self.grid_scale, self.low, self.high)
         return y, self.scale(), self.zero_point(), self.bit_width()
+
+
+SLOPES = 2.0**-8, 2.0
+"""Range of the slopes on powers of two; positive, so that the function rises."""
+
+
+class PowerOfTwoPReLU(nn.PReLU):
+    """A PReLU whose slopes are rounded to powers of two: shifts in hardware.
+
+    The gradient of a slope is that of the rounded one, inside the range and outside of it.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(N, C, ...)`` to the same shape."""
+        rounded = self.rounded()
+        slopes = self.weight + (rounded - self.weight.detach()) if self.training else rounded
+        return nn.functional.prelu(x, slopes)
+
+    def rounded(self) -> Tensor:
+        """The slopes ``(C,)`` on powers of two, without gradient."""
+        return torch.exp2(self.weight.detach().clamp(*SLOPES).log2().round())
+
+    def folded(self) -> nn.PReLU:
+        """The same function as a plain PReLU."""
+        prelu = nn.PReLU(self.num_parameters)
+        prelu.weight = nn.Parameter(self.rounded())
+        return prelu.train(self.training)

@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from bonn_hw.errors import UserError
 from bonn_hw.nn.models.losses import centre_step_of_sums, feature_loss, kernel_loss
 from bonn_hw.nn.models.modulation import RANGES, ModulatedBinaryQuant
-from bonn_hw.nn.models.quantized_layer import QuantizedLayer
+from bonn_hw.nn.models.quantized_layer import QuantizedLayer, configure
 from bonn_hw.nn.models.quantizers import BayesianWeight
 
 SMALLEST_SIGMA = 1e-3
@@ -97,6 +98,7 @@ class BayesianLosses(nn.Module):
         for layer in self._layers:
             if modulation is not None:
                 modulated_quantiser(layer).range = modulation
+                configure(layer.weight_quant, modulation_range=modulation)
             if start is not None:
                 _rescale(layer, start)
         kernels = [layer.weight.detach() for layer in self._layers]
@@ -184,11 +186,12 @@ class BayesianLosses(nn.Module):
         modulations: list[Tensor] = [quantiser.modulation for quantiser in quantisers]
         kernels = []
         for layer in self._layers:
-            share = float(layer.weight.detach().std(correction=0)) / natural_deviation(layer)
+            latent = latent_weight(layer)
+            share = float(latent.detach().std(correction=0)) / natural_deviation(layer)
             kernels.append(
-                {"params": [layer.weight], "lr": lr * share, "weight_decay": weight_decay / share}
+                {"params": [latent], "lr": lr * share, "weight_decay": weight_decay / share}
             )
-        apart = {id(p) for p in modulations} | {id(layer.weight) for layer in self._layers}
+        apart = {id(p) for p in modulations} | {id(latent_weight(one)) for one in self._layers}
         others = [p for p in self._model[0].parameters() if id(p) not in apart]
         return [
             *kernels,
@@ -201,6 +204,11 @@ class BayesianLosses(nn.Module):
         """Bring every w back into its range; each forward pass in training does the same first."""
         for layer in self._layers:
             modulated_quantiser(layer).project()
+
+    def accept(self) -> None:
+        """Leave every w as it is until an optimiser changes it, as after `project`."""
+        for layer in self._layers:
+            modulated_quantiser(layer).accept()
 
     def pull(self) -> dict[str, float]:
         """The prior's pull per step, lambda * nu / sigma^2, by layer: the mean over its filters."""
@@ -270,6 +278,13 @@ def modulated_quantiser(layer: QuantizedLayer) -> ModulatedBinaryQuant:
     if not isinstance(quantiser, ModulatedBinaryQuant):
         raise TypeError(f"weights are quantised by {type(quantiser).__name__}, without modulation")
     return quantiser
+
+
+def latent_weight(layer: QuantizedLayer) -> nn.Parameter:
+    """X itself, the parameter: pruning puts a parametrization before what the layer reads."""
+    if parametrize.is_parametrized(layer, "weight"):
+        return layer.get_parameter("parametrizations.weight.original")
+    return layer.weight
 
 
 def natural_deviation(layer: QuantizedLayer) -> float:

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from bonn_hw.errors import UserError
 from bonn_hw.nn.models import methods
 from bonn_hw.nn.models.block import Block
+from bonn_hw.nn.models.copies import copies, kept_filters
 from bonn_hw.nn.models.methods import Method
-from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.models.network import Network, no_integers
 from bonn_hw.nn.models.quantized_layer import quantized_identity
 from bonn_hw.nn.models.quantizers import BipolarActivation, SignedByteInput
 
@@ -22,17 +23,27 @@ INPUTS = {"1-bit": BipolarActivation, "8-bit": SignedByteInput}
 
 
 def conv_block(
-    method: Method, inputs: int, outputs: int, padding: int, pool: bool = False
+    method: Method,
+    inputs: int,
+    outputs: int,
+    padding: int,
+    pool: bool = False,
+    kept: int | None = None,
 ) -> Block:
-    """A 3x3 convolution block; `padding` pixels of PyTorch's zero on each side."""
-    conv = methods.chain_convolution(method, inputs, outputs, padding)
-    return Block(conv, nn.BatchNorm2d(outputs), methods.chain_sign(method), pool)
+    """A 3x3 convolution block; `padding` pixels of PyTorch's zero on each side.
+
+    `kept` is the number of filters that pruning left of `outputs`; None: not pruned.
+    """
+    conv = methods.chain_convolution(method, inputs, kept or outputs, padding)
+    norm, sign = nn.BatchNorm2d(outputs), methods.chain_sign(method)
+    return Block(conv, norm, sign, pool, copies(kept, outputs))
 
 
-def dense_block(method: Method, inputs: int, outputs: int) -> Block:
-    """A fully connected block."""
-    linear = methods.chain_linear(method, inputs, outputs)
-    return Block(linear, nn.BatchNorm1d(outputs), methods.chain_sign(method))
+def dense_block(method: Method, inputs: int, outputs: int, kept: int | None = None) -> Block:
+    """A fully connected block, `kept` as in `conv_block`."""
+    linear = methods.chain_linear(method, inputs, kept or outputs)
+    norm, sign = nn.BatchNorm1d(outputs), methods.chain_sign(method)
+    return Block(linear, norm, sign, copies=copies(kept, outputs))
 
 
 class Chain(Network):
@@ -65,11 +76,14 @@ class Chain(Network):
         self.input = quantized_identity(input_quant)
         self.layers = nn.Sequential(layers)
         self.head = methods.chain_linear(method, features, classes)
+        self.exact = self.head.weight_quant.is_quant_enabled
         # Without a scale, logits of hundreds would saturate the cross entropy.
         self.scale = nn.BatchNorm1d(classes)
 
     def accumulators(self, x: Tensor) -> Tensor:
         """The head's integers before the scale, ``(N, classes)`` in float32."""
+        if not self.exact:
+            raise no_integers("float-weights")
         products: Tensor = self.head(self.layers(self.input(x)))
         return products / self.head.weight_quant.scale()
 
@@ -93,13 +107,15 @@ def _fully_connected(neurons: int) -> Callable[..., Chain]:
         depth: int = 3,
         method: str = "bnn",
         input: str = "1-bit",
+        pruned: tuple[int, ...] = (),
     ) -> Chain:
         kind = methods.in_chain(method)
         pixels = in_channels * height * width
         sizes = [pixels] + [hidden] * depth
         layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
+        kept = kept_filters(pruned, [hidden] * depth)
         for i, (inputs, outputs) in enumerate(pairwise(sizes)):
-            layers[f"fc{i}"] = dense_block(kind, inputs, outputs)
+            layers[f"fc{i}"] = dense_block(kind, inputs, outputs, next(kept))
         shape = (in_channels, height, width)
         return Chain(kind, shape, INPUTS[input], layers, hidden, classes)
 
@@ -114,14 +130,20 @@ def _convolutional(
     hidden: tuple[int, ...],
     classes: int,
     padding: int,
+    pruned: tuple[int, ...],
     input: str = "8-bit",
 ) -> Chain:
-    """3x3 convolutions, then hidden dense layers; `pools`: convolutions with a pool, from 0."""
+    """3x3 convolutions, then hidden dense layers; `pools`: convolutions with a pool, from 0.
+
+    `pruned` is the number of filters that pruning left in each layer, here and in all networks.
+    """
     kind = methods.in_chain(method)
     channels, height, width = shape
+    kept = kept_filters(pruned, [*convs, *hidden])
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for i, outputs in enumerate(convs):
-        layers[f"conv{i}"] = conv_block(kind, channels, outputs, padding, pool=i in pools)
+        block = conv_block(kind, channels, outputs, padding, i in pools, next(kept))
+        layers[f"conv{i}"] = block
         channels = outputs
         height, width = height + 2 * padding - 2, width + 2 * padding - 2
         if i in pools:
@@ -134,7 +156,7 @@ def _convolutional(
     features = channels * height * width
     layers["flatten"] = nn.Flatten()
     for i, outputs in enumerate(hidden):
-        layers[f"fc{i}"] = dense_block(kind, features, outputs)
+        layers[f"fc{i}"] = dense_block(kind, features, outputs, next(kept))
         features = outputs
     return Chain(kind, shape, INPUTS[input], layers, features, classes)
 
@@ -147,10 +169,11 @@ def cnv(
     size: int = 32,
     method: str = "bnn",
     input: str = "8-bit",
+    pruned: tuple[int, ...] = (),
 ) -> Chain:
     """CNV of FINN and BNN-PYNQ: valid 3x3 convolutions, pools after the second and the fourth."""
     return _convolutional(
-        method, (in_channels, size, size), convs, (1, 3), hidden, classes, 0, input
+        method, (in_channels, size, size), convs, (1, 3), hidden, classes, 0, pruned, input
     )
 
 
@@ -162,6 +185,7 @@ def cnv_padded(
     size: int = 32,
     method: str = "bnn",
     input: str = "8-bit",
+    pruned: tuple[int, ...] = (),
 ) -> Chain:
     """CNV with zero-padded convolutions, and a third pool after the sixth.
 
@@ -171,7 +195,7 @@ def cnv_padded(
     """
     pools = (1, 3, 5)
     return _convolutional(
-        method, (in_channels, size, size), convs, pools, hidden, classes, 1, input
+        method, (in_channels, size, size), convs, pools, hidden, classes, 1, pruned, input
     )
 
 
@@ -182,10 +206,11 @@ def digits(
     hidden: tuple[int, ...] = (64,),
     size: int = 8,
     method: str = "bnn",
+    pruned: tuple[int, ...] = (),
 ) -> Chain:
     """Two padded convolutions, a pool and a dense layer: the network of ``make demo``."""
     return _convolutional(
-        method, (in_channels, size, size), convs, (1,), hidden, classes, padding=1
+        method, (in_channels, size, size), convs, (1,), hidden, classes, 1, pruned
     )
 
 

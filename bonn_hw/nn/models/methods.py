@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from bonn_hw.errors import UserError
 from bonn_hw.nn.models import quantizers
+from bonn_hw.nn.models.activations import PowerOfTwoPReLU
 from bonn_hw.nn.models.quantized_layer import (
     QuantizedLayer,
     quantized_convolution,
@@ -92,6 +93,12 @@ METHODS = {
         shifts=True,
         not_in_chain=_SCALES_OF_FILTERS,
     ),
+    "float-weights": Method(
+        quantizers.FloatWeight,
+        quantizers.FloatWeight,
+        quantizers.BipolarActivation,
+        weight_in_chain=quantizers.FloatWeight,
+    ),
     "float": Method(None, None, None, not_in_chain="a chain has 1-bit layers only"),
 }
 
@@ -157,9 +164,10 @@ def sign(method: Method, channels: int) -> nn.Module:
     return nn.Sequential(OrderedDict(shift=Shift(channels), sign=quantiser))
 
 
-def activation(method: Method, channels: int, learnt: bool) -> nn.Module:
+def activation(method: Method, channels: int, learnt: bool, power_of_two: bool) -> nn.Module:
     """The PReLU after the addition: one learnt slope per channel, or `FIXED_SLOPE`."""
-    prelu = nn.PReLU(channels) if learnt else nn.LeakyReLU(FIXED_SLOPE)
+    slopes = PowerOfTwoPReLU if power_of_two else nn.PReLU
+    prelu = slopes(channels) if learnt else nn.LeakyReLU(FIXED_SLOPE)
     if not method.shifts:
         return prelu
     return nn.Sequential(OrderedDict(before=Shift(channels), prelu=prelu, behind=Shift(channels)))

@@ -114,6 +114,13 @@ class ModulatedBinaryQuant(nn.Module):
             w.mul_(self.start / w.mean())
         self._seen = w._version
 
+    def accept(self) -> None:
+        """Leave w as it is until an optimiser changes it.
+
+        For a state that was projected before it was saved: twice is not the same as once.
+        """
+        self._seen = self.modulation._version
+
     def scale(self) -> Tensor:
         """The scale of the signs, a scalar; no gradient passes through it."""
         mean = self.modulation.detach().mean()

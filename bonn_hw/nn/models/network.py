@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from bonn_hw.errors import UserError
 from bonn_hw.nn.models.block import Block
 from bonn_hw.nn.models.quantized_layer import QuantizedLayer
 from bonn_hw.nn.models.quantizers import BipolarWeight
@@ -48,6 +49,14 @@ class Network(nn.Module):
         rounding then decides.
         """
         return iter(())
+
+
+def no_integers(method: str) -> UserError:
+    """The error for a network whose matrix products are not of integers."""
+    return UserError(
+        f'network: method "{method}" has float weights and so no integers to compile; train a '
+        'second run of a 1-bit method from this one: [training] init = "RUN"'
+    )
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable
 
 from bonn_hw.errors import UserError, near
-from bonn_hw.nn.models import chains, residual
+from bonn_hw.nn.models import chains, residual, shared_options
 from bonn_hw.nn.models.methods import METHODS
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.models.variants import FORMS
@@ -23,6 +23,7 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "cnv": chains.cnv,
     "cnv_padded": chains.cnv_padded,
     "digits": chains.digits,
+    "wrn": residual.wrn,
     "wrn22": residual.wrn22,
     "wrn40": residual.wrn40,
     "resnet18": residual.resnet18,
@@ -32,6 +33,7 @@ _CHOICES = {
     "input": tuple(chains.INPUTS),
     "form": tuple(FORMS),
     "slopes": ("fixed", "learnt"),
+    **shared_options.CHOICES,
 }
 
 
@@ -48,7 +50,9 @@ def build(name: str, **options: object) -> Network:
             f"network {name!r} is not known{near(name, NETWORKS)}; choose one of "
             f"{', '.join(NETWORKS)}"
         )
-    known = inspect.signature(NETWORKS[name]).parameters
+    own = inspect.signature(NETWORKS[name]).parameters
+    _, *shared = inspect.signature(shared_options.apply).parameters.values()
+    known = {**own, **{parameter.name: parameter for parameter in shared}}
     for option, value in options.items():
         if option not in known:
             raise UserError(
@@ -56,13 +60,18 @@ def build(name: str, **options: object) -> Network:
                 f"{', '.join(known)}"
             )
         _check_option(name, option, value, known[option].default)
-    return NETWORKS[name](**{k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    network = NETWORKS[name](**{k: v for k, v in values.items() if k in own})
+    shared_options.apply(network, **{k: str(v) for k, v in values.items() if k not in own})
+    return network
 
 
 def _check_option(network: str, option: str, value: object, default: object) -> None:
     if isinstance(default, str):
         choices = _CHOICES[option]
         holds, rule = value in choices, f"one of {', '.join(choices)}"
+    elif isinstance(default, bool):
+        holds, rule = isinstance(value, bool), "true or false"
     elif isinstance(default, float):
         holds, rule = _share(value), "a number from 0 to below 1"
     elif isinstance(default, tuple):

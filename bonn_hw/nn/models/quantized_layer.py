@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
 from torch import Tensor, autograd, nn
@@ -22,6 +22,15 @@ class WeightQuantiser(Protocol):
 
     def bit_width(self) -> Tensor:
         """Bits per weight, a scalar."""
+
+    def register_forward_pre_hook(self, hook: Callable[..., object]) -> object:
+        """As of any module: `hook` changes the weights before they are quantised."""
+
+
+class ActivationQuantiser(Protocol):
+    """The part of Brevitas' ``ActQuantProxyFromInjector`` that this package uses."""
+
+    quant_injector: type
 
 
 if TYPE_CHECKING:
@@ -54,6 +63,16 @@ def quantized_linear(inputs: int, outputs: int, weight_quant: type) -> Quantized
 def quantized_identity(act_quant: type) -> nn.Module:
     """A module that quantises activations."""
     return cast("nn.Module", QuantIdentity(act_quant=act_quant))
+
+
+def configure(quantiser: WeightQuantiser | ActivationQuantiser, **settings: object) -> None:
+    """Change settings of a quantiser's injector.
+
+    A setting that is changed in the quantiser alone is lost when a state is loaded: Brevitas then
+    creates the quantiser anew from its injector.
+    """
+    injector: Any = quantiser.quant_injector
+    quantiser.quant_injector = injector.let(**settings)
 
 
 def applied(function: type[autograd.Function], *arguments: object) -> Tensor:

@@ -18,6 +18,7 @@ from brevitas.core.stats import StatsOp
 from brevitas.core.zero_point import ZeroZeroPoint
 from brevitas.inject import ExtendedInjector, value
 from brevitas.quant.fixed_point import Int8WeightPerTensorFixedPoint
+from brevitas.quant.none import NoneWeightQuant
 from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
 from torch import Tensor
 
@@ -179,6 +180,10 @@ class XnorWeightPowerOfTwo(XnorWeight):
     """As `XnorWeight`, each filter's scale rounded to a power of two."""
 
     restrict_scaling_type = RestrictValueType.POWER_OF_TWO
+
+
+class FloatWeight(NoneWeightQuant):
+    """Weights that are not quantised, for the first of two stages of a training."""
 
 
 class ScaledBipolarWeight(BipolarWeight):

@@ -12,7 +12,8 @@ group, because identity shortcuts need every channel of the stream (see `pruning
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from brevitas.nn import QuantIdentity
@@ -20,8 +21,9 @@ from torch import Tensor, nn
 
 from bonn_hw.errors import UserError
 from bonn_hw.nn.models import methods
+from bonn_hw.nn.models.copies import copies, kept_filters
 from bonn_hw.nn.models.methods import METHODS, Method
-from bonn_hw.nn.models.network import Network
+from bonn_hw.nn.models.network import Network, no_integers
 from bonn_hw.nn.models.quantized_layer import QuantizedLayer
 from bonn_hw.nn.models.variants import FORMS, Paper
 
@@ -63,7 +65,10 @@ class BinaryBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
         filters = kept or outputs
         self.conv = methods.convolution(method, inputs, filters, stride, power_of_two=form.exact)
-        self.copies: nn.Module = nn.Identity() if kept is None else Copies(kept, outputs)
+        self.quantised = (
+            isinstance(self.conv, QuantizedLayer) and self.conv.weight_quant.is_quant_enabled
+        )
+        self.copies = copies(kept, outputs)
         self.branch = form.stream()
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
@@ -75,7 +80,7 @@ class BinaryBlock(nn.Module):
                 pool=nn.AvgPool2d(stride),
                 stream=form.stream(),
             )
-        self.activation = methods.activation(method, outputs, learnt)
+        self.activation = methods.activation(method, outputs, learnt, power_of_two=form.exact)
         self.stream = form.stream()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -83,27 +88,6 @@ class BinaryBlock(nn.Module):
         y = self.copies(self.conv(self.dropout(self.sign(self.norm(x)))))
         added: Tensor = self.stream(self.activation(self.branch(y) + self.shortcut(x)))
         return added
-
-
-class Copies(nn.Module):
-    """Copies filters to more channels: channel i is filter ``index[i]``, a buffer ``(outputs,)``.
-
-    Parameters
-    ----------
-    filters, outputs
-        Channels before and after. Until pruning or a checkpoint sets ``index``, channel i is filter
-        ``i % filters``.
-    """
-
-    index: Tensor
-
-    def __init__(self, filters: int, outputs: int):
-        super().__init__()
-        self.register_buffer("index", torch.arange(outputs) % filters)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, filters, H, W)`` to ``(N, outputs, H, W)``."""
-        return torch.index_select(x, 1, self.index)
 
 
 class ResidualNetwork(Network):
@@ -133,7 +117,8 @@ class ResidualNetwork(Network):
         features: int,
     ):
         super().__init__(input_shape, classes)
-        self.exact = form.exact
+        # False too with a method whose weights stay float.
+        self.exact = form.exact and all(block.quantised for block in blocks.values())
         self.input = form.image()
         self.stem = stem
         self.layers = _sequence(**blocks)
@@ -158,6 +143,8 @@ class ResidualNetwork(Network):
                 'network: the paper form has no integers; train with form = "hardware" to '
                 "compile it"
             )
+        if not self.exact:
+            raise no_integers("float-weights")
         scale: Tensor = self.head.weight_quant.scale() * features.act_quant.scale()
         products: Tensor = self.head(self.embed(x))
         return products / scale
@@ -169,7 +156,67 @@ class ResidualNetwork(Network):
         return features
 
 
+def wrn(
+    in_channels: int = 3,
+    size: int = 32,
+    classes: int = 10,
+    widths: tuple[int, ...] = (32, 32, 64),
+    blocks: tuple[int, ...] = (4, 4),
+    form: str = "paper",
+    method: str = "bonn",
+    dropout: float = 0.0,
+    slopes: str = "fixed",
+    shifts: bool = False,
+    pruned: tuple[int, ...] = (),
+) -> ResidualNetwork:
+    """Wide ResNet of any depth, its 3x3 convolutions 1-bit.
+
+    ``widths`` are those of the stem and of each stage, ``blocks`` the convolutions of each stage.
+    The slopes of the PReLUs are fixed at 0.25 unless ``slopes="learnt"``: the paper's number of
+    parameters does not include slopes. ``shifts`` are learnt before each sign and on both sides of
+    the PReLU. ``pruned`` is the number of filters that pruning left in each block.
+    """
+    parts, kind = _chosen(form, method, shifts)
+    if len(blocks) != len(widths) - 1:
+        raise UserError(
+            f"network: widths {list(widths)} are those of the stem and of {len(widths) - 1} "
+            f"stages, and blocks {list(blocks)} has {len(blocks)} stages; give each stage its "
+            "blocks"
+        )
+    _divisible(size, 2 ** (len(widths) - 2))
+    inputs, *stages = widths
+    sizes = list(zip(stages, blocks, strict=True))
+    kept = kept_filters(pruned, [width for width, count in sizes for _ in range(count)])
+    first = parts.convolution(in_channels, inputs, 3, 1)
+    nn.init.kaiming_normal_(first.weight, mode="fan_out")
+    stem = _sequence(conv=first, stream=parts.stream())
+    layers = {}
+    for i, (outputs, count) in enumerate(sizes, 1):
+        for j in range(count):
+            stride = 2 if i > 1 and j == 0 else 1
+            layers[f"stage{i}_{j}"] = BinaryBlock(
+                parts,
+                kind,
+                inputs,
+                outputs,
+                stride,
+                # As in Wide ResNet; this gives the paper's number of parameters.
+                affine=False,
+                learnt=slopes == "learnt",
+                dropout=dropout if j % 2 else 0.0,
+                kept=next(kept),
+            )
+            inputs = outputs
+    tail = _sequence(norm=parts.norm(inputs), relu=nn.ReLU(), stream=parts.stream())
+    shape = (in_channels, size, size)
+    return ResidualNetwork(parts, shape, classes, stem, layers, tail, inputs)
+
+
 def _wide(depth: int) -> Callable[..., ResidualNetwork]:
+    # A stage of WRN-22 has three of Wide ResNet's blocks, of WRN-40 six, with two convolutions
+    # each; here every convolution is a block.
+    per_stage = (depth - 4) // 3
+
     def network(
         in_channels: int = 3,
         size: int = 32,
@@ -179,45 +226,25 @@ def _wide(depth: int) -> Callable[..., ResidualNetwork]:
         method: str = "bonn",
         dropout: float = 0.0,
         slopes: str = "fixed",
+        shifts: bool = False,
         pruned: tuple[int, ...] = (),
     ) -> ResidualNetwork:
-        parts, kind = _chosen(form, method)
-        _divisible(size, 2 ** (len(widths) - 2))
-        inputs, *stages = widths
-        blocks_per_stage = (depth - 4) // 3
-        kept = _kept(pruned, stages, blocks_per_stage)
-        first = parts.convolution(in_channels, inputs, 3, 1)
-        nn.init.kaiming_normal_(first.weight, mode="fan_out")
-        stem = _sequence(conv=first, stream=parts.stream())
-        blocks = {}
-        # A stage of WRN-22 has three of Wide ResNet's blocks, of WRN-40 six, with two convolutions
-        # each; here every convolution is a block.
-        for i, outputs in enumerate(stages, 1):
-            for j in range(blocks_per_stage):
-                stride = 2 if i > 1 and j == 0 else 1
-                blocks[f"stage{i}_{j}"] = BinaryBlock(
-                    parts,
-                    kind,
-                    inputs,
-                    outputs,
-                    stride,
-                    # As in Wide ResNet; this gives the paper's number of parameters.
-                    affine=False,
-                    learnt=slopes == "learnt",
-                    dropout=dropout if j % 2 else 0.0,
-                    kept=next(kept),
-                )
-                inputs = outputs
-        tail = _sequence(norm=parts.norm(inputs), relu=nn.ReLU(), stream=parts.stream())
-        shape = (in_channels, size, size)
-        return ResidualNetwork(parts, shape, classes, stem, blocks, tail, inputs)
+        blocks = (per_stage,) * (len(widths) - 1)
+        return wrn(
+            in_channels,
+            size,
+            classes,
+            widths,
+            blocks,
+            form,
+            method,
+            dropout,
+            slopes,
+            shifts,
+            pruned,
+        )
 
-    network.__doc__ = f"""Wide ResNet with {depth} layers, its 3x3 convolutions 1-bit.
-
-    ``widths`` are those of the stem and of each stage. The slopes of the PReLUs are fixed at 0.25
-    unless ``slopes="learnt"``: the paper's number of parameters does not include slopes.
-    ``pruned`` is the number of filters that pruning left in each block.
-    """
+    network.__doc__ = f"""Wide ResNet with {depth} layers, see `wrn`."""
     return network
 
 
@@ -229,13 +256,14 @@ def resnet18(
     form: str = "paper",
     method: str = "bonn",
     slopes: str = "learnt",
+    shifts: bool = False,
     pruned: tuple[int, ...] = (),
 ) -> ResidualNetwork:
     """ResNet-18 with a shortcut around every 1-bit convolution (Bi-Real Net, ECCV 2018)."""
-    parts, kind = _chosen(form, method)
+    parts, kind = _chosen(form, method, shifts)
     _divisible(size, 2 ** len(widths))
     inputs, *stages = widths
-    kept = _kept(pruned, stages, 4)
+    kept = kept_filters(pruned, [width for width in stages for _ in range(4)])
     stem = _sequence(
         conv=parts.convolution(in_channels, inputs, 7, 2),
         fine=parts.fine(),
@@ -265,26 +293,14 @@ def _sequence(**modules: nn.Module) -> nn.Sequential:
     return nn.Sequential(OrderedDict(modules))
 
 
-def _chosen(form: str, method: str) -> tuple[Paper, Method]:
+def _chosen(form: str, method: str, shifts: bool) -> tuple[Paper, Method]:
     if form == "hardware" and method == "float":
         raise UserError(
             'network: method "float" has no 1-bit layer to put into hardware; use form = "paper", '
             "or another method"
         )
-    return FORMS[form], METHODS[method]
-
-
-def _kept(pruned: tuple[int, ...], stages: list[int], blocks: int) -> Iterator[int | None]:
-    """Yield the filters that pruning left in each block, None for networks that are not pruned."""
-    widths = [width for width in stages for _ in range(blocks)]
-    if not pruned:
-        return iter([None] * len(widths))
-    if len(pruned) != len(widths) or any(k > w for k, w in zip(pruned, widths, strict=True)):
-        raise UserError(
-            f"network: pruned {list(pruned)} must give every block its filters, at most "
-            f"{widths}; leave it out for a network that is not pruned"
-        )
-    return iter(pruned)
+    kind = METHODS[method]
+    return FORMS[form], replace(kind, shifts=kind.shifts or shifts)
 
 
 def _divisible(size: int, by: int) -> None:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A network whose filters are grouped -> the network with one filter per group.
 
-* In a residual network the identity shortcuts need every channel. So each convolution computes one
-  filter per group, and the result is copied to all channels of the group: the answers stay the
-  same, with fewer products.
-* In a chain the layers become narrower, and so do the inputs of the next layers and the
-  accelerator. The filters of a group have different batch norms, so the answers change; further
-  training recovers the accuracy.
+Each layer computes one filter per group, and the result is copied to all channels of the group.
+Identity shortcuts need every channel, and in a chain every channel has its own batch norm. The
+answers stay the same, with fewer products.
+
+A chain can become narrower instead: then only the batch norm of the kept filter stays, and the next
+layer has fewer inputs too. So the accelerator becomes smaller still, but the answers change, and
+further training has to recover the accuracy.
 """
 
 from __future__ import annotations
@@ -42,25 +43,27 @@ def prunable(network: Network) -> dict[str, QuantizedLayer]:
 
 
 def pruned(
-    network: Network, experiment: Experiment, groups: Groups
+    network: Network, experiment: Experiment, groups: Groups, narrow: bool = False
 ) -> tuple[dict[str, Any], Network]:
     """Options and network with one filter per group.
 
     Parameters
     ----------
     network
-        The network of `experiment`, after training with `groups`. The blends of the groups are
-        removed from it.
+        The network of `experiment`, after training with `groups`. The filters of its groups become
+        equal.
+    narrow
+        Make a chain narrower instead of copying.
     """
     network.cpu()
     kept = groups.representatives()
-    groups.gamma = 1.0
-    groups.remove_blends()
+    groups.merge()
     state = network.state_dict()
-    if isinstance(network, Chain):
+    if isinstance(network, Chain) and narrow:
         changed, values = _narrowed_chain(network, kept, state)
     else:
-        changed, values = _deduplicated(kept, groups.labels, state)
+        part = "matrix" if isinstance(network, Chain) else "conv"
+        changed, values = _deduplicated(part, kept, groups.labels, state)
     options = {**experiment.options, **changed}
     smaller = build(experiment.network, **options)
     smaller.load_state_dict(values)
@@ -68,7 +71,10 @@ def pruned(
 
 
 def _deduplicated(
-    kept: Mapping[str, Tensor], labels: Mapping[str, Tensor], state: Mapping[str, Tensor]
+    part: str,
+    kept: Mapping[str, Tensor],
+    labels: Mapping[str, Tensor],
+    state: Mapping[str, Tensor],
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Option ``pruned``, and the state with one filter per group and the indices of the copies."""
     state = dict(state)
@@ -80,7 +86,7 @@ def _deduplicated(
         # If the network was pruned before, the groups consist of the filters that were left then.
         members = state.get(index, torch.arange(len(groups)))
         state[index] = place[groups[members]]
-        weight = f"layers.{name}.conv.weight"
+        weight = f"layers.{name}.{part}.weight"
         state[weight] = state[weight][chosen]
     return {"pruned": [len(chosen) for chosen in kept.values()]}, state
 

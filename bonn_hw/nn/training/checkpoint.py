@@ -24,8 +24,9 @@ from bonn_hw.nn.training import release
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.run_files import CHECKPOINT, EXPERIMENT, WEIGHTS
 
-NETWORK_PREFIX = "network."
-"""Prefix of the network's entries in the training module's state; the others are not read."""
+NETWORK_PREFIX, AVERAGED_PREFIX = "network.", "averaged.network."
+"""Prefix of the network's entries in the training module's state, and of those of the average of
+its weights; the others are not read."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +66,11 @@ def read_state(path: Path) -> dict[str, Any]:
 
 
 def network_weights(path: Path) -> dict[str, Tensor]:
-    """The network's part of a checkpoint file."""
-    return {
-        key.removeprefix(NETWORK_PREFIX): value
-        for key, value in read_state(path).get("state_dict", {}).items()
-        if key.startswith(NETWORK_PREFIX)
-    }
+    """The network's part of a checkpoint file: the average of its weights, where there is one."""
+    state: dict[str, Tensor] = read_state(path).get("state_dict", {})
+    averaged = any(key.startswith(AVERAGED_PREFIX) for key in state)
+    prefix = AVERAGED_PREFIX if averaged else NETWORK_PREFIX
+    return {k.removeprefix(prefix): value for k, value in state.items() if k.startswith(prefix)}
 
 
 @dataclass(frozen=True)

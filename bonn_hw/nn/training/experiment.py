@@ -5,91 +5,19 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bonn_hw.errors import UserError, near
 from bonn_hw.files import shipped
-from bonn_hw.nn.data import datasets, transforms
+from bonn_hw.nn.data import datasets
 from bonn_hw.nn.data.labelled_images import Dataset
+from bonn_hw.nn.training.experiment_keys import KEYS, TABLES
 
 if TYPE_CHECKING:
     from bonn_hw.nn.data.image_folder import ImageFolder
-
-OPTIMISERS = ("adam", "sgd")
-SCHEDULES = ("constant", "cosine", "linear", "steps")
-AUGMENTS = ("none", "shift", "flip", "shift-flip", "crop", "crop-flip")
-PRECISIONS = ("auto", "32", "16-mixed", "bf16-mixed")
-GRADIENTS = ("paper", "exact")
-RANGES = ("held", "positive", "free")
-
-
-def _one_of(*choices: str) -> tuple[Callable[[Any], bool], str]:
-    return (lambda v: v in choices), f"one of {', '.join(choices)}"
-
-
-def _whole(v: object) -> bool:
-    return isinstance(v, int) and not isinstance(v, bool)
-
-
-def _number(v: Any) -> bool:
-    return isinstance(v, int | float) and not isinstance(v, bool)
-
-
-def _positive_number(v: Any) -> bool:
-    return _number(v) and 0 < v < float("inf")
-
-
-def _weight(v: Any) -> bool:
-    return _number(v) and 0 <= v < float("inf")
-
-
-_TEXT = (lambda v: isinstance(v, str) and v != ""), "a non-empty text"
-_POSITIVE = (lambda v: _whole(v) and v > 0), "a positive integer"
-_COUNT = (lambda v: _whole(v) and v >= 0), "a non-negative integer"
-_RATE = _positive_number, "a positive number"
-_WEIGHT = _weight, "0 or a positive number"
-_SHARE = (lambda v: _number(v) and 0 <= v < 1), "a number from 0 to below 1"
-
-TABLES = ("network", "data", "training", "bayesian")
-# TOML table and key -> field of Experiment, rule, the rule in words. [network] also has options.
-_KEYS: dict[tuple[str, str], tuple[str, Callable[[Any], bool], str]] = {
-    ("network", "name"): ("network", *_TEXT),
-    ("data", "name"): ("dataset", *_one_of(*datasets.SOURCES)),
-    ("data", "transform"): ("transform", *_one_of(*transforms.TRANSFORMS)),
-    ("data", "root"): ("root", *_TEXT),
-    ("data", "held_out"): ("held_out", *_COUNT),
-    ("training", "epochs"): ("epochs", *_POSITIVE),
-    ("training", "batch"): ("batch", lambda v: _whole(v) and v > 1, "an integer above 1"),
-    ("training", "lr"): ("lr", *_RATE),
-    ("training", "optimiser"): ("optimiser", *_one_of(*OPTIMISERS)),
-    ("training", "momentum"): ("momentum", *_SHARE),
-    ("training", "nesterov"): ("nesterov", lambda v: isinstance(v, bool), "true or false"),
-    ("training", "weight_decay"): ("weight_decay", *_WEIGHT),
-    ("training", "schedule"): ("schedule", *_one_of(*SCHEDULES)),
-    ("training", "milestones"): (
-        "milestones",
-        lambda v: isinstance(v, list | tuple) and all(_whole(e) and e > 0 for e in v),
-        "a list of epochs",
-    ),
-    ("training", "decay"): ("decay", *_SHARE),
-    ("training", "fine_tune_epochs"): ("fine_tune_epochs", *_COUNT),
-    ("training", "fine_tune_lr"): ("fine_tune_lr", *_RATE),
-    ("training", "test_every"): ("test_every", *_POSITIVE),
-    ("training", "precision"): ("precision", *_one_of(*PRECISIONS)),
-    ("training", "seed"): ("seed", *_COUNT),
-    ("training", "augment"): ("augment", *_one_of(*AUGMENTS)),
-    ("bayesian", "lambda"): ("lam", *_WEIGHT),
-    ("bayesian", "theta"): ("theta", *_WEIGHT),
-    ("bayesian", "nu"): ("nu", *_RATE),
-    ("bayesian", "start"): ("start", *_RATE),
-    ("bayesian", "modulation"): ("modulation", *_one_of(*RANGES)),
-    ("bayesian", "modulation_lr"): ("modulation_lr", *_RATE),
-    ("bayesian", "prior_lr"): ("prior_lr", *_RATE),
-    ("bayesian", "modulation_gradient"): ("modulation_gradient", *_one_of(*GRADIENTS)),
-}
 
 
 @dataclass(frozen=True)
@@ -105,16 +33,36 @@ class Experiment:
     held_out
         Number of training images that are set apart and tested instead of the test images, for
         choosing settings.
-    epochs, batch, lr, optimiser, momentum, nesterov, weight_decay, precision, seed, augment
-        Settings of the training; precision ``auto`` is 16-mixed on a GPU and 32 elsewhere.
+    epochs, batch, lr, optimiser, momentum, nesterov, weight_decay, seed, augment
+        Settings of the training.
     schedule, milestones, decay
         ``lr`` falls to zero over all steps (cosine, linear), by the factor `decay` after each of
         the epochs in `milestones` (steps), or not (constant).
+    warm_up
+        Epochs at the start in which the learning rates rise from 0 to their schedule.
     fine_tune_epochs, fine_tune_lr
         Epochs after the main schedule, with the feature loss. They start at `fine_tune_lr` (by
         default a tenth of `lr`) and follow the same schedule; the schedule steps is constant here.
     test_every
         Epochs from one test to the next; each phase ends with one.
+    precision, memory_format
+        Of the training; every test is in float32. For ``auto`` see `speed`.
+    erase, mixup, cutmix
+        Of `mixing.MixedBatches`, in the main schedule only.
+    label_smoothing
+        Share of the label that is spread over all classes.
+    average
+        Decay of the moving average of the weights, which is tested and saved; 0: none.
+    norm_epochs
+        Passes over the training images, after the last epoch, in which the statistics of the
+        batch norms are measured again.
+    init
+        Run folder whose weights the training starts from, see `warm_start`.
+    teacher, teacher_weight, temperature
+        Run folder of the teacher; weight of its answers, while the labels have the rest; of
+        `teacher.Teacher`.
+    kurtosis
+        Weight of `objective.kurtosis_loss`.
     lam, theta, nu
         Weight of the kernel loss, weight of the feature loss, variance of the quantisation error.
     start
@@ -144,12 +92,25 @@ class Experiment:
     schedule: str = "cosine"
     milestones: tuple[int, ...] = ()
     decay: float = 0.1
+    warm_up: int = 0
     fine_tune_epochs: int = 0
     fine_tune_lr: float | None = None
     test_every: int = 1
     precision: str = "auto"
+    memory_format: str = "auto"
     seed: int = 0
     augment: str = "none"
+    erase: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    label_smoothing: float = 0.0
+    average: float = 0.0
+    norm_epochs: int = 0
+    init: str | None = None
+    teacher: str | None = None
+    teacher_weight: float = 0.5
+    temperature: float = 4.0
+    kurtosis: float = 0.0
     lam: float = 0.0
     theta: float = 0.0
     nu: float = 1e-4
@@ -193,7 +154,7 @@ class Experiment:
             raise UserError(f"{source}: not valid TOML ({error}); mend that place") from error
         values: dict[str, Any] = {}
         for table, content in tables.items():
-            known = [key for section, key in _KEYS if section == table]
+            known = [key for section, key in KEYS if section == table]
             if not known or not isinstance(content, dict):
                 raise UserError(
                     f"{source}: {table!r} is not known here{near(table, TABLES)}; the tables are "
@@ -208,13 +169,15 @@ class Experiment:
                         f"{source}: key {key!r} of [{table}] is not known{near(key, known)}; "
                         f"choose from {', '.join(known)}"
                     )
-                name, holds, rule = _KEYS[table, key]
-                if not holds(value):
-                    raise UserError(f"{source}: [{table}] {key} must be {rule}, not {value!r}")
+                name, rule = KEYS[table, key]
+                if not rule.holds(value):
+                    raise UserError(
+                        f"{source}: [{table}] {key} must be {rule.words}, not {value!r}"
+                    )
                 values[name] = tuple(value) if isinstance(value, list) else value
-        for (table, key), (name, _, rule) in _KEYS.items():
+        for (table, key), (name, rule) in KEYS.items():
             if name in _REQUIRED and name not in values:
-                raise UserError(f"{source}: [{table}] {key} is missing; give {rule}")
+                raise UserError(f"{source}: [{table}] {key} is missing; give {rule.words}")
         return cls(**values)
 
     @property
@@ -242,7 +205,7 @@ class Experiment:
         lines = []
         for table in TABLES:
             lines.append(f"[{table}]")
-            rows = {k: getattr(self, f) for (t, k), (f, *_) in _KEYS.items() if t == table}
+            rows = {k: getattr(self, f) for (t, k), (f, _) in KEYS.items() if t == table}
             rows |= self.options if table == "network" else {}
             # Strings, numbers and lists are written in the same way in JSON and in TOML.
             lines += [

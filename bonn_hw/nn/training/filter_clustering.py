@@ -3,11 +3,17 @@
 
 The journal version of BONN (Zhao et al., "Bayesian Optimized 1-Bit CNNs", IJCV 2022, doi
 10.1007/s11263-021-01543-y): the latent filters K of a layer are clustered; a loss and a blend draw
-the filters of a group to their mean Kbar, until one of them can stand for all.
+the filters of a group to their mean Kbar, until one of them can stand for all. There are two
+readings of the blend:
+
+* `SharedGradient` and `Groups.draw`, the authors': after each step K <- (1 - gamma) K + gamma Kbar
+  with a constant rate gamma;
+* `Blend`: the quantiser sees the blend, and gamma goes from 0 to 1 during training.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -65,16 +71,18 @@ def group_deviations(latent: Tensor, labels: Tensor) -> Tensor:
     return group_means(squares, labels).sqrt()
 
 
-def pruning_loss(latent: Tensor, labels: Tensor, sigma: Tensor, lam: float, nu: float) -> Tensor:
+def pruning_loss(
+    latent: Tensor, labels: Tensor, sigma: Tensor, nu: float, weight: float = 1.0
+) -> Tensor:
     """The pruning loss of one layer, a scalar.
 
-    lambda/2 * sum over groups and their filters of ||K - Kbar||^2 + nu (K - Kbar)' Psi^-1 (K -
-    Kbar) + nu log det Psi, with Psi = sigma^2 I in each group. Kbar is held constant, as X^ is in
-    the kernel loss; with that,
+    weight * sum over groups and their filters of ||K - Kbar||^2 + nu (K - Kbar)' Psi^-1 (K - Kbar)
+    + nu log det Psi, with Psi = sigma^2 I in each group. The authors have no weight, so 1. Kbar is
+    held constant, as X^ is in the kernel loss; with that,
 
-    * dK = lambda (1 + nu / sigma^2) (K - Kbar);
-    * dsigma = lambda nu * sum over the group of n / sigma - ||K - Kbar||^2 / sigma^3, n being the
-      elements of a filter.
+    * dK = 2 weight (1 + nu / sigma^2) (K - Kbar);
+    * dsigma = 2 weight nu * sum over the group of n / sigma - ||K - Kbar||^2 / sigma^3, n being
+      the elements of a filter.
 
     Parameters
     ----------
@@ -82,13 +90,13 @@ def pruning_loss(latent: Tensor, labels: Tensor, sigma: Tensor, lam: float, nu: 
         K ``(C_out, ...)`` and the group of each filter ``(C_out,)``.
     sigma
         ``(groups,)``.
-    lam, nu
-        Weight of the loss; variance of the quantisation error.
+    nu
+        Variance of the quantisation error.
     """
     squares = (latent - group_means(latent.detach(), labels)[labels]).square().flatten(1).sum(1)
     variance = sigma.square()[labels]
     elements = latent[0].numel()
-    return lam / 2 * (squares * (1 + nu / variance) + nu * elements * variance.log()).sum()
+    return weight * (squares * (1 + nu / variance) + nu * elements * variance.log()).sum()
 
 
 def representatives(latent: Tensor, labels: Tensor) -> Tensor:
@@ -128,41 +136,75 @@ class Blend(nn.Module):
         ]
 
 
+class SharedGradient(nn.Module):
+    """K as it is, with the mean gradient of its group: dK = 1 / members * dKbar.
+
+    A parametrization of a layer's latent weight, as `Blend` is. The filters of a group then differ
+    by what they differ at the start only, and a constant rate draws them together.
+
+    Parameters
+    ----------
+    labels
+        The group of each filter ``(C_out,)``.
+    """
+
+    labels: Tensor
+
+    def __init__(self, labels: Tensor):
+        super().__init__()
+        self.register_buffer("labels", labels)
+
+    def forward(self, latent: Tensor) -> Tensor:
+        """Return K ``(C_out, ...)``."""
+        means = group_means(latent, self.labels)
+        return latent.detach() + (means - means.detach())[self.labels]
+
+
 class Groups(nn.Module):
-    """The groups of filters in some layers of a network: their blends and their pruning loss.
+    """The groups of filters in some layers of a network: how they are drawn together, the loss.
 
     Parameters
     ----------
     layers
-        1-bit layers by name. Each gets a `Blend`: its ``weight`` is then the blended one.
+        1-bit layers by name. Each gets a `SharedGradient`, or a `Blend`: its ``weight`` is then
+        the blended one.
     rate
         Share of the filters that remain.
-    lam, nu
+    weight, nu
         See `pruning_loss`.
     seed
         See `cluster`.
+    blended
+        Whether the quantiser sees a blend.
     """
 
     def __init__(
-        self, layers: dict[str, QuantizedLayer], rate: float, lam: float, nu: float, seed: int
+        self,
+        layers: dict[str, QuantizedLayer],
+        rate: float,
+        nu: float,
+        seed: int,
+        weight: float = 1.0,
+        blended: bool = False,
     ):
         super().__init__()
-        self.lam, self.nu = lam, nu
+        self.weight, self.nu = weight, nu
         # In plain containers: submodules would be saved twice, here and in the network.
         self._layers = dict(layers)
-        self._blends: dict[str, Blend] = {}
+        self.labels: dict[str, Tensor] = {}
+        self._blends: list[Blend] = []
         self.sigma = nn.ParameterList()
         for name, layer in layers.items():
-            weight = layer.weight.detach()
-            labels = cluster(weight, kept_filters(len(weight), rate), seed).to(weight.device)
-            self.sigma.append(group_deviations(weight, labels).clamp(min=SMALLEST_SIGMA))
-            self._blends[name] = Blend(labels)
-            parametrize.register_parametrization(layer, "weight", self._blends[name])
-
-    @property
-    def labels(self) -> dict[str, Tensor]:
-        """The group of each filter ``(C_out,)``, by layer."""
-        return {name: blend.labels for name, blend in self._blends.items()}
+            filters = layer.weight.detach()
+            labels = cluster(filters, kept_filters(len(filters), rate), seed).to(filters.device)
+            self.sigma.append(group_deviations(filters, labels).clamp(min=SMALLEST_SIGMA))
+            self.labels[name] = labels
+            drawn: nn.Module = SharedGradient(labels)
+            if blended:
+                drawn = Blend(labels)
+                self._blends.append(drawn)
+            parametrize.register_parametrization(layer, "weight", drawn)
+        self._distance = self._apart()
 
     def representatives(self) -> dict[str, Tensor]:
         """The filter of each group that is nearest to its mean, by layer, ``(groups,)``."""
@@ -171,15 +213,31 @@ class Groups(nn.Module):
             for name, labels in self.labels.items()
         }
 
-    @property
-    def gamma(self) -> float:
-        """Share of the group means in the blended filters, from 0 to 1."""
-        return next(iter(self._blends.values())).gamma
+    def blend(self, gamma: float) -> None:
+        """Set the share of the group means in what the quantisers see, from 0 to 1."""
+        for blend in self._blends:
+            blend.gamma = gamma
 
-    @gamma.setter
-    def gamma(self, value: float) -> None:
-        for blend in self._blends.values():
-            blend.gamma = value
+    @torch.no_grad()
+    def draw(self, gamma: float) -> None:
+        """K <- (1 - gamma) K + gamma Kbar, in every layer."""
+        for name, labels in self.labels.items():
+            latent = self.latent(name)
+            means = group_means(latent, labels)[labels]
+            latent.copy_(means if gamma == 1 else latent + gamma * (means - latent))
+
+    @property
+    def apart(self) -> float:
+        """How far the filters are from their means, as a share of the distance at the start."""
+        return self._apart() / self._distance if self._distance else 0.0
+
+    @torch.no_grad()
+    def _apart(self) -> float:
+        squares = 0.0
+        for name, labels in self.labels.items():
+            latent = self.latent(name)
+            squares += float((latent - group_means(latent, labels)[labels]).square().sum())
+        return math.sqrt(squares)
 
     def latent(self, name: str) -> nn.Parameter:
         """K of a layer, before the blend."""
@@ -188,11 +246,11 @@ class Groups(nn.Module):
     def loss(self) -> Tensor:
         """The pruning loss of all layers, a scalar."""
         total: Tensor = self.sigma[0].new_zeros(())
-        for (name, blend), sigma in zip(self._blends.items(), self.sigma, strict=True):
+        for (name, labels), sigma in zip(self.labels.items(), self.sigma, strict=True):
             with torch.no_grad():
                 sigma.clamp_(min=SMALLEST_SIGMA)
             latent = self.latent(name)
-            total = total + pruning_loss(latent, blend.labels, sigma, self.lam, self.nu)
+            total = total + pruning_loss(latent, labels, sigma, self.nu, self.weight)
         return total
 
     @torch.no_grad()
@@ -202,7 +260,9 @@ class Groups(nn.Module):
             if issubclass(layer.weight_quant.quant_injector, BipolarWeight):
                 self.latent(name).clamp_(-1, 1)
 
-    def remove_blends(self) -> None:
-        """Make the blended filters the layers' ordinary weights."""
+    def merge(self) -> None:
+        """Make the filters of a group equal, and the layers' weights ordinary ones."""
+        self.draw(1.0)
+        self.blend(0.0)
         for layer in self._layers.values():
             parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)

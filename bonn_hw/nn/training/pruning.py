@@ -24,6 +24,7 @@ from bonn_hw.errors import Interrupted, UserError
 from bonn_hw.files import fresh_folder
 from bonn_hw.nn.data.image_folder import ImageFolder
 from bonn_hw.nn.data.labelled_images import Dataset
+from bonn_hw.nn.models.chains import Chain
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.training.channel_pruning import prunable, pruned
 from bonn_hw.nn.training.checkpoint import Checkpoint, TrainedCheckpoint, read_state
@@ -41,7 +42,9 @@ with warnings.catch_warnings():
 PRUNING = "pruning.json"
 """The file of a pruned run that says how it was pruned."""
 LAMBDA = 1e-4
-"""Weight of the pruning loss where the run has none for its kernel loss."""
+"""Lambda of the pruning loss of a ramp, where the run has none for its kernel loss."""
+ALIKE = 1e-3
+"""Share of the distance to the mean that a constant gamma leaves, if gamma is not given."""
 
 
 def prune(
@@ -51,6 +54,9 @@ def prune(
     epochs: int | None = None,
     recover: int | None = None,
     progress: bool = True,
+    gamma: float | None = None,
+    ramp: bool = False,
+    narrow: bool = False,
 ) -> TrainedCheckpoint:
     """Prune the network of a finished run into a new run; return the new network.
 
@@ -65,6 +71,14 @@ def prune(
         after that; by default a quarter of the run's own epochs each.
     progress
         Show a progress bar and a line for each epoch.
+    gamma
+        Share of the way to the mean of its group that a filter goes with each step; None: such a
+        share that a thousandth of the distance (`ALIKE`) is left.
+    ramp
+        Instead, the quantiser sees a blend of filter and mean that goes from one to the other, and
+        the pruning loss is weighed with lambda/2.
+    narrow
+        Make a chain narrower: one batch norm for each group, and fewer inputs of the next layer.
 
     Raises
     ------
@@ -73,7 +87,8 @@ def prune(
         after Ctrl-C. Nothing is left at `out` then.
     """
     run, out = Path(run), Path(out)
-    checkpoint, history = _admitted(run, out, rate, {"epochs": epochs, "recover": recover})
+    _check_gamma(gamma, ramp)
+    checkpoint, history = _admitted(run, out, rate, {"epochs": epochs, "recover": recover}, narrow)
     experiment = checkpoint.experiment
     quarter = max(1, experiment.all_epochs // 4)
     drawing = _phase(experiment, epochs or quarter, "constant")
@@ -82,13 +97,14 @@ def prune(
     before = _accuracy_before(history)
     with fresh_folder(out) as folder:
         torch.manual_seed(experiment.seed)
-        module = PruningModule(drawing, checkpoint.network.train(), *datasets, rate)
+        network = checkpoint.network.train()
+        module = PruningModule(drawing, network, *datasets, rate, gamma, ramp)
         together = PruningWriter(folder, drawing, limit, progress)
         if progress:
             together.announce(module.groups, before)
         _uninterrupted(module, together, run, out)
         _write_pruning(folder, rate, before, module)
-        options, network = pruned(checkpoint.network, experiment, module.groups)
+        options, network = pruned(checkpoint.network, experiment, module.groups, narrow)
         schedule = "cosine" if experiment.schedule == "steps" else experiment.schedule
         smaller = _phase(replace(experiment, options=options), recover or quarter, schedule)
         recovery = TrainingModule(smaller, network.train(), *datasets)
@@ -99,12 +115,14 @@ def prune(
 
 
 class PruningModule(TrainingModule):
-    """A training that draws the filters of a group together: gamma rises linearly from 0 to 1.
+    """A training that draws the filters of a group together.
 
     Attributes
     ----------
     groups
         The groups of the layers, see `filter_clustering.Groups`.
+    gamma
+        The constant rate, or how far the ramp has come.
     """
 
     def __init__(
@@ -114,10 +132,15 @@ class PruningModule(TrainingModule):
         train: Dataset | ImageFolder,
         test: Dataset | ImageFolder,
         rate: float,
+        gamma: float | None = None,
+        ramp: bool = False,
     ):
         super().__init__(experiment, network, train, test)
-        lam = experiment.lam or LAMBDA
-        self.groups = Groups(prunable(network), rate, lam, experiment.nu, experiment.seed)
+        weight = (experiment.lam or LAMBDA) / 2 if ramp else 1.0
+        self.ramp, self.gamma = ramp, gamma or 0.0
+        self.groups = Groups(
+            prunable(network), rate, experiment.nu, experiment.seed, weight, blended=ramp
+        )
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The learnt parameters; the groups' sigma have no weight decay."""
@@ -126,22 +149,36 @@ class PruningModule(TrainingModule):
             sigma["lr"] = self.experiment.prior_lr
         return [*super().parameter_groups(), sigma]
 
+    def on_train_start(self) -> None:
+        """Choose gamma, if it is not given: now the number of steps is known."""
+        super().on_train_start()
+        if not self.ramp and not self.gamma:
+            self.gamma = 1 - ALIKE ** (1 / self._steps)
+
+    @property
+    def _steps(self) -> int:
+        return self.experiment.epochs * int(self.trainer.num_training_batches)
+
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         """The loss of one batch, the pruning loss included."""
-        steps = self.experiment.epochs * self.trainer.num_training_batches
-        self.groups.gamma = self.global_step / (steps - 1) if steps > 1 else 1.0
+        if self.ramp:
+            self.gamma = self.global_step / (self._steps - 1) if self._steps > 1 else 1.0
+            self.groups.blend(self.gamma)
         return super().training_step(batch, index) + self.groups.loss()
 
     def on_train_batch_end(self, outputs: object, batch: object, index: int) -> None:
-        """Clip the latent weights to [-1, 1], those before the blend too."""
+        """Clip the latent weights to [-1, 1], those before the blend too, and draw them."""
         super().on_train_batch_end(outputs, batch, index)
         self.groups.clip()
+        if not self.ramp:
+            self.groups.draw(self.gamma)
 
     def finish_epoch(self) -> None:
         """Add the epoch to the history."""
         super().finish_epoch()
         self.history[-1]["phase"] = "prune"
-        self.history[-1]["gamma"] = self.groups.gamma
+        self.history[-1]["gamma"] = self.gamma
+        self.history[-1]["apart"] = self.groups.apart
 
 
 class PruningWriter(RunWriter):
@@ -160,15 +197,32 @@ class PruningWriter(RunWriter):
         """Show the epoch."""
         self._close_bar()
         training = training_of(module)
+        if not isinstance(training, PruningModule):
+            raise TypeError("shows the progress of a PruningModule only")
         training.finish_epoch()
         last = training.history[-1]
         self.finished = len(training.history)
-        start = f"prune {last['epoch']}/{trainer.max_epochs}  gamma {last['gamma']:.2f}"
+        start = f"prune {last['epoch']}/{trainer.max_epochs}  "
+        # How far a ramp has come, or how far the filters are from their means.
+        start += f"gamma {last['gamma']:.2f}" if training.ramp else f"apart {last['apart']:.2f}"
         self.show(start, last, time.monotonic() - self.started)
 
 
+def _check_gamma(gamma: float | None, ramp: bool) -> None:
+    if gamma is not None and not 0 < gamma <= 1:
+        raise UserError(
+            f"prune: gamma must be above 0 and at most 1, not {gamma}; it is the share of the way "
+            "to the mean that a filter goes with each step"
+        )
+    if gamma is not None and ramp:
+        raise UserError(
+            f"prune: gamma {gamma} is a constant rate, and a ramp goes from 0 to 1; leave one of "
+            "--gamma and --ramp out"
+        )
+
+
 def _admitted(
-    run: Path, out: Path, rate: float, counts: dict[str, int | None]
+    run: Path, out: Path, rate: float, counts: dict[str, int | None], narrow: bool
 ) -> tuple[TrainedCheckpoint, list[EpochFigures]]:
     """The run's network and history; raises UserError for what cannot be pruned."""
     if not 0 < rate < 1:
@@ -199,6 +253,16 @@ def _admitted(
         raise UserError(
             f"{run}: its network {experiment.network!r} has no 1-bit layer to prune; name a run "
             'of another method than "float"'
+        )
+    if narrow and not isinstance(checkpoint.network, Chain):
+        raise UserError(
+            f"prune: network {experiment.network!r} cannot become narrower, since its shortcuts "
+            "need every channel; leave --narrow out"
+        )
+    if narrow and experiment.options.get("pruned"):
+        raise UserError(
+            f"{run}: was pruned with copies, and cannot become narrower; prune it without "
+            "--narrow, or the run that it was made of with --narrow"
         )
     return checkpoint, history
 

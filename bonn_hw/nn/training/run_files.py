@@ -8,6 +8,7 @@ from typing import NotRequired, TypedDict
 
 from bonn_hw.errors import UserError
 from bonn_hw.files import file_aside
+from bonn_hw.nn.training.calibration import Calibration
 
 EXPERIMENT = "experiment.toml"
 CHECKPOINT = "last.ckpt"
@@ -18,7 +19,10 @@ WEIGHTS = "weights.npz"
 
 
 class EpochFigures(TypedDict):
-    """The figures of one epoch in `METRICS`; accuracies from 0 to 1, None if it was not tested."""
+    """The figures of one epoch in `METRICS`; accuracies from 0 to 1, None if it was not tested.
+
+    `seconds` are in the table only, `calibration` is that of the last epoch and stands beside them.
+    """
 
     epoch: int
     phase: str
@@ -26,7 +30,9 @@ class EpochFigures(TypedDict):
     train_accuracy: float
     test_accuracy: float | None
     seconds: NotRequired[float]
+    calibration: NotRequired[Calibration]
     gamma: NotRequired[float]
+    apart: NotRequired[float]
 
 
 def write_atomically(path: Path, payload: bytes) -> None:

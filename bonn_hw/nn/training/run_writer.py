@@ -124,9 +124,9 @@ class RunWriter(lightning.Callback):
         index: int,
     ) -> None:
         """Move the bar."""
-        if self.bar is not None:
+        # Only when the bar is drawn: to read the loss is to wait for the device.
+        if self.bar is not None and self.bar.update():
             self.bar.set_postfix_str(f"loss {float(outputs['loss']):.3f}", refresh=False)
-            self.bar.update()
 
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, module: lightning.LightningModule
@@ -206,19 +206,21 @@ class RunWriter(lightning.Callback):
         history, kernels
             Of `training_module.TrainingModule`.
         """
-        epochs = [{k: v for k, v in row.items() if k != "seconds"} for row in history]
+        beside = ("seconds", "calibration")
+        epochs = [{k: v for k, v in row.items() if k not in beside} for row in history]
         metrics = {
             "experiment": {k: v for k, v in asdict(self.experiment).items() if k != "root"},
             "limit": self.limit,
             "tested": self.experiment.tested,
             "accuracy": epochs[-1]["test_accuracy"] if epochs else None,
+            "calibration": history[-1].get("calibration") if history else None,
             "epochs": epochs,
             "versions": {p: version(p) for p in ("torch", "brevitas", "lightning")},
         }
         self._write_json(METRICS, metrics, indent=2)
         self._write_json(KERNELS, {"epochs": kernels}, indent=None)
         text = io.StringIO()
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(history)
         write_atomically(self.out / TABLE, text.getvalue().encode())

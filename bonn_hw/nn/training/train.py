@@ -17,34 +17,25 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from bonn_hw.errors import Interrupted, UserError
-from bonn_hw.nn.data.image_folder import ImageFolder
-from bonn_hw.nn.data.labelled_images import Dataset
-from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.models.networks import build
+from bonn_hw.nn.training.admission import admit
 from bonn_hw.nn.training.checkpoint import Checkpoint, TrainedCheckpoint, read_state
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.run_files import CHECKPOINT
 from bonn_hw.nn.training.run_writer import RunWriter
+from bonn_hw.nn.training.speed import precision
 from bonn_hw.nn.training.training_module import TrainingModule
+from bonn_hw.nn.training.warm_start import start_from
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import lightning.pytorch as lightning
     from lightning.pytorch.strategies import DDPStrategy
-
-
-Precision = Literal["32-true", "16-mixed", "bf16-mixed"]
-PRECISIONS: dict[str, Precision] = {
-    "32": "32-true",
-    "16-mixed": "16-mixed",
-    "bf16-mixed": "bf16-mixed",
-}
-"""Name of a precision in an experiment -> its name in Lightning."""
 
 
 def train(
@@ -86,12 +77,14 @@ def train(
     torch.manual_seed(experiment.seed)
     network = build(experiment.network, **experiment.options)
     train_set, test_set = experiment.data("train", limit), experiment.data(experiment.tested)
-    _fits(experiment, network, train_set)
+    admit(experiment, network, train_set)
+    saved = out / CHECKPOINT
+    resumed = resume and saved.exists()
+    if experiment.init is not None and not resumed:
+        start_from(experiment.init, network)
     module = TrainingModule(experiment, network, train_set, test_set)
     if first:
         writer.begin()
-    saved = out / CHECKPOINT
-    resumed = resume and saved.exists()
     if resumed:
         read_state(saved)
     try:
@@ -122,7 +115,7 @@ def fit(module: TrainingModule, writer: RunWriter, saved: Path | None = None) ->
         trainer = lightning.Trainer(
             accelerator="auto",
             **_processes(),
-            precision=_precision(experiment),
+            precision=precision(experiment),
             max_epochs=experiment.all_epochs,
             callbacks=[writer],
             logger=False,
@@ -148,30 +141,6 @@ def _processes() -> dict[str, Any]:
     # The feature loss is used in fine-tuning only; before that, its parameters have no gradient.
     strategy = DDPStrategy(find_unused_parameters=True)
     return {"devices": devices, "num_nodes": world // devices, "strategy": strategy}
-
-
-def _precision(experiment: Experiment) -> Precision:
-    """Lightning's name of the precision."""
-    if experiment.precision == "auto":
-        return "16-mixed" if torch.cuda.is_available() else "32-true"
-    return PRECISIONS[experiment.precision]
-
-
-def _fits(experiment: Experiment, network: Network, dataset: Dataset | ImageFolder) -> None:
-    size = network.input_shape[1]
-    # Images of a folder are cropped to the network's input size.
-    shape = (3, size, size) if isinstance(dataset, ImageFolder) else dataset.images.shape[1:]
-    if shape != network.input_shape:
-        raise UserError(
-            f"experiment: network {experiment.network} takes images {network.input_shape}, but "
-            f"{experiment.dataset} with transform {experiment.transform} gives {shape} (C, H, W); "
-            "set in_channels and the size in [network], or transform in [data]"
-        )
-    if len(dataset.classes) != network.classes:
-        raise UserError(
-            f"experiment: network {experiment.network} has {network.classes} classes, but "
-            f"{experiment.dataset} has {len(dataset.classes)}; set [network] classes"
-        )
 
 
 @contextmanager

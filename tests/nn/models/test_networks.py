@@ -149,14 +149,14 @@ def test_a_method_works_in_a_chain_or_says_why_not():
         if method.not_in_chain:
             with pytest.raises(UserError, match=re.escape(method.not_in_chain)):
                 networks.build("tfc", method=name, hidden=4)
-        else:
+        elif name != "float-weights":  # which has no integers
             network = networks.build("tfc", method=name, hidden=4).eval()
             assert torch.equal(network.accumulators(torch.zeros(1, 1, 28, 28)).frac(), ZEROS)
     with pytest.raises(ValueError, match="a method has a weight_in_chain, or says why not"):
         replace(METHODS["bnn"], weight_in_chain=None)
 
 
-@pytest.mark.parametrize("method", ["bonn", "xnor", "bnn", "bireal", "react", "float"])
+@pytest.mark.parametrize("method", list(METHODS))
 @pytest.mark.parametrize("form", ["paper", "hardware"])
 def test_every_method_learns(method, form):
     if (method, form) == ("float", "hardware"):
@@ -233,13 +233,13 @@ def test_hardware_form_holds_integers_only():
             "vgg",
             {},
             "network 'vgg' is not known; choose one of tfc, sfc, lfc, cnv, cnv_padded, digits, "
-            "wrn22, wrn40, resnet18",
+            "wrn, wrn22, wrn40, resnet18",
         ),
         (
             "cnv",
             {"depth": 3},
             "network cnv: option 'depth' is not known; choose from in_channels, classes, convs, "
-            "hidden, size, method, input",
+            "hidden, size, method, input, pruned, sign_gradient, latent",
         ),
         ("tfc", {"hidden": 0}, "network tfc: option hidden must be a positive integer, not 0"),
         (
@@ -251,26 +251,27 @@ def test_hardware_form_holds_integers_only():
             "wrn22",
             {"metod": "xnor"},
             "network wrn22: option 'metod' is not known (did you mean 'method'?); choose from "
-            "in_channels, size, classes, widths, form, method, dropout, slopes, pruned",
+            "in_channels, size, classes, widths, form, method, dropout, slopes, shifts, pruned, "
+            "sign_gradient, latent",
         ),
         (
             "wrn22",
             {"method": "bon"},
-            "network wrn22: option method must be one of bonn, xnor, bnn, bireal, react, float, "
-            "not 'bon'",
+            "network wrn22: option method must be one of bonn, xnor, bnn, bireal, react, "
+            "float-weights, float, not 'bon'",
         ),
         (
             "cnv",
             {"method": "xnor"},
             'network: method "xnor" does not work in a chain: it scales each filter by itself, and '
             "a layer of a chain has one scale; use a residual network, or one of the methods bonn, "
-            "bnn",
+            "bnn, float-weights",
         ),
         (
             "tfc",
             {"method": "float"},
             'network: method "float" does not work in a chain: a chain has 1-bit layers only; use '
-            "a residual network, or one of the methods bonn, bnn",
+            "a residual network, or one of the methods bonn, bnn, float-weights",
         ),
         (
             "wrn22",
@@ -282,6 +283,12 @@ def test_hardware_form_holds_integers_only():
             {"size": 30},
             "network: images of 30x30 pixels cannot be halved as often as the stages ask; size "
             "must be a multiple of 4",
+        ),
+        (
+            "wrn",
+            {"widths": [8, 8, 16], "blocks": [2]},
+            "network: widths [8, 8, 16] are those of the stem and of 2 stages, and blocks [2] has "
+            "1 stages; give each stage its blocks",
         ),
         (
             "cnv",

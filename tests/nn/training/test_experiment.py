@@ -65,8 +65,10 @@ def test_shipped_networks_can_be_built(flow):
             "wieght_decay = 1",
             "x.toml: key 'wieght_decay' of [training] is not known (did you mean 'weight_decay'?); "
             "choose from epochs, batch, lr, optimiser, momentum, nesterov, weight_decay, schedule, "
-            "milestones, decay, fine_tune_epochs, fine_tune_lr, test_every, precision, seed, "
-            "augment",
+            "milestones, decay, warm_up, fine_tune_epochs, fine_tune_lr, test_every, precision, "
+            "memory_format, seed, augment, erase, mixup, cutmix, label_smoothing, average, "
+            "norm_epochs, init, teacher, teacher_weight, temperature, "
+            "kurtosis",
         ),
         (
             "lr = 0.01",

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.torch
 pytest.importorskip("lightning")
 
 from bonn_hw.nn.models import modulation
-from bonn_hw.nn.training import experiment, health
+from bonn_hw.nn.training import experiment_keys, health
 from bonn_hw.nn.training.kernel_statistics import KERNELS
 from bonn_hw.nn.training.train import train
 
@@ -103,4 +103,4 @@ def test_a_pull_that_does_nothing_is_said(tmp_path, capsys):
 
 
 def test_ranges_of_experiments_are_those_of_the_quantiser():
-    assert experiment.RANGES == modulation.RANGES
+    assert experiment_keys.RANGES == modulation.RANGES

@@ -16,7 +16,7 @@ pytest.importorskip("sklearn")
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
-from bonn_hw import pipeline
+from bonn_hw import frontend, pipeline
 from bonn_hw.boards import board
 from bonn_hw.cli.main import main
 from bonn_hw.errors import UserError
@@ -27,7 +27,14 @@ from bonn_hw.nn.training import filter_clustering, pruning, train
 from bonn_hw.nn.training.channel_pruning import prunable, pruned
 from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.nn.training.experiment import Experiment
-from bonn_hw.nn.training.filter_clustering import Blend, Groups, cluster, group_means, pruning_loss
+from bonn_hw.nn.training.filter_clustering import (
+    Blend,
+    Groups,
+    SharedGradient,
+    cluster,
+    group_means,
+    pruning_loss,
+)
 from bonn_hw.nn.training.pruning import prune
 
 TINY = Experiment(
@@ -55,8 +62,8 @@ def network(name, seed=0, **options):
     return net.eval()
 
 
-def grouped(net, rate=0.5):
-    return Groups(prunable(net), rate, lam=1e-4, nu=1e-4, seed=0)
+def grouped(net, rate=0.5, **settings):
+    return Groups(prunable(net), rate, nu=1e-4, seed=0, **settings)
 
 
 def on_grid(net, count=20):
@@ -100,7 +107,7 @@ def test_pruning_loss_and_its_gradients_are_the_closed_forms():
     labels = torch.tensor([0, 2, 1, 0, 2, 2, 0])
     sigma = (torch.rand(3, dtype=torch.float64) + 0.1).requires_grad_()
     lam, nu = 0.3, 0.7
-    loss = pruning_loss(latent, labels, sigma, lam, nu)
+    loss = pruning_loss(latent, labels, sigma, nu, lam / 2)
     loss.backward()
     k, s = latent.detach().numpy(), sigma.detach().numpy()
     expected, for_sigma = 0.0, np.zeros(3)
@@ -115,6 +122,7 @@ def test_pruning_loss_and_its_gradients_are_the_closed_forms():
             gradient = lam * (1 + nu / s[group] ** 2) * distance
             np.testing.assert_allclose(latent.grad[i].numpy().ravel(), gradient, 1e-12, 1e-12)
     np.testing.assert_allclose(loss.item(), lam / 2 * expected, 1e-12)
+    np.testing.assert_allclose(pruning_loss(latent, labels, sigma, nu).item(), expected, 1e-12)
     np.testing.assert_allclose(sigma.grad.numpy(), for_sigma, 1e-12, 1e-12)
 
 
@@ -153,10 +161,10 @@ def test_the_quantiser_sees_the_blend(method):
     net = network("wrn22", **WRN, method=method)
     conv = net.layers.stage1_0.conv
     latent = conv.weight.detach().clone()
-    groups = grouped(net)
+    groups = grouped(net, blended=True)
     labels = groups.labels["stage1_0"]
     assert torch.equal(conv.quant_weight().value.sign(), latent.sign())
-    groups.gamma = 1.0
+    groups.blend(1.0)
     weights = conv.quant_weight().value
     means = group_means(latent, labels)
     assert torch.equal(weights.sign(), means.sign()[labels])
@@ -174,6 +182,38 @@ def test_filters_of_a_group_learn_as_one_when_gamma_is_1():
     torch.testing.assert_close(latent.grad, torch.stack([mean, mean, gradient[2]]))
 
 
+def test_filters_of_a_group_share_their_gradient():
+    latent = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+    gradient = torch.randn(3, 4, dtype=torch.float64)
+    weight = SharedGradient(torch.tensor([0, 1, 0]))(latent)
+    assert torch.equal(weight, latent)
+    weight.backward(gradient)
+    mean = (gradient[0] + gradient[2]) / 2
+    torch.testing.assert_close(latent.grad, torch.stack([mean, gradient[1], mean]))
+
+
+def test_filters_are_drawn_at_a_constant_rate():
+    net = network("digits", **TINY.options)
+    before = net.layers.conv0.matrix.weight.detach().clone()
+    groups = grouped(net)
+    labels = groups.labels["conv0"]
+    means = group_means(before, labels)[labels]
+    assert groups.apart == 1.0
+    groups.draw(0.25)
+    torch.testing.assert_close(groups.latent("conv0").detach(), 0.75 * before + 0.25 * means)
+    groups.draw(0.25)
+    assert groups.apart == pytest.approx(0.75**2, rel=1e-5)
+    # Every member is drawn to its mean, so the mean stays.
+    torch.testing.assert_close(
+        group_means(groups.latent("conv0").detach(), labels)[labels], means, atol=1e-6, rtol=1e-6
+    )
+    groups.merge()
+    weight = net.layers.conv0.matrix.weight
+    assert not hasattr(net.layers.conv0.matrix, "parametrizations")
+    for group in range(int(labels.max()) + 1):
+        assert len(weight[labels == group].unique(dim=0)) == 1
+
+
 def test_latent_weights_are_clipped_behind_the_blend():
     net = network("digits", method="bnn")
     groups = grouped(net)
@@ -188,7 +228,7 @@ def test_residual_network_without_the_duplicates_is_the_same_network(method, tmp
     options = WRN | {"method": method}
     net = network("wrn22", **options)
     groups = grouped(net)
-    groups.gamma = 1.0
+    groups.draw(1.0)
     images = on_grid(net)
     blended = Checkpoint(net).predict(images)
     experiment = replace(TINY, network="wrn22", options=options)
@@ -198,7 +238,7 @@ def test_residual_network_without_the_duplicates_is_the_same_network(method, tmp
     assert np.array_equal(Checkpoint(smaller.eval()).predict(images), blended)
     # Once more: now of the filters that are left.
     groups = grouped(smaller)
-    groups.gamma = 1.0
+    groups.draw(1.0)
     blended = Checkpoint(smaller).predict(images)
     again, smallest = pruned(smaller, replace(experiment, options=changed), groups)
     assert again["pruned"] == [1] * 12 + [2] * 6
@@ -217,6 +257,34 @@ def test_pruned_residual_network_is_exported(tmp_path):
     images = on_grid(net, 6)
     answers = [execute_onnx(model, {"global_in": x[None]})["global_out"][0] for x in images]
     assert np.array_equal(np.stack(answers), Checkpoint(smaller).predict(images))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "kept"),
+    [
+        ("digits", {}, [8, 16, 32]),
+        ("cnv", {"convs": [4, 5, 6], "hidden": [7, 9], "size": 14}, [2, 2, 3, 3, 4]),
+        ("cnv_padded", {"convs": [4, 5, 6], "hidden": [7], "size": 16}, [2, 2, 3, 3]),
+        ("tfc", {"hidden": 8, "height": 4, "width": 3}, [4, 4, 4]),
+    ],
+)
+def test_chain_without_the_duplicates_is_the_same_network(name, options, kept, tmp_path):
+    """Every channel keeps its norm; the network that is exported is the same too."""
+    net = network(name, **options)
+    groups = grouped(net)
+    groups.draw(1.0)
+    images = on_grid(net)
+    alike = Checkpoint(net).predict(images)
+    changed, smaller = pruned(net, replace(TINY, network=name, options=options), groups)
+    assert changed == {**options, "pruned": kept}
+    assert np.array_equal(Checkpoint(smaller.eval()).predict(images), alike)
+    path = tmp_path / "model.onnx"
+    export(smaller, path)
+    lowered = frontend.lower(frontend.read(path), Checkpoint(smaller).activations())
+    answers = lowered.host.decode(lowered.graph.run(lowered.host.encode(images)))
+    assert np.array_equal(answers.argmax(1), alike.argmax(1))
+    units = [node.kernel for node in lowered.graph.nodes if node.kernel.stem == "mvu"]
+    assert [unit.outputs[0].shape[2] for unit in units] == [*kept, net.classes]
 
 
 @pytest.mark.parametrize(
@@ -242,7 +310,8 @@ def test_chains_become_narrower(name, options, widths):
     before = {k: v.clone() for k, v in net.state_dict().items()}
     groups = grouped(net)
     kept = groups.representatives()
-    changed, smaller = pruned(net, replace(TINY, network=name, options=options), groups)
+    experiment = replace(TINY, network=name, options=options)
+    changed, smaller = pruned(net, experiment, groups, narrow=True)
     assert changed == {**options, **widths}
     assert smaller.classes == net.classes and smaller.input_shape == net.input_shape
     state = smaller.state_dict()
@@ -259,17 +328,18 @@ def test_inputs_of_a_narrowed_layer_are_those_of_the_kept_channels():
     net = network("digits", convs=[2, 6], hidden=[5])
     labels = {"conv0": [0, 1], "conv1": [0, 0, 1, 1, 2, 2], "fc0": [0, 1, 2, 3, 4]}
     layers = prunable(net)
-    groups = Groups(layers, 0.5, 1e-4, 1e-4, 0)
+    groups = Groups(layers, 0.5, nu=1e-4, seed=0)
     kept = {"conv0": [0, 1], "conv1": [1, 2, 5], "fc0": [0, 1, 2, 3, 4]}
-    for name, blend in groups._blends.items():
-        blend.labels = torch.tensor(labels[name])
+    for name in kept:
+        groups.labels[name] = torch.tensor(labels[name])
     with torch.no_grad():
         for name, chosen in kept.items():
             # Equal members: the mean is each of them.
             latent = groups.latent(name)
             latent.copy_(latent[[chosen[label] for label in labels[name]]])
     groups.representatives = lambda: {name: torch.tensor(x) for name, x in kept.items()}
-    _, smaller = pruned(net, replace(TINY, options={"convs": [2, 6], "hidden": [5]}), groups)
+    experiment = replace(TINY, options={"convs": [2, 6], "hidden": [5]})
+    _, smaller = pruned(net, experiment, groups, narrow=True)
     smaller.eval()
     images = torch.from_numpy(on_grid(net))
     with torch.inference_mode():
@@ -386,15 +456,54 @@ def test_pruning_is_repeatable_and_leaves_an_ordinary_run(tiny, tmp_path, capsys
     shown = capsys.readouterr().err.splitlines()
     assert shown[0] == "filters: conv0 8 -> 4, conv1 8 -> 4, fc0 12 -> 6"
     assert shown[1].startswith("before: test ")
-    assert [line.split()[:4] for line in shown[2:5]] == [
-        ["prune", f"{n}/3", "gamma", gamma] for n, gamma in ((1, "0.27"), (2, "0.64"), (3, "1.00"))
+    assert [line.split()[:3] for line in shown[2:5]] == [
+        ["prune", f"{n}/3", "apart"] for n in (1, 2, 3)
     ]
+    apart = [epoch["apart"] for epoch in json.loads((first / "pruning.json").read_text())["epochs"]]
+    assert 0 < apart[2] < apart[0] < 0.2  # steps of Adam keep them from being equal before the end
     assert [line.split()[:2] for line in shown[5:7]] == [["epoch", "1/2"], ["epoch", "2/2"]]
     # What takes run folders takes this one.
-    assert Experiment.read(first / "experiment.toml").options["convs"] == [4, 4]
+    assert Experiment.read(first / "experiment.toml").options["pruned"] == [4, 4, 6]
     train.train(Experiment.read(first / "experiment.toml"), first, resume=True, limit=200)
     assert Checkpoint.load(first).digest() == Checkpoint.load(second).digest()
     plot(first, tmp_path / "figures")
+
+
+def test_a_ramp_and_a_narrower_chain(tiny, tmp_path, capsys):
+    out = tmp_path / "out"
+    arguments = ["prune", str(tiny), "--epochs", "3", "--recover", "1", "--ramp", "--narrow"]
+    assert main([*arguments, "--out", str(out)]) == 0
+    shown = capsys.readouterr().err.splitlines()
+    assert [line.split()[:4] for line in shown[2:5]] == [
+        ["prune", f"{n}/3", "gamma", gamma] for n, gamma in ((1, "0.27"), (2, "0.64"), (3, "1.00"))
+    ]
+    options = Experiment.read(out / "experiment.toml").options
+    assert (options["convs"], options["hidden"], options.get("pruned")) == ([4, 4], [6], None)
+
+
+def test_how_filters_are_drawn_is_checked(tiny, tmp_path):
+    out = tmp_path / "out"
+    for gamma in (0, 1.5):
+        with pytest.raises(UserError) as error:
+            prune(tiny, out, gamma=gamma)
+        assert str(error.value) == (
+            f"prune: gamma must be above 0 and at most 1, not {gamma}; it is the share of the way "
+            "to the mean that a filter goes with each step"
+        )
+    with pytest.raises(UserError) as error:
+        prune(tiny, out, gamma=0.5, ramp=True)
+    assert str(error.value) == (
+        "prune: gamma 0.5 is a constant rate, and a ramp goes from 0 to 1; leave one of --gamma "
+        "and --ramp out"
+    )
+    prune(tiny, tmp_path / "copied", epochs=1, recover=1, gamma=1.0, progress=False)
+    with pytest.raises(UserError) as error:
+        prune(tmp_path / "copied", out, narrow=True)
+    assert str(error.value) == (
+        f"{tmp_path / 'copied'}: was pruned with copies, and cannot become narrower; prune it "
+        "without --narrow, or the run that it was made of with --narrow"
+    )
+    assert not out.exists()
 
 
 def test_bonn_residual_run_is_pruned(tmp_path):
@@ -408,13 +517,19 @@ def test_bonn_residual_run_is_pruned(tmp_path):
         "filters": 8,
         "kept": 4,
     }
+    with pytest.raises(UserError) as error:
+        prune(tmp_path / "run", tmp_path / "out", narrow=True)
+    assert str(error.value) == (
+        "prune: network 'wrn22' cannot become narrower, since its shortcuts need every channel; "
+        "leave --narrow out"
+    )
 
 
 def test_digits_survive_and_their_accelerator_shrinks(tmp_path):
     run, half = tmp_path / "run", tmp_path / "half"
     experiment = Experiment(network="digits", dataset="digits", epochs=12, batch=64, lr=0.01)
     train.train(experiment, run, progress=False)
-    prune(run, half, rate=0.5, epochs=6, recover=8, progress=False)
+    prune(run, half, rate=0.5, epochs=6, recover=8, progress=False, narrow=True)
     facts = json.loads((half / "pruning.json").read_text())
     assert facts["accuracy_before"] >= 0.95
     assert json.loads((half / "metrics.json").read_text())["accuracy"] >= 0.85
@@ -427,3 +542,39 @@ def test_digits_survive_and_their_accelerator_shrinks(tmp_path):
         used.append({name: one.predicted for name, one in report.resources.named.items()})
     assert used[1]["lut"] < 0.8 * used[0]["lut"]
     assert used[1]["bram36"] <= used[0]["bram36"]
+
+
+@pytest.mark.rtl
+def test_pruned_residual_network_is_smaller_and_its_rtl_is_equal(tmp_path):
+    """Half of the weights, fewer LUT; PyTorch, ONNX Runtime, graph and RTL answer the same."""
+    options = {"form": "hardware", "in_channels": 1, "size": 8}
+    options |= {"widths": [16, 16, 32], "blocks": [1, 2]}
+    experiment = replace(TINY, network="wrn", options=options)
+    net = network("wrn", **options)
+    export(net, tmp_path / "whole.onnx")
+    _, smaller = pruned(net, experiment, grouped(net))
+    export(smaller.eval(), tmp_path / "half.onnx")
+    weights, cost = {}, {}
+    for name in ("whole", "half"):
+        target = pipeline.Target(board("pynq-z2"), 100.0, 20_000)
+        pipeline.compile_model(tmp_path / f"{name}.onnx", target, tmp_path / name)
+        stages = pipeline.Build.load(tmp_path / name).design.stages
+        units = [stage for stage in stages if stage.node.kernel.stem == "mvu"]
+        binary = [one for one in units if one.node.kernel.element.bipolar]
+        assert len(binary) == 3
+        resources = [one.node.kernel.resources(one.folding) for one in binary]
+        weights[name] = sum(one.node.kernel.weights.size for one in binary)
+        cost[name] = sum(one.lut + 380 * one.bram36 for one in resources)
+    assert weights["half"] == weights["whole"] / 2
+    assert cost["half"] < 0.8 * cost["whole"]
+    build = pipeline.Build.load(tmp_path / "half")
+    assert sum(stage.node.kernel.stem == "copy_channels" for stage in build.design.stages) == 3
+    images = on_grid(smaller, 6)
+    logits = Checkpoint(smaller).predict(images)
+    for stall in (None, 1):
+        answers = pipeline.simulate(build, images, stall=stall)
+        np.testing.assert_array_equal(answers.rtl, answers.integer)
+        np.testing.assert_array_equal(answers.y, answers.qonnx)
+        np.testing.assert_array_equal(answers.y, logits)
+        if stall is None:
+            assert answers.run.interval == build.report.cycles_per_frame.predicted

@@ -18,7 +18,10 @@ pytest.importorskip("sklearn")
 from bonn_hw.errors import UserError
 from bonn_hw.nn.training import train as training
 from bonn_hw.nn.training import training_module
+from bonn_hw.nn.training.calibration import CalibrationSums
 from bonn_hw.nn.training.experiment import Experiment
+from bonn_hw.nn.training.objective import Objective
+from bonn_hw.nn.training.training_module import TEST_BATCH
 
 TINY = Experiment(
     network="digits",
@@ -66,18 +69,33 @@ def test_accuracy_is_that_of_the_exact_network_whatever_the_precision(tmp_path):
     assert (rounded.argmax(1) != checkpoint.predict(test.images).argmax(1)).any()
 
 
-class InterruptIn:
-    """Stands in for the objective; presses Ctrl-C at one call of it."""
+def test_calibration_is_that_of_the_last_test(tmp_path):
+    out = tmp_path / "run"
+    checkpoint = train(out, replace(TINY, epochs=2))
+    test = TINY.data("test")
+    sums = CalibrationSums()
+    # In batches of the size of the test's: even and odd images are counted in each of them.
+    logits, labels = (
+        torch.from_numpy(checkpoint.predict(test.images)),
+        torch.from_numpy(test.labels),
+    )
+    for part in range(0, len(labels), TEST_BATCH):
+        sums.add(logits[part : part + TEST_BATCH], labels[part : part + TEST_BATCH])
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["calibration"] == pytest.approx(sums.figures())
+    assert all("calibration" not in epoch for epoch in metrics["epochs"])
 
-    def __init__(self, call):
-        self.call = call
-        self.original = training_module.objective
 
-    def __call__(self, *args):
-        self.call -= 1
-        if self.call == 0:
+def interrupt_in(call):
+    """An objective that presses Ctrl-C at one call of it."""
+    calls, original = iter(range(1, 1000)), Objective.__call__
+
+    def objective(self, *args):
+        if next(calls) == call:
             os.kill(os.getpid(), signal.SIGINT)
-        return self.original(*args)
+        return original(self, *args)
+
+    return objective
 
 
 def test_run_folder(whole):
@@ -112,7 +130,7 @@ def test_resumed_run_equals_uninterrupted_one(whole, tmp_path, monkeypatch, step
     out = tmp_path / "run"
     handler = signal.getsignal(signal.SIGINT)
     with monkeypatch.context() as patch:
-        patch.setattr(training_module, "objective", InterruptIn(step))
+        patch.setattr(Objective, "__call__", interrupt_in(step))
         with pytest.raises(training.Interrupted) as error:
             train(out)
     assert signal.getsignal(signal.SIGINT) is handler
@@ -225,7 +243,7 @@ def test_two_phases(bayesian):
 def test_losses_and_their_state_are_resumed(bayesian, tmp_path, monkeypatch):
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(training_module, "objective", InterruptIn(14))
+        patch.setattr(Objective, "__call__", interrupt_in(14))
         with pytest.raises(training.Interrupted, match="after 3 of 4 epochs"):
             train(out, BONN)
     train(out, BONN, resume=True)
@@ -289,6 +307,8 @@ def test_schedules():
     assert rates(tuned, 8) == pytest.approx([1] * 4 + [0.3] * 4)
     linear = replace(TINY, lr=1.0, epochs=1, schedule="linear", fine_tune_epochs=1)
     assert rates(linear, 8) == pytest.approx([1, 0.75, 0.5, 0.25, 0.1, 0.075, 0.05, 0.025])
+    warm = replace(TINY, lr=1.0, schedule="constant", warm_up=1)
+    assert rates(warm, 6) == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1])
 
 
 def test_bayesian_losses_need_the_modulation(tmp_path):
@@ -301,24 +321,20 @@ def test_bayesian_losses_need_the_modulation(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-class PoisonIn:
-    """Puts a NaN into a weight at one call of the objective."""
+def poison_in(call):
+    """An objective whose loss is NaN at one call of it."""
+    calls, original = iter(range(1, 1000)), Objective.__call__
 
-    def __init__(self, call, value):
-        self.call, self.value = call, value
-        self.original = training_module.objective
+    def objective(self, *args):
+        return original(self, *args) * (float("nan") if next(calls) == call else 1)
 
-    def __call__(self, logits, labels, losses, fine_tuning):
-        self.call -= 1
-        if self.call == 0:
-            return self.original(logits * self.value, labels, losses, fine_tuning)
-        return self.original(logits, labels, losses, fine_tuning)
+    return objective
 
 
 def test_loss_that_is_not_finite_keeps_the_last_good_epoch(whole, tmp_path, monkeypatch):
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr(training_module, "objective", PoisonIn(6, float("nan")))
+        patch.setattr(Objective, "__call__", poison_in(6))
         with pytest.raises(UserError) as error:
             train(out)
     assert str(error.value) == (
@@ -327,6 +343,17 @@ def test_loss_that_is_not_finite_keeps_the_last_good_epoch(whole, tmp_path, monk
         "lr than 0.01 (1 whole epochs are kept in this one)"
     )
     assert weights(train(out, resume=True)) == weights(whole[1])
+
+
+def test_losses_are_looked_at_now_and_then_on_a_gpu(tmp_path, monkeypatch):
+    """Each look waits for the device, so there is none in most steps."""
+    monkeypatch.setitem(training_module.CHECK_EVERY, "cpu", 3)
+    for call, place in ((6, "steps 1 to 3"), (8, "in one of its last steps")):
+        with monkeypatch.context() as patch:
+            patch.setattr(Objective, "__call__", poison_in(call))
+            with pytest.raises(UserError) as error:
+                train(tmp_path / str(call))
+        assert f"training: a loss is not finite in epoch 2, {place}; " in str(error.value)
 
 
 def test_layer_with_values_that_are_not_finite_is_named(tmp_path):
