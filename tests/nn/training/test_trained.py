@@ -24,8 +24,10 @@ from bonn_hw.nn.training.checkpoint import Checkpoint
 ZOO = Path(__file__).parents[3] / "zoo"
 NETWORKS = [
     "digits",
-    pytest.param("fashion_cnv", marks=pytest.mark.data),
-    pytest.param("fashion_wrn22", marks=pytest.mark.data),
+    *(
+        pytest.param(f"fashion_{name}", marks=pytest.mark.data)
+        for name in ("cnv", "sfc", "tfc", "wrn22")
+    ),
 ]
 
 
