@@ -44,7 +44,7 @@ def moved():
     """A pool before the activation, an explicit Pad, a Resize, a Transpose."""
     sketch = Sketch(2, 6, 5, seed=4).quant(4, scale=0.5).conv(4, 2, name="conv1", scale=0.3)
     sketch.norm(4, 1, gamma=[1, -1, 2, -0.5]).pool((2, 2), (1, 1)).sign()
-    sketch.conv(4, 4, (1, 1), name="conv1b").sign().pad((1, 0, 0, 2), 0.0)
+    sketch.conv(4, 4, (1, 1), name="conv1b").sign().pad((1, 0, 0, 3), 0.0)
     sketch.conv(3, 4, (2, 3), name="conv2").sign().add(
         "Resize",
         np.zeros(0, np.float32),
@@ -54,7 +54,7 @@ def moved():
         nearest_mode="floor",
     )
     sketch.pad((0, 1, 1, 0), -1.0).add("Transpose", perm=[0, 2, 3, 1]).flatten()
-    return sketch.dense(3 * 7 * 3, 3, "last", scale=0.7)
+    return sketch.dense(3 * 7 * 4, 3, "last", scale=0.7)
 
 
 def selected():
