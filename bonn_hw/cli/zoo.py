@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -92,6 +91,8 @@ class TrainedNetwork:
     @classmethod
     def read(cls, folder: Path) -> TrainedNetwork:
         """Read a run folder of the zoo."""
+        import json
+
         metrics = json.loads((folder / METRICS).read_text())
         experiment = metrics["experiment"]
         binary, others = _sizes(folder / WEIGHTS)
