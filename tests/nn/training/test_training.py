@@ -426,26 +426,23 @@ def test_image_folders_are_trained_on(tmp_path):
 def test_kernel_loss_splits_the_kernels_into_two_modes(tmp_path):
     """As in the paper's figures 3 and 4: without it, and in XNOR-Net, one mode stays."""
     widths = {"widths": [8, 8, 8, 8], "in_channels": 1, "size": 8}
-    base = replace(
-        TINY,
-        network="wrn22",
-        options=widths | {"method": "bonn"},
-        epochs=6,
-        lr=0.003,
-        nu=1e-3,
-        modulation_lr=3e-4,
-        prior_lr=1e-6,
-    )
+    base = replace(TINY, network="wrn22", options=widths, epochs=6, lr=0.02, nu=1e-3)
     found = {}
-    for name, lam, method in (("kernel", 1e-3, "bonn"), ("none", 0.0, "bonn"), ("xnor", 0, "xnor")):
-        experiment = replace(base, lam=lam, options=widths | {"method": method})
+    for name, method, losses in (
+        ("kernel", "bonn", {"lam": 1e-3, "start": 0.01}),
+        ("none", "bonn", {"start": 0.01}),
+        ("xnor", "xnor", {}),
+    ):
+        experiment = replace(base, options=widths | {"method": method}, **losses)
         training.train(experiment, tmp_path / name, progress=False, limit=1000)
         epochs = json.loads((tmp_path / name / "kernels.json").read_text())["epochs"]
         layers = [list(epoch["layers"].values()) for epoch in (epochs[0], epochs[-1])]
-        found[name] = [np.median([facts["bimodality"] for facts in some]) for some in layers]
-    assert found["kernel"][0] < 0.4 < 0.7 < found["kernel"][1]
-    assert found["none"][1] < 0.5
-    assert found["xnor"][1] < 0.65
+        found[name] = [np.median([facts["valley"] for facts in some]) for some in layers]
+    # PyTorch's start is uniform: as many weights near 0 as elsewhere.
+    assert all(0.9 < start < 1.1 for start, _ in found.values())
+    assert found["kernel"][1] < 0.2
+    assert found["none"][1] > 1.2
+    assert found["xnor"][1] > 1.2
 
 
 def test_digits_are_learnt(tmp_path):
