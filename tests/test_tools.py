@@ -133,10 +133,12 @@ def test_the_first_failure_ends_the_programs_of_all_threads(tmp_path):
 
     begin = time.monotonic()
     with pytest.raises(ValueError, match="first"), tools.threads(3) as pool:
-        list(pool.map(work, range(9)))  # those that wait do not start
+        list(pool.map(work, range(9)))
     assert time.monotonic() - begin < 30
     numbers = pids_in(pids, 4)
-    assert len(numbers) == 4 and all(gone(number) for number in numbers)
+    # Those that wait do not start, but for one that the free thread may take before it is told.
+    assert len(numbers) in (4, 6)
+    assert all(gone(number) for number in numbers)
 
 
 # What is run in a process that is sent a signal: one tool, threads of tools, a program with pipes.
@@ -170,7 +172,13 @@ def test_signals_end_the_tools_and_then_us(way, number, tmp_path):
     command = [sys.executable, "-c", text, TREE.format(pids=pids)]
     environment = os.environ | {"PYTHONPATH": str(Path(tools.__file__).parents[1])}
     with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Under nohup, SIGHUP would be ignored, and stay so.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     ) as process:
         numbers = pids_in(pids, 4 if way == "threads" else 2)
         process.send_signal(number)

@@ -47,7 +47,6 @@ def test_a_run_that_diverged_counts_as_zero(tmp_path):
     study.train({"wild": wild})
     assert "must be finite" in (study.folder("wild") / DIVERGED).read_text()
     assert study.accuracy("wild", wild) == 0
-    study.train({"wild": wild})
 
 
 def test_a_table_of_what_there_is(tmp_path):
