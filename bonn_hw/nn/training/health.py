@@ -37,8 +37,7 @@ _ADVICE = {
     "window": "less than half of X is in the window |w X| <= 1, outside of which it gets no "
     "gradient; use a lower lr",
     "flips": "signs change as often as if they were drawn anew; use a lower lr",
-    "pull": "the prior's pull λν/σ² is too weak to matter; give [bayesian] start = 0.01, or a "
-    "larger nu",
+    "pull": "the prior's pull λν/σ² is too weak to matter; give [bayesian] start = 0.01",
 }
 
 

@@ -42,6 +42,7 @@ TINY = Experiment(
     options={"convs": [8, 8], "hidden": [12]},
     dataset="digits",
     epochs=2,
+    precision="32",  # on every processor
     batch=50,
     lr=0.01,
 )
@@ -527,7 +528,9 @@ def test_bonn_residual_run_is_pruned(tmp_path):
 
 def test_digits_survive_and_their_accelerator_shrinks(tmp_path):
     run, half = tmp_path / "run", tmp_path / "half"
-    experiment = Experiment(network="digits", dataset="digits", epochs=12, batch=64, lr=0.01)
+    experiment = Experiment(
+        network="digits", dataset="digits", epochs=12, batch=64, lr=0.01, precision="32"
+    )
     train.train(experiment, run, progress=False)
     prune(run, half, rate=0.5, epochs=6, recover=8, progress=False, narrow=True)
     facts = json.loads((half / "pruning.json").read_text())

@@ -27,6 +27,7 @@ CHAIN = Experiment(
     options={"convs": [4, 4], "hidden": [8]},
     dataset="digits",
     epochs=2,
+    precision="32",  # on every processor
     batch=50,
     lr=0.01,
     test_every=2,

@@ -29,6 +29,7 @@ FIRST = Experiment(
     options=CHAIN | {"method": "float-weights"},
     dataset="digits",
     epochs=1,
+    precision="32",  # on every processor
     batch=50,
     lr=0.01,
 )

@@ -16,6 +16,7 @@ TINY = Experiment(
     network="digits",
     dataset="digits",
     epochs=1,
+    precision="32",  # on every processor
     options={"method": "bonn", "convs": (4, 4), "hidden": (8,)},
     batch=64,
     lr=0.01,

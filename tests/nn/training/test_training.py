@@ -28,6 +28,7 @@ TINY = Experiment(
     options={"convs": [4, 4], "hidden": [8]},
     dataset="digits",
     epochs=3,
+    precision="32",  # on every processor
     batch=50,
     lr=0.01,
     seed=3,
@@ -446,6 +447,8 @@ def test_kernel_loss_splits_the_kernels_into_two_modes(tmp_path):
 
 
 def test_digits_are_learnt(tmp_path):
-    experiment = Experiment(network="digits", dataset="digits", epochs=12, batch=64, lr=0.01)
+    experiment = Experiment(
+        network="digits", dataset="digits", epochs=12, batch=64, lr=0.01, precision="32"
+    )
     training.train(experiment, tmp_path / "run", progress=False)
     assert json.loads((tmp_path / "run/metrics.json").read_text())["accuracy"] >= 0.95
