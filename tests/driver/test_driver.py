@@ -84,12 +84,13 @@ def test_counters_are_as_predicted(accelerator, build):
     assert all(0 <= one["waiting"] + one["empty"] <= 1 for one in told["streams"])
 
 
-def test_a_thousand_faults(accelerator, machine, known):
+@pytest.mark.parametrize("calls", [300, pytest.param(3000, marks=pytest.mark.large)])
+def test_hundreds_of_faults(accelerator, machine, known, calls):
     """Each call ends in the right answer or in a named error, and the next one works."""
     frames, answers = known
     rng = np.random.default_rng(1)
     named = right = 0
-    for seed in range(1000):
+    for seed in range(calls):
         count = int(rng.integers(1, 17))
         machine.board.disturb(
             seed,
@@ -114,8 +115,8 @@ def test_a_thousand_faults(accelerator, machine, known):
             found = accelerator.predict(frames[:count])
         np.testing.assert_array_equal(found, answers[:count])
         right += 1
-    assert right == 1000
-    assert 100 < named < 900
+    assert right == calls
+    assert 0.1 * calls < named < 0.9 * calls
 
 
 @pytest.mark.parametrize(

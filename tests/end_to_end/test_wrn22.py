@@ -36,7 +36,7 @@ def images():
 @pytest.mark.parametrize(
     ("network", "count"),
     [
-        ("trained, 28x28x1", 500),
+        ("trained, 28x28x1", 200),
         pytest.param("trained, 28x28x1", 10_000, marks=pytest.mark.large),
         pytest.param("32x32x3", 10_000, marks=pytest.mark.large),
     ],
@@ -61,7 +61,7 @@ def test_wrn22(network, count, images, tmp_path):
     np.testing.assert_array_equal(answers, frontend.read(tmp_path / "wrn.onnx").run(frames))
     np.testing.assert_array_equal(answers, checkpoint.predict(frames))
 
-    share = 10 if count < len(images[0]) else 1
+    share = 20 if count < len(images[0]) else 1
     for simulated_frames, stall in (
         (SIMULATED // share, None),
         (STALLED // share, 1),

@@ -25,7 +25,13 @@ NETWORKS = {
     "cnv": {"in_channels": 3, "convs": [4, 5, 6], "hidden": [7], "size": 14},
     "cnv_padded": {"in_channels": 1, "convs": [4, 5, 6], "hidden": [7], "size": 8, "classes": 3},
     "digits": {},
-    "wrn22": {"form": "hardware", "widths": [3, 3, 4, 5], "in_channels": 1, "size": 8},
+    "wrn": {
+        "form": "hardware",
+        "widths": [3, 3, 4],
+        "blocks": [1, 2],
+        "in_channels": 1,
+        "size": 8,
+    },
     "resnet18": {"form": "hardware", "widths": [3, 3, 4, 5, 6], "size": 32, "classes": 7},
 }
 
@@ -52,7 +58,7 @@ def test_qonnx_answers_like_pytorch(name, tmp_path):
     assert result.sha256 == hashlib.sha256(result.path.read_bytes()).hexdigest()
     checkpoint = Checkpoint(network)
     model = ModelWrapper(str(result.path))
-    levels = np.random.default_rng(5).integers(-128, 128, (6, *network.input_shape))
+    levels = np.random.default_rng(5).integers(-128, 128, (3, *network.input_shape))
     for image in (levels / 128).astype(np.float32)[:, None]:
         context = execute_onnx(model, {"global_in": image}, return_full_exec_context=True)
         head = context["head_out0"]
@@ -60,7 +66,7 @@ def test_qonnx_answers_like_pytorch(name, tmp_path):
             np.abs(head[head != 0]).min() / np.abs(checkpoint.accumulators(image)[head != 0]).min()
         )
         assert np.array_equal(head, checkpoint.accumulators(image) * unit)
-        if name in ("wrn22", "resnet18"):
+        if name in ("wrn", "resnet18"):
             assert np.array_equal(context["global_out"], checkpoint.predict(image))
         assert context["global_out"].argmax() == checkpoint.predict(image).argmax()
 
@@ -69,8 +75,8 @@ def test_qonnx_answers_like_pytorch(name, tmp_path):
 def test_every_method_is_exact_in_hardware_form(method, tmp_path):
     torch.manual_seed(1)
     name, _, shifts = method.partition(" with ")
-    options = NETWORKS["wrn22"] | {"method": name, "slopes": "learnt", "shifts": bool(shifts)}
-    network = build("wrn22", **options).train()
+    options = NETWORKS["wrn"] | {"method": name, "slopes": "learnt", "shifts": bool(shifts)}
+    network = build("wrn", **options).train()
     for part, parameter in network.named_parameters():
         if ".shift." in part or ".activation." in part:
             torch.nn.init.normal_(parameter, 0.2, 0.1)
@@ -86,7 +92,7 @@ def test_every_method_is_exact_in_hardware_form(method, tmp_path):
 
 
 def test_nodes_of_a_residual_network_carry_the_layers_names(tmp_path):
-    model = ModelWrapper(str(export(random_network("wrn22"), tmp_path / "m.onnx").path))
+    model = ModelWrapper(str(export(random_network("wrn"), tmp_path / "m.onnx").path))
     names = [node.name for node in model.graph.node if "weights" not in node.name]
     block = "norm norm_add sign conv branch"
     assert names[:11] == [
@@ -101,7 +107,7 @@ def test_nodes_of_a_residual_network_carry_the_layers_names(tmp_path):
 
 
 def test_paper_form_is_exported_as_far_as_floats_allow(tmp_path):
-    network = build("wrn22", **NETWORKS["wrn22"] | {"form": "paper"}).eval()
+    network = build("wrn", **NETWORKS["wrn"] | {"form": "paper"}).eval()
     assert len(export(network, tmp_path / "m.onnx").ties) <= 1
 
 

@@ -15,7 +15,7 @@ def build(tmp_path_factory):
     folder = tmp_path_factory.mktemp("synth")
     sketch = Sketch(2, 4, 4).quant(6, scale=0.25).sign().conv(2, 2, pads=[1] * 4, name="conv1")
     model = sketch.sign().flatten().few_bit_dense(32, 3, name="head").write(folder)
-    arguments = ("compile", model, "--fps", 500_000, "--out", folder / "build")
+    arguments = ("compile", model, "--fps", 50_000, "--out", folder / "build")
     assert main([str(argument) for argument in arguments]) == 0
     return folder / "build"
 

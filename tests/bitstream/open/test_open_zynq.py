@@ -11,19 +11,19 @@ from bonn_hw.bitstream.open import fasm, flow, toolchain, zynq
 from bonn_hw.cli.main import main
 from bonn_hw.errors import ToolMissing, UserError
 from tests.support.environment import absent
-
-pytestmark = pytest.mark.torch
+from tests.support.sketch import Sketch
 
 ZOO = Path(__file__).parents[3] / "zoo" / "digits"
 
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
-    """The demo, folded as far as it goes: routing takes minutes."""
-    folder = tmp_path_factory.mktemp("digits")
-    assert main(["export", str(ZOO), "--out", str(folder / "digits.onnx")]) == 0
-    command = ["compile", str(folder / "digits.onnx"), "--board", "pynq-z2", "--fps", "1000"]
-    assert main([*command, "--checkpoint", str(ZOO), "--out", str(folder / "build")]) == 0
+    """A network of two layers."""
+    folder = tmp_path_factory.mktemp("small")
+    sketch = Sketch(2, 4, 4).quant(6, scale=0.25).sign().conv(2, 2, pads=[1] * 4)
+    model = sketch.sign().flatten().few_bit_dense(32, 3).write(folder)
+    command = ["compile", str(model), "--board", "pynq-z2", "--fps", "1000"]
+    assert main([*command, "--out", str(folder / "build")]) == 0
     return folder / "build"
 
 
@@ -41,7 +41,13 @@ def tools():
 
 
 @pytest.mark.large
-def test_a_bitstream_for_a_pynq_z2(build, tools):
+@pytest.mark.torch
+def test_a_bitstream_for_a_pynq_z2(tools, tmp_path):
+    """The demo, folded as far as it goes: routing takes minutes."""
+    build = tmp_path / "build"
+    assert main(["export", str(ZOO), "--out", str(tmp_path / "digits.onnx")]) == 0
+    command = ["compile", str(tmp_path / "digits.onnx"), "--board", "pynq-z2", "--fps", "1000"]
+    assert main([*command, "--checkpoint", str(ZOO), "--out", str(build)]) == 0
     assert main(["bitstream", str(build), "--tool", "open"]) == 0
     made = build / "system" / "bitstream"
     bits = (build / "board" / "accelerator.bit").read_bytes()

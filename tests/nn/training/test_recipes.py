@@ -34,8 +34,14 @@ CHAIN = Experiment(
 )
 RESIDUAL = replace(
     CHAIN,
-    network="wrn22",
-    options={"widths": [2, 2, 2, 2], "in_channels": 1, "size": 8, "form": "hardware"},
+    network="wrn",
+    options={
+        "form": "hardware",
+        "widths": [2, 2, 2],
+        "blocks": [1, 2],
+        "in_channels": 1,
+        "size": 8,
+    },
     epochs=1,
     fine_tune_epochs=1,
 )
@@ -169,17 +175,17 @@ def test_all_switches_together_are_resumed(monkeypatch, tmp_path, experiment, op
 def test_any_method_has_shifts_and_slopes(tmp_path):
     """Sums of constants beside what is there, and slopes that are shifts of bits."""
     torch.manual_seed(0)
-    network = build("wrn22", **RESIDUAL.options, method="bonn", shifts=True, slopes="learnt")
+    network = build("wrn", **RESIDUAL.options, method="bonn", shifts=True, slopes="learnt")
     for name, parameter in network.named_parameters():
         if ".shift." in name or ".activation." in name:
             torch.nn.init.normal_(parameter, 0.2, 0.1)
     model = onnx.load(export(network.eval(), tmp_path / "m.onnx").path)
     names = [node.name for node in model.graph.node if node.op_type == "Add"]
     for ending in ("sign_shift", "activation_before", "activation_behind"):
-        assert sum(name.endswith(ending) for name in names) == 18
+        assert sum(name.endswith(ending) for name in names) == 3
     values = {c.name: onnx.numpy_helper.to_array(c) for c in model.graph.initializer}
     slopes = [values[n.input[1]] for n in model.graph.node if n.op_type == "PRelu"]
-    assert len(slopes) == 18
+    assert len(slopes) == 3
     for powers in map(np.log2, slopes):
         assert np.array_equal(powers, powers.round()) and np.unique(powers).size
     with pytest.raises(UserError, match="network digits: option 'shifts' is not known"):

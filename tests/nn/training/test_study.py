@@ -24,8 +24,9 @@ TINY = Experiment(
 )
 
 
-def test_what_is_there_is_kept(tmp_path, capsys):
-    runs = {"a": TINY, "b": replace(TINY, seed=1)}
+def test_what_is_there_is_kept_and_what_diverged_is_told(tmp_path, capsys):
+    wild = replace(TINY, optimiser="sgd", lr=1e30)
+    runs = {"a": TINY, "wild": wild}
     none = Study(tmp_path, jobs=1, limit=128, minutes=0)
     none.train(runs)
     assert [none.accuracy(*run) for run in runs.items()] == [None, None]
@@ -37,17 +38,11 @@ def test_what_is_there_is_kept(tmp_path, capsys):
     study.train(runs)
     assert (study.folder("a") / "last.ckpt").stat().st_mtime_ns == stamp
     assert study.accuracy("a", TINY) == first
+    assert "must be finite" in (study.folder("wild") / DIVERGED).read_text()
+    assert study.accuracy("wild", wild) == 0
     assert capsys.readouterr().out.count(": ") == 2
     # An experiment of more epochs is not finished, and goes on.
     assert study.accuracy("a", replace(TINY, epochs=2)) is None
-
-
-def test_a_run_that_diverged_counts_as_zero(tmp_path):
-    study = Study(tmp_path, jobs=1, limit=128)
-    wild = replace(TINY, optimiser="sgd", lr=1e30)
-    study.train({"wild": wild})
-    assert "must be finite" in (study.folder("wild") / DIVERGED).read_text()
-    assert study.accuracy("wild", wild) == 0
 
 
 def test_a_table_of_what_there_is(tmp_path):

@@ -426,8 +426,8 @@ def test_image_folders_are_trained_on(tmp_path):
 
 def test_kernel_loss_splits_the_kernels_into_two_modes(tmp_path):
     """As in the paper's figures 3 and 4: without it, and in XNOR-Net, one mode stays."""
-    widths = {"widths": [8, 8, 8, 8], "in_channels": 1, "size": 8}
-    base = replace(TINY, network="wrn22", options=widths, epochs=6, lr=0.02, nu=1e-3)
+    widths = {"widths": [8, 16, 16], "blocks": [2, 2], "in_channels": 1, "size": 8}
+    base = replace(TINY, network="wrn", options=widths, epochs=6, lr=0.02, nu=1e-3)
     found = {}
     for name, method, losses in (
         ("kernel", "bonn", {"lam": 1e-3, "start": 0.01}),
