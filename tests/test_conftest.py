@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent
 SKIPS = {
     "mark": "@pytest.mark.skip(reason='no need')\ndef test_it(): pass",
