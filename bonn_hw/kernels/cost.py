@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from bonn_hw.ir.integers import power_of_two
@@ -85,6 +87,28 @@ def in_block(depth: int, width: int) -> bool:
     return rom(depth, width).bram36 > 0
 
 
+def lane_blocks(words: int, width: int, lanes: int, first: int = 0) -> float:
+    """Block memories of 36 kbit of lanes that each read their own columns of the same words.
+
+    Every lane has an address of its own, and needs the memories that hold any of its columns.
+
+    Parameters
+    ----------
+    width : int
+        Bits of a lane.
+    first : int
+        Bits at the lower end of a lane that are never read.
+    """
+    places = {size: max(1, int(36 * 1024 * size) // power_of_two(words)) for size in (1.0, 0.5)}
+    size = min(places, key=lambda size: -(-lanes * width // places[size]) * size)
+    wide = places[size]
+    spans = [
+        ((lane + 1) * width - 1) // wide - (lane * width + first) // wide + 1
+        for lane in range(lanes)
+    ]
+    return sum(spans) * size
+
+
 def counter(states: int) -> Resources:
     """A counter of ``states`` states: logic per bit, and a comparison with its last state."""
     bits = (states - 1).bit_length()
@@ -120,3 +144,38 @@ def _sum_bits(numbers: int, bits: int, signed: bool) -> int:
     if signed:
         return bits + (numbers - 1).bit_length()
     return (numbers * ((1 << bits) - 1)).bit_length()
+
+
+def compare(bits: int, words: int) -> float:
+    """LUT that compare a register with one of so many constants, and invert the result.
+
+    Up to four bits this is a small tree of LUT. Wider comparisons use a carry chain: three bits of
+    both sides need two LUT with six inputs; one or two remaining bits share one LUT. Three bits
+    also share one LUT if two columns of a small memory of constants are equal or constant.
+    """
+    if bits <= 2:
+        return 1
+    if bits <= 4:
+        return 1 + _own(bits + 1, words, 2)
+    return (1 + _own(3, words, 1)) * (bits // 3) + (bits % 3 > 0) + 1
+
+
+def _own(columns: int, words: int, forms: int) -> float:
+    """Probability that random columns of ``words`` bits are neither constant nor equal.
+
+    ``forms`` is 2 in plain logic, where a column equals its inverse, and 1 on a carry chain, where
+    it does not.
+    """
+    excluded = (2 + forms * place for place in range(columns))
+    return math.prod(max(0.0, 1 - count * 2.0**-words) for count in excluded)
+
+
+def compare_constant(bits: int) -> float:
+    """LUT that compare with a constant: one LUT up to six bits, otherwise a carry chain.
+
+    One LUT of the chain compares three bits. On average half of the channels need an inversion
+    after it.
+    """
+    if bits <= 6:
+        return 0.5 if bits <= 2 else 1
+    return -(-bits // 3) + 0.5

@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw.ir.folding import Folding
-from bonn_hw.ir.integers import power_of_two
 from bonn_hw.ir.kernel import Elementwise
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Bits, Instance, MemoryImage
 from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.stream import pack_bits
 from bonn_hw.ir.tensor import Element, Integers, TensorType
-from bonn_hw.kernels.cost import counter, in_block, rom, rom_sequence
+from bonn_hw.kernels.cost import counter, in_block, lane_blocks, rom, rom_sequence
 
 FEW = 3  # up to this many ones in the mask of slopes, adders are smaller than a multiplier
 WIDEST = 63  # bits of a sum; the reference computes with int64
@@ -226,8 +225,10 @@ class Requantize(Elementwise):
         if in_block(words, width):
             if not self.segment_bits:
                 return rom_sequence(words, width)
-            held = words * width * (1 if self.alike else lanes)
-            return counter(folds) + Resources(bram36=self._lane_blocks(folding), block_bits=held)
+            own = 1 if self.alike else lanes
+            first = 0 if self._sums else self.slope.bits  # a table reads no slope
+            blocks = lanes // own * lane_blocks(words, width, own, first)
+            return counter(folds) + Resources(bram36=blocks, block_bits=words * width * own)
         lines = width // (self.slope.bits + self.offset.bits)
         if not self._sums or (self.slopes == self.slopes[0, 0]).all():
             width -= lines * self.slope.bits
@@ -236,20 +237,6 @@ class Requantize(Elementwise):
             return rom_sequence(words, width)
         own = rom(words, width)
         return counter(folds) + Resources(*(lanes * part for part in own.astuple()))
-
-    def _lane_blocks(self, folding: Folding) -> float:
-        """Block memories of all lanes: each lane needs those that hold any of its columns."""
-        words, line = self._words(folding), self.slope.bits + self.offset.bits
-        lanes = 1 if self.alike else folding.pe
-        places = {size: max(1, int(36 * 1024 * size) // power_of_two(words)) for size in (1.0, 0.5)}
-        size = min(places, key=lambda size: -(-lanes * line // places[size]) * size)
-        wide = places[size]
-        first = 0 if self._sums else self.slope.bits  # a table reads no slope
-        spans = [
-            ((lane + 1) * line - 1) // wide - (lane * line + first) // wide + 1
-            for lane in range(lanes)
-        ]
-        return sum(spans) * size * (folding.pe // lanes)
 
     @property
     def _clip(self) -> float:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,7 +16,7 @@ from bonn_hw.ir.rtl import Instance, MemoryImage
 from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.stream import pack_bits
 from bonn_hw.ir.tensor import BIPOLAR, Integers, TensorType
-from bonn_hw.kernels.cost import in_block, rom_sequence
+from bonn_hw.kernels.cost import compare, compare_constant, in_block, rom_sequence
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +82,8 @@ class Threshold(Elementwise):
         folds, lanes, bits = self._folds(folding), folding.pe, self.input.element.bits
         width = lanes * (bits + 1)
         beat = lanes * bits + 1 if folds > 1 else 0
-        compare = _compare(bits, folds) if folds > 1 else _compare_constant(bits)
-        use = Resources(lut=lanes * compare + 2, ff=beat + lanes + 1)
+        each = compare(bits, folds) if folds > 1 else compare_constant(bits)
+        use = Resources(lut=lanes * each + 2, ff=beat + lanes + 1)
         return use + rom_sequence(folds, width)
 
     def rtl(self, folding: Folding) -> Instance:
@@ -103,38 +102,3 @@ class Threshold(Elementwise):
             {"LEVELS": MemoryImage(self._fields.reshape(folds, -1))},
             ("cells/counter.sv", "cells/rom.sv", "cells/rom_sequence.sv"),
         )
-
-
-def _compare(bits: int, folds: int) -> float:
-    """LUT that compare two registers and invert the result.
-
-    Up to four bits this is a small tree of LUT. Wider comparisons use a carry chain: three bits of
-    both sides need two LUT with six inputs; one or two remaining bits share one LUT. Three bits
-    also share one LUT if two columns of a small memory of thresholds are equal or constant.
-    """
-    if bits <= 2:
-        return 1
-    if bits <= 4:
-        return 1 + _own(bits + 1, folds, 2)
-    return (1 + _own(3, folds, 1)) * (bits // 3) + (bits % 3 > 0) + 1
-
-
-def _own(columns: int, words: int, forms: int) -> float:
-    """Probability that random columns of ``words`` bits are neither constant nor equal.
-
-    ``forms`` is 2 in plain logic, where a column equals its inverse, and 1 on a carry chain, where
-    it does not.
-    """
-    excluded = (2 + forms * place for place in range(columns))
-    return math.prod(max(0.0, 1 - count / 2.0**words) for count in excluded)
-
-
-def _compare_constant(bits: int) -> float:
-    """LUT that compare with a constant: one LUT up to six bits, otherwise a carry chain.
-
-    One LUT of the chain compares three bits. On average half of the channels need an inversion
-    after it.
-    """
-    if bits <= 6:
-        return 0.5 if bits <= 2 else 1
-    return -(-bits // 3) + 0.5

@@ -17,7 +17,7 @@ from bonn_hw.timing.native import library
 from bonn_hw.timing.stalls import Stalls
 
 Cycles = NDArray[np.int64]
-MOST_REGISTERS = 16  # of a pipeline, as in events.cpp
+MOST_REGISTERS = 32  # of a pipeline, as in events.cpp
 
 
 @dataclass(frozen=True)

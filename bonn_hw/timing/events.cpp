@@ -19,7 +19,7 @@ namespace {
 
 constexpr int64_t NONE = -1;
 constexpr int64_t UNLIMITED = int64_t{1} << 40;  // capacity of a queue that nothing fills
-constexpr int64_t MOST_REGISTERS = 16;  // behind a step
+constexpr int64_t MOST_REGISTERS = 32;  // behind a step
 constexpr int64_t CHUNKS = 8;  // parts in which a frame is let in: bounds how far stages run ahead
 
 struct Event {

@@ -189,7 +189,11 @@ def test_parameters_are_those_of_the_module(kernel, tmp_path):
                 walk(value)
 
     walk(json.loads(tree.read_text()))
-    assert found == {*instance.parameters, *instance.memories}
+    given = {*instance.parameters, *instance.memories}
+    text = (templates_folder() / f"{instance.stem}.sv").read_text()
+    files = set(re.findall(r'parameter (\w+) = ""', text))
+    # Of files, those of steps that a kernel does not have may be left out.
+    assert given <= found and found - given <= files
 
 
 @pytest.mark.parametrize("kernel", EXAMPLES, ids=identify)

@@ -15,6 +15,7 @@ from bonn_hw.kernels.average_pool import AveragePool
 from bonn_hw.kernels.copy_channels import CopyChannels
 from bonn_hw.kernels.label_select import LabelSelect
 from bonn_hw.kernels.max_pool import MaxPool
+from bonn_hw.kernels.multi_threshold import MultiThreshold
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.pad import Pad
 from bonn_hw.kernels.requantize import Requantize
@@ -60,6 +61,9 @@ def graph() -> DataflowGraph:
     long, short = end.fork(2, "fork")
     sign(long)
     convolution(long, 4, bits=False, border=False)
+    steps = np.sort(random.integers(-9, 10, (4, 15)), axis=1)
+    falls = np.array([False, True, False, False])
+    long.add(MultiThreshold(long.kind, Element(-8, 7), steps, falls), "staircase")
     long.add(CopyChannels(long.kind, np.array([1, 0, 2, 1])), "copies")
     long.add(Add(long.kind, short.kind), "sum", short)
     long.add(AveragePool(long.kind, (1, 3)), "average")
