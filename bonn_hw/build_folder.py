@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from bonn_hw import files, frontend
 from bonn_hw.boards import keep
 from bonn_hw.errors import UserError
@@ -72,6 +74,14 @@ class Build:
                 "compile the model again"
             ) from error
         return frontend.Reference.from_bytes(content)
+
+    @cached_property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the model's output for one frame."""
+        graph = self.design.graph
+        nothing = np.zeros((1, *graph.tensors[graph.output].shape), np.int64)
+        shape: tuple[int, ...] = self.host.decode(nothing).shape[1:]
+        return shape
 
     @property
     def rtl(self) -> Path:

@@ -25,10 +25,11 @@ from bonn_hw.ir import store
 from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.ir.target import Target
 from bonn_hw.passes.folding_file import FoldingConstraints, constraints_of, read_constraints
-from bonn_hw.passes.plan import feasibility, pareto_front, plan
+from bonn_hw.passes.plan import Reach, feasibility, pareto_front, plan
 from bonn_hw.progress import Progress, silent
 from bonn_hw.report import assemble, pictures, sections
 from bonn_hw.report.answers import Answers
+from bonn_hw.report.expected import check_shape
 from bonn_hw.report.merge import with_simulated
 from bonn_hw.report.section_values import Synthesised
 from bonn_hw.report.simulation import PyTorch, simulated
@@ -39,6 +40,7 @@ from bonn_hw.synth import run as synth
 
 __all__ = [
     "Build",
+    "Checked",
     "Outcome",
     "Target",
     "bitstream_defaults",
@@ -63,14 +65,23 @@ def read_model(path: Path) -> frontend.Model:
     return frontend.read(path, dialect.GRAPHS)
 
 
-def check_model(
-    model_file: Path, target: Target | None, progress: Progress = silent
-) -> tuple[frontend.Lowered, list[str]]:
-    """Lower a model; returns it, and the findings also for a board. Writes nothing."""
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """A model that can be compiled; ``reach`` is None without a board."""
+
+    lowered: frontend.Lowered
+    reach: Reach | None
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """The notes of the lowering, and what the board can reach."""
+        return (*self.lowered.findings, *(self.reach.messages if self.reach else ()))
+
+
+def check_model(model_file: Path, target: Target | None, progress: Progress = silent) -> Checked:
+    """Lower a model, and estimate what a board can reach. Writes nothing."""
     lowered = _lower(model_file, None, progress)[1]
-    if target is None:
-        return lowered, list(lowered.findings)
-    return lowered, [*lowered.findings, *feasibility(lowered.graph, target)]
+    return Checked(lowered, None if target is None else feasibility(lowered.graph, target))
 
 
 def fold_model(
@@ -293,7 +304,8 @@ def simulate(
     progress("QONNX model")
     reference, model = build.reference, read_model(build.folder / "model.onnx")
     qonnx = reference.run(images)
-    plain = frontend.compare(model, reference, images, qonnx, model.run(images))
+    rounded = model.run(images)
+    plain = frontend.compare(model, reference, images, qonnx, rounded)
     project = read_project(build.rtl)
     run = simulator.simulate(
         project,
@@ -310,7 +322,7 @@ def simulate(
     )
     rtl = unpack(run.outputs, project.sink.lanes, project.sink.element).reshape(integer.shape)
     decode = build.host.decode
-    return Answers(rtl, integer, decode(rtl), decode(integer), qonnx, plain, run)
+    return Answers(rtl, integer, decode(rtl), decode(integer), qonnx, plain, run, rounded)
 
 
 @dataclass(frozen=True, eq=False)
@@ -363,14 +375,16 @@ def simulate_and_compare(
         trained = Checkpoint.load(checkpoint)
         # Models that bonn-hw exported name their transform; other models get images in [0, 1].
         transform = trained.experiment.transform if trained.experiment else transform
-    images = source.load(build.host.input_shape, transform)
+    images = source.load(build.host.input_shape, transform, build.host.random_frames)
+    if images.expected is not None:
+        check_shape(images.expected, len(images.values), build.output_shape)
     answers = simulate(build, images.values, jobs, stall, trace, progress)
     pytorch = None
     if trained is not None:
         progress("PyTorch")
         pytorch = PyTorch(trained.predict(images.values), trained.accumulators(images.values))
     stages = [stage.name for stage in build.design.stages]
-    figures = simulated(stages, answers, images.labels, pytorch, stall)
+    figures = simulated(stages, answers, images.labels, pytorch, stall, images.expected)
     if not keep:
         return Outcome(with_simulated(build.report, figures), answers)
     return Outcome(sections.add_simulated(build.folder, build.identity, figures), answers)

@@ -113,7 +113,7 @@ def _frames(example: Any) -> NDArray[np.float32]:
 def _own(network: Network, frames: NDArray[np.float32], path: Path) -> Exported:
     """Export a network of bonn_hw, which has its own, stricter comparison."""
     shape = (1, *frames.shape[1:])
-    exported = own.export(network, path, shape)  # type: ignore[arg-type]
+    exported = own.export(network, path, shape)
     note = f"{exported.images} frames: equal to PyTorch layer by layer"
     if exported.ties:
         note = f"{exported.images} frames: equal to PyTorch up to a tie in {exported.ties[0]}"
