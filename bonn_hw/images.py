@@ -25,11 +25,14 @@ class Images:
         Their classes, if known.
     expected : float32 ``(N, ...)`` or None
         The outputs that the user expects.
+    rounded : bool ``(N,)`` or None
+        Frames in which a rounded sum is known to lead to another expected output.
     """
 
     values: NDArray[np.float32]
     labels: NDArray[np.int64] | None = None
     expected: NDArray[np.float32] | None = None
+    rounded: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from bonn_hw.build_folder import REFERENCE, Build, write_design
 from bonn_hw.emit.stored import read_project, write_project
 from bonn_hw.emit.top import emit
 from bonn_hw.errors import UserError
-from bonn_hw.images import ImageSource
+from bonn_hw.images import Images, ImageSource
 from bonn_hw.interop import dialect, finn_folding, finn_writer
 from bonn_hw.ir import store
 from bonn_hw.ir.stream import pack, unpack
@@ -53,6 +53,7 @@ __all__ = [
     "read_model",
     "simulate",
     "simulate_and_compare",
+    "simulate_images",
     "synthesise",
 ]
 
@@ -351,7 +352,7 @@ def simulate_and_compare(
     jobs: int = 1,
     stall: int | None = None,
     trace: Path | None = None,
-    progress: Progress = lambda text: None,
+    progress: Progress = silent,
     keep: bool = True,
 ) -> Outcome:
     """Simulate a build, compare with all references, and save the figures in its report.
@@ -376,6 +377,30 @@ def simulate_and_compare(
         # Models that bonn-hw exported name their transform; other models get images in [0, 1].
         transform = trained.experiment.transform if trained.experiment else transform
     images = source.load(build.host.input_shape, transform, build.host.random_frames)
+    return simulate_images(build, images, trained, jobs, stall, trace, progress, keep)
+
+
+class Trained(Protocol):
+    """A trained network of bonn_hw, such as `nn.training.checkpoint.Checkpoint`."""
+
+    def predict(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """PyTorch's outputs ``(N, classes)``."""
+
+    def accumulators(self, images: NDArray[np.float32]) -> NDArray[np.int32]:
+        """The integers of its last layer ``(N, classes)``."""
+
+
+def simulate_images(
+    build: Build,
+    images: Images,
+    trained: Trained | None = None,
+    jobs: int = 1,
+    stall: int | None = None,
+    trace: Path | None = None,
+    progress: Progress = silent,
+    keep: bool = True,
+) -> Outcome:
+    """As `simulate_and_compare`, for images that are loaded."""
     if images.expected is not None:
         check_shape(images.expected, len(images.values), build.output_shape)
     answers = simulate(build, images.values, jobs, stall, trace, progress)
@@ -384,7 +409,9 @@ def simulate_and_compare(
         progress("PyTorch")
         pytorch = PyTorch(trained.predict(images.values), trained.accumulators(images.values))
     stages = [stage.name for stage in build.design.stages]
-    figures = simulated(stages, answers, images.labels, pytorch, stall, images.expected)
+    figures = simulated(
+        stages, answers, images.labels, pytorch, stall, images.expected, images.rounded
+    )
     if not keep:
         return Outcome(with_simulated(build.report, figures), answers)
     return Outcome(sections.add_simulated(build.folder, build.identity, figures), answers)

@@ -41,6 +41,7 @@ def simulated(
     pytorch: PyTorch | None = None,
     stall: int | None = None,
     expected: NDArray[np.float32] | None = None,
+    rounded: NDArray[np.bool_] | None = None,
 ) -> Simulated:
     """The figures of a simulation and the comparison with its references.
 
@@ -53,13 +54,15 @@ def simulated(
         Seed of the run's random stalls.
     expected : float32 ``(N, ...)`` or None
         The outputs that the user expects.
+    rounded : bool ``(N,)`` or None
+        Frames in which a rounded sum is known to lead to another expected output.
     """
     frames, run = len(answers.y), answers.run
     integer = _unequal(answers.rtl, answers.integer)
     qonnx = _unequal(answers.y, answers.qonnx) | answers.plain.unexplained
     trained = None if pytorch is None else _against(answers, pytorch)
     every = integer | qonnx if trained is None else integer | qonnx | trained
-    users = None if expected is None else compare_expected(answers, expected)
+    users = None if expected is None else compare_expected(answers, expected, rounded)
     if users is not None:
         every = every | users.differ
     return Simulated(

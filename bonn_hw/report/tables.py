@@ -189,8 +189,8 @@ def _expected(expected: Expected) -> Iterator[str]:
         )
     if expected.rounded:
         yield (
-            f"the expected outputs decide otherwise in {frames(expected.rounded)}, as ONNX "
-            "Runtime's rounded sums do"
+            f"the expected outputs decide otherwise in {frames(expected.rounded)}, where a sum is "
+            "rounded to the other side of a threshold"
         )
     if expected.differ:
         yield (

@@ -161,8 +161,8 @@ class Expected:
     equal, last_digits : int
         Frames that are equal (``==``); frames that differ in the last digits only.
     rounded : int
-        Frames in which the RTL and the expected outputs decide otherwise, and ONNX Runtime's
-        rounded sums decide as the expected outputs.
+        Frames in which the expected outputs decide otherwise, because a sum is rounded: ONNX
+        Runtime's rounded sums decide as they do, or the sum is known.
     differ : int
         All other frames; they are mismatches.
     largest : float
@@ -289,6 +289,14 @@ class Report:
     synthesis: Use | None = None
     implementation: Implementation | None = field(default=None, metadata=FLAT)
     frames_on_board: int | None = None
+
+    def __repr__(self) -> str:
+        lut, target = self.resources.lut, self.target
+        return (
+            f"<Report: {target.board} at {target.clock_mhz:g} MHz, "
+            f"{self.frames_per_second.predicted:,.1f} frames/s, {lut.predicted:,.0f} LUT of "
+            f"{lut.available:,.0f}>"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,7 +59,7 @@ class Limit:
         return self.value * available if self.share else self.value
 
     def __str__(self) -> str:
-        return f"{self.value:.4g}" if not self.share else f"{100 * self.value:.4g}%"
+        return f"{self.value:.10g}" if not self.share else f"{100 * self.value:.4g}%"
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""An exported file against PyTorch: outputs, and the decisions of every quantiser.
+"""A file against the PyTorch module that it was exported from: every quantiser, and the outputs.
 
-Float32 sums depend on their order, so PyTorch and ONNX Runtime differ in the last digits of a sum.
+Float32 sums depend on their order, so PyTorch's sums differ from the file's in the last digits.
 Where such a sum lies next to a threshold, a quantiser takes the neighbouring step. That is all that
 may differ: a quantiser with equal inputs has equal outputs.
 """
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
+import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto
 from torch import nn
 
 from bonn_hw.errors import UserError
@@ -24,7 +27,65 @@ from bonn_hw.frontend import Model
 from bonn_hw.nn.brevitas_export.trace import quantiser_of
 
 Values = NDArray[np.float32]
+Calls = dict[str, list[tuple[Values, Values]]]  # by quantiser: inputs and outputs of each call
 NOISE = 1e-4  # of the largest value: far above the rounding of sums, far below a wrong operator
+BATCH = 64  # frames at once
+
+
+class Source(Protocol):
+    """What computes the tensors of a file: `frontend.Model` or `frontend.Reference`."""
+
+    def tensors(self, frames: Values, names: Sequence[str]) -> dict[str, Any]:
+        """Values ``(N, ...)`` of tensors."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first quantiser of a frame that decides otherwise than PyTorch's.
+
+    Attributes
+    ----------
+    frame, element
+        The place: ``element`` are the indices behind the batch axis, channels first.
+    file, pytorch : tuple of float
+        The input and the output of the quantiser, in the file and in PyTorch.
+    rounded : bool
+        Whether the rounding of a sum before it explains all differences of this quantiser.
+    """
+
+    layer: str
+    frame: int
+    element: tuple[int, ...]
+    file: tuple[float, float]
+    pytorch: tuple[float, float]
+    rounded: bool
+
+    def __str__(self) -> str:
+        (before, behind), (theirs_before, theirs) = self.file, self.pytorch
+        return (
+            f"{self.layer}, frame {self.frame}, element {self.element}: {behind:g} for "
+            f"{before:.9g}, and PyTorch {theirs:g} for {theirs_before:.9g}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """PyTorch's outputs ``(N, ...)``, and the first difference of each frame that has one."""
+
+    outputs: Values
+    differences: tuple[Difference, ...]
+
+    @property
+    def wrong(self) -> Difference | None:
+        """The first difference that rounding does not explain."""
+        return next((one for one in self.differences if not one.rounded), None)
+
+    @property
+    def rounded(self) -> NDArray[np.bool_]:
+        """Frames ``(N,)`` in which a rounded sum decides otherwise."""
+        frames = np.zeros(len(self.outputs), np.bool_)
+        frames[[one.frame for one in self.differences if one.rounded]] = True
+        return frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +99,10 @@ class Agreement:
     largest : float
         Largest difference of an output, as a share of the largest output.
     decisions : int
-        Values that a quantiser rounds to the neighbouring step, because the sum before it is
+        Frames in which a quantiser takes the neighbouring step, because the sum before it is
         rounded differently.
     layer : str
-        The first layer with such a value; empty if there is none.
+        The first layer with such a step; empty if there is none.
     classes : int
         Frames whose largest output is another one.
     """
@@ -59,8 +120,8 @@ class Agreement:
         text = f"{self.frames} frames: PyTorch's outputs differ by {self.largest:.1e} at most"
         if self.decisions:
             text += (
-                f"; {self.decisions} values, the first in {self.layer}, are one step away, because "
-                "their sums are rounded differently"
+                f"; in {self.decisions} of them a value, the first in {self.layer}, is one step "
+                "away, because its sum is rounded differently"
             )
         if self.classes:
             return f"{text}; {self.classes} have another largest output"
@@ -68,7 +129,7 @@ class Agreement:
 
 
 def compare(module: nn.Module, model: Model, proto: ModelProto, frames: Values) -> Agreement:
-    """Compare a file with the module that it was exported from.
+    """Compare a file, as ONNX Runtime executes it, with the module that it was exported from.
 
     Parameters
     ----------
@@ -83,51 +144,122 @@ def compare(module: nn.Module, model: Model, proto: ModelProto, frames: Values) 
     UserError
         If a quantiser or an output differs by more than the rounding of sums.
     """
-    ours = _of_file(model, proto, frames)
-    outputs, theirs = _of_pytorch(module, {quantiser_of(node) for node, *_ in ours}, frames)
-    decisions, layer = 0, ""
-    seen: dict[str, int] = defaultdict(int)
-    for node, before, behind in ours:
-        path = quantiser_of(node)
-        calls = theirs.get(path, [])
-        if seen[path] >= len(calls):
-            continue  # PyTorch has no such quantiser: a branch that the trace shares
-        pytorch = calls[seen[path]]
-        seen[path] += 1
-        if pytorch[0].shape != before.shape:
-            continue
-        scale = np.asarray(model.grids[node.output[0]].scale, np.float64).max()
-        count = _steps(node.name, pytorch, (before, behind), float(scale))
-        decisions += count
-        if count:
-            layer = node.name
-            break  # what follows has other inputs
-    return _outputs(outputs, model.run(frames), decisions, layer)
+    found = decisions(module, model, proto, frames, model)
+    if found.wrong is not None:
+        raise UserError(
+            f"export: the file computes something else than PyTorch: {found.wrong}: Brevitas "
+            "exports this layer wrongly, use another one"
+        )
+    return _outputs(found, model.run(frames))
 
 
-def _of_file(
-    model: Model, proto: ModelProto, frames: Values
-) -> list[tuple[NodeProto, Values, Values]]:
-    """Every quantiser of activations, with the values before and behind it."""
+def decisions_of_file(
+    module: nn.Module, path: Path, model: Model, frames: Values, source: Source
+) -> Decisions:
+    """As `decisions`, of a copy of the module in evaluation mode, for a file that exists."""
+    return decisions(copy.deepcopy(module).cpu().eval(), model, onnx.load(path), frames, source)
+
+
+def decisions(
+    module: nn.Module, model: Model, proto: ModelProto, frames: Values, source: Source
+) -> Decisions:
+    """Run a module, and compare all its quantisers with those of a file.
+
+    Parameters
+    ----------
+    source
+        What computes the file's tensors.
+    """
+    nodes = _quantisers(model, proto)
+    outputs, differences = [], []
+    for start in range(0, len(frames), BATCH):
+        some = frames[start : start + BATCH]
+        answer, calls = _run(module, {one.path for one in nodes}, some)
+        outputs.append(answer)
+        differences += _differences(nodes, calls, _tensors(source, model, nodes, some), start)
+    return Decisions(np.concatenate(outputs), tuple(differences))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A quantiser of activations: its layer, its module, its tensors, its scale."""
+
+    layer: str
+    path: str
+    before: str
+    behind: str
+    scale: float
+
+
+def _quantisers(model: Model, proto: ModelProto) -> list[_Place]:
     computed = {name for node in model.nodes for name in node.output} | {model.input}
-    nodes = [
-        node
+    return [
+        _Place(
+            node.name,
+            quantiser_of(node),
+            node.input[0],
+            node.output[0],
+            float(np.asarray(model.grids[node.output[0]].scale, np.float64).max()),
+        )
         for node in proto.graph.node
         if quantiser_of(node)
         and node.output[0] in model.grids
         and {node.input[0], node.output[0]} <= computed
     ]
-    names = {name for node in nodes for name in (node.input[0], node.output[0])} - {model.input}
-    values = {model.input: frames, **model.tensors(frames, sorted(names))} if names else {}
-    return [(node, values[node.input[0]], values[node.output[0]]) for node in nodes]
+
+
+def _tensors(
+    source: Source, model: Model, places: Sequence[_Place], frames: Values
+) -> dict[str, Values]:
+    names = {name for one in places for name in (one.before, one.behind)} - {model.input}
+    values = source.tensors(frames, sorted(names)) if names else {}
+    return {model.input: frames, **values}
+
+
+def _differences(
+    places: Sequence[_Place], calls: Calls, values: Mapping[str, Values], start: int
+) -> list[Difference]:
+    """The first difference of each frame of a batch that begins with frame ``start``."""
+    found: dict[int, Difference] = {}
+    seen: dict[str, int] = defaultdict(int)
+    for one in places:
+        theirs = calls.get(one.path, [])
+        if seen[one.path] >= len(theirs):
+            continue  # another version of Brevitas, whose quantisers have other parts
+        pytorch = theirs[seen[one.path]]
+        seen[one.path] += 1
+        ours = values[one.before], values[one.behind]
+        if pytorch[0].shape != ours[0].shape:
+            continue
+        steps = np.rint((ours[1].astype(np.float64) - pytorch[1]) / one.scale)
+        if not steps.any():
+            continue
+        noise = NOISE * max(float(np.abs(pytorch[0]).max()), one.scale)
+        apart = np.abs(ours[0].astype(np.float64) - pytorch[0])
+        # A sign jumps by two steps: from -1 to +1.
+        wrong = (steps != 0) & ((np.abs(steps) > 2) | (apart == 0) | (apart > noise))
+        for frame in np.flatnonzero((steps != 0).reshape(len(steps), -1).any(axis=1)).tolist():
+            bad = wrong[frame].any()
+            place = np.argwhere(wrong[frame] if bad else steps[frame] != 0)[0].tolist()
+            at = (frame, *place)
+            found.setdefault(
+                frame,
+                Difference(
+                    one.layer,
+                    start + frame,
+                    tuple(place),
+                    (float(ours[0][at]), float(ours[1][at])),
+                    (float(pytorch[0][at]), float(pytorch[1][at])),
+                    not bad,
+                ),
+            )
+    return [found[frame] for frame in sorted(found)]
 
 
 @torch.inference_mode()
-def _of_pytorch(
-    module: nn.Module, paths: set[str], frames: Values
-) -> tuple[Values, dict[str, list[tuple[Values, Values]]]]:
-    """The outputs, and for each quantiser its inputs and outputs, one pair for each call."""
-    calls: dict[str, list[list[tuple[Values, Values]]]] = defaultdict(list)
+def _run(module: nn.Module, paths: set[str], frames: Values) -> tuple[Values, Calls]:
+    """The outputs of a module, and for each quantiser its inputs and outputs."""
+    calls: Calls = defaultdict(list)
     handles = []
     for path in paths:
         try:
@@ -135,26 +267,35 @@ def _of_pytorch(
         except AttributeError:  # another version of Brevitas
             continue
         handles.append(quantiser.register_forward_hook(_keep(calls[path])))
-    outputs = []
-    for frame in frames:  # the file was traced with a batch of one, and so may the module need it
-        for kept in calls.values():
-            kept.append([])
-        outputs.append(plain(module(torch.from_numpy(frame[None]))).numpy())
-    for handle in handles:
-        handle.remove()
+    try:
+        try:
+            outputs = plain(module(torch.from_numpy(frames))).numpy()
+        except RuntimeError:  # a module may be written for a batch of one
+            outputs = np.zeros(0, np.float32)
+        if outputs.ndim and len(outputs) == len(frames):
+            return outputs, calls
+        parts, single = [], []
+        for frame in frames:
+            for kept in calls.values():
+                kept.clear()
+            parts.append(plain(module(torch.from_numpy(frame[None]))).numpy())
+            single.append({path: list(kept) for path, kept in calls.items()})
+    finally:
+        for handle in handles:
+            handle.remove()
     joined = {
         path: [
             (np.concatenate([one[0] for one in same]), np.concatenate([one[1] for one in same]))
-            for same in zip(*kept, strict=True)
+            for same in zip(*(kept[path] for kept in single), strict=True)
         ]
-        for path, kept in calls.items()
+        for path in calls
     }
-    return np.concatenate(outputs), joined
+    return np.concatenate(parts), joined
 
 
-def _keep(kept: list[list[tuple[Values, Values]]]) -> Callable[..., None]:
+def _keep(kept: list[tuple[Values, Values]]) -> Callable[..., None]:
     def hook(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        kept[-1].append((plain(inputs[0]).numpy().copy(), plain(output).numpy().copy()))
+        kept.append((plain(inputs[0]).numpy().copy(), plain(output).numpy().copy()))
 
     return hook
 
@@ -167,30 +308,8 @@ def plain(value: Any) -> torch.Tensor:
     return tensor
 
 
-def _steps(
-    layer: str, pytorch: tuple[Values, Values], ours: tuple[Values, Values], scale: float
-) -> int:
-    """Count the values that are one step away because the inputs are rounded differently."""
-    steps = np.rint((ours[1].astype(np.float64) - pytorch[1]) / scale)
-    if not steps.any():
-        return 0
-    differs = steps != 0
-    noise = NOISE * max(float(np.abs(pytorch[0]).max()), scale)
-    near = np.abs(ours[0].astype(np.float64) - pytorch[0])
-    # A sign jumps by two steps: from -1 to +1.
-    wrong = differs & ((np.abs(steps) > 2) | (near == 0) | (near > noise))
-    if wrong.any():
-        place = tuple(int(index) for index in np.argwhere(wrong)[0])
-        raise UserError(
-            f"export: the file computes something else than PyTorch: {layer} gives "
-            f"{ours[1][place]:g} for {ours[0][place]:g}, and PyTorch {pytorch[1][place]:g} for "
-            f"{pytorch[0][place]:g} (frame {place[0]}, element {place[1:]}); {int(wrong.sum())} "
-            "values differ: Brevitas exports this layer wrongly, use another one"
-        )
-    return int(differs.sum())
-
-
-def _outputs(pytorch: Values, ours: Values, decisions: int, layer: str) -> Agreement:
+def _outputs(found: Decisions, ours: Values) -> Agreement:
+    pytorch = found.outputs
     if pytorch.shape != ours.shape:
         raise UserError(
             f"export: PyTorch's output has the shape {pytorch.shape[1:]} and the file's "
@@ -199,17 +318,20 @@ def _outputs(pytorch: Values, ours: Values, decisions: int, layer: str) -> Agree
     flat, other = pytorch.reshape(len(pytorch), -1), ours.reshape(len(ours), -1)
     size = float(np.abs(flat).max()) or 1.0
     far = np.abs(flat.astype(np.float64) - other).max(axis=1) / size
-    if not decisions and not far.max() <= NOISE:
+    beyond = ~found.rounded & ~(far <= NOISE)
+    if beyond.any():
+        frame = int(np.flatnonzero(beyond)[0])
         raise UserError(
-            f"export: the file computes something else than PyTorch: frame {int(far.argmax())} "
-            f"differs by {far.max():.1e} of the largest output, and all quantisers agree: Brevitas "
-            "exports what is behind the last one wrongly"
+            f"export: the file computes something else than PyTorch: frame {frame} differs by "
+            f"{far[frame]:.1e} of the largest output, and all quantisers agree: Brevitas exports "
+            "what is behind the last one wrongly"
         )
+    rounded = [one for one in found.differences if one.rounded]
     return Agreement(
         frames=len(flat),
         equal=int((flat == other).all(axis=1).sum()),
         largest=float(far.max()),
-        decisions=decisions,
-        layer=layer,
+        decisions=len(rounded),
+        layer=rounded[0].layer if rounded else "",
         classes=int((flat.argmax(axis=1) != other.argmax(axis=1)).sum()),
     )

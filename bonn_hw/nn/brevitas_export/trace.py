@@ -88,9 +88,11 @@ def module_paths(scopes: list[str]) -> list[str]:
 
 def quantiser_of(node: NodeProto) -> str:
     """Path of Brevitas' quantiser that a node was exported from; empty for other nodes."""
+    inner = ""
     for item in node.metadata_props:
         if item.key == SCOPES:
-            *modules, _ = re.findall(r"'([^']*)'", item.value)
-            inner = modules[-1] if modules else ""
-            return HANDLER.sub("", inner) if HANDLER.search(inner) else ""
-    return ""
+            *modules, _ = re.findall(r"'([^']*)'", item.value) or [""]
+            inner = next((name for name in reversed(modules) if name), "")
+    if not inner and node.name.startswith("/"):  # as the tracer leaves it
+        *_, inner = ["", *module_paths(node.name.split("/")[1:-1])]
+    return HANDLER.sub("", inner) if HANDLER.search(inner) else ""
