@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from bonn_hw.errors import UserError
 from bonn_hw.images import Images
 from bonn_hw.report import store, tables
 from bonn_hw.report.values import Front, Report
-from bonn_hw.report.verdicts import of_simulation
+from bonn_hw.report.verdicts import EXPECTED, Verdict, of_simulation
 
 if TYPE_CHECKING:
     from torch import nn
@@ -93,7 +94,8 @@ class Build:
         Parameters
         ----------
         layer : str
-            A layer of the model (``Layer.layer``) or a unit (``Layer.name``).
+            A layer of the model (``Layer.layer``), a module such as ``3`` of the layer ``3/Quant``,
+            or a unit (``Layer.name``).
 
         Returns
         -------
@@ -252,14 +254,11 @@ class Build:
         difference, decisions = None, side.decisions
         if decisions is not None and decisions.differences:
             difference = decisions.wrong or decisions.differences[0]
+        verdicts = of_simulation(outcome.report, strict)
+        if decisions is not None:  # the expected outputs are PyTorch's
+            verdicts = tuple(_of_pytorch(one) for one in verdicts)
         answers = outcome.answers
-        return Simulation(
-            answers.y,
-            answers.rtl,
-            outcome.report,
-            of_simulation(outcome.report, strict),
-            difference,
-        )
+        return Simulation(answers.y, answers.rtl, outcome.report, verdicts, difference)
 
 
 class Picture:
@@ -280,6 +279,11 @@ class Picture:
     def _repr_html_(self) -> str:
         svg = self.path.read_text()
         return svg[svg.index("<svg") :]
+
+
+def _of_pytorch(verdict: Verdict) -> Verdict:
+    name, text = (one.replace(EXPECTED, "PyTorch") for one in (verdict.name, verdict.text))
+    return replace(verdict, name=name, text=text)
 
 
 def _cores() -> int:

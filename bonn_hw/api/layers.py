@@ -64,7 +64,7 @@ def layers(design: FoldedDesign) -> tuple[Layer, ...]:
 
 
 def tensor_behind(graph: DataflowGraph, layer: str) -> str:
-    """The tensor that a layer of the model, or a unit, leaves.
+    """The tensor behind a layer of the model, a module (``3`` of the layer ``3/Quant``) or a unit.
 
     Raises
     ------
@@ -73,9 +73,12 @@ def tensor_behind(graph: DataflowGraph, layer: str) -> str:
     """
     by_layer: dict[str, Node] = {}
     for node in graph.nodes:
-        by_layer[node.name] = node
         if not isinstance(node.kernel, Passthrough):  # width converters and FIFOs
+            by_layer[node.origin.partition("/")[0]] = node
+    for node in graph.nodes:
+        if not isinstance(node.kernel, Passthrough):
             by_layer[node.origin] = node
+        by_layer[node.name] = node
     if layer not in by_layer:
         names = list(dict.fromkeys(node.origin for node in graph.nodes))
         raise UserError(

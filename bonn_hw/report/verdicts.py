@@ -11,8 +11,9 @@ from bonn_hw.errors import UserError
 from bonn_hw.ir import target as aims
 from bonn_hw.passes.plan import Reach
 from bonn_hw.report.figures import Cycles
-from bonn_hw.report.values import Comparison, Report
+from bonn_hw.report.values import Comparison, Expected, Report
 
+EXPECTED = "expected outputs"
 BEST = ("implemented", "synthesised", "predicted")  # sources of resources, the surest first
 
 
@@ -104,14 +105,26 @@ def _equalities(comparison: Comparison) -> Iterator[Verdict]:
         "integer graph": between.rtl_integer,
         "QONNX model": between.rtl_qonnx,
         "PyTorch": between.rtl_pytorch,
-        "expected outputs": between.rtl_expected,
+        EXPECTED: between.rtl_expected,
     }
     for reference, differ in references.items():
         if differ is None:
             continue
         state = State.FAILED if differ else State.PASSED
         found = f"{differ:,} of {frames:,} frames differ" if differ else f"{frames:,} frames equal"
+        if not differ and reference == EXPECTED and comparison.expected is not None:
+            found = _kinds(comparison.expected)
         yield Verdict(f"RTL and {reference}", state, f"RTL and {reference}: {found}")
+
+
+def _kinds(expected: Expected) -> str:
+    """The frames that agree, by how they do."""
+    counts = {
+        "frames equal": expected.equal,
+        "equal but for the last digits": expected.last_digits,
+        "with another decision of a rounded sum": expected.rounded,
+    }
+    return ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count)
 
 
 def _rounding(comparison: Comparison, strict: bool) -> Iterator[Verdict]:
