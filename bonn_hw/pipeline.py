@@ -88,14 +88,14 @@ def check_model(model_file: Path, target: Target | None, progress: Progress = si
 def fold_model(
     model_file: Path,
     target: Target,
-    out: Path,
+    out: Path | None,
     folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
 ) -> Report:
     """QONNX file -> folder with the folded design, its folding files, a report and pictures.
 
-    Returns the report.
+    Returns the report. Without a folder (None), nothing is written.
 
     Raises
     ------
@@ -106,6 +106,8 @@ def fold_model(
     constraints = _constraints(folding, model, lowered)
     planned = plan(lowered.graph, target, constraints, progress)
     report = assemble.compiled(planned, target, _model_of(model), lowered.notes)
+    if out is None:
+        return report
     with files.fresh_folder(out) as folder:
         write_design(planned, target, report, folder)
         progress("drawing")
@@ -117,17 +119,22 @@ def fold_model(
 def fold_front(
     model_file: Path,
     target: Target,
-    out: Path,
+    out: Path | None,
     folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
 ) -> Front:
-    """QONNX file -> folder with all trade-offs of frame rate and resources, report and pictures."""
+    """QONNX file -> folder with all trade-offs of frame rate and resources, report and pictures.
+
+    Without a folder (None), nothing is written.
+    """
     model, lowered = _lower(model_file, checkpoint, progress)
     constraints = _constraints(folding, model, lowered)
     progress("folding")
     choices = list(pareto_front(lowered.graph, target, constraints))
     front = assemble.front(choices, target, _model_of(model))
+    if out is None:
+        return front
     with files.fresh_folder(out) as folder:
         save(front, folder / NAME)
         progress("drawing")

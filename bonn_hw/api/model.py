@@ -134,8 +134,8 @@ class Model:
         """
         target = _target(board, clock_mhz, fps, max_fps, latency_ms, lut_fraction)
         _rate("fold", target, folding)
-        with ExitStack() as stack, shown("fold", progress) as step:
-            place = Path(out) if out is not None else stack.enter_context(files.scratch()) / "fold"
+        place = None if out is None else Path(out)
+        with shown("fold", progress) as step:
             return pipeline.fold_model(
                 self.path, target, place, _path(folding), self._run, progress=step
             )
@@ -151,8 +151,8 @@ class Model:
     ) -> Front:
         """All trade-offs of frame rate and resources, FIFOs not counted; the slowest first."""
         target = _target(board, clock_mhz)
-        with ExitStack() as stack, shown("front", progress) as step:
-            place = Path(out) if out is not None else stack.enter_context(files.scratch()) / "front"
+        place = None if out is None else Path(out)
+        with shown("front", progress) as step:
             return pipeline.fold_front(
                 self.path, target, place, _path(folding), self._run, progress=step
             )

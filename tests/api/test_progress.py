@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import io
 import sys
-
-import pytest
+import time
 
 from bonn_hw.api.progress import shown
 
@@ -12,32 +11,29 @@ class Screen(io.StringIO):
         return True
 
 
-@pytest.fixture
-def screen(monkeypatch):
-    made = Screen()
+def test_a_terminal_shows_the_step_as_it_is(monkeypatch):
+    screen, text = Screen(), "compile[/x]: [red]folding[/red] :smile:"
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(sys, "stderr", made)
-    return made
-
-
-def test_a_terminal_shows_the_step(screen):
+    monkeypatch.setattr(sys, "stderr", screen)
     with shown("compile[/x]", None) as step:
         step("[red]folding[/red] :smile:")
-    assert "compile[/x]: [red]folding[/red] :smile:" in screen.getvalue()
+        deadline = time.monotonic() + 10
+        while text not in screen.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)  # it is drawn 10 times a second
+    assert text in screen.getvalue()
 
 
-def test_silence(screen, monkeypatch):
-    with shown("compile", False) as step:
-        step("folding")
-    assert screen.getvalue() == ""
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
-    with shown("compile", None) as step:
-        step("folding")
-    assert sys.stderr.getvalue() == ""
+def test_silence(monkeypatch):
+    for stream, progress in ((Screen(), False), (io.StringIO(), None)):
+        monkeypatch.setattr(sys, "stderr", stream)
+        with shown("compile", progress) as step:
+            step("folding")
+        assert stream.getvalue() == ""
 
 
-def test_a_function_of_the_user(screen):
-    texts = []
+def test_a_function_of_the_user(monkeypatch):
+    screen, texts = Screen(), []
+    monkeypatch.setattr(sys, "stderr", screen)
     with shown("compile", texts.append) as step:
         step("folding")
     assert texts == ["folding"] and screen.getvalue() == ""
