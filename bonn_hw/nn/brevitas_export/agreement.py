@@ -8,7 +8,6 @@ may differ: a quantiser with equal inputs has equal outputs.
 
 from __future__ import annotations
 
-import copy
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from torch import nn
 
 from bonn_hw.errors import UserError
 from bonn_hw.frontend import Model
+from bonn_hw.nn.brevitas_export.evaluated import evaluated
 from bonn_hw.nn.brevitas_export.trace import quantiser_of
 
 Values = NDArray[np.float32]
@@ -157,7 +157,7 @@ def decisions_of_file(
     module: nn.Module, path: Path, model: Model, frames: Values, source: Source
 ) -> Decisions:
     """As `decisions`, of a copy of the module in evaluation mode, for a file that exists."""
-    return decisions(copy.deepcopy(module).cpu().eval(), model, onnx.load(path), frames, source)
+    return decisions(evaluated(module), model, onnx.load(path), frames, source)
 
 
 def decisions(

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,6 +19,7 @@ from bonn_hw import files, frontend
 from bonn_hw.errors import UserError
 from bonn_hw.nn import export as own
 from bonn_hw.nn.brevitas_export.agreement import Agreement, compare, plain
+from bonn_hw.nn.brevitas_export.evaluated import evaluated
 from bonn_hw.nn.brevitas_export.facts import Grid, grids
 from bonn_hw.nn.brevitas_export.trace import tidy, trace
 from bonn_hw.nn.models.network import Network
@@ -86,7 +86,7 @@ def export(model: nn.Module, example: Any, path: str | Path) -> Exported:
     frames = _frames(example)
     if isinstance(model, Network):
         return _own(model, frames, path)
-    reference = _evaluated(model)
+    reference = evaluated(model)
     proto = _traced(reference, frames)
     tidy(proto)
     _describe(proto)
@@ -120,21 +120,6 @@ def _own(network: Network, frames: NDArray[np.float32], path: Path) -> Exported:
     return Exported(path, exported.sha256, None, grids(frontend.read(path)), (note,))
 
 
-def _evaluated(model: nn.Module) -> nn.Module:
-    if not isinstance(model, nn.Module):
-        raise UserError(
-            f"export: the model is a {type(model).__name__}: give a torch.nn.Module, such as a "
-            "network of Brevitas' layers"
-        )
-    try:
-        return copy.deepcopy(model).cpu().eval()
-    except RuntimeError as error:  # a tensor of the autograd graph is kept in the module
-        raise UserError(
-            f"export: the network cannot be copied ({_first_line(error)}): keep no tensors of a "
-            "forward pass in the module"
-        ) from error
-
-
 def _traced(module: nn.Module, frames: NDArray[np.float32]) -> onnx.ModelProto:
     first = torch.from_numpy(frames[:1])
     try:
@@ -151,7 +136,7 @@ def _traced(module: nn.Module, frames: NDArray[np.float32]) -> onnx.ModelProto:
             "return the output that the accelerator shall compute"
         )
     try:
-        return trace(copy.deepcopy(module), first, "input", "output")
+        return trace(evaluated(module), first, "input", "output")
     except Exception as error:  # torch and Brevitas raise many types
         raise UserError(
             f"export: the network cannot be traced: {_first_line(error)}; write forward() without "

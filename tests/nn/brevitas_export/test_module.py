@@ -18,6 +18,7 @@ from torch import nn
 
 from bonn_hw import frontend
 from bonn_hw.errors import UserError
+from bonn_hw.nn import BayesianLosses
 from bonn_hw.nn.brevitas_export import agreement
 from bonn_hw.nn.brevitas_export.facts import Grid
 from bonn_hw.nn.brevitas_export.module import export
@@ -111,6 +112,16 @@ def test_the_network_is_not_changed_and_the_file_is_the_same_again(exported, tmp
     again = export(network, frames.numpy(), str(tmp_path / "again.onnx"))
     assert again.path.read_bytes() == result.path.read_bytes()
     assert again.sha256 == result.sha256
+
+
+def test_three_lines_of_training_and_what_they_leave_behind(tmp_path):
+    """The network holds tensors of its last forward pass, in the hooks of the losses."""
+    network, frames = calibrated(Network(), 1, 6, 6)
+    losses = BayesianLosses(network, lam=1e-4, theta=1e-3, nu=1e-4)
+    (network(frames).square().mean() + losses.kernel()).backward()
+    result = export(network, frames, tmp_path / "net.onnx")
+    assert result.agreement.classes == 0
+    assert all(one.grad is not None for one in [network.stem.weight])
 
 
 def test_a_network_of_bonn_hw(tmp_path):
