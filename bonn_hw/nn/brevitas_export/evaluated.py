@@ -12,7 +12,7 @@ from torch import nn
 
 from bonn_hw.errors import UserError
 
-_deepcopy = torch.Tensor.__deepcopy__
+_deepcopy: Any = torch.Tensor.__deepcopy__
 
 
 def evaluated(model: nn.Module) -> nn.Module:
