@@ -16,7 +16,7 @@ from bonn_hw.api.exporting import torch_needed
 if TYPE_CHECKING:
     from torch import nn
 
-    from bonn_hw.nn.brevitas_export.agreement import Decisions
+    from bonn_hw.nn.brevitas_export.decisions import Decisions
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ def pytorch_side(
     if network is None:
         return PyTorchSide()
     with torch_needed("compare"):
-        from bonn_hw.nn.brevitas_export.agreement import decisions_of_file
+        from bonn_hw.nn.brevitas_export.decisions import decisions_of_file
         from bonn_hw.nn.models.network import Network
         from bonn_hw.nn.training.checkpoint import Checkpoint
     if isinstance(network, str | Path):

@@ -14,7 +14,7 @@ from bonn_hw.report.values import Report
 from bonn_hw.report.verdicts import State, Verdict
 
 if TYPE_CHECKING:
-    from bonn_hw.nn.brevitas_export.agreement import Difference
+    from bonn_hw.nn.brevitas_export.decisions import Difference
 
 MARKS = {State.PASSED: "ok", State.NOTED: "note", State.FAILED: "FAILED"}
 

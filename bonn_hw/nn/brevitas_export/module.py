@@ -18,7 +18,8 @@ from torch import nn
 from bonn_hw import files, frontend
 from bonn_hw.errors import UserError
 from bonn_hw.nn import export as own
-from bonn_hw.nn.brevitas_export.agreement import Agreement, compare, plain
+from bonn_hw.nn.brevitas_export.agreement import Agreement, compare
+from bonn_hw.nn.brevitas_export.decisions import plain
 from bonn_hw.nn.brevitas_export.evaluated import evaluated
 from bonn_hw.nn.brevitas_export.facts import Grid, grids
 from bonn_hw.nn.brevitas_export.trace import tidy, trace

@@ -19,7 +19,7 @@ from torch import nn
 from bonn_hw import frontend
 from bonn_hw.errors import UserError
 from bonn_hw.nn import BayesianLosses
-from bonn_hw.nn.brevitas_export import agreement
+from bonn_hw.nn.brevitas_export import decisions
 from bonn_hw.nn.brevitas_export.facts import Grid
 from bonn_hw.nn.brevitas_export.module import export
 from bonn_hw.nn.brevitas_export.trace import module_paths
@@ -215,7 +215,7 @@ def test_paths_of_modules(scopes, paths):
 
 
 def places():
-    return [agreement._Place("act/Quant", "act.act_quant", "before", "behind", 0.5)]
+    return [decisions._Place("act/Quant", "act.act_quant", "before", "behind", 0.5)]
 
 
 def differences(before, behind, theirs_before, theirs):
@@ -224,7 +224,7 @@ def differences(before, behind, theirs_before, theirs):
 
     calls = {"act.act_quant": [(shaped(theirs_before), shaped(theirs))]}
     values = {"before": shaped(before), "behind": shaped(behind)}
-    return agreement._differences(places(), calls, values, 64)
+    return decisions._differences(places(), calls, values, 64)
 
 
 def test_a_rounded_sum_may_lead_to_the_next_step():
@@ -264,7 +264,7 @@ def test_a_module_for_a_batch_of_one_is_run_frame_by_frame():
     network, frames = calibrated(nn.Sequential(qnn.QuantIdentity(bit_width=4)), 2, 2)
     one = One().eval()
     one.quant = network[0].eval()
-    outputs, calls = agreement._run(one, {"quant.act_quant"}, frames[:5].numpy())
+    outputs, calls = decisions._run(one, {"quant.act_quant"}, frames[:5].numpy())
     assert outputs.shape == (5, 4)
     ((before, behind),) = calls["quant.act_quant"]
     np.testing.assert_array_equal(before, frames[:5].numpy())
