@@ -383,7 +383,7 @@ def simulate_and_compare(
         trained = Checkpoint.load(checkpoint)
         # Models that bonn-hw exported name their transform; other models get images in [0, 1].
         transform = trained.experiment.transform if trained.experiment else transform
-    images = source.load(build.host.input_shape, transform, build.host.random_frames)
+    images = source.load(build.host.input_shape, transform, build.random_frames)
     return simulate_images(build, images, trained, jobs, stall, trace, progress, keep)
 
 

@@ -32,6 +32,13 @@ def test_predict_is_what_the_model_answers(made):
         build.predict("x")
 
 
+def test_random_frames_are_the_same_each_time(made):
+    loaded = pipeline.Build.load(made[1].folder)
+    frames = loaded.random_frames(6)
+    np.testing.assert_array_equal(frames, loaded.random_frames(6))
+    assert frames.shape == (6, 2, 4, 4) and len(np.unique(made[1].predict(frames), axis=0)) > 1
+
+
 def test_layers_and_their_values(made):
     model, build, x = made
     by_name = {one.name: one for one in build.layers}

@@ -41,6 +41,8 @@ def test_the_code_runs_as_it_stands(tmp_path, monkeypatch):
     assert len(example.splitlines()) <= 10
     monkeypatch.chdir(tmp_path)
     said = io.StringIO()
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
     names: dict[str, object] = {}
     with contextlib.redirect_stdout(said):
         exec(example, names)
@@ -55,8 +57,6 @@ def test_the_code_runs_as_it_stands(tmp_path, monkeypatch):
     with contextlib.redirect_stdout(said):
         exec(more, names)
     assert names["hidden"].shape == (20, 1, 1, 16)
-
-    import torch
 
     wrong = [*names["net"]]
     with torch.no_grad():
