@@ -81,7 +81,8 @@ class ImageSource:
             return Images(randomly(self.random))
         if self.inputs is not None:
             values = _first(read_array(self.inputs, "--inputs"), self.count)
-            return Images(values, self._labels(len(values)), self._expected(len(values)))
+            frames = len(values) if values.ndim else 0  # the model refuses what is no array
+            return Images(values, self._labels(frames), self._expected(frames))
         from bonn_hw.nn.data import datasets
 
         tests = datasets.load(self.dataset or "", "test").first(self.count)
