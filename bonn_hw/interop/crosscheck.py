@@ -187,10 +187,11 @@ def _input_differences(
     """How many values of the input differ, and the defects with which ours are FINN's."""
     theirs = values.theirs(entry, values.graph.input).reshape(integers.shape)
     differ = int((theirs != integers).sum())
-    if differ and (rounded := finn_defects.ties_up(values.host)) is not None:
-        if (rounded.encode(frames).reshape(integers.shape) == theirs).all():
-            return differ, {finn_defects.TIES}
-    return differ, set()
+    rounded = finn_defects.ties_up(values.host) if differ else None
+    known = rounded is not None and bool(
+        (rounded.encode(frames).reshape(integers.shape) == theirs).all()
+    )
+    return differ, {finn_defects.TIES} if known else set()
 
 
 def _estimates(

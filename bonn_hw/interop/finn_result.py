@@ -192,7 +192,7 @@ def _nodes(
             outputs=tuple(node.output),
             weights=weights,
             thresholds=thresholds,
-            unclipped=unclipped[node.name] if node.name in unclipped else None,
+            unclipped=unclipped.get(node.name),
         )
 
 

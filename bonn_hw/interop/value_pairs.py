@@ -262,7 +262,7 @@ def _candidates(
     """The pairs that a node's output could make, in the order of our graph."""
     graph = values.graph
     matrices = dict.fromkeys(inputs, 0)  # units between the inputs and each tensor of ours
-    reached: dict[str, tuple[Node, ...]] = {name: () for name in inputs}
+    reached: dict[str, tuple[Node, ...]] = dict.fromkeys(inputs, ())
     fewest = int(node.operator == "MVAU")
     most = int(node.operator in ("MVAU", "Thresholding"))
     for mine in graph.nodes:
