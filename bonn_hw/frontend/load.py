@@ -41,6 +41,9 @@ class Dialect(Protocol):
     def recognises(self, model: ModelProto) -> bool:
         """Whether a file is written in this dialect."""
 
+    def complete(self, model: ModelProto, folder: Path) -> ModelProto:
+        """Insert parts of it that are in other files of the folder; raises UserError."""
+
     def translate(self, model: ModelProto) -> ModelProto:
         """Translate it to QONNX; raises UnsupportedModel."""
 
@@ -89,6 +92,7 @@ def read(path: Path, dialects: Sequence[Dialect] = (), external_data: Path | Non
         digest = hashlib.sha256(content).hexdigest()
         for dialect in dialects:
             if dialect.recognises(proto):
+                proto = dialect.complete(proto, path.parent)
                 foldings = dialect.foldings(proto)
                 return replace(_standardise(dialect.translate(proto), digest), foldings=foldings)
         return _standardise(proto, digest)
