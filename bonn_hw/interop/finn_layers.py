@@ -153,16 +153,17 @@ def _matrix(here: Translation, node: NodeProto, weights: NDArray[np.float32]) ->
 
 
 def _slide(here: Translation, node: NodeProto, attributes: Attributes) -> None:
-    if any(one != 1 for one in attributes.get("Dilation", [1, 1])):
+    if any(one != 1 for one in _pair(attributes.get("Dilation", 1))):
         raise UnsupportedModel(
             f"{node.name}: dilation {attributes['Dilation']} is not supported, [1, 1] is"
         )
-    here.windows[node.output[0]] = (here.names[node.input[0]], dict(attributes))
+    sides = {key: _pair(attributes.get(key, 1)) for key in ("ConvKernelDim", "Stride")}
+    here.windows[node.output[0]] = (here.names[node.input[0]], sides)
 
 
 def _downsample(here: Translation, node: NodeProto, attributes: Attributes) -> None:
     """Windows of one pixel."""
-    stride = [int(attributes["Stride"])] * 2
+    stride = _pair(attributes["Stride"])
     if attributes.get("is1D", 0):
         stride[1] = 1
     window = {"ConvKernelDim": [1, 1], "Stride": stride}
@@ -236,7 +237,7 @@ def _bits(kind: str) -> int:
 
 
 def _max_pool(here: Translation, node: NodeProto, attributes: Attributes) -> None:
-    source, kernel = here.names[node.input[0]], list(attributes["PoolDim"])
+    source, kernel = here.names[node.input[0]], _pair(attributes["PoolDim"])
     sides = {"kernel_shape": kernel, "strides": kernel}
     if attributes.get("CeilMode", 0):
         sides["ceil_mode"] = 1
@@ -426,6 +427,8 @@ HARDWARE: Mapping[str, Write] = {
     "ElementwiseMul": _elementwise("Mul"),
     "ElementwiseSub": _elementwise("Sub"),
 }
+# They may stand before the first layer: the type of what they move is that layer's.
+MOVERS = ("IODMA", "TLastMarker", "CheckSum", "StreamingFIFO", "StreamingDataWidthConverter")
 SAME_LAYOUT = (
     "AddStreams",
     "ChannelwiseOp",

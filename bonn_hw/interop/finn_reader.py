@@ -15,7 +15,13 @@ from onnx import ModelProto, NodeProto, TensorProto, helper
 from bonn_hw.errors import UnsupportedModel
 from bonn_hw.interop.finn_attributes import DOMAIN, node_attributes
 from bonn_hw.interop.finn_folding import operator_of
-from bonn_hw.interop.finn_layers import CONSTANT_MATRIX, HARDWARE, SAME_LAYOUT, STREAMLINED
+from bonn_hw.interop.finn_layers import (
+    CONSTANT_MATRIX,
+    HARDWARE,
+    MOVERS,
+    SAME_LAYOUT,
+    STREAMLINED,
+)
 from bonn_hw.interop.finn_partitions import has_partitions
 from bonn_hw.interop.finn_translation import QUANTISERS, Translation
 
@@ -34,6 +40,11 @@ def _is_lowered(model: ModelProto) -> bool:
     """Whether FINN has put integers without quantisers in place of the weights."""
     kinds = {node.op_type for node in model.graph.node if node.domain in DOMAINS}
     if kinds & set(LOWERED):
+        return True
+    # FINN writes the TopK of operator set 10, whatever the set of the file.
+    opset = max((one.version for one in model.opset_import if not one.domain), default=0)
+    topk = any(node.op_type == "TopK" and len(node.input) == 2 for node in model.graph.node)
+    if "MultiThreshold" in kinds and topk and opset < 10:
         return True
     return "MultiThreshold" in kinds and any(
         entry.key == "finn_datatype" and entry.value.startswith(("INT", "TERNARY"))
@@ -105,7 +116,7 @@ def _write(here: Translation, node: NodeProto) -> None:
                 f"{node.name}: FINN's operator {node.op_type} is not supported; supported "
                 f"are {', '.join(sorted(HARDWARE))}"
             )
-        if node.input[0] in here.outside:
+        if node.input[0] in here.outside and operator not in MOVERS:
             here.host.add(node.input[0])
             here.quantise_input(node, attributes)
     elif node.domain in DOMAINS and node.op_type in STREAMLINED:
@@ -120,6 +131,8 @@ def _write(here: Translation, node: NodeProto) -> None:
     write(here, node, attributes)
     if operator not in SAME_LAYOUT or here.last & set(node.input):
         here.last.update(node.output)
+    if here.outside & set(node.input):
+        here.outside.update(node.output)
 
 
 def _is_whole(here: Translation, name: str) -> bool:
@@ -180,4 +193,8 @@ def _copy(here: Translation, node: NodeProto, inputs: list[str]) -> None:
     copy = NodeProto()
     copy.CopyFrom(node)
     copy.input[:] = inputs
+    old = [one for one in copy.attribute if one.name == "axes"]
+    if node.op_type in ("Squeeze", "Unsqueeze") and old:  # before operator set 13
+        copy.input.append(here.constant(list(old[0].ints), np.int64))
+        copy.attribute.remove(old[0])
     here.nodes.append(copy)

@@ -92,9 +92,7 @@ class Translation:
         result = self.emit("BipolarQuant", [moved, self.constant(1.0)], name, output)
         self.names[output] = result
 
-    def steps(
-        self, tensor: str, limits: NDArray[Any], start: int, name: str, output: str
-    ) -> None:
+    def steps(self, tensor: str, limits: NDArray[Any], start: int, name: str, output: str) -> None:
         """``start`` plus the number of a channel's thresholds ``(C or 1, T)`` that are reached."""
         layout = "NCHW" if self.ranks[tensor] == 4 else "NC"
         bits = _type(start, start + limits.shape[-1])
