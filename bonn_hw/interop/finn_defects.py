@@ -43,19 +43,20 @@ def visible(pair: Pair) -> set[str]:
 
 def explain(values: Values, pair: Pair, theirs: Integers) -> set[str]:
     """The defects with which our nodes output FINN's values; the empty set if none do."""
-    choices = [[(frozenset[str](), node.kernel), *_variants(node.kernel, pair)]
-               for node in pair.nodes]  # fmt: skip
-    tails = [(frozenset[str](), values.host)]
+    none: frozenset[str] = frozenset()
+    choices = [[(none, node.kernel), *_variants(node.kernel, pair)] for node in pair.nodes]
+    tails: list[tuple[frozenset[str], Host]] = [(none, values.host)]
     if pair.stream == ANSWERS and (other := ties_up(values.host)) is not None:
         tails.append((frozenset({TIES}), other))
-    for (tail, host), *kernels in product(tails, *choices):
-        defects = tail.union(*(names for names, _ in kernels))
-        if not defects:
-            continue
+    for kernels in product(*choices):
         chosen = {node.name: kernel for node, (_, kernel) in zip(pair.nodes, kernels, strict=True)}
-        outputs = values.recompute(pair, chosen, host)
-        if (outputs.reshape(theirs.shape) == theirs).all():
-            return set(defects)
+        for tail, host in tails:
+            defects = tail.union(*(names for names, _ in kernels))
+            if not defects:
+                continue
+            outputs = values.recompute(pair, chosen, host)
+            if (outputs.reshape(theirs.shape) == theirs).all():
+                return set(defects)
     return {CLIPPED} if _clipped_steps(values, pair, theirs) else set()
 
 

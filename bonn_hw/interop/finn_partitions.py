@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import ModelProto, NodeProto, TensorProto, TensorAnnotation
+from onnx import ModelProto, NodeProto, TensorAnnotation, TensorProto
 
 from bonn_hw.errors import UserError
 from bonn_hw.interop.finn_attributes import node_attributes

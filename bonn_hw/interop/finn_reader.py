@@ -13,6 +13,7 @@ import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper
 
 from bonn_hw.errors import UnsupportedModel
+from bonn_hw.interop import finn_onnx
 from bonn_hw.interop.finn_attributes import DOMAIN, node_attributes
 from bonn_hw.interop.finn_folding import operator_of
 from bonn_hw.interop.finn_layers import (
@@ -31,38 +32,19 @@ LOWERED = ("Im2Col", "XnorPopcountMatMul", "MaxPoolNHWC", "QuantAvgPool2d")
 
 
 def is_finn(model: ModelProto) -> bool:
-    """Whether a model is a graph of FINN's: hardware, or lowered to products of matrices."""
-    hardware = any(node.domain.startswith(DOMAIN) for node in model.graph.node)
-    return hardware or has_partitions(model) or _is_lowered(model)
+    """Whether a model is a graph of FINN's."""
+    thresholds = any(
+        node.op_type == "MultiThreshold" and node.domain in DOMAINS for node in model.graph.node
+    )
+    return thresholds or has_partitions(model) or _is_lowered(model)
 
 
 def _is_lowered(model: ModelProto) -> bool:
-    """Whether FINN has put integers without quantisers in place of the weights."""
-    kinds = {node.op_type for node in model.graph.node if node.domain in DOMAINS}
-    if kinds & set(LOWERED):
-        return True
-    # FINN writes the TopK of operator set 10, whatever the set of the file.
-    opset = max((one.version for one in model.opset_import if not one.domain), default=0)
-    topk = any(node.op_type == "TopK" and len(node.input) == 2 for node in model.graph.node)
-    if "MultiThreshold" in kinds and topk and opset < 10:
-        return True
-    return "MultiThreshold" in kinds and any(
-        entry.key == "finn_datatype" and entry.value.startswith(("INT", "TERNARY"))
-        for name in _matrices(model)
-        for note in model.graph.quantization_annotation
-        if note.tensor_name == name
-        for entry in note.quant_parameter_tensor_names
-    )
-
-
-def _matrices(model: ModelProto) -> set[str]:
-    """Names of the constant weights of MatMul nodes."""
-    constants = {one.name for one in model.graph.initializer}
-    return {
-        node.input[1]
+    """Whether a graph has hardware nodes, or products of matrices in place of convolutions."""
+    return any(
+        node.domain.startswith(DOMAIN) or (node.domain in DOMAINS and node.op_type in LOWERED)
         for node in model.graph.node
-        if node.op_type == "MatMul" and node.input[1] in constants
-    }
+    )
 
 
 def translate(model: ModelProto) -> ModelProto:
@@ -73,6 +55,8 @@ def translate(model: ModelProto) -> ModelProto:
     UnsupportedModel
         For operators and attributes that have no exact counterpart, with the node's name.
     """
+    if not _is_lowered(model):
+        return finn_onnx.to_qonnx(model)
     here = Translation(model)
     graph = model.graph
     entries = [one for one in graph.input if one.name not in here.constants]

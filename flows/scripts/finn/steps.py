@@ -36,10 +36,8 @@ def main() -> None:
     source, frames, folder = sys.argv[1:]
     target = Path(folder).resolve()
     for labels in (False, True):
-        place = 0
-        for name, model in stages(ModelWrapper(source), labels):
+        for place, (name, model) in enumerate(stages(ModelWrapper(source), labels)):
             model.save(str(target / f"{place}_{name}{'_labels' * labels}.onnx"))
-            place += 1
         if not labels:
             np.save(target / "answers.npy", answers(model, np.load(frames)))
         hardware(model, target, "_labels" * labels)
