@@ -157,8 +157,8 @@ def _clipped_steps(values: Values, pair: Pair, theirs: Integers) -> bool:
 
 def _counted(sums: NDArray[Any], limits: NDArray[Any], start: int) -> NDArray[np.int64]:
     """How many thresholds ``(channels, steps)`` each sum reaches, from a start."""
-    reached = sums[..., None] >= limits
-    return start + reached.sum(axis=-1, dtype=np.int64)
+    reached: NDArray[np.int64] = (sums[..., None] >= limits).sum(axis=-1, dtype=np.int64)
+    return start + reached
 
 
 def _ties_up(part: ModelProto | None) -> ModelProto | None:

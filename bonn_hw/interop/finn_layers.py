@@ -190,7 +190,7 @@ def _pool(here: Translation, node: NodeProto, attributes: Attributes) -> None:
     source, window = here.windows[node.input[0]]
     kernel, stride = list(window["ConvKernelDim"]), list(window["Stride"])
     if function == "MaxPool":
-        sides = {"kernel_shape": kernel, "strides": stride}
+        sides: dict[str, Any] = {"kernel_shape": kernel, "strides": stride}
         here.names[node.output[0]] = here.emit(
             "MaxPool", [source], node.name, node.output[0], **sides
         )
@@ -199,9 +199,9 @@ def _pool(here: Translation, node: NodeProto, attributes: Attributes) -> None:
     if function == "AccPool":
         here.names[node.output[0]] = sums
         return
-    bits = [_bits(str(attributes[key])) for key in ("InputDataType", "OutputDataType")]
-    signed = not str(attributes["OutputDataType"]).startswith("U")
-    here.names[node.output[0]] = _shifted(here, sums, kernel, (*bits, signed), node)
+    kinds = [str(attributes[key]) for key in ("InputDataType", "OutputDataType")]
+    facts = (_bits(kinds[0]), _bits(kinds[1]), not kinds[1].startswith("U"))
+    here.names[node.output[0]] = _shifted(here, sums, kernel, facts, node)
 
 
 def _window_sums(
@@ -238,7 +238,7 @@ def _bits(kind: str) -> int:
 
 def _max_pool(here: Translation, node: NodeProto, attributes: Attributes) -> None:
     source, kernel = here.names[node.input[0]], _pair(attributes["PoolDim"])
-    sides = {"kernel_shape": kernel, "strides": kernel}
+    sides: dict[str, Any] = {"kernel_shape": kernel, "strides": kernel}
     if attributes.get("CeilMode", 0):
         sides["ceil_mode"] = 1
     here.names[node.output[0]] = here.emit("MaxPool", [source], node.name, node.output[0], **sides)
@@ -386,7 +386,7 @@ def _mat_mul(here: Translation, node: NodeProto, attributes: Attributes) -> None
 
 
 def _max_pool_last(here: Translation, node: NodeProto, attributes: Attributes) -> None:
-    sides = {key: list(attributes[key]) for key in ("kernel_shape", "strides", "pads")
+    sides: dict[str, Any] = {key: list(attributes[key]) for key in ("kernel_shape", "strides", "pads")
              if key in attributes}  # fmt: skip
     if attributes.get("ceil_mode", 0):
         sides["ceil_mode"] = 1

@@ -7,11 +7,12 @@ by MultiThreshold, Mul and Add. All other operators stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from bonn_hw.interop.finn_attributes import node_attributes
 from bonn_hw.interop.finn_translation import QUANTISERS
@@ -29,11 +30,11 @@ def to_qonnx(model: ModelProto) -> ModelProto:
     domains = {one.domain for one in changed.opset_import}
     if QUANTISERS not in domains:
         changed.opset_import.append(helper.make_opsetid(QUANTISERS, 1))
-    # FINN writes the TopK of operator set 10, whatever the set of the file.
+    # FINN writes the TopK of operator set 11, whatever the set of the file.
     topk = any(node.op_type == "TopK" and len(node.input) == 2 for node in model.graph.node)
     for one in changed.opset_import:
         if topk and one.domain in ("", "ai.onnx"):
-            one.version = max(one.version, 10)
+            one.version = max(one.version, 11)
     return changed
 
 
@@ -63,7 +64,7 @@ def _weighted(changed: ModelProto, model: ModelProto) -> Iterator[NodeProto]:
             parameters.append(f"{output}/{key}")
             held = numpy_helper.from_array(np.array(value, np.float32), parameters[-1])
             changed.graph.initializer.append(held)
-        attributes = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND"}
+        attributes: dict[str, Any] = {"signed": 1, "narrow": 0, "rounding_mode": "ROUND"}
         inputs = [name, *parameters]
         yield helper.make_node("Quant", inputs, [output], output, domain=QUANTISERS, **attributes)
         copy = NodeProto()
@@ -124,7 +125,7 @@ def _values(steps: int, scale: np.float32, bias: np.float32) -> NDArray[np.float
     return np.arange(steps + 1, dtype=np.float32) * scale + bias
 
 
-def _constant(node: NodeProto, constants: dict[str, object]) -> np.float32 | None:
+def _constant(node: NodeProto, constants: Mapping[str, TensorProto]) -> np.float32 | None:
     """The one number that a Mul or Add has as its constant."""
     if node.op_type not in ("Add", "Mul"):
         return None

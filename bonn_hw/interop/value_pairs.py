@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +88,8 @@ class Values:
         kind = self.graph.tensors[stream]
         if kind.element.bipolar and self.result.unsigned(tensor):
             values = 2 * values.astype(np.int64) - 1
-        return values.reshape(-1, *kind.shape)
+        shaped: Integers = values.reshape(-1, *kind.shape)
+        return shaped
 
     def recompute(
         self, pair: Pair, kernels: Mapping[str, Kernel] | None = None, host: Host | None = None
@@ -165,7 +165,7 @@ def pair_values(values: Values, entry: Integers) -> tuple[str, tuple[Pair, ...]]
     return first, tuple(pairs)
 
 
-def negated(pair: Pair, signs_of: Any = None) -> Integers:
+def negated(pair: Pair) -> Integers:
     """-1 for each channel whose sums FINN has negated (its scale compensates that), else +1."""
     kernel, node = pair.ours.kernel, pair.theirs
     channels = kernel.outputs[0].shape[2]
