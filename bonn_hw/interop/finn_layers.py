@@ -208,7 +208,7 @@ def _window_sums(
     here: Translation, source: str, kernel: Sequence[int], stride: Sequence[int], name: str
 ) -> str:
     """The sums of windows: averages times their pixels, whole again after a rounding."""
-    sides = {"kernel_shape": list(kernel), "strides": list(stride)}
+    sides: dict[str, Any] = {"kernel_shape": list(kernel), "strides": list(stride)}
     average = here.emit("AveragePool", [source], name, **sides)
     pixels = float(kernel[0] * kernel[1])
     return here.emit("Round", [here.emit("Mul", [average, here.constant(pixels)], name)], name)
@@ -386,7 +386,8 @@ def _mat_mul(here: Translation, node: NodeProto, attributes: Attributes) -> None
 
 
 def _max_pool_last(here: Translation, node: NodeProto, attributes: Attributes) -> None:
-    sides: dict[str, Any] = {key: list(attributes[key]) for key in ("kernel_shape", "strides", "pads")
+    keys = ("kernel_shape", "strides", "pads")
+    sides: dict[str, Any] = {key: list(attributes[key]) for key in keys
              if key in attributes}  # fmt: skip
     if attributes.get("ceil_mode", 0):
         sides["ceil_mode"] = 1

@@ -84,7 +84,8 @@ class Values:
         """FINN's values of a tensor as those of ours: -1 and +1 for bits."""
         values = self.result.integers(tensor)
         if stream == ANSWERS:
-            return values.reshape(len(values), -1)
+            flat: Integers = values.reshape(len(values), -1)
+            return flat
         kind = self.graph.tensors[stream]
         if kind.element.bipolar and self.result.unsigned(tensor):
             values = 2 * values.astype(np.int64) - 1
@@ -112,7 +113,8 @@ class Values:
             ]
             values |= dict(zip(node.outputs, kernel.reference(*arguments), strict=True))
         if pair.stream != ANSWERS:
-            return values[pair.stream]
+            result: Integers = values[pair.stream]
+            return result
         last = values[self.graph.output].reshape(-1, *self.graph.tensors[self.graph.output].shape)
         return self.decided((host or self.host).decode(last))
 
@@ -122,7 +124,8 @@ class Values:
             raise ValueError("the output is not quantised")
         integers = np.rint(answers / self.scale).astype(np.int64)
         last = integers.transpose(0, 2, 3, 1) if integers.ndim == 4 else integers
-        return last.reshape(len(last), -1)
+        flat: Integers = last.reshape(len(last), -1)
+        return flat
 
 
 def pair_values(values: Values, entry: Integers) -> tuple[str, tuple[Pair, ...]]:
