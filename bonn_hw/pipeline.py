@@ -19,7 +19,7 @@ from bonn_hw.emit.stored import read_project, write_project
 from bonn_hw.emit.top import emit
 from bonn_hw.errors import UserError
 from bonn_hw.images import Images, ImageSource
-from bonn_hw.interop import dialect, finn_folding, finn_writer
+from bonn_hw.interop import dialect, finn_writer
 from bonn_hw.ir import store
 from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.ir.target import Target
@@ -295,7 +295,7 @@ def export_finn(build: Build, out: Path) -> list[Path]:
         For a layer that FINN's nodes cannot express; nothing is written then.
     """
     graph = finn_writer.dataflow_graph(build.design, build.host)
-    folding = {"Defaults": {}, **finn_folding.of_abstract(build.design)}
+    folding = {"Defaults": {}, **finn_writer.foldings(graph)}
     contents = {
         "hardware.onnx": graph.SerializeToString(deterministic=True),
         "folding.json": (json.dumps(folding, indent=1) + "\n").encode(),

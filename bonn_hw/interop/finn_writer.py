@@ -47,6 +47,15 @@ def dataflow_graph(design: FoldedDesign, host: Host) -> ModelProto:
     return Writer(design, host).whole()
 
 
+def foldings(model: ModelProto) -> dict[str, dict[str, int]]:
+    """PE and SIMD by FINN's node names, for its ``ApplyConfig``."""
+    return {
+        node.name: {one.name: one.i for one in node.attribute if one.name in ("PE", "SIMD")}
+        for node in model.graph.node
+        if any(one.name in ("PE", "SIMD") for one in node.attribute)
+    }
+
+
 class Writer:
     """FINN's nodes written so far, and what is known of their tensors."""
 
