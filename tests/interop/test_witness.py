@@ -61,22 +61,6 @@ def recorded(monkeypatch):
     return made
 
 
-def few_bits(ends_quantised: bool):
-    """Two convolutions, a pool and a dense layer of few bits; powers of two without norms tie."""
-    sides = {"strides": (1, 1), "dilations": (1, 1), "group": 1, "pads": (0, 0, 0, 0)}
-    made = Sketch(2, 6, 6).quant(4, scale=1 / 8)
-    made.few_bit_conv(4, 2, bits=3, scale=0.25, **sides)
-    if ends_quantised:
-        made.norm(4, spread=1.0, gamma=[0.5, -1.0, 0.7, 2.0])
-    made.add("Relu").quant(3, signed=0, scale=0.5)
-    made.few_bit_conv(4, 4, kernel=(1, 1), bits=2, scale=0.5, **sides)
-    if ends_quantised:
-        made.norm(4, spread=1.0, gamma=[0.4, 1.3, 0.7, 2.0])
-    made.quant(3, signed=1, scale=0.5, narrow=1).pool(pads=(0, 0, 0, 0)).flatten()
-    made.few_bit_dense(16, 5, bits=4)
-    return made.quant(3, scale=3.7) if ends_quantised else made
-
-
 @pytest.mark.finn
 def test_the_network_of_the_zoo_is_equal(images, tmp_path, capsys):
     finn.need()
@@ -162,7 +146,7 @@ def test_thresholds_that_finn_gets_wrong(recorded, tmp_path):
 @pytest.mark.finn
 def test_few_bits_and_a_quantised_output_are_equal(recorded, tmp_path):
     """FINN negates channels, and decides in nodes of its own; the last quantiser is the host's."""
-    model = few_bits(True).write(tmp_path)
+    model = finn.few_bits((0.5, -1.0, 0.7, 2.0), 3.7).write(tmp_path)
     found = crosscheck.crosscheck(model, None, 4, TARGET)
     assert found.verdict == "equal", found
     assert {layer.node: layer.layer for layer in found.layers} == {
@@ -180,7 +164,7 @@ def test_few_bits_and_a_quantised_output_are_equal(recorded, tmp_path):
 @pytest.mark.finn
 def test_ties_are_found_where_they_are(recorded, tmp_path):
     """Quant rounds half to even, FINN up: at the input, and behind both convolutions."""
-    model = few_bits(False).write(tmp_path)
+    model = finn.few_bits().write(tmp_path)
     ties = np.random.default_rng(0).integers(-8, 7, (1, 2, 6, 6)).astype(np.float32)
     found = crosscheck.crosscheck(model, (ties + 0.5) / 8, 4, TARGET)
     assert found.verdict == "defects"

@@ -5,7 +5,7 @@
 
 Writes the graph after each step into FOLDER, the partitions into FOLDER/partitions, and
 answers.npy: FINN's Python execution of its hardware graph for the frames. The graphs with labels
-answer the largest output's.
+answer the largest output's; they end with the hardware graph.
 """
 
 from __future__ import annotations
@@ -40,16 +40,15 @@ def main() -> None:
             model.save(str(target / f"{place}_{name}{'_labels' * labels}.onnx"))
         if not labels:
             np.save(target / "answers.npy", answers(model, np.load(frames)))
-        hardware(model, target, "_labels" * labels)
+            hardware(model, target)
 
 
-def hardware(model: ModelWrapper, target: Path, ending: str) -> None:
+def hardware(model: ModelWrapper, target: Path) -> None:
     """The steps behind the hardware graph."""
     model = minimised(model)
-    model.save(str(target / f"4_minimised{ending}.onnx"))
-    places = target / f"partitions{ending}"
-    parent = model.transform(CreateDataflowPartition(str(places)))
-    parent.save(str(target / f"5_parent{ending}.onnx"))
+    model.save(str(target / "4_minimised.onnx"))
+    parent = model.transform(CreateDataflowPartition(str(target / "partitions")))
+    parent.save(str(target / "5_parent.onnx"))
     (node,) = parent.get_nodes_by_op_type("StreamingDataflowPartition")
     model = ModelWrapper(getCustomOp(node).get_nodeattr("model"))
     for name, steps in (
@@ -60,7 +59,7 @@ def hardware(model: ModelWrapper, target: Path, ending: str) -> None:
     ):
         model = applied(copy.deepcopy(model), steps)
         model = applied(model, [SpecializeLayers(PART), SortGraph(), GiveUniqueNodeNames()])
-        model.save(str(target / f"{name}{ending}.onnx"))
+        model.save(str(target / f"{name}.onnx"))
 
 
 if __name__ == "__main__":
