@@ -355,7 +355,8 @@ def parent(folder, named):
     node = helper.make_node("StreamingDataflowPartition", ["in"], ["out"], "part", domain=DOMAIN)
     node.attribute.append(helper.make_attribute("model", named))
     graph = helper.make_graph([node], "parent", [entry], [exit_])
-    onnx.save(helper.make_model(graph), folder / "parent.onnx")
+    opsets = [helper.make_opsetid("", 13), helper.make_opsetid(DOMAIN, 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets), folder / "parent.onnx")
     return folder / "parent.onnx"
 
 
