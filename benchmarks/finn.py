@@ -140,8 +140,8 @@ def matrix(models: dict[str, Path]) -> Iterator[str]:
     )
     yield ""
     yield (
-        "| network | layers | values | differ from FINN | from the reference | answers from qonnx | "
-        "FINN's floats | verdict |"
+        "| network | layers | values | differ from FINN | from the reference | answers from "
+        "qonnx | FINN's floats | verdict |"
     )
     yield "|---|---|---|---|---|---|---|---|"
     for name, path in models.items():

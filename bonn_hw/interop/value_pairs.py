@@ -36,8 +36,9 @@ STEMS = {  # the kernels that can end in the values of a FINN operator
     "GlobalAccPool": ("average_pool",),
     "AddStreams": ("add",),
 }
-# FINN may have other scales there: without equal values they are no pair, and what follows decides.
-LOOSE = ("AddStreams", "GlobalAccPool")
+# Without equal values others are no pair: FINN may have other scales there, or another layer's
+# windows of that size. The next decision is computed from before them, so no difference is lost.
+DECIDING = ("MVAU", "Thresholding")
 BEFORE_THE_FIRST = ("Thresholding", "AddStreams", "ElementwiseMul", "ElementwiseSub")
 SAME = ("StreamingDataWidthConverter", "StreamingFIFO", "DuplicateStreams")
 
@@ -237,7 +238,7 @@ def _pair(values: Values, node: FinnNode, known: Mapping[str, str], taken: set[s
         mine = values.recompute(one).reshape(theirs.shape)
         if (mine == theirs * negated(one)).all():
             return one
-    if node.operator in LOOSE or not candidates:
+    if node.operator not in DECIDING or not candidates:
         return None
     return (same or candidates)[0]
 
