@@ -109,18 +109,18 @@ def several_bits(name):
     """Weights and activations of several bits; on bits, or with a sum of branches and averages."""
     sides = {"strides": (1, 1), "dilations": (1, 1), "group": 1, "pads": (1, 1, 1, 1)}
     made = Sketch(2, 6, 6).quant(4, scale=1 / 8)
-    made.few_bit_conv(4, 2, bits=3, scale=0.25, **sides).norm(4)
+    made.few_bit_conv(4, 2, bits=3, scale=0.25, **sides).norm(4, spread=1.0)
     if name == "bits":
-        made.sign().few_bit_conv(4, 4, bits=2, scale=0.5, **sides).norm(4).sign()
+        made.sign().few_bit_conv(4, 4, bits=2, scale=0.5, **sides).norm(4, spread=1.0).sign()
         made.bit_conv(4, 4, pads=(1, 1, 1, 1)).quant(4, scale=1.0).pool(pads=(0, 0, 0, 0))
         return made.flatten().few_bit_dense(36, 5, bits=4)
     made.add("Relu").quant(3, signed=0, scale=0.5)
     branch = made.last
-    made.few_bit_conv(4, 4, bits=2, scale=0.5, **sides).norm(4)
+    made.few_bit_conv(4, 4, bits=2, scale=0.5, **sides).norm(4, spread=1.0)
     made.quant(3, signed=1, scale=0.5, narrow=1).join(branch).quant(3, signed=1, scale=1.0)
     made.add("AveragePool", kernel_shape=(2, 2), strides=(2, 2)).quant(3, scale=0.5)
-    made.bit_conv(4, 4, (1, 1)).norm(4).quant(2, scale=1.0)
-    made.add("GlobalAveragePool").quant(4, scale=0.25)
+    made.bit_conv(4, 4, (1, 1)).norm(4, spread=1.0).quant(3, scale=0.5)
+    made.add("GlobalAveragePool").quant(5, scale=0.125)
     return made.flatten().few_bit_dense(4, 5, bits=4)
 
 
