@@ -235,10 +235,10 @@ def test_a_crosscheck():
     fits(text, [layer.layer for layer in found.layers])
     for layer in found.layers:
         assert layer.node in text
+        assert layer.origin in text
     assert "input: FINN rounds" in text
     assert "not hardware in FINN's graph, compared by the answers only: mvu_9" in text
     assert "2 from qonnx's (its float sums are rounded)" in " ".join(text.split())
-        assert layer.origin in text
     assert "4 real and 8 random frames: values that differ" in text
     assert "every difference is a known defect of FINN, or" in text
 
