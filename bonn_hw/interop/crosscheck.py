@@ -32,6 +32,7 @@ from bonn_hw.interop.crosscheck_report import (
     verdict,
 )
 from bonn_hw.interop.finn_result import FinnResult
+from bonn_hw.interop.finn_ties import TiesUp, host_with_ties_up
 from bonn_hw.interop.value_pairs import ANSWERS, Pair, Values, negated, pair_values
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.target import Target
@@ -96,7 +97,8 @@ def crosscheck(
     entry, pairs = pair_values(values, integers)
     stated = _from_reference(lowered, ours, frames)
     mine = {**ours, **({} if grid is None else {ANSWERS: values.decided(answers)})}
-    layers = tuple(_compared_layer(values, pair, mine, stated) for pair in pairs)
+    by_name, ties = {pair.stream: pair for pair in pairs}, TiesUp(lowered)
+    layers = tuple(_compared_layer(values, pair, mine, stated, (by_name, ties)) for pair in pairs)
     input_values, input_defects = _input_differences(values, entry, integers, frames)
     floats = _answers(answers, result, lowered, frames)
     covered = {node.name for pair in pairs for node in pair.nodes}
@@ -140,7 +142,11 @@ def _answers(
 
 
 def _compared_layer(
-    values: Values, pair: Pair, ours: Mapping[str, Integers], stated: Mapping[str, int]
+    values: Values,
+    pair: Pair,
+    ours: Mapping[str, Integers],
+    stated: Mapping[str, int],
+    model: tuple[Mapping[str, Pair], TiesUp],
 ) -> LayerComparison:
     theirs = values.theirs(pair.theirs.output, pair.stream) * negated(pair)
     mine = ours[pair.stream].reshape(theirs.shape)
@@ -148,7 +154,7 @@ def _compared_layer(
     alone = int((values.recompute(pair).reshape(theirs.shape) != theirs).sum())
     defects, explained = finn_defects.visible(pair), alone == 0
     if alone:
-        reasons = finn_defects.explain(values, pair, theirs)
+        reasons = finn_defects.explain(values, pair, theirs, *model)
         defects |= reasons
         explained = bool(reasons)
     if pair.theirs.name in values.result.refused:
@@ -187,7 +193,7 @@ def _input_differences(
     """How many values of the input differ, and the defects with which ours are FINN's."""
     theirs = values.theirs(entry, values.graph.input).reshape(integers.shape)
     differ = int((theirs != integers).sum())
-    rounded = finn_defects.ties_up(values.host) if differ else None
+    rounded = host_with_ties_up(values.host) if differ else None
     known = rounded is not None and bool(
         (rounded.encode(frames).reshape(integers.shape) == theirs).all()
     )

@@ -6,17 +6,17 @@ A defect explains a difference only if our nodes with that defect output FINN's 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, helper
 
 from bonn_hw.frontend.host import Host
 from bonn_hw.interop.finn_result import FinnNode
+from bonn_hw.interop.finn_ties import TiesUp, host_with_ties_up
 from bonn_hw.interop.value_pairs import ANSWERS, Pair, Values
 from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.tensor import Integers
@@ -41,12 +41,22 @@ def visible(pair: Pair) -> set[str]:
     return {CLIPPED} if (used != intended).any() else set()
 
 
-def explain(values: Values, pair: Pair, theirs: Integers) -> set[str]:
-    """The defects with which our nodes output FINN's values; the empty set if none do."""
+def explain(
+    values: Values, pair: Pair, theirs: Integers, pairs: Mapping[str, Pair], ties: TiesUp
+) -> set[str]:
+    """The defects with which our nodes output FINN's values; the empty set if none do.
+
+    Parameters
+    ----------
+    pairs : mapping
+        All pairs, by our name.
+    ties : TiesUp
+        The model with ties rounded up.
+    """
     none: frozenset[str] = frozenset()
     choices = [[(none, node.kernel), *_variants(node.kernel, pair)] for node in pair.nodes]
     tails: list[tuple[frozenset[str], Host]] = [(none, values.host)]
-    if pair.stream == ANSWERS and (other := ties_up(values.host)) is not None:
+    if pair.stream == ANSWERS and (other := host_with_ties_up(values.host)) is not None:
         tails.append((frozenset({TIES}), other))
     for kernels in product(*choices):
         chosen = {node.name: kernel for node, (_, kernel) in zip(pair.nodes, kernels, strict=True)}
@@ -57,15 +67,29 @@ def explain(values: Values, pair: Pair, theirs: Integers) -> set[str]:
             outputs = values.recompute(pair, chosen, host)
             if (outputs.reshape(theirs.shape) == theirs).all():
                 return set(defects)
+    if pair.stream != ANSWERS and ties.equal(
+        _known(values, pair, pairs, ties), pair.stream, theirs
+    ):
+        return {TIES}
     return {CLIPPED} if _clipped_steps(values, pair, theirs) else set()
 
 
-def ties_up(host: Host) -> Host | None:
-    """The host with FINN's rounding of quantisers; None if it rounds nothing."""
-    head, tail = _ties_up(host.head), _ties_up(host.tail)
-    if head is host.head and tail is host.tail:
-        return None
-    return replace(host, head=head, tail=tail)
+def _known(
+    values: Values, pair: Pair, pairs: Mapping[str, Pair], ties: TiesUp
+) -> dict[str, Integers]:
+    """FINN's values of the nearest tensors before a pair that the reference has too, by our name.
+
+    It has no windows of pixels, for example.
+    """
+    found: dict[str, Integers] = {}
+    waiting = dict(pair.inputs)
+    while waiting:
+        stream, tensor = waiting.popitem()
+        if ties.knows(stream) or stream not in pairs:
+            found[stream] = values.theirs(tensor, stream)
+        else:
+            waiting |= pairs[stream].inputs
+    return found
 
 
 def always_on(kernel: Kernel) -> bool:
@@ -159,29 +183,3 @@ def _counted(sums: NDArray[Any], limits: NDArray[Any], start: int) -> NDArray[np
     """How many thresholds ``(channels, steps)`` each sum reaches, from a start."""
     reached: NDArray[np.int64] = (sums[..., None] >= limits).sum(axis=-1, dtype=np.int64)
     return start + reached
-
-
-def _ties_up(part: ModelProto | None) -> ModelProto | None:
-    """A part of the host whose Round nodes round ties up; itself if it has none."""
-    if part is None or all(node.op_type != "Round" for node in part.graph.node):
-        return part
-    changed = ModelProto()
-    changed.CopyFrom(part)
-    nodes: list[NodeProto] = []
-    for node in part.graph.node:
-        if node.op_type != "Round":
-            nodes.append(node)
-            continue
-        # floor(x) + (x - floor(x) >= 1/2), without a sum that could be rounded itself
-        x, name = node.input[0], node.output[0]
-        floor, rest, up, one = (f"{name}/{part}" for part in ("floor", "rest", "up", "one"))
-        nodes += [
-            helper.make_node("Floor", [x], [floor]),
-            helper.make_node("Sub", [x, floor], [rest]),
-            helper.make_node("Add", [rest, rest], [up]),
-            helper.make_node("Floor", [up], [one]),
-            helper.make_node("Add", [floor, one], [name]),
-        ]
-    del changed.graph.node[:]
-    changed.graph.node.extend(nodes)
-    return changed

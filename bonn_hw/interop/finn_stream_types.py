@@ -11,6 +11,7 @@ from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.kernel import Passthrough
 from bonn_hw.ir.tensor import Element
 from bonn_hw.kernels.max_pool import MaxPool
+from bonn_hw.kernels.multi_threshold import MultiThreshold
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.pad import Pad
 from bonn_hw.kernels.requantize import Requantize
@@ -19,6 +20,7 @@ from bonn_hw.kernels.stream_fork import StreamFork
 from bonn_hw.kernels.threshold import Threshold
 
 BITS, TERNARY = "BINARY", "INT2"
+DECIDING = (Requantize, MultiThreshold, Threshold)
 
 
 def stream_types(graph: DataflowGraph) -> dict[str, str]:
@@ -58,7 +60,7 @@ def width(kind: str) -> int:
 def _needs_signs(node: Node, graph: DataflowGraph) -> bool:
     """Whether FINN would compute something else with bits of 0 and 1 as a node's input."""
     if not isinstance(node.kernel, Mvu):
-        return isinstance(node.kernel, Requantize | Threshold)
+        return isinstance(node.kernel, DECIDING)
     several = not np.isin(node.kernel.weights, (-1, 1)).all()
     return several or node.kernel.classes > 1 or _added(node, graph)
 
@@ -73,7 +75,7 @@ def _added(node: Node, graph: DataflowGraph) -> bool:
     tensor = node.outputs[0]
     while tensor != graph.output:
         following = next(one for one in graph.nodes if tensor in one.inputs)
-        if isinstance(following.kernel, Requantize | Threshold):
+        if isinstance(following.kernel, DECIDING):
             return False
         if not isinstance(following.kernel, Passthrough | MaxPool):
             return True

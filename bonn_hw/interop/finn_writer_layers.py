@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.average_pool import AveragePool
 from bonn_hw.kernels.fifo import Fifo
 from bonn_hw.kernels.max_pool import MaxPool
+from bonn_hw.kernels.multi_threshold import MultiThreshold
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.pad import Pad
 from bonn_hw.kernels.requantize import Requantize
@@ -31,6 +33,7 @@ from bonn_hw.kernels.width_converter import WidthConverter
 if TYPE_CHECKING:
     from bonn_hw.interop.finn_writer import Writer
 
+Quantiser = Requantize | MultiThreshold
 EVALUATED = 1 << 26  # values of a requantiser, over all channels
 
 
@@ -211,15 +214,15 @@ def _threshold(here: Writer, stage: Stage) -> None:
     _thresholding(here, stage, limits, -1 if three else 0)
 
 
-def _requantize(here: Writer, stage: Stage) -> None:
+def _quantise(here: Writer, stage: Stage) -> None:
     kernel = stage.node.kernel
-    assert isinstance(kernel, Requantize)  # noqa: S101  # narrows: WRITERS is keyed by the class
+    assert isinstance(kernel, Quantiser)  # noqa: S101  # narrows: WRITERS is keyed by the class
     factor, _ = here.state(stage.node.inputs[0])
     reach = _reach(kernel, here.maker(stage.node.inputs[0]))
     _thresholding(here, stage, _limits(stage, kernel, reach, factor < 0), kernel.element.low)
 
 
-def _reach(kernel: Requantize, before: Stage | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _reach(kernel: Quantiser, before: Stage | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The smallest and the largest input of each channel, ``(C,)``: only they have meaning."""
     element, channels = kernel.input.element, kernel.input.shape[2]
     low, high = np.full(channels, element.low), np.full(channels, element.high)
@@ -238,7 +241,7 @@ def _reach(kernel: Requantize, before: Stage | None) -> tuple[NDArray[np.int64],
 
 
 def _inputs(
-    stage: Stage, kernel: Requantize, reach: tuple[NDArray[np.int64], NDArray[np.int64]]
+    stage: Stage, kernel: Quantiser, reach: tuple[NDArray[np.int64], NDArray[np.int64]]
 ) -> list[NDArray[np.int64]]:
     """The inputs of each channel, ascending."""
     step = 1 + kernel.input.element.bipolar
@@ -253,18 +256,30 @@ def _inputs(
     ]
 
 
-def _falling(stage: Stage, kernel: Requantize, before: Stage) -> NDArray[np.bool_]:
+def _outputs(kernel: Quantiser, inputs: NDArray[np.int64], channel: int) -> NDArray[np.int64]:
+    """The outputs of one channel."""
+    if isinstance(kernel, Requantize):
+        return kernel.apply(inputs, np.full(inputs.shape, channel, np.int64))
+    kind = replace(kernel.input, shape=(1, 1, 1))
+    rows = slice(channel, channel + 1)
+    thresholds, inverted = kernel.thresholds[rows], kernel.inverted[rows]
+    alone = replace(kernel, input=kind, thresholds=thresholds, inverted=inverted)
+    (outputs,) = alone.reference(inputs.reshape(-1, 1, 1, 1))
+    return outputs.reshape(-1).astype(np.int64)
+
+
+def _falling(stage: Stage, kernel: Quantiser, before: Stage) -> NDArray[np.bool_]:
     """The channels of a requantiser whose outputs fall with its inputs, ``(C,)``."""
     falls = []
     for channel, domain in enumerate(_inputs(stage, kernel, _reach(kernel, before))):
-        first, last = kernel.apply(domain[[0, -1]], np.full(2, channel, np.int64))
+        first, last = _outputs(kernel, domain[[0, -1]], channel)
         falls.append(last < first)
     return np.array(falls)
 
 
 def _limits(
     stage: Stage,
-    kernel: Requantize,
+    kernel: Quantiser,
     reach: tuple[NDArray[np.int64], NDArray[np.int64]],
     reverse: NDArray[np.bool_],
 ) -> NDArray[np.int64]:
@@ -278,7 +293,7 @@ def _limits(
     falls = np.broadcast_to(reverse, len(limits))
     for channel, ascending in enumerate(_inputs(stage, kernel, reach)):
         domain = ascending[::-1] if falls[channel] else ascending
-        values = kernel.apply(domain, np.full(domain.shape, channel, np.int64))
+        values = _outputs(kernel, domain, channel)
         if (np.diff(values) < 0).any():
             raise unsupported(
                 stage, f"channel {channel} falls somewhere, which FINN's thresholds cannot express"
@@ -313,7 +328,7 @@ def _turned(here: Writer, stage: Stage) -> NDArray[np.bool_]:
             continue
         if isinstance(later.node.kernel, Fifo | WidthConverter):
             tensor = later.node.outputs[0]
-        elif isinstance(later.node.kernel, Requantize):
+        elif isinstance(later.node.kernel, Quantiser):
             return _falling(later, later.node.kernel, stage)
         else:
             return none
@@ -401,7 +416,8 @@ WRITERS: Mapping[type[Kernel], Any] = {
     MaxPool: _pool,
     AveragePool: _average,
     Mvu: _mvu,
-    Requantize: _requantize,
+    Requantize: _quantise,
+    MultiThreshold: _quantise,
     Threshold: _threshold,
     Add: _add,
     StreamFork: _fork,

@@ -25,14 +25,14 @@ from bonn_hw.ir.tensor import Element, Integers
 from bonn_hw.kernels.mvu import Mvu
 
 ANSWERS = ""  # in place of a stream: the model's quantised output, which the host computes
-DECISIONS = ("mvu", "requantize", "threshold")
+DECISIONS = ("mvu", "requantize", "multi_threshold", "threshold")
 STEMS = {  # the kernels that can end in the values of a FINN operator
     "MVAU": DECISIONS,
     "Thresholding": DECISIONS,
     "ConvolutionInputGenerator": ("sliding_window",),
     "FMPadding": ("pad",),
-    "Pool": ("max_pool", "average_pool", "requantize"),
-    "StreamingMaxPool": ("max_pool", "requantize"),
+    "Pool": ("max_pool", "average_pool", "requantize", "multi_threshold"),
+    "StreamingMaxPool": ("max_pool", "requantize", "multi_threshold"),
     "GlobalAccPool": ("average_pool",),
     "AddStreams": ("add",),
 }
