@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -73,7 +72,7 @@ def session() -> Iterator[None]:
 class _Session(ExitStack):
     """A process of FINN's environment, which runs scripts one after the other."""
 
-    process: subprocess.Popen[bytes] | None = None
+    process: tools.Process | None = None
     command: tuple[Path, ...] = ()
 
     def run(self, script: str, arguments: Sequence[str | Path], progress: Progress) -> None:
@@ -98,7 +97,7 @@ class _Session(ExitStack):
             last = "\n".join("\n".join(lines).rstrip().splitlines()[-tools.LAST :])
             raise UserError(f"FINN's environment: {script} ended with {code}:\n{last}")
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> tools.Process:
         """The process; a new one if there is none, or another environment is named now."""
         command = (python(), Path("-Wignore"), shipped("flows", "scripts", "finn") / "session.py")
         if self.process is None or command != self.command:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bonn_hw.errors import UnsupportedModel
 from bonn_hw.interop.finn_folding import TAPS
 from bonn_hw.interop.finn_stream_types import BITS, TERNARY, integer_type, width
+from bonn_hw.interop.finn_writing import Writing
 from bonn_hw.interop.true_zeros import thresholds_on_zeros
 from bonn_hw.ir.design import Stage
 from bonn_hw.ir.kernel import Kernel
@@ -30,9 +31,6 @@ from bonn_hw.kernels.stream_fork import StreamFork
 from bonn_hw.kernels.threshold import Threshold
 from bonn_hw.kernels.width_converter import WidthConverter
 
-if TYPE_CHECKING:
-    from bonn_hw.interop.finn_writer import Writer
-
 Quantiser = Requantize | MultiThreshold
 EVALUATED = 1 << 26  # values of a requantiser, over all channels
 
@@ -42,7 +40,7 @@ def unsupported(stage: Stage, reason: str) -> UnsupportedModel:
     return UnsupportedModel(f"{stage.name} ({stage.node.origin}): {reason}")
 
 
-def refuse(here: Writer, stage: Stage) -> None:
+def refuse(here: Writing, stage: Stage) -> None:
     """Refuse a kernel without a counterpart."""
     stem = stage.node.kernel.stem
     raise unsupported(
@@ -51,7 +49,7 @@ def refuse(here: Writer, stage: Stage) -> None:
     )
 
 
-def _passthrough(here: Writer, stage: Stage) -> None:
+def _passthrough(here: Writing, stage: Stage) -> None:
     source, output = here.tensor(stage)
     kernel: Kernel = stage.node.kernel
     shape, kind = here.shapes[source], here.kinds[source]
@@ -70,7 +68,7 @@ def _passthrough(here: Writer, stage: Stage) -> None:
     here.node(stage, "StreamingDataWidthConverter", [source], output, **attributes)
 
 
-def _pad(here: Writer, stage: Stage) -> None:
+def _pad(here: Writing, stage: Stage) -> None:
     source, output = here.tensor(stage)
     kernel = stage.node.kernel
     assert isinstance(kernel, Pad)  # noqa: S101  # narrows: WRITERS is keyed by the class
@@ -93,7 +91,7 @@ def _pad(here: Writer, stage: Stage) -> None:
 
 
 def _windows(
-    here: Writer,
+    here: Writing,
     stage: Stage,
     tensors: tuple[str, str],
     sides: tuple[tuple[int, int], tuple[int, int]],
@@ -111,7 +109,7 @@ def _windows(
     here.node(stage, "ConvolutionInputGenerator", [tensors[0]], tensors[1], **attributes)
 
 
-def _slide(here: Writer, stage: Stage) -> None:
+def _slide(here: Writing, stage: Stage) -> None:
     kernel = stage.node.kernel
     assert isinstance(kernel, SlidingWindow)  # noqa: S101  # narrows: WRITERS is keyed by the class
     # FINN outputs one tap per beat; several per beat are written as an attribute for our reader.
@@ -121,7 +119,7 @@ def _slide(here: Writer, stage: Stage) -> None:
     _windows(here, stage, tensors, (kernel.kernel, kernel.stride), depthwise=0, **more)
 
 
-def _pool(here: Writer, stage: Stage) -> None:
+def _pool(here: Writing, stage: Stage) -> None:
     source, output = here.tensor(stage)
     kernel = stage.node.kernel
     assert isinstance(kernel, MaxPool)  # noqa: S101  # narrows: WRITERS is keyed by the class
@@ -133,7 +131,7 @@ def _pool(here: Writer, stage: Stage) -> None:
 
 
 def _windowed(
-    here: Writer, stage: Stage, source: str, output: str, function: str, kind: str
+    here: Writing, stage: Stage, source: str, output: str, function: str, kind: str
 ) -> None:
     """Windows that do not overlap, and a Pool that outputs a type."""
     kernel = stage.node.kernel
@@ -150,7 +148,7 @@ def _windowed(
     here.kinds[output] = kind
 
 
-def _average(here: Writer, stage: Stage) -> None:
+def _average(here: Writing, stage: Stage) -> None:
     """The sums of windows; the division is in the thresholds that follow."""
     source, output = here.tensor(stage)
     kernel = stage.node.kernel
@@ -166,7 +164,7 @@ def _average(here: Writer, stage: Stage) -> None:
     here.kinds[output] = kind
 
 
-def _plain(here: Writer, stage: Stage, tensor: str) -> None:
+def _plain(here: Writing, stage: Stage, tensor: str) -> None:
     """Refuse sums that FINN has in another form."""
     factor, shift = here.state(tensor)
     if (factor != 1).any() or shift.any():
@@ -175,7 +173,7 @@ def _plain(here: Writer, stage: Stage, tensor: str) -> None:
         )
 
 
-def _fork(here: Writer, stage: Stage) -> None:
+def _fork(here: Writing, stage: Stage) -> None:
     source, kernel = stage.node.inputs[0], stage.node.kernel
     for output in stage.node.outputs:
         here.shapes[output], here.kinds[output] = here.shapes[source], here.kinds[source]
@@ -187,7 +185,7 @@ def _fork(here: Writer, stage: Stage) -> None:
     here.node(stage, "DuplicateStreams", [source], list(stage.node.outputs), **attributes)
 
 
-def _add(here: Writer, stage: Stage) -> None:
+def _add(here: Writing, stage: Stage) -> None:
     _, output = here.tensor(stage)
     left, right = stage.node.inputs
     for name in (left, right):
@@ -202,7 +200,7 @@ def _add(here: Writer, stage: Stage) -> None:
     here.node(stage, "ElementwiseAdd", [left, right], output, **attributes)
 
 
-def _threshold(here: Writer, stage: Stage) -> None:
+def _threshold(here: Writing, stage: Stage) -> None:
     kernel = stage.node.kernel
     assert isinstance(kernel, Threshold)  # noqa: S101  # narrows: WRITERS is keyed by the class
     if kernel.inverted.any():
@@ -214,7 +212,7 @@ def _threshold(here: Writer, stage: Stage) -> None:
     _thresholding(here, stage, limits, -1 if three else 0)
 
 
-def _quantise(here: Writer, stage: Stage) -> None:
+def _quantise(here: Writing, stage: Stage) -> None:
     kernel = stage.node.kernel
     assert isinstance(kernel, Quantiser)  # noqa: S101  # narrows: WRITERS is keyed by the class
     factor, _ = here.state(stage.node.inputs[0])
@@ -303,7 +301,7 @@ def _limits(
     return limits
 
 
-def _thresholding(here: Writer, stage: Stage, limits: NDArray[np.int64], start: int) -> None:
+def _thresholding(here: Writing, stage: Stage, limits: NDArray[np.int64], start: int) -> None:
     """Thresholds ``(C, steps)`` on our integers, as thresholds on FINN's."""
     source, output = here.tensor(stage)
     factor, shift = here.state(source)
@@ -319,7 +317,7 @@ def _thresholding(here: Writer, stage: Stage, limits: NDArray[np.int64], start: 
     here.node(stage, "Thresholding", [source, held], output, **attributes)
 
 
-def _turned(here: Writer, stage: Stage) -> NDArray[np.bool_]:
+def _turned(here: Writing, stage: Stage) -> NDArray[np.bool_]:
     """The channels of a matrix unit whose weights are negated: the requantiser behind falls."""
     kernel, tensor = stage.node.kernel, stage.node.outputs[0]
     none = np.zeros(kernel.outputs[0].shape[2], np.bool_)
@@ -335,7 +333,7 @@ def _turned(here: Writer, stage: Stage) -> NDArray[np.bool_]:
     return none
 
 
-def _mvu(here: Writer, stage: Stage) -> None:
+def _mvu(here: Writing, stage: Stage) -> None:
     source, output = here.tensor(stage)
     kernel = stage.node.kernel
     assert isinstance(kernel, Mvu)  # noqa: S101  # narrows: WRITERS is keyed by the class
@@ -392,7 +390,7 @@ def _sums(kernel: Mvu) -> Element:
     return Element(-reach, max(reach, 1))
 
 
-def _outside(here: Writer, stage: Stage) -> NDArray[np.bool_] | None:
+def _outside(here: Writing, stage: Stage) -> NDArray[np.bool_] | None:
     """Which inputs of a unit are padding, ``(OH, OW, MW)``; None if none are."""
     slide = here.maker(stage.node.inputs[0])
     if slide is None or not isinstance(slide.node.kernel, SlidingWindow):
