@@ -92,7 +92,7 @@ def read(path: Path, dialects: Sequence[Dialect] = (), external_data: Path | Non
         digest = hashlib.sha256(content).hexdigest()
         for dialect in dialects:
             if dialect.recognises(proto):
-                proto = dialect.complete(proto, path.parent)
+                proto = dialect.complete(proto, external_data or path.parent)
                 foldings = dialect.foldings(proto)
                 return replace(_standardise(dialect.translate(proto), digest), foldings=foldings)
         return _standardise(proto, digest)
