@@ -50,6 +50,16 @@ class Branch(Value):
             branches.append(branch)
         return branches
 
+    def saved(self) -> Branch:
+        """A copy that later layers do not change."""
+        branch = copy(self)
+        branch.context, branch.builder = self.context.copy(), self.builder.copied()
+        return branch
+
+    def in_layout(self) -> bool:
+        """Whether no padding waits for the next layer."""
+        return self.early_pad is None and not any(self.zero_pads)
+
     def add_matrix(
         self,
         node: NodeProto,

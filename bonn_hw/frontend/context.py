@@ -102,6 +102,17 @@ class Context:
     probes: list[Probe] = field(default_factory=list)
     expected: list[Expectation] = field(default_factory=list)
 
+    def copy(self) -> Context:
+        """The same state, with lists of its own."""
+        return Context(
+            self.model,
+            None if self.pytorch is None else [*self.pytorch],
+            [*self.notes],
+            self.parts.copy(),
+            [*self.probes],
+            [*self.expected],
+        )
+
     def add_constant(self, name: str, value: Array) -> None:
         """Add a constant that is part of a layer in the file, such as a bias."""
         self.model = replace(self.model, constants={**self.model.constants, name: value})

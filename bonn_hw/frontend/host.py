@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto
+from onnx import AttributeProto, ModelProto, NodeProto
 
 from bonn_hw.errors import UserError
 from bonn_hw.frontend import execute
@@ -99,8 +100,11 @@ class Host:
         """Apply the operators before the accelerator to frames."""
         return _run(self._head_session, frames)
 
-    def decode(self, integers: Integers) -> NDArray[np.float32]:
-        """Compute the model's output from the accelerator's output ``(N, H, W, C)``."""
+    def decode(self, integers: Integers) -> Array:
+        """Compute the model's output from the accelerator's output ``(N, H, W, C)``.
+
+        It is float32, or what the model's last operator returns, such as int64 of an ArgMax.
+        """
         shape = (len(integers), *self.decode_order.shape)
         channels = self.decode_order.reshape(-1) % len(self.scale)
         flat = integers.reshape(len(integers), -1)[:, self.decode_order.reshape(-1)]
@@ -193,6 +197,19 @@ class Host:
                 arrays["decode_order"],
                 arrays["scale"],
             )
+
+
+# Operators that return other values at each call.
+UNREPEATABLE = ("Bernoulli", "Multinomial", "RandomNormalLike", "RandomUniformLike")
+
+
+def can_run(nodes: Sequence[NodeProto]) -> bool:
+    """Whether the host can run nodes: no random operators, and no control flow."""
+    graphs = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
+    return not any(
+        node.op_type in UNREPEATABLE or any(item.type in graphs for item in node.attribute)
+        for node in nodes
+    )
 
 
 def _run(session: execute.Session | None, values: Array) -> Array:

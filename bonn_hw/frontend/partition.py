@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Partition a model into the host's head, the accelerator's layers, and the host's tail."""
+"""Partition a model into the host's head and the layers behind it; start the lowering."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ HOST = (Kind.ELEMENTWISE, Kind.JOIN, Kind.SHAPE, Kind.HEAD)  # what the host run
 Nodes = list[NodeProto]
 
 
-def split(model: Model) -> tuple[Nodes, Nodes, Nodes]:
-    """Split the nodes into head (up to the input's quantiser), layers, and tail.
+def split(model: Model) -> tuple[Nodes, Nodes, int]:
+    """Split the nodes into head (up to the input's quantiser) and body.
 
-    Head and tail are chains; the layers between may fork and join.
+    The head is a chain; the body may fork and join. Also returns the place of the last matrix layer
+    in the body: what is behind it may run on the host.
 
     Raises
     ------
@@ -40,8 +41,7 @@ def split(model: Model) -> tuple[Nodes, Nodes, Nodes]:
         raise UnsupportedModel(
             f"the model has no matrix layer ({', '.join(names)}) after its input"
         )
-    tail = _tail(model, body[matrices[-1] :])
-    return head, _without(body, tail), tail
+    return head, body, matrices[-1]
 
 
 def _head(model: Model) -> Nodes:
@@ -69,12 +69,6 @@ def _head(model: Model) -> Nodes:
             "(QuantIdentity in Brevitas), or annotate its integer type"
         )
     return chain[: quantised[-1] + 1] if quantised else []
-
-
-def _tail(model: Model, last: Nodes) -> Nodes:
-    """Nodes from the first one that only the host can run."""
-    hosted = [node for node in last if kind_of(node.op_type) is Kind.TAIL]
-    return _chain(model, model.computed(hosted[0])[0]) if hosted else []
 
 
 def _without(nodes: Sequence[NodeProto], others: Nodes) -> Nodes:

@@ -177,6 +177,12 @@ class ReferenceParts:
     constants: dict[str, Array] = field(default_factory=dict)
     bounds: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
+    def copy(self) -> ReferenceParts:
+        """The same parts, in dictionaries of their own."""
+        return ReferenceParts(
+            {**self.nodes}, {**self.after}, {**self.constants}, {**self.bounds}
+        )
+
     def replace(
         self,
         node: NodeProto,
