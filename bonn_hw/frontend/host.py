@@ -17,6 +17,7 @@ from onnx import AttributeProto, ModelProto, NodeProto
 from bonn_hw.errors import UserError
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
+from bonn_hw.frontend.outputs import Output, cut_up
 from bonn_hw.ir.tensor import Element, Integers
 
 
@@ -38,6 +39,8 @@ class Host:
         Index of each element in the stream.
     scale : float32 ``(C,)``
         Scale of the accelerator's output, for each channel.
+    outputs : tuple of Output
+        The outputs of the model; if there are several, `decode` returns them joined.
     """
 
     input_shape: tuple[int, ...]
@@ -48,6 +51,7 @@ class Host:
     encode_order: NDArray[np.int64]
     decode_order: NDArray[np.int64]
     scale: NDArray[np.float32]
+    outputs: tuple[Output, ...] = ()
 
     def encode(self, frames: NDArray[np.float32]) -> Integers:
         """Compute the accelerator's input from the model's input.
@@ -111,6 +115,10 @@ class Host:
         values = (flat * self.scale[channels].astype(np.float64)).astype(np.float32)
         return _run(self._tail_session, values.reshape(shape))
 
+    def by_name(self, values: Array) -> dict[str, Array]:
+        """The outputs of the model by name, from what `decode` returns."""
+        return cut_up(self.outputs, values)
+
     @cached_property
     def _head_session(self) -> execute.Session | None:
         return None if self.head is None else execute.session(self.head)
@@ -137,9 +145,9 @@ class Host:
         corners = np.full((3, int(np.prod(self.input_shape))), low, np.float32)
         corners[1], corners[2, 1::2] = high, high
         frames = [self.integer_frames(rng, shape), corners.reshape(3, *self.input_shape)]
-        if len(self.input_shape) == 3:
+        if len(self.input_shape) in (2, 3):
             framed = np.full((2, *self.input_shape), high, np.float32)
-            framed[0, :, 1:-1, 1:-1] = low
+            framed[(0, slice(None), *[slice(1, -1)] * (len(self.input_shape) - 1))] = low
             framed[1] = low + high - framed[0]
             frames.append(framed)
         if self.head is not None:
@@ -167,6 +175,7 @@ class Host:
             "element": [self.element.low, self.element.high, self.element.bipolar],
             "head": self.head is not None,
             "tail": self.tail is not None,
+            "outputs": [[one.name, one.shape, one.dtype] for one in self.outputs],
         }
         (folder / "host.json").write_text(json.dumps(description, indent=1) + "\n")
         np.savez(
@@ -196,6 +205,10 @@ class Host:
                 arrays["encode_order"],
                 arrays["decode_order"],
                 arrays["scale"],
+                tuple(
+                    Output(name, tuple(shape), dtype)
+                    for name, shape, dtype in description.get("outputs", ())
+                ),
             )
 
 

@@ -24,6 +24,8 @@ from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.layer_names import name_nodes
 from bonn_hw.frontend.model import Model, QuantGrid
 from bonn_hw.frontend.operators import table
+from bonn_hw.frontend.outputs import JOINED, described, join
+from bonn_hw.frontend.siblings import merge_heads
 from bonn_hw.frontend.standard_onnx import DOMAINS, STANDARD, to_standard_onnx
 
 LARGEST = 1 << 31  # bytes; protobuf's own limit
@@ -94,14 +96,21 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
     constants: dict[str, Array] = {
         item.name: numpy_helper.to_array(item) for item in graph.initializer
     }
-    entry, extents, exit_ = _ends(graph, constants)
+    entry, extents, exits = _ends(graph, constants)
     part = _Part(name_nodes(graph.node), constants, {}, opset)
     part.fold()
     part.translate_quantisers()
     part.fold()
     batch = max(1, extents[0])
-    shapes = part.infer_shapes(entry, (batch, *extents[1:]), exit_)
-    part.keep_needed(exit_)
+    shapes, kinds = part.infer_shapes(entry, (batch, *extents[1:]), exits)
+    part.keep_needed(exits)
+    outputs = described(exits, shapes, kinds)
+    exit_ = outputs[0].name
+    if len(outputs) > 1:
+        part.nodes += join(outputs)
+        exit_ = JOINED
+        merge_heads(part.nodes, constants, part.grids)
+        shapes, _ = part.infer_shapes(entry, (batch, *extents[1:]), [exit_])
     for node in part.nodes:
         for name in (*node.input, *node.output):
             _check_size(node.name, shapes.get(name, ()))
@@ -117,6 +126,7 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
         grids=part.grids,
         input=entry,
         output=exit_,
+        outputs=outputs,
         opset=opset,
         annotation=_annotation(proto, entry),
         metadata={item.key: item.value for item in proto.metadata_props},
@@ -135,16 +145,17 @@ def _opset(proto: ModelProto) -> int:
     return opset
 
 
-def _ends(graph: GraphProto, constants: Mapping[str, Array]) -> tuple[str, list[int], str]:
-    """The one input, its extents (0: not known) and the one output, or UnsupportedModel."""
+def _ends(graph: GraphProto, constants: Mapping[str, Array]) -> tuple[str, list[int], list[str]]:
+    """The one input, its extents (0: not known) and the outputs, or UnsupportedModel."""
     inputs = [item for item in graph.input if item.name not in constants]
-    for items, kind in ((inputs, "inputs"), (graph.output, "outputs")):
-        if len(items) != 1:
-            raise UnsupportedModel(
-                f"the model has {len(items)} {kind} ({', '.join(i.name for i in items)}); one is "
-                "supported: split the model"
-            )
-    (entry,), (exit_,) = inputs, graph.output
+    if len(inputs) != 1:
+        raise UnsupportedModel(
+            f"the model has {len(inputs)} inputs ({', '.join(i.name for i in inputs)}); one is "
+            "supported: split the model"
+        )
+    if not graph.output:
+        raise UnsupportedModel("the model has no output: export it again")
+    (entry,) = inputs
     extents = [axis.dim_value for axis in entry.type.tensor_type.shape.dim]
     if entry.type.tensor_type.elem_type != TensorProto.FLOAT or len(extents) < 2:
         raise UnsupportedModel(
@@ -155,7 +166,7 @@ def _ends(graph: GraphProto, constants: Mapping[str, Array]) -> tuple[str, list[
             f"the input {entry.name!r} has the shape {extents}: all extents but the batch must be "
             "known; export with a fixed size"
         )
-    return entry.name, extents, exit_.name
+    return entry.name, extents, [item.name for item in graph.output]
 
 
 @dataclass
@@ -203,11 +214,11 @@ class _Part:
             self.constants[name] = execute.run(nodes, {}, name, self.constants, self.opset)
 
     def infer_shapes(
-        self, entry: str, shape: tuple[int, ...], exit_: str
-    ) -> dict[str, tuple[int, ...]]:
-        """Shapes of all tensors. Outputs of Shape nodes become constants."""
+        self, entry: str, shape: tuple[int, ...], exits: Sequence[str]
+    ) -> tuple[dict[str, tuple[int, ...]], dict[str, int]]:
+        """Shapes and types of all tensors. Outputs of Shape nodes become constants."""
         while True:
-            shapes = _shapes(self.nodes, self.constants, entry, shape, exit_, self.opset)
+            shapes, kinds = _shapes(self.nodes, self.constants, entry, shape, exits, self.opset)
             before, shape_nodes = len(self.nodes), [n for n in self.nodes if n.op_type == "Shape"]
             for node in shape_nodes:
                 if node.input[0] in shapes:
@@ -215,11 +226,12 @@ class _Part:
             self.nodes = [node for node in self.nodes if node.output[0] not in self.constants]
             self.fold()
             if len(self.nodes) == before or not shape_nodes:
-                return shapes
+                return shapes, kinds
 
-    def keep_needed(self, output: str) -> None:
-        """Drop nodes that the output does not depend on."""
-        needed, kept = {output}, []
+    def keep_needed(self, outputs: Sequence[str]) -> None:
+        """Drop nodes that no output depends on."""
+        needed: set[str] = set(outputs)
+        kept = []
         for node in reversed(self.nodes):
             if needed & set(node.output):
                 kept.append(node)
@@ -254,22 +266,23 @@ def _shapes(
     constants: Mapping[str, Array],
     entry: str,
     shape: tuple[int, ...],
-    output: str,
+    outputs: Sequence[str],
     opset: int,
-) -> dict[str, tuple[int, ...]]:
-    """Static shapes, batch included, of all tensors whose shape can be inferred."""
-    kinds = {entry: (TensorProto.FLOAT, len(shape))}
-    proto = execute.assemble(nodes, kinds, [output], constants, opset)
+) -> tuple[dict[str, tuple[int, ...]], dict[str, int]]:
+    """Static shapes, batch included, and element types of all tensors where they are known."""
+    entries = {entry: (TensorProto.FLOAT, len(shape))}
+    proto = execute.assemble(nodes, entries, outputs, constants, opset)
     for axis, extent in zip(proto.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
         axis.dim_value = extent
     inferred = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
     infos = (*inferred.graph.value_info, *inferred.graph.output, *inferred.graph.input)
-    shapes = {}
+    shapes, kinds = {}, {}
     for info in infos:
         axes = info.type.tensor_type.shape.dim
+        kinds[info.name] = info.type.tensor_type.elem_type
         if info.type.tensor_type.HasField("shape") and all(a.HasField("dim_value") for a in axes):
             shapes[info.name] = tuple(axis.dim_value for axis in axes)
-    return shapes
+    return shapes, kinds
 
 
 def _annotation(proto: ModelProto, name: str) -> QuantGrid | None:

@@ -15,6 +15,7 @@ from onnx import ModelProto, NodeProto, TensorProto
 
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
+from bonn_hw.frontend.outputs import Output
 
 BATCH = 256  # frames per run of the reference
 
@@ -41,6 +42,8 @@ class Model:
         Constant tensors; static shapes without the batch axis; grids of tensors that are the
         output of a quantiser, constants included.
     input, output : str
+    outputs : tuple of Output
+        The outputs of the file; if there are several, `output` is all of them, joined.
     annotation : QuantGrid or None
         The integer type of the input, if the file has an annotation.
     metadata : mapping
@@ -57,6 +60,7 @@ class Model:
     input: str
     output: str
     opset: int
+    outputs: tuple[Output, ...] = ()
     annotation: QuantGrid | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     foldings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -74,7 +78,7 @@ class Model:
     def _session(self) -> execute.Session:
         return execute.session(self._proto([self.output]), threads=0)
 
-    def run(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, frames: NDArray[np.float32]) -> Array:
         """Compute the outputs as ONNX Runtime does, which rounds its sums (see `reference`).
 
         Parameters
@@ -83,7 +87,7 @@ class Model:
 
         Returns
         -------
-        float32 ``(N, ...)``
+        float32 ``(N, ...)``, or the type of the last operator
         """
         parts = [
             self._session.run([self.output], {self.input: frames[start : start + BATCH]})[0]

@@ -103,12 +103,15 @@ def start(model: Model, head: list[NodeProto]) -> tuple[Host, PendingOps, Tensor
     if len(shape) == 3:
         kind = TensorType((shape[1], shape[2], shape[0]), BIPOLAR)
         order = canonical(kind.shape)
+    elif len(shape) == 2:
+        kind = TensorType((shape[1], 1, shape[0]), BIPOLAR)
+        order = canonical(kind.shape, 2)
     elif len(shape) == 1:
         kind, order = TensorType((1, 1, shape[0]), BIPOLAR), np.arange(shape[0], dtype=np.int64)
     else:
         raise UnsupportedModel(
-            f"the quantised input has the shape {shape}: images (C, H, W) and vectors (F) are "
-            "supported"
+            f"the quantised input has the shape {shape}: images (C, H, W), sequences (C, L) and "
+            "vectors (F) are supported"
         )
     element = BIPOLAR if grid.bipolar else Element(grid.low, grid.high)
     scale = np.float32(grid.scale.reshape(-1)[0])
@@ -125,6 +128,7 @@ def start(model: Model, head: list[NodeProto]) -> tuple[Host, PendingOps, Tensor
         encode_order=order,
         decode_order=order,
         scale=np.ones(1, np.float32),
+        outputs=model.outputs,
     )
     pending = PendingOps.of(element, kind.shape[2], scale, order)
     return host, pending, TensorType(kind.shape, element)

@@ -215,12 +215,13 @@ def aligned(order: NDArray[np.int64], channels: int) -> bool:
     return bool((channel == np.arange(channels)[:, None]).all())
 
 
-def canonical(shape: tuple[int, int, int]) -> NDArray[np.int64]:
+def canonical(shape: tuple[int, int, int], axes: int = 3) -> NDArray[np.int64]:
     """Order of a tensor (C, H, W) whose stream is (H, W, C): element (c, y, x) has the index
-    ``(y * W + x) * C + c``."""
+    ``(y * W + x) * C + c``. With two axes, of a tensor (C, L), whose stream is (L, 1, C)."""
     height, width, channels = shape
     stream = np.arange(height * width * channels, dtype=np.int64)
-    return stream.reshape(height, width, channels).transpose(2, 0, 1)
+    image = stream.reshape(height, width, channels).transpose(2, 0, 1)
+    return image if axes == 3 else image.reshape(channels, height)
 
 
 def _evaluator(

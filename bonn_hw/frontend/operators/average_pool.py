@@ -20,8 +20,8 @@ from bonn_hw.frontend.exact_sums import (
 )
 from bonn_hw.frontend.operator import Kind, Operator
 from bonn_hw.frontend.padding import NO_PADS, Geometry
-from bonn_hw.frontend.pending_ops import PendingOps, canonical
-from bonn_hw.frontend.windows import image, pooling, windows
+from bonn_hw.frontend.pending_ops import PendingOps
+from bonn_hw.frontend.windows import image, ordered, pooling, windows
 from bonn_hw.kernels.average_pool import AveragePool
 
 
@@ -47,8 +47,12 @@ def reduce_mean(branch: Branch, node: NodeProto) -> None:
     axes = integers(node, "axes", ())
     if not axes and len(node.input) > 1 and node.input[1] in branch.model.constants:
         axes = tuple(np.asarray(branch.model.constants[node.input[1]]).reshape(-1))
-    if sorted(int(axis) % 4 for axis in axes) != [2, 3]:
-        raise UnsupportedModel(f"{node.name}: only a mean over height and width is supported")
+    count = 1 + branch.pending.order.ndim
+    if sorted(int(axis) % count for axis in axes) != list(range(2, count)):
+        raise UnsupportedModel(
+            f"{node.name}: only a mean over height and width, or over the length of a sequence, is "
+            "supported"
+        )
     _average(branch, node, geometry, flat=not integer(node, "keepdims", 1))
 
 
@@ -71,7 +75,8 @@ def _average(branch: Branch, node: NodeProto, geometry: Geometry, flat: bool = F
         )
     branch.builder.pool(AveragePool, geometry, 0, node.name)
     element, channels = branch.builder.kind.element, branch.pending.channels
-    pending = PendingOps.of(element, channels, scale, canonical((*geometry.pixels, channels)))
+    order = ordered(branch, geometry.pixels, channels)
+    pending = PendingOps.of(element, channels, scale, order)
     error = 0.0 if power_of_two(scale).all() else usual_error(taps, largest)
     pending = replace(pending, error=np.full(channels, error))
     # The division is an operator of its own: it rounds unless it is by a power of two.
@@ -85,10 +90,11 @@ def _average(branch: Branch, node: NodeProto, geometry: Geometry, flat: bool = F
         pending = pending.moved(after[1], pending.order.reshape(-1))
     branch.pending = pending
     parts = Nodes(node, branch.model.opset)
-    ones = np.ones((channels, 1, *geometry.kernel), np.float32)
+    axes = order.ndim - 1  # 1 over a sequence, whose window is (K, 1)
+    ones = np.ones((channels, 1, *geometry.kernel[:axes]), np.float32)
     integers = parts.integers(branch.tensor, scale)
-    sums = parts.add("Conv", integers, ones, group=channels, strides=geometry.stride)
-    parts.scaled(sums, pending.scale, 4)
+    sums = parts.add("Conv", integers, ones, group=channels, strides=geometry.stride[:axes])
+    parts.scaled(sums, pending.scale, 2 + axes)
     parts.end(total)
     parts.nodes += after
     parts.constants[count] = branch.model.constants[count]
@@ -100,9 +106,9 @@ OPERATORS = (
     Operator(
         ("AveragePool",),
         Kind.LAYER,
-        "any kernel and stride without pads, on integers",
+        "over images and sequences, any kernel and stride without pads, on integers",
         average_pool,
     ),
     Operator(("GlobalAveragePool",), Kind.LAYER, "on integers", global_average_pool),
-    Operator(("ReduceMean",), Kind.LAYER, "over height and width, on integers", reduce_mean),
+    Operator(("ReduceMean",), Kind.LAYER, "over height and width, or the length of a sequence, on integers", reduce_mean),
 )
