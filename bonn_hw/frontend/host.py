@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from bonn_hw.errors import UserError
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.outputs import Output, cut_up
+from bonn_hw.frontend.stated_grid import StatedGrid
 from bonn_hw.ir.tensor import Element, Integers
 
 
@@ -41,6 +42,8 @@ class Host:
         Scale of the accelerator's output, for each channel.
     outputs : tuple of Output
         The outputs of the model; if there are several, `decode` returns them joined.
+    stated : StatedGrid or None
+        The values of the input, if the model has no quantiser for it.
     """
 
     input_shape: tuple[int, ...]
@@ -52,6 +55,7 @@ class Host:
     decode_order: NDArray[np.int64]
     scale: NDArray[np.float32]
     outputs: tuple[Output, ...] = ()
+    stated: StatedGrid | None = None
 
     def encode(self, frames: NDArray[np.float32]) -> Integers:
         """Compute the accelerator's input from the model's input.
@@ -83,13 +87,10 @@ class Host:
             raise UserError(
                 f"inputs: frame {bad} holds NaN or infinity: every value must be finite"
             )
+        if self.stated is not None:
+            self.stated.check(frames)
         values = self.head_values(frames)
         integers = np.rint(values / np.float32(self.input_scale)).reshape(len(frames), -1)
-        if self.head is None and (integers != values.reshape(len(frames), -1)).any():
-            raise UserError(
-                "inputs: the model states an integer type for its input and has no quantiser: give "
-                "whole numbers"
-            )
         kind = np.int16 if max(-self.element.low, self.element.high) < 2**15 else np.int32
         stream = np.empty(integers.shape, kind)
         stream[:, self.encode_order.reshape(-1)] = integers
@@ -128,10 +129,10 @@ class Host:
         return None if self.tail is None else execute.session(self.tail)
 
     def random_frames(self, count: int, seed: int = 0) -> NDArray[np.float32]:
-        """Random input frames: integers of the input's range without a head, else within ±1."""
+        """Random input frames: values of the grid that is stated, else within ±1."""
         rng, shape = np.random.default_rng(seed), (count, *self.input_shape)
-        if self.head is None:
-            return self.integer_frames(rng, shape)
+        if self.stated is not None:
+            return self.stated.random(rng, shape)
         return rng.uniform(-1, 1, shape).astype(np.float32)
 
     def trial_frames(self, random: int = 4) -> NDArray[np.float32]:
@@ -142,9 +143,12 @@ class Host:
         """
         rng, shape = np.random.default_rng(0), (random, *self.input_shape)
         low, high = self.element.low * self.input_scale, self.element.high * self.input_scale
+        if self.stated is not None:
+            low, high = (end * self.stated.scale for end in (self.stated.low, self.stated.high))
         corners = np.full((3, int(np.prod(self.input_shape))), low, np.float32)
         corners[1], corners[2, 1::2] = high, high
-        frames = [self.integer_frames(rng, shape), corners.reshape(3, *self.input_shape)]
+        first = self.integer_frames(rng, shape) if self.stated is None else self.random_frames(random)
+        frames = [first, corners.reshape(3, *self.input_shape)]
         if len(self.input_shape) in (2, 3):
             framed = np.full((2, *self.input_shape), high, np.float32)
             framed[(0, slice(None), *[slice(1, -1)] * (len(self.input_shape) - 1))] = low
@@ -175,6 +179,7 @@ class Host:
             "element": [self.element.low, self.element.high, self.element.bipolar],
             "head": self.head is not None,
             "tail": self.tail is not None,
+            "stated": None if self.stated is None else asdict(self.stated),
             "outputs": [[one.name, one.shape, one.dtype] for one in self.outputs],
         }
         (folder / "host.json").write_text(json.dumps(description, indent=1) + "\n")
@@ -209,6 +214,7 @@ class Host:
                     Output(name, tuple(shape), dtype)
                     for name, shape, dtype in description.get("outputs", ())
                 ),
+                StatedGrid(**description["stated"]) if description.get("stated") else None,
             )
 
 

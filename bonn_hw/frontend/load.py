@@ -20,13 +20,16 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 
 from bonn_hw.errors import InternalError, UnsupportedModel, UserError
 from bonn_hw.frontend import execute
+from bonn_hw.frontend.channels_last import channels_first
 from bonn_hw.frontend.execute import Array
+from bonn_hw.frontend.input_grid import with_grid_behind_steps, with_input
 from bonn_hw.frontend.layer_names import name_nodes
 from bonn_hw.frontend.model import Model, QuantGrid
 from bonn_hw.frontend.operators import table
 from bonn_hw.frontend.outputs import JOINED, described, join
 from bonn_hw.frontend.siblings import merge_heads
 from bonn_hw.frontend.standard_onnx import DOMAINS, STANDARD, to_standard_onnx
+from bonn_hw.frontend.stated_grid import StatedGrid
 
 LARGEST = 1 << 31  # bytes; protobuf's own limit
 LARGEST_TENSOR = 1 << 28  # elements
@@ -46,8 +49,13 @@ class Dialect(Protocol):
         """PE, SIMD and FIFO depths in the file, by layer."""
 
 
-def read(path: Path, dialects: Sequence[Dialect] = ()) -> Model:
+def read(path: Path, dialects: Sequence[Dialect] = (), grid: StatedGrid | None = None) -> Model:
     """Read a QONNX file, or one in another dialect.
+
+    Parameters
+    ----------
+    grid : StatedGrid or None
+        The values of the input, of a model that has no quantiser there.
 
     Raises
     ------
@@ -81,8 +89,10 @@ def read(path: Path, dialects: Sequence[Dialect] = ()) -> Model:
         for dialect in dialects:
             if dialect.recognises(proto):
                 foldings = dialect.foldings(proto)
-                return replace(_standardise(dialect.translate(proto), digest), foldings=foldings)
-        return _standardise(proto, digest)
+                return replace(
+                    _standardise(dialect.translate(proto), digest, grid), foldings=foldings
+                )
+        return _standardise(proto, digest, grid)
     except (UserError, InternalError):
         raise
     except Exception as error:  # the libraries raise many types for an invalid graph
@@ -90,14 +100,15 @@ def read(path: Path, dialects: Sequence[Dialect] = ()) -> Model:
         raise UserError(f"model {path} is damaged or inconsistent: {reason}") from error
 
 
-def _standardise(proto: ModelProto, sha256: str) -> Model:
+def _standardise(proto: ModelProto, sha256: str, grid: StatedGrid | None) -> Model:
     opset = _opset(proto)
     graph = proto.graph
     constants: dict[str, Array] = {
         item.name: numpy_helper.to_array(item) for item in graph.initializer
     }
     entry, extents, exits = _ends(graph, constants)
-    part = _Part(name_nodes(graph.node), constants, {}, opset)
+    nodes = channels_first(name_nodes(graph.node), graph)
+    part = _Part(nodes, constants, {}, opset)
     part.fold()
     part.translate_quantisers()
     part.fold()
@@ -131,6 +142,9 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
         annotation=_annotation(proto, entry),
         metadata={item.key: item.value for item in proto.metadata_props},
     )
+    if grid is not None:
+        model = with_input(model, grid)
+    model = with_grid_behind_steps(model)
     model.check()
     return model
 

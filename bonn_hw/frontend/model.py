@@ -16,6 +16,7 @@ from onnx import ModelProto, NodeProto, TensorProto
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.outputs import Output
+from bonn_hw.frontend.stated_grid import StatedGrid
 
 BATCH = 256  # frames per run of the reference
 
@@ -50,6 +51,8 @@ class Model:
         Properties of the file.
     foldings : mapping
         PE, SIMD and FIFO depths in the file, by layer, in the form of FINN's folding file.
+    stated : StatedGrid or None
+        The values of the input as the user states them, if the file has no quantiser there.
     """
 
     sha256: str
@@ -64,6 +67,7 @@ class Model:
     annotation: QuantGrid | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     foldings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    stated: StatedGrid | None = None
 
     def check(self) -> None:
         """Raise an exception of onnx or of ONNX Runtime if they refuse the model."""

@@ -10,11 +10,12 @@ from onnx import NodeProto, TensorProto
 
 from bonn_hw.errors import InternalError, UnsupportedModel
 from bonn_hw.frontend import execute
-from bonn_hw.frontend.host import Host
+from bonn_hw.frontend.host import Host, can_run
+from bonn_hw.frontend.layout import layout
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.operator import Kind
 from bonn_hw.frontend.operators import kind_of, operators
-from bonn_hw.frontend.pending_ops import PendingOps, canonical
+from bonn_hw.frontend.pending_ops import PendingOps
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 
 HOST = (Kind.ELEMENTWISE, Kind.JOIN, Kind.SHAPE, Kind.HEAD)  # what the host runs before the layers
@@ -49,26 +50,27 @@ def _head(model: Model) -> Nodes:
     chain = _chain(model, model.input)
     first = next((i for i, n in enumerate(chain) if kind_of(n.op_type) not in HOST), len(chain))
     quantised = [i for i in range(first) if chain[i].output[0] in model.grids]
-    if not quantised and model.annotation is None:
-        place = chain[first].name if first < len(chain) else "its branches"
-        if any(node.op_type == "QuantizeLinear" for node in model.nodes):
-            raise UnsupportedModel(
-                f"the input {model.input!r} is quantised by QuantizeLinear (QDQ), which is not "
-                "supported: export with Brevitas' export_qonnx, or convert the file with qonnx "
-                "(InferShapes, then QCDQToQuant)"
-            )
-        later = [n for n in chain[first:] if n.output[0] in model.grids]
-        if later and kind_of(chain[first].op_type) is not Kind.MATRIX:
-            raise UnsupportedModel(
-                f"{place}: operator {chain[first].op_type} is between the input {model.input!r} "
-                f"and its quantiser {later[0].name}, where it is not supported; quantise the input "
-                "itself"
-            )
+    if quantised or model.annotation is not None:
+        return chain[: quantised[-1] + 1] if quantised else []
+    later = [i for i in range(first, len(chain)) if chain[i].output[0] in model.grids]
+    if later and can_run(chain[: later[0]]) and not any(map(_is_matrix, chain[: later[0]])):
+        return chain[: later[0] + 1]  # the host runs any operator in front of the quantiser
+    place = chain[first].name if first < len(chain) else "its branches"
+    if any(node.op_type == "QuantizeLinear" for node in model.nodes):
         raise UnsupportedModel(
-            f"the input {model.input!r} is not quantised before {place}: put a quantiser there "
-            "(QuantIdentity in Brevitas), or annotate its integer type"
+            f"the input {model.input!r} is quantised by QuantizeLinear (QDQ), which is not "
+            "supported: export with Brevitas' export_qonnx, or convert the file with qonnx "
+            "(InferShapes, then QCDQToQuant)"
         )
-    return chain[: quantised[-1] + 1] if quantised else []
+    raise UnsupportedModel(
+        f"the input {model.input!r} is not quantised before {place}: put a quantiser there "
+        "(QuantIdentity in Brevitas), annotate its integer type, or state the values of the input, "
+        "for example with --input uint8/255"
+    )
+
+
+def _is_matrix(node: NodeProto) -> bool:
+    return kind_of(node.op_type) is Kind.MATRIX
 
 
 def _without(nodes: Sequence[NodeProto], others: Nodes) -> Nodes:
@@ -99,20 +101,7 @@ def start(model: Model, head: list[NodeProto]) -> tuple[Host, PendingOps, Tensor
             f"{head[-1].name}: the input's quantiser has a scale per channel; use one scale for "
             "all channels"
         )
-    shape = model.shapes[last]
-    if len(shape) == 3:
-        kind = TensorType((shape[1], shape[2], shape[0]), BIPOLAR)
-        order = canonical(kind.shape)
-    elif len(shape) == 2:
-        kind = TensorType((shape[1], 1, shape[0]), BIPOLAR)
-        order = canonical(kind.shape, 2)
-    elif len(shape) == 1:
-        kind, order = TensorType((1, 1, shape[0]), BIPOLAR), np.arange(shape[0], dtype=np.int64)
-    else:
-        raise UnsupportedModel(
-            f"the quantised input has the shape {shape}: images (C, H, W), sequences (C, L) and "
-            "vectors (F) are supported"
-        )
+    shape, order = layout(model, last)
     element = BIPOLAR if grid.bipolar else Element(grid.low, grid.high)
     scale = np.float32(grid.scale.reshape(-1)[0])
     proto = None
@@ -129,6 +118,8 @@ def start(model: Model, head: list[NodeProto]) -> tuple[Host, PendingOps, Tensor
         decode_order=order,
         scale=np.ones(1, np.float32),
         outputs=model.outputs,
+        stated=model.stated,
     )
-    pending = PendingOps.of(element, kind.shape[2], scale, order)
-    return host, pending, TensorType(kind.shape, element)
+    pending = PendingOps.of(element, shape[2], scale, order)
+    return host, pending, TensorType(shape, element)
+

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from bonn_hw.frontend.model import Model
+from bonn_hw.frontend.pending_ops import along
 from bonn_hw.frontend.reference import BATCH, IntegerTensor, Reference
 
 SHOWN = 20  # steps that are kept, of the first frames
@@ -134,7 +135,9 @@ def _steps(model: Model, reference: Reference, frames: NDArray[np.float32]) -> l
     found: dict[int, Step] = {}
     for one in layers:
         differs = _integers(one, ours[one.tensor]) != _integers(one, plain[one.tensor])
-        by_frame = np.moveaxis(differs, 1, -1).reshape(len(frames), -1, differs.shape[1])
+        by_frame = np.moveaxis(differs, one.axis, -1).reshape(
+            len(frames), -1, differs.shape[one.axis]
+        )
         for frame in np.flatnonzero(by_frame.any(axis=(1, 2))).tolist():
             index = int(np.argmax(by_frame[frame].any(axis=0)))
             channel = one.channels[index] if one.channels else index
@@ -143,7 +146,7 @@ def _steps(model: Model, reference: Reference, frames: NDArray[np.float32]) -> l
 
 
 def _integers(layer: IntegerTensor, values: NDArray[np.float32]) -> NDArray[np.float64]:
-    scale = np.array(layer.scale, np.float64).reshape(-1, *[1] * (values.ndim - 2))
+    scale = np.array(layer.scale, np.float64).reshape(along(layer.axis, values.ndim))
     rounded: NDArray[np.float64] = np.rint(values / scale)
     return rounded
 
