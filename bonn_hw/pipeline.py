@@ -58,16 +58,25 @@ __all__ = [
 Folding = Path | Literal["model"] | None
 
 
-def read_model(path: Path) -> frontend.Model:
-    """Read a QONNX file or a hardware graph of FINN; raises UserError."""
-    return frontend.read(path, dialect.GRAPHS)
+def read_model(path: Path, grid: frontend.StatedGrid | None = None) -> frontend.Model:
+    """Read a QONNX file or a hardware graph of FINN; raises UserError.
+
+    Parameters
+    ----------
+    grid : StatedGrid or None
+        The values of the input, of a model that has no quantiser there.
+    """
+    return frontend.read(path, dialect.GRAPHS, grid)
 
 
 def check_model(
-    model_file: Path, target: Target | None, progress: Progress = silent
+    model_file: Path,
+    target: Target | None,
+    progress: Progress = silent,
+    grid: frontend.StatedGrid | None = None,
 ) -> tuple[frontend.Lowered, list[str]]:
     """Lower a model; returns it, and the findings also for a board. Writes nothing."""
-    lowered = _lower(model_file, None, progress)[1]
+    lowered = _lower(model_file, None, progress, grid)[1]
     if target is None:
         return lowered, list(lowered.findings)
     return lowered, [*lowered.findings, *feasibility(lowered.graph, target)]
@@ -80,6 +89,7 @@ def fold_model(
     folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
+    grid: frontend.StatedGrid | None = None,
 ) -> Report:
     """QONNX file -> folder with the folded design, its folding files, a report and pictures.
 
@@ -90,7 +100,7 @@ def fold_model(
     UserError
         For every input that cannot be folded; nothing is written then.
     """
-    model, lowered = _lower(model_file, checkpoint, progress)
+    model, lowered = _lower(model_file, checkpoint, progress, grid)
     constraints = _constraints(folding, model, lowered)
     planned = plan(lowered.graph, target, constraints, progress)
     report = assemble.compiled(planned, target, _model_of(model), lowered.notes)
@@ -109,9 +119,10 @@ def fold_front(
     folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
+    grid: frontend.StatedGrid | None = None,
 ) -> Front:
     """QONNX file -> folder with all trade-offs of frame rate and resources, report and pictures."""
-    model, lowered = _lower(model_file, checkpoint, progress)
+    model, lowered = _lower(model_file, checkpoint, progress, grid)
     constraints = _constraints(folding, model, lowered)
     progress("folding")
     choices = list(pareto_front(lowered.graph, target, constraints))
@@ -131,6 +142,7 @@ def compile_model(
     folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
+    grid: frontend.StatedGrid | None = None,
 ) -> Report:
     """QONNX file -> build folder. Returns its report.
 
@@ -139,7 +151,7 @@ def compile_model(
     UserError
         For every input that cannot be compiled; nothing is written then.
     """
-    model, lowered = _lower(model_file, checkpoint, progress)
+    model, lowered = _lower(model_file, checkpoint, progress, grid)
     constraints = _constraints(folding, model, lowered)
     planned = plan(lowered.graph, target, constraints, progress)
     progress("emitting RTL")
@@ -157,10 +169,13 @@ def compile_model(
 
 
 def _lower(
-    model_file: Path, checkpoint: Path | None, progress: Progress
+    model_file: Path,
+    checkpoint: Path | None,
+    progress: Progress,
+    grid: frontend.StatedGrid | None,
 ) -> tuple[frontend.Model, frontend.Lowered]:
     progress("reading the model")
-    model = read_model(model_file)
+    model = read_model(model_file, grid)
     activations = None
     if checkpoint is not None:
         from bonn_hw.nn.training.checkpoint import Checkpoint  # imports torch
@@ -291,7 +306,9 @@ def simulate(
     progress("integer graph")
     integer = build.design.graph.run(inputs)
     progress("QONNX model")
-    reference, model = build.reference, read_model(build.folder / "model.onnx")
+    reference, model = build.reference, read_model(
+        build.folder / "model.onnx", build.host.stated_by_user
+    )
     qonnx = reference.run(images)
     plain = frontend.compare(model, reference, images, qonnx, model.run(images))
     project = read_project(build.rtl)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bonn_hw.cli.arguments import add_json, positive
 from bonn_hw.cli.exit_codes import DONE
 from bonn_hw.cli.outputs import check_writable
-from bonn_hw.cli.target import add_clock
+from bonn_hw.cli.target import add_clock, add_input, stated_grid
 from bonn_hw.cli.terminal import Terminal
 from bonn_hw.errors import UserError
 
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fps", metavar="N", type=positive, help="frame rate in frames per second, with --board"
     )
     add_clock(parser)
+    add_input(parser)
     add_json(parser)
 
 
@@ -49,7 +50,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         raise UserError("check: --fps and --clock-mhz need a --board")
     check_writable(options.json)
     with terminal.progress("check") as progress:
-        lowered, findings = pipeline.check_model(options.model, target, progress)
+        lowered, findings = pipeline.check_model(
+            options.model, target, progress, stated_grid(options)
+        )
     graph = lowered.graph
     document = {
         "kernels": [

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bonn_hw.cli.exit_codes import DONE
 from bonn_hw.cli.outputs import check_writable
+from bonn_hw.cli.target import stated_grid
 from bonn_hw.cli.terminal import Terminal
 from bonn_hw.errors import UserError
 
@@ -53,6 +54,7 @@ def make_design(
             options.folding,
             options.checkpoint,
             progress,
+            stated_grid(options),
         )
     terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
     return DONE

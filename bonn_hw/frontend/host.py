@@ -120,6 +120,11 @@ class Host:
         """The outputs of the model by name, from what `decode` returns."""
         return cut_up(self.outputs, values)
 
+    @property
+    def stated_by_user(self) -> StatedGrid | None:
+        """The values of the input, if the user stated them; the model is read with them again."""
+        return self.stated if self.stated and self.stated.by_user else None
+
     @cached_property
     def _head_session(self) -> execute.Session | None:
         return None if self.head is None else execute.session(self.head)

@@ -75,22 +75,18 @@ def _first_layer(
     model: Model, tensor: str, places: NDArray[np.int64]
 ) -> tuple[NodeProto, NDArray[np.int64]] | None:
     """The first layer behind a tensor, and the input's element at each place of what it takes."""
-    for node in model.consumers(tensor):
-        kind, result = kind_of(node.op_type), places
-        if kind is Kind.MATRIX or kind is Kind.LAYER:
-            return node, places
-        if len(model.computed(node)) != 1:
-            continue
-        if kind is Kind.SHAPE:
-            moved = _moved(model, node, places)
-            if moved is None:
+    open_ends = [(tensor, places)]
+    while open_ends:
+        tensor, places = open_ends.pop(0)
+        for node in model.consumers(tensor):
+            kind = kind_of(node.op_type)
+            if kind is Kind.MATRIX or kind is Kind.LAYER:
+                return node, places
+            if len(model.computed(node)) != 1:
                 continue
-            result = moved
-        elif kind not in KEEPING:
-            continue
-        found = _first_layer(model, node.output[0], result)
-        if found is not None:
-            return found
+            after = _moved(model, node, places) if kind is Kind.SHAPE else places
+            if after is not None and (kind is Kind.SHAPE or kind in KEEPING):
+                open_ends.append((node.output[0], after))
     return None
 
 

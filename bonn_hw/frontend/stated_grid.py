@@ -26,6 +26,8 @@ class StatedGrid:
     ----------
     text : str
         As the user or the file states it.
+    by_user : bool
+        Whether the user states it, and not an annotation in the file.
     """
 
     text: str
@@ -33,6 +35,7 @@ class StatedGrid:
     high: int
     scale: float = 1.0
     bipolar: bool = False
+    by_user: bool = False
 
     @classmethod
     def parse(cls, text: str) -> StatedGrid:
@@ -51,7 +54,7 @@ class StatedGrid:
                 "such as uint8/256, uint8/255, int8 or int4*0.125"
             )
         low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
-        return cls(text.strip(), low, high, scale)
+        return cls(text.strip(), low, high, scale, by_user=True)
 
     @property
     def bits(self) -> int:
