@@ -19,6 +19,7 @@ from bonn_hw.build_folder import REFERENCE, Build, write_design
 from bonn_hw.emit.stored import read_project, write_project
 from bonn_hw.emit.top import emit
 from bonn_hw.errors import UserError
+from bonn_hw.frontend.numpy_host import tail_of
 from bonn_hw.images import ImageSource
 from bonn_hw.interop import dialect, finn_folding, finn_writer
 from bonn_hw.ir import store
@@ -42,6 +43,7 @@ __all__ = [
     "Outcome",
     "Target",
     "bitstream_defaults",
+    "board_ends_before",
     "check_model",
     "compile_model",
     "export_finn",
@@ -265,6 +267,11 @@ def make_bitstream(
     return sections.add_implemented(build.folder, build.identity, implemented)
 
 
+def board_ends_before(build: Build) -> str:
+    """The operator behind the accelerator that the board's driver lacks; empty if it has all."""
+    return tail_of(build.host, build.design.graph.tensors[build.design.graph.output]).ends_before
+
+
 def export_finn(build: Build, out: Path) -> list[Path]:
     """Write a build as FINN's hardware graph, and its folding as FINN's folding file.
 
@@ -306,8 +313,9 @@ def simulate(
     progress("integer graph")
     integer = build.design.graph.run(inputs)
     progress("QONNX model")
-    reference, model = build.reference, read_model(
-        build.folder / "model.onnx", build.host.stated_by_user
+    reference, model = (
+        build.reference,
+        read_model(build.folder / "model.onnx", build.host.stated_by_user),
     )
     qonnx = reference.run(images)
     plain = frontend.compare(model, reference, images, qonnx, model.run(images))

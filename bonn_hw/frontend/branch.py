@@ -119,7 +119,9 @@ class Branch(Value):
         bound = largest_error(inputs + 8, sizes * np.abs(scale.astype(np.float64)))
         if not exact.all() or bias is not None:  # otherwise the node is as it is in the file
             bound = np.where(whole, 0.0, bound)
-            self.context.parts.replace(node, parts, bound if axis == 0 else bound.max(keepdims=True))
+            self.context.parts.replace(
+                node, parts, bound if axis == 0 else bound.max(keepdims=True)
+            )
 
     def flip_falling_channels(self, node: NodeProto, table: NDArray[np.float32]) -> None:
         """Turn the sign of channels whose `table` falls with the sum, by their weights.

@@ -51,7 +51,9 @@ class Probe:
         if axis is None and self.order.ndim == 1:
             channels = tuple((self.order % count).tolist())
         scale = self.scale[:1] if (self.scale == self.scale[0]).all() else self.scale
-        return IntegerTensor(self.layer, self.tensor, tuple(scale.tolist()), channels, 1 + (axis or 0))
+        return IntegerTensor(
+            self.layer, self.tensor, tuple(scale.tolist()), channels, 1 + (axis or 0)
+        )
 
     def values(self, integers: NDArray[np.integer]) -> NDArray[np.float32]:
         """The model's values ``(N, ...)`` of the graph's integers."""

@@ -152,11 +152,14 @@ class Host:
             low, high = (end * self.stated.scale for end in (self.stated.low, self.stated.high))
         corners = np.full((3, int(np.prod(self.input_shape))), low, np.float32)
         corners[1], corners[2, 1::2] = high, high
-        first = self.integer_frames(rng, shape) if self.stated is None else self.random_frames(random)
+        first = (
+            self.integer_frames(rng, shape) if self.stated is None else self.random_frames(random)
+        )
         frames = [first, corners.reshape(3, *self.input_shape)]
         if len(self.input_shape) in (2, 3):
             framed = np.full((2, *self.input_shape), high, np.float32)
-            framed[(0, slice(None), *[slice(1, -1)] * (len(self.input_shape) - 1))] = low
+            inner = framed[0, :, 1:-1, 1:-1] if framed.ndim == 4 else framed[0, :, 1:-1]
+            inner[...] = low
             framed[1] = low + high - framed[0]
             frames.append(framed)
         if self.head is not None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,7 +141,7 @@ def _quantised(model: Model, tensor: str, grid: QuantGrid) -> Model:
         f"{fresh}/given_zero": np.zeros((), np.float32),
         f"{fresh}/given_bits": np.asarray(bits, np.float32),
     }
-    attributes = {"signed": int(signed), "narrow": 0, "rounding_mode": "ROUND"}
+    attributes: dict[str, Any] = {"signed": int(signed), "narrow": 0, "rounding_mode": "ROUND"}
     inputs = [tensor, *constants]
     node = helper.make_node("Quant", inputs, [fresh], fresh, domain=DOMAINS[0], **attributes)
     standard = to_standard_onnx(node, constants, model.opset)

@@ -120,7 +120,8 @@ def _standardise(proto: ModelProto, sha256: str, grid: StatedGrid | None) -> Mod
     if len(outputs) > 1:
         part.nodes += join(outputs)
         exit_ = JOINED
-        merge_heads(part.nodes, constants, part.grids)
+    if len(outputs) > 1 or any(node.op_type == "Concat" for node in part.nodes):
+        merge_heads(part.nodes, constants, part.grids, exit_)
         shapes, _ = part.infer_shapes(entry, (batch, *extents[1:]), [exit_])
     for node in part.nodes:
         for name in (*node.input, *node.output):

@@ -21,6 +21,7 @@ from bonn_hw.frontend.lowered import Lowered
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.notes import Note
 from bonn_hw.frontend.operators import supported, table
+from bonn_hw.frontend.outputs import JOINED
 from bonn_hw.frontend.partition import split, start
 from bonn_hw.frontend.self_check import self_check
 from bonn_hw.ir.graph import DataflowGraph
@@ -58,8 +59,10 @@ def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
                 cut = Cut(branch.saved(), place + 1)
             branches.add(node.output[0], branch)
         lowered = _finish(branches.last(), host, [])
-    except UnsupportedModel:
+    except UnsupportedModel as error:
         if cut is None or not can_run(body[cut.place :]):
+            if len(model.outputs) > 1 and node.name.startswith(JOINED):
+                raise _apart(model) from error
             raise
         lowered = _finish(cut.branch, host, body[cut.place :])
     self_check(model, lowered)
@@ -80,6 +83,15 @@ class Cut:
 
     branch: Branch
     place: int
+
+
+def _apart(model: Model) -> UnsupportedModel:
+    names = ", ".join(repr(one.name) for one in model.outputs)
+    return UnsupportedModel(
+        f"the outputs {names} come from different layers, and the accelerator has one output "
+        "stream: compute all of them from one last layer, or from last layers of one input and one "
+        "form, or split the model"
+    )
 
 
 def _lowered(node: NodeProto, branches: _Branches) -> Branch:

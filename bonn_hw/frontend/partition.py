@@ -122,4 +122,3 @@ def start(model: Model, head: list[NodeProto]) -> tuple[Host, PendingOps, Tensor
     )
     pending = PendingOps.of(element, shape[2], scale, order)
     return host, pending, TensorType(shape, element)
-

@@ -105,7 +105,7 @@ class Reference:
     def _session(self) -> execute.Session:
         return execute.session(self.proto, threads=0)
 
-    def run(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, frames: NDArray[np.float32]) -> Array:
         """Compute the model's outputs for frames ``(N, ...)``."""
         parts = [
             self._session.run([self.output], {self.input: frames[start : start + BATCH]})[0]
@@ -184,9 +184,7 @@ class ReferenceParts:
 
     def copy(self) -> ReferenceParts:
         """The same parts, in dictionaries of their own."""
-        return ReferenceParts(
-            {**self.nodes}, {**self.after}, {**self.constants}, {**self.bounds}
-        )
+        return ReferenceParts({**self.nodes}, {**self.after}, {**self.constants}, {**self.bounds})
 
     def replace(
         self,

@@ -30,17 +30,25 @@ class Graph:
 
 
 def merge_heads(
-    nodes: list[NodeProto], constants: dict[str, Array], grids: dict[str, QuantGrid]
+    nodes: list[NodeProto],
+    constants: dict[str, Array],
+    grids: dict[str, QuantGrid],
+    output: str,
 ) -> None:
     """Merge the matrix layers that no other one follows, if there are several on one tensor.
 
-    All arguments are changed. The output of the model must not be a node's that occurs twice.
+    The first three are changed.
+
+    Parameters
+    ----------
+    output : str
+        The output of the model.
     """
     graph = Graph(nodes, constants, grids)
     heads = _last_matrices(graph.nodes)
     if len(heads) < 2:
         return
-    _share(graph)
+    _share(graph, output)
     heads = _last_matrices(graph.nodes)
     if len(heads) < 2 or len({_form(node, graph) for node in heads}) > 1:
         return
@@ -63,7 +71,7 @@ def _last_matrices(nodes: Sequence[NodeProto]) -> list[NodeProto]:
     return last[::-1]
 
 
-def _share(graph: Graph) -> None:
+def _share(graph: Graph, output: str) -> None:
     """Compute what several nodes compute alike only once, such as a Flatten for each head."""
     names: dict[str, str] = {}
     seen: dict[tuple[object, ...], str] = {}
@@ -71,7 +79,7 @@ def _share(graph: Graph) -> None:
     for node in graph.nodes:
         for place, name in enumerate(node.input):
             node.input[place] = names.get(name, name)
-        if kind_of(node.op_type) is Kind.MATRIX or len(node.output) > 1:
+        if kind_of(node.op_type) is Kind.MATRIX or output in node.output or len(node.output) > 1:
             kept.append(node)
             continue
         inputs = tuple(_content(name, graph.constants) for name in node.input)
@@ -160,7 +168,9 @@ def _merge(graph: Graph, heads: Sequence[NodeProto], weights: Sequence[_Weights]
     inputs = [first.input[0], name]
     if any(one.bias is not None for one in weights):
         zeros = [np.zeros(count, np.float32) for count in counts]
-        biases = [z if one.bias is None else one.bias for z, one in zip(zeros, weights, strict=True)]
+        biases = [
+            z if one.bias is None else one.bias for z, one in zip(zeros, weights, strict=True)
+        ]
         graph.constants[f"{base}/bias"] = np.concatenate(biases)
         inputs.append(f"{base}/bias")
     merged = NodeProto()
@@ -182,6 +192,8 @@ def _selections(
         index = f"{node.name}/channels"
         graph.constants[index] = np.arange(place, place + count, dtype=np.int64)
         outputs = [node.output[0]]
-        nodes.append(helper.make_node("Gather", [output, index], outputs, f"{node.name}/of", axis=1))
+        nodes.append(
+            helper.make_node("Gather", [output, index], outputs, f"{node.name}/of", axis=1)
+        )
         place += count
     return nodes

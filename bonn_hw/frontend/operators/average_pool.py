@@ -20,7 +20,7 @@ from bonn_hw.frontend.exact_sums import (
 )
 from bonn_hw.frontend.operator import Kind, Operator
 from bonn_hw.frontend.padding import NO_PADS, Geometry
-from bonn_hw.frontend.pending_ops import PendingOps
+from bonn_hw.frontend.pending_ops import PendingOps, channel_axis, last
 from bonn_hw.frontend.windows import image, ordered, pooling, windows
 from bonn_hw.kernels.average_pool import AveragePool
 
@@ -44,16 +44,24 @@ def global_average_pool(branch: Branch, node: NodeProto) -> None:
 def reduce_mean(branch: Branch, node: NodeProto) -> None:
     """Lower an average over the whole image; without ``keepdims`` the result is a vector."""
     geometry = _whole(branch, node)
+    order = branch.pending.order
+    channels_last = channel_axis(order, branch.pending.channels) == order.ndim - 1
+    if channels_last:
+        rows, columns = order.shape[0], order.shape[1] if order.ndim == 3 else 1
+        frame = (rows, columns)
+        geometry = Geometry(frame, frame, frame, NO_PADS)
     axes = integers(node, "axes", ())
     if not axes and len(node.input) > 1 and node.input[1] in branch.model.constants:
         axes = tuple(np.asarray(branch.model.constants[node.input[1]]).reshape(-1))
     count = 1 + branch.pending.order.ndim
-    if sorted(int(axis) % count for axis in axes) != list(range(2, count)):
+    pixels = range(1, count - 1) if channels_last else range(2, count)
+    if sorted(int(axis) % count for axis in axes) != list(pixels):
         raise UnsupportedModel(
             f"{node.name}: only a mean over height and width, or over the length of a sequence, is "
             "supported"
         )
-    _average(branch, node, geometry, flat=not integer(node, "keepdims", 1))
+    flat = not integer(node, "keepdims", 1)
+    _average(branch, node, geometry, flat=flat, channels_last=channels_last)
 
 
 def _whole(branch: Branch, node: NodeProto) -> Geometry:
@@ -62,7 +70,13 @@ def _whole(branch: Branch, node: NodeProto) -> Geometry:
     return Geometry(frame, frame, frame, NO_PADS)
 
 
-def _average(branch: Branch, node: NodeProto, geometry: Geometry, flat: bool = False) -> None:
+def _average(
+    branch: Branch,
+    node: NodeProto,
+    geometry: Geometry,
+    flat: bool = False,
+    channels_last: bool = False,
+) -> None:
     branch.materialise(node)
     if branch.pending.bipolar:
         raise UnsupportedModel(f"{node.name}: averages bits; quantise to several bits before")
@@ -82,17 +96,25 @@ def _average(branch: Branch, node: NodeProto, geometry: Geometry, flat: bool = F
     # The division is an operator of its own: it rounds unless it is by a power of two.
     image, total, count = (f"{node.output[0]}/{name}" for name in ("image", "sum", "count"))
     branch.context.add_constant(count, np.asarray(taps, np.float32))
-    output = image if flat else node.output[0]
+    output = image if flat or channels_last else node.output[0]
     after = [helper.make_node("Div", [total, count], [output], node.name)]
     pending = pending.then(after[0], branch.model)
     if flat:
         after.append(helper.make_node("Flatten", [image], [node.output[0]], f"{node.name}/flat"))
         pending = pending.moved(after[1], pending.order.reshape(-1))
+    elif channels_last:
+        perm = [0, *range(2, 1 + order.ndim), 1]
+        name = f"{node.name}/last"
+        after.append(helper.make_node("Transpose", [image], [node.output[0]], name, perm=perm))
+        pending = pending.moved(after[1], last(pending.order))
     branch.pending = pending
     parts = Nodes(node, branch.model.opset)
     axes = order.ndim - 1  # 1 over a sequence, whose window is (K, 1)
     ones = np.ones((channels, 1, *geometry.kernel[:axes]), np.float32)
     integers = parts.integers(branch.tensor, scale)
+    if channels_last:
+        perm = [0, order.ndim, *range(1, order.ndim)]
+        integers = parts.add("Transpose", integers, perm=perm)
     sums = parts.add("Conv", integers, ones, group=channels, strides=geometry.stride[:axes])
     parts.scaled(sums, pending.scale, 2 + axes)
     parts.end(total)
@@ -110,5 +132,10 @@ OPERATORS = (
         average_pool,
     ),
     Operator(("GlobalAveragePool",), Kind.LAYER, "on integers", global_average_pool),
-    Operator(("ReduceMean",), Kind.LAYER, "over height and width, or the length of a sequence, on integers", reduce_mean),
+    Operator(
+        ("ReduceMean",),
+        Kind.LAYER,
+        "over height and width, or the length of a sequence, on integers",
+        reduce_mean,
+    ),
 )

@@ -74,8 +74,8 @@ OPERATORS = (
     Operator(
         ("MatMul", "Gemm"),
         Kind.MATRIX,
-        "of a vector (flatten images before), or by pixel where the channels are the last axis, and "
-        "constant weights on the right; weights and inputs as of a convolution",
+        "of a vector (flatten images before), or of each pixel where the channels are the last "
+        "axis, and constant weights on the right; weights and inputs as of a convolution",
         dense,
     ),
 )

@@ -46,5 +46,10 @@ def _before_activation(branch: Branch, node: NodeProto, scale: np.float32 | None
 
 
 OPERATORS = (
-    Operator(("MaxPool",), Kind.LAYER, "over images and sequences, any kernel and stride, on bits or integers", max_pool),
+    Operator(
+        ("MaxPool",),
+        Kind.LAYER,
+        "over images and sequences, any kernel and stride, on bits or integers",
+        max_pool,
+    ),
 )

@@ -51,6 +51,7 @@ def transpose(branch: Branch, node: NodeProto) -> None:
 
 
 def transposed(node: NodeProto, order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """An order, without the batch axis, behind a Transpose."""
     axes = integers(node, "perm", ()) or tuple(range(order.ndim, -1, -1))
     if axes[0] != 0:
         raise UnsupportedModel(f"{node.name}: this Transpose moves the batch axis; keep it first")

@@ -68,7 +68,10 @@ def _check_coordinates(node: NodeProto) -> None:
 def _factors(node: NodeProto, branch: Branch, frame: tuple[int, int]) -> tuple[int, int]:
     """Whole factors (KY, KX), from scales or sizes."""
     before = (branch.pending.channels, *frame)
-    after, scales = branch.model.shapes.get(node.output[0], ()), _scales(node, branch.model, 1 + branch.pending.order.ndim)
+    after, scales = (
+        branch.model.shapes.get(node.output[0], ()),
+        _scales(node, branch.model, 1 + branch.pending.order.ndim),
+    )
     axes = branch.pending.order.ndim  # 2 of a sequence, whose width is 1
     if len(after) == axes:
         channels, *factors = (b // a for a, b in zip(before[:axes], after, strict=True))
