@@ -21,7 +21,7 @@ from bonn_hw.frontend.exact_sums import (
 from bonn_hw.frontend.operator import Kind, Operator
 from bonn_hw.frontend.padding import NO_PADS, Geometry
 from bonn_hw.frontend.pending_ops import PendingOps, channel_axis, last
-from bonn_hw.frontend.windows import image, ordered, pooling, windows
+from bonn_hw.frontend.windows import both, image, ordered, pooling, windows
 from bonn_hw.kernels.average_pool import AveragePool
 
 
@@ -43,13 +43,13 @@ def global_average_pool(branch: Branch, node: NodeProto) -> None:
 
 def reduce_mean(branch: Branch, node: NodeProto) -> None:
     """Lower an average over the whole image; without ``keepdims`` the result is a vector."""
-    geometry = _whole(branch, node)
     order = branch.pending.order
-    channels_last = channel_axis(order, branch.pending.channels) == order.ndim - 1
-    if channels_last:
-        rows, columns = order.shape[0], order.shape[1] if order.ndim == 3 else 1
-        frame = (rows, columns)
+    channels_last = channel_axis(order, branch.pending.channels) == order.ndim - 1 > 0
+    if channels_last and order.ndim in (2, 3):
+        frame = both(order.shape[:-1], 1, "an input")
         geometry = Geometry(frame, frame, frame, NO_PADS)
+    else:
+        geometry = _whole(branch, node)
     axes = integers(node, "axes", ())
     if not axes and len(node.input) > 1 and node.input[1] in branch.model.constants:
         axes = tuple(np.asarray(branch.model.constants[node.input[1]]).reshape(-1))
@@ -67,6 +67,11 @@ def reduce_mean(branch: Branch, node: NodeProto) -> None:
 def _whole(branch: Branch, node: NodeProto) -> Geometry:
     """One window over the image."""
     frame = image(branch, node, "averaged")
+    if channel_axis(branch.pending.order, branch.pending.channels) != 0:
+        raise UnsupportedModel(
+            f"{node.name}: averages over an axis of channels; transpose to (channels, height, "
+            "width) before"
+        )
     return Geometry(frame, frame, frame, NO_PADS)
 
 
