@@ -27,7 +27,7 @@ from bonn_hw.frontend.graph_builder import GraphBuilder
 from bonn_hw.frontend.model import Model, QuantGrid
 from bonn_hw.frontend.operator import Kind
 from bonn_hw.frontend.operators import table
-from bonn_hw.frontend.partition import split, start
+from bonn_hw.frontend.partition import head, split, start
 from bonn_hw.frontend.standard_onnx import DOMAINS, to_standard_onnx
 from bonn_hw.frontend.stated_grid import ROUNDING, StatedGrid
 
@@ -44,12 +44,15 @@ def with_input(model: Model, grid: StatedGrid) -> Model:
     UserError
         If the input is quantised in the file.
     """
-    for node in model.consumers(model.input):
-        if node.output[0] in model.grids:
-            raise UserError(
-                f"--input {grid.text}: the model quantises its input itself, in {node.name}: leave "
-                "--input out"
-            )
+    try:
+        own = head(replace(model, annotation=None))
+    except UnsupportedModel:
+        own = []
+    if own:
+        raise UserError(
+            f"--input {grid.text}: the model quantises its input itself, in {own[-1].name}: leave "
+            "--input out"
+        )
     scale = np.float32(grid.scale)
     quantised = _quantised(model, model.input, QuantGrid(np.asarray(scale), grid.low, grid.high))
     return replace(quantised, annotation=None, stated=grid)
@@ -58,11 +61,11 @@ def with_input(model: Model, grid: StatedGrid) -> Model:
 def with_grid_behind_steps(model: Model) -> Model:
     """The model with a quantiser behind affine steps on its integer input, if it needs one."""
     try:
-        head, _, _ = split(model)
-        if not head and model.annotation is not None and model.stated is None:
+        first, _, _ = split(model)
+        if not first and model.annotation is not None and model.stated is None:
             model = replace(model, stated=_annotated(model.annotation))
-        _, pending, kind = start(model, head)
-        tensor = head[-1].output[0] if head else model.input
+        _, pending, kind = start(model, first)
+        tensor = first[-1].output[0] if first else model.input
         branch = Branch(Context(model, None), pending, GraphBuilder(kind), tensor)
         if not _follow_steps(branch):
             return model

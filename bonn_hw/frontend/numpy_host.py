@@ -162,7 +162,10 @@ def _tensor(host: Host, place: int) -> str:
     if host.tail is None:
         return ""
     graph = host.tail.graph
-    name: str = graph.node[place - 1].output[0] if place else graph.input[0].name
+    if place == len(graph.node):
+        name: str = graph.output[0].name
+    else:
+        name = graph.node[place - 1].output[0] if place else graph.input[0].name
     return name
 
 

@@ -34,19 +34,19 @@ def split(model: Model) -> tuple[Nodes, Nodes, int]:
     UnsupportedModel
         If the input is not quantised, or there is no layer.
     """
-    head = _head(model)
-    body = _without(model.nodes, head)
+    first = head(model)
+    body = _without(model.nodes, first)
     matrices = [i for i, node in enumerate(body) if kind_of(node.op_type) is Kind.MATRIX]
     if not matrices:
         names = [name for one in operators() if one.kind is Kind.MATRIX for name in one.names]
         raise UnsupportedModel(
             f"the model has no matrix layer ({', '.join(names)}) after its input"
         )
-    return head, body, matrices[-1]
+    return first, body, matrices[-1]
 
 
-def _head(model: Model) -> Nodes:
-    """Nodes up to the last quantiser before the first layer."""
+def head(model: Model) -> Nodes:
+    """Nodes up to the last quantiser before the first layer; raises UnsupportedModel."""
     chain = _chain(model, model.input)
     first = next((i for i, n in enumerate(chain) if kind_of(n.op_type) not in HOST), len(chain))
     quantised = [i for i in range(first) if chain[i].output[0] in model.grids]
@@ -90,24 +90,24 @@ def _chain(model: Model, tensor: str) -> Nodes:
     return chain
 
 
-def start(model: Model, head: list[NodeProto]) -> tuple[Host, PendingOps, TensorType]:
+def start(model: Model, first: Nodes) -> tuple[Host, PendingOps, TensorType]:
     """Make the host's encoder, and the first value of the accelerator."""
-    last = head[-1].output[0] if head else model.input
-    grid = model.grids[last] if head else model.annotation
+    last = first[-1].output[0] if first else model.input
+    grid = model.grids[last] if first else model.annotation
     if grid is None:
         raise InternalError(f"{last} enters the accelerator without a quantiser")
     if grid.scale.size != 1:
         raise UnsupportedModel(
-            f"{head[-1].name}: the input's quantiser has a scale per channel; use one scale for "
+            f"{first[-1].name}: the input's quantiser has a scale per channel; use one scale for "
             "all channels"
         )
     shape, order = layout(model, last)
     element = BIPOLAR if grid.bipolar else Element(grid.low, grid.high)
     scale = np.float32(grid.scale.reshape(-1)[0])
     proto = None
-    if head:
+    if first:
         entry = {model.input: (TensorProto.FLOAT, 1 + len(model.shapes[model.input]))}
-        proto = execute.assemble(head, entry, [last], model.constants, model.opset)
+        proto = execute.assemble(first, entry, [last], model.constants, model.opset)
     host = Host(
         input_shape=model.shapes[model.input],
         head=proto,
