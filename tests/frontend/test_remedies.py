@@ -106,11 +106,10 @@ def test_a_file_of_another_export(tmp_path):
     )
 
 
-def test_an_operator_before_the_input_is_quantised(tmp_path):
-    sketch = Sketch(3, 4, 5).add("Gather", np.array(1), name="select", axis=1).quant(4)
-    assert refusal(sketch.flatten().dense(20, 2), tmp_path) == (
-        "select: operator Gather is between the input 'x' and its quantiser Quant_1, where it is "
-        "not supported; quantise the input itself"
+def test_a_layer_before_the_input_is_quantised(tmp_path):
+    sketch = Sketch(3, 4, 5).conv(2, 3, name="first").quant(4)
+    assert refusal(sketch.flatten().dense(12, 2), tmp_path).startswith(
+        "the input 'x' is not quantised before first: put a quantiser there"
     )
 
 

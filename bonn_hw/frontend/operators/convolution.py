@@ -72,7 +72,7 @@ def _weights(node: NodeProto, model: Model) -> Weights:
     if max(values.shape[2:]) > LARGEST_KERNEL:
         raise UnsupportedModel(
             f"{node.name}: a kernel of {'x'.join(map(str, values.shape[2:]))} is too large; at "
-            f"most {LARGEST_KERNEL} in each direction"
+            f"most {'x'.join([str(LARGEST_KERNEL)] * (values.ndim - 2))}"
         )
     return quantised(node, values, model)
 
