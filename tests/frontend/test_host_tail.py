@@ -215,3 +215,12 @@ def test_what_the_driver_computes_of_it(tmp_path, sketch, before):
     np.testing.assert_array_equal(values, expected)
     if not before:
         np.testing.assert_array_equal(values, lowered.host.decode(integers))
+
+
+def test_averages_of_many_frames_are_rounded_as_in_the_reference(tmp_path):
+    """ONNX Runtime's ReduceMean rounds otherwise in batches of another size."""
+    sketch = classes(("Mul", (np.float32(0.3),), {}), ("ReduceMean", (), {"axes": (1,)}))
+    lowered = frontend.lower(frontend.read(sketch.write(tmp_path)))
+    frames = np.random.default_rng(4).integers(-8, 8, (300, 6)).astype(np.float32)
+    answers = lowered.host.decode(lowered.graph.run(lowered.host.encode(frames)))
+    np.testing.assert_array_equal(answers, lowered.reference.run(frames))
