@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,12 +19,13 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
 from bonn_hw.errors import InternalError, UnsupportedModel, UserError
-from bonn_hw.frontend import execute
+from bonn_hw.frontend import composites, execute
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.layer_names import name_nodes
 from bonn_hw.frontend.model import Model, QuantGrid
+from bonn_hw.frontend.operator import NoGrid
 from bonn_hw.frontend.operators import table
-from bonn_hw.frontend.standard_onnx import DOMAINS, STANDARD, to_standard_onnx
+from bonn_hw.frontend.standard_onnx import STANDARD, by_definition, quantiser_of, to_standard_onnx
 
 LARGEST = 1 << 31  # bytes; protobuf's own limit
 LARGEST_TENSOR = 1 << 28  # elements
@@ -102,6 +103,7 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
     batch = max(1, extents[0])
     shapes = part.infer_shapes(entry, (batch, *extents[1:]), exit_)
     part.keep_needed(exit_)
+    part.state_ranks(shapes)
     for node in part.nodes:
         for name in (*node.input, *node.output):
             _check_size(node.name, shapes.get(name, ()))
@@ -173,7 +175,8 @@ class _Part:
         if standard is None:
             return [node]
         self.constants |= standard.constants
-        self.grids[node.output[0]] = standard.grid
+        if standard.grid is not None:
+            self.grids[node.output[0]] = standard.grid
         return list(standard.nodes)
 
     def translate_quantisers(self) -> None:
@@ -195,7 +198,17 @@ class _Part:
         self.nodes = rest
 
     def _compute(self, node: NodeProto) -> None:
-        nodes = self.translate(node) if node.domain in DOMAINS else [node]
+        if quantiser_of(node) is not None:
+            _check_size(node.name, _broadcast(self.constants[name] for name in node.input))
+            try:
+                nodes = composites.ranked(
+                    self.translate(node), np.ndim(self.constants[node.input[0]])
+                )
+            except NoGrid:  # such as a bias of 32 bits: its values are all that matters
+                self.constants[node.output[0]] = by_definition(node, self.constants)
+                return
+        else:
+            nodes = [node]
         _check_bounds(node, nodes, self.constants, self.opset)
         if node.op_type in MOVES and node.input[0] in self.grids:
             self.grids[node.output[0]] = self.grids[node.input[0]]
@@ -216,6 +229,21 @@ class _Part:
             self.fold()
             if len(self.nodes) == before or not shape_nodes:
                 return shapes
+
+    def state_ranks(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Tell nodes of thresholds how many axes their input has."""
+        for place, node in enumerate(self.nodes):
+            if not composites.is_thresholds(node):
+                continue
+            rank = len(shapes.get(node.input[0], ()))
+            if rank < 2:
+                raise UnsupportedModel(f"{node.name}: its input has no axis of channels")
+            if rank == 3 and composites.rows(node) > 1 and composites.guessed(node):
+                raise UnsupportedModel(
+                    f"{node.name}: a MultiThreshold of three axes must state its data_layout, NCW "
+                    "or NWC"
+                )
+            (self.nodes[place],) = composites.ranked([node], rank)
 
     def keep_needed(self, output: str) -> None:
         """Drop nodes that the output does not depend on."""
@@ -249,6 +277,15 @@ def _check_size(name: str, shape: Sequence[int]) -> None:
         )
 
 
+def _broadcast(values: Iterable[Array]) -> tuple[int, ...]:
+    """The shape of an elementwise result, or of all elements where there is none."""
+    shapes = [np.shape(value) for value in values]
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        return max(shapes, key=math.prod)
+
+
 def _shapes(
     nodes: list[NodeProto],
     constants: Mapping[str, Array],
@@ -259,7 +296,7 @@ def _shapes(
 ) -> dict[str, tuple[int, ...]]:
     """Static shapes, batch included, of all tensors whose shape can be inferred."""
     kinds = {entry: (TensorProto.FLOAT, len(shape))}
-    proto = execute.assemble(nodes, kinds, [output], constants, opset)
+    proto = execute.assemble(composites.shaped(nodes), kinds, [output], constants, opset)
     for axis, extent in zip(proto.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
         axis.dim_value = extent
     inferred = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)

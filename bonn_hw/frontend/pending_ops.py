@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
 from bonn_hw.errors import UnsupportedModel
-from bonn_hw.frontend import execute
+from bonn_hw.frontend import composites, execute
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.model import Model
 from bonn_hw.ir.tensor import Element
@@ -179,6 +179,7 @@ class PendingOps:
         """Whether the operators map an integer to the same value in every channel."""
         constants = (model.constants.get(name) for op in self.ops for name in op.node.input)
         scalar = all(one is None or np.size(one) == 1 for one in constants)
+        scalar = scalar and all(composites.rows(op.node) == 1 for op in self.ops)
         return scalar and not self.error.any() and bool((self.scale == self.scale[0]).all())
 
     def one_channel(self) -> PendingOps:
@@ -286,6 +287,13 @@ def _activation(node: NodeProto, model: Model) -> str:
 def _check_constants(node: NodeProto, pending: PendingOps, model: Model, vectors: bool) -> None:
     """Refuse constants that differ from pixel to pixel."""
     channels_first = aligned(pending.order, pending.channels)
+    rows = composites.rows(node)
+    if rows > 1 and not (channels_first and rows == pending.channels):
+        raise UnsupportedModel(
+            f"{node.name}: has thresholds for {rows} channels, and its input has "
+            f"{pending.channels}, as axis 1 of the tensor: give one row of thresholds for each "
+            "channel, or one for all"
+        )
     for name in node.input:
         if name not in model.constants:
             continue
