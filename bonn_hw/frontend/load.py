@@ -21,10 +21,12 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 from bonn_hw.errors import InternalError, UnsupportedModel, UserError
 from bonn_hw.frontend import composites, execute
 from bonn_hw.frontend.execute import Array
+from bonn_hw.frontend.integer_tensors import IntegerTensors
 from bonn_hw.frontend.layer_names import name_nodes
 from bonn_hw.frontend.model import Model, QuantGrid
 from bonn_hw.frontend.operator import NoGrid
 from bonn_hw.frontend.operators import table
+from bonn_hw.frontend.operators.quantize_linear import constant_grid
 from bonn_hw.frontend.standard_onnx import STANDARD, by_definition, quantiser_of, to_standard_onnx
 
 LARGEST = 1 << 31  # bytes; protobuf's own limit
@@ -98,6 +100,7 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
     entry, extents, exit_ = _ends(graph, constants)
     part = _Part(name_nodes(graph.node), constants, {}, opset)
     part.fold()
+    part.translate_integers()
     part.translate_quantisers()
     part.fold()
     batch = max(1, extents[0])
@@ -179,6 +182,13 @@ class _Part:
             self.grids[node.output[0]] = standard.grid
         return list(standard.nodes)
 
+    def translate_integers(self) -> None:
+        """Replace QuantizeLinear, DequantizeLinear and what is between by operators of floats."""
+        integers = IntegerTensors(self.constants, self.opset)
+        self.nodes = integers.translated(self.nodes)
+        self.constants |= integers.added
+        self.grids |= integers.grids
+
     def translate_quantisers(self) -> None:
         """Replace all quantisers by standard operators."""
         self.nodes = [new for node in self.nodes for new in self.translate(node)]
@@ -210,6 +220,8 @@ class _Part:
         else:
             nodes = [node]
         _check_bounds(node, nodes, self.constants, self.opset)
+        if node.op_type == "DequantizeLinear" and (grid := constant_grid(node, self.constants)):
+            self.grids[node.output[0]] = grid
         if node.op_type in MOVES and node.input[0] in self.grids:
             self.grids[node.output[0]] = self.grids[node.input[0]]
         for name in node.output:

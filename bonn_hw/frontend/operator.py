@@ -94,6 +94,8 @@ class Operator:
     free_batch : function or None
         Changes a node that contains the exported batch size so that it works with any. Arguments:
         the node, the constants, the shapes with the batch axis, and the exported batch size.
+    onnx : bool
+        Whether this quantiser is an operator of standard ONNX (`integer_tensors`).
     internal : bool
         Whether no file has this operator: it is made when a file is read (`composites`).
     """
@@ -106,4 +108,5 @@ class Operator:
     rewrite: Rewrite | None = None
     definition: Definition | None = None
     free_batch: FreeBatch | None = None
+    onnx: bool = False
     internal: bool = False

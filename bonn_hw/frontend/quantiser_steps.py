@@ -75,6 +75,10 @@ class Steps:
         self.nodes.append(helper.make_node(kind, [self._last, *others], [output], self._label))
         return self
 
+    def add_constant(self, kind: str, name: str, value: Array) -> Steps:
+        """Append an operator on the last tensor and one constant."""
+        return self.add(kind, self.constant(name, np.asarray(value)))
+
     def append(self, node: NodeProto) -> Steps:
         """Append a node that is made for `place`."""
         self.nodes.append(node)

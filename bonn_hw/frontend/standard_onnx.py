@@ -29,7 +29,7 @@ def quantiser_of(node: NodeProto) -> Operator | None:
         For another operator.
     """
     operator = table().get(node.op_type)
-    known = operator is not None and operator.kind is Kind.QUANTISER
+    known = operator is not None and operator.kind is Kind.QUANTISER and not operator.onnx
     if known and node.domain in DOMAINS:
         return operator
     if node.domain in (*STANDARD, DOMAIN):
@@ -39,7 +39,12 @@ def quantiser_of(node: NodeProto) -> Operator | None:
             f"{node.name}: operators of {node.domain!r} are not supported; use standard ONNX "
             "and QONNX's quantisers"
         )
-    names = [name for one in operators() if one.kind is Kind.QUANTISER for name in one.names]
+    names = [
+        name
+        for one in operators()
+        if one.kind is Kind.QUANTISER and not one.onnx
+        for name in one.names
+    ]
     raise UnsupportedModel(
         f"{node.name}: operator {node.op_type} of {node.domain} is not supported; use one of "
         f"{', '.join(names)}"
