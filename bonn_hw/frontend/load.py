@@ -21,6 +21,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 from bonn_hw.errors import InternalError, UnsupportedModel, UserError
 from bonn_hw.frontend import composites, execute
 from bonn_hw.frontend.execute import Array
+from bonn_hw.frontend.external_data import inlined
 from bonn_hw.frontend.integer_tensors import IntegerTensors
 from bonn_hw.frontend.layer_names import name_nodes
 from bonn_hw.frontend.model import Model, QuantGrid
@@ -47,16 +48,8 @@ class Dialect(Protocol):
         """PE, SIMD and FIFO depths in the file, by layer."""
 
 
-def read(path: Path, dialects: Sequence[Dialect] = ()) -> Model:
-    """Read a QONNX file, or one in another dialect.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be read, is damaged, or keeps weights in other files.
-    UnsupportedModel
-        If its form is outside the supported set (several inputs, unknown operators).
-    """
+def read_proto(path: Path, external_data: Path | None = None) -> tuple[ModelProto, bytes]:
+    """Read a model file with all of its tensors; returns also its content as one file."""
     try:
         if path.stat().st_size > LARGEST:
             raise UserError(f"model {path} is larger than 2 GiB, which ONNX files cannot be")
@@ -71,12 +64,27 @@ def read(path: Path, dialects: Sequence[Dialect] = ()) -> Model:
         ) from error
     if not proto.graph.node:
         raise UserError(f"model {path} is not an ONNX file, or an empty one: export it again")
-    for tensor in proto.graph.initializer:
-        if tensor.external_data or tensor.data_location == TensorProto.EXTERNAL:
-            raise UserError(
-                f"model {path} keeps {tensor.name!r} in another file, which is not supported: "
-                "save the model as one file"
-            )
+    if inlined(proto, path, external_data):
+        content = proto.SerializeToString(deterministic=True)
+    return proto, content
+
+
+def read(path: Path, dialects: Sequence[Dialect] = (), external_data: Path | None = None) -> Model:
+    """Read a QONNX file, or one in another dialect.
+
+    Parameters
+    ----------
+    external_data : Path or None
+        The folder in which tensors may be that are not in the file.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read or is damaged, or keeps weights in files outside the folder.
+    UnsupportedModel
+        If its form is outside the supported set (several inputs, unknown operators).
+    """
+    proto, content = read_proto(path, external_data)
     try:
         digest = hashlib.sha256(content).hexdigest()
         for dialect in dialects:
