@@ -255,10 +255,16 @@ class _Part:
         for place, node in enumerate(self.nodes):
             if not composites.is_thresholds(node):
                 continue
-            rank = len(shapes.get(node.input[0], ()))
+            shape, rows = shapes.get(node.input[0], ()), composites.rows(node)
+            rank = len(shape)
             if rank < 2:
                 raise UnsupportedModel(f"{node.name}: its input has no axis of channels")
-            if rank == 3 and composites.rows(node) > 1 and composites.guessed(node):
+            if rows not in (1, shape[1]):
+                raise UnsupportedModel(
+                    f"{node.name}: has thresholds for {rows} channels, and its input has "
+                    f"{shape[1]}: give one row of thresholds for each channel, or one for all"
+                )
+            if rank == 3 and rows > 1 and composites.guessed(node):
                 raise UnsupportedModel(
                     f"{node.name}: a MultiThreshold of three axes must state its data_layout, NCW "
                     "or NWC"

@@ -290,9 +290,8 @@ def _check_constants(node: NodeProto, pending: PendingOps, model: Model, vectors
     rows = composites.rows(node)
     if rows > 1 and not (channels_first and rows == pending.channels):
         raise UnsupportedModel(
-            f"{node.name}: has thresholds for {rows} channels, and its input has "
-            f"{pending.channels}, as axis 1 of the tensor: give one row of thresholds for each "
-            "channel, or one for all"
+            f"{node.name}: its thresholds by channel belong to axis 1 of a tensor that was "
+            "transposed or reshaped; only thresholds for all channels are supported there"
         )
     for name in node.input:
         if name not in model.constants:

@@ -71,6 +71,12 @@ class Staircase:
         values = [-1, 1] * len(self.low)
         return bool(values == self.value.tolist() == self.start.tolist())
 
+    @property
+    def returns_bits(self) -> bool:
+        """Whether the output is -1 or +1, and changes at most once in every channel."""
+        once = np.bincount(self.channel).max() <= 2
+        return bool(once and (np.abs(self.value) == 1).all())
+
     def constant(self, channels: int) -> Array:
         """Channels whose output is the same for every integer; one channel stands for all."""
         alone = np.flatnonzero(np.bincount(self.channel, minlength=len(self.low)) == 1)

@@ -148,7 +148,21 @@ class Value:
             if not places or grids[names[places[-1]]].bipolar:
                 return
             # One quantiser at a time: two roundings or clippings in a row are no straight line.
-            self._requantise_to(next(p for p in places if not grids[names[p]].bipolar))
+            place = next(place for place in places if not grids[names[place]].bipolar)
+            if self._returns_bits(place):
+                return
+            self._requantise_to(place)
+
+    def _returns_bits(self, place: int) -> bool:
+        """Whether the last operator is a few-bit quantiser that only leaves bits as they are."""
+        ops, grids = self.pending.ops, self.model.grids
+        before = [grids[op.output] for op in ops[:place] if op.output in grids]
+        if place < len(ops) - 1 or not before or self.pending.bipolar:
+            return False
+        grid = grids[ops[place].output]
+        if self.context.pytorch is not None or not before[-1].bipolar or grid.scale.size != 1:
+            return False
+        return self._staircase(self.pending, grid.scale.reshape(-1)[0]).returns_bits
 
     def _requantise_to(self, place: int) -> None:
         pending, after = self.pending, place + 1
