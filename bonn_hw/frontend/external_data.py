@@ -117,8 +117,8 @@ def _read(tensor: TensorProto, path: Path, root: Path) -> bytes:
             f"model {path}: {tensor.name!r} has {length} bytes at {start} of its file, and its "
             f"shape needs {size}: save the model again"
         )
-    file = (root / entries.get("location", "")).resolve()
     try:
+        file = (root / entries.get("location", "")).resolve()
         if not file.is_relative_to(root):
             raise UserError(
                 f"model {path}: {tensor.name!r} is in {entries.get('location')!r}, which is not "
