@@ -106,6 +106,12 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
         item.name: numpy_helper.to_array(item) for item in graph.initializer
     }
     entry, extents, exit_ = _ends(graph, constants)
+    for node in graph.node:
+        if node.domain == composites.DOMAIN:
+            raise UnsupportedModel(
+                f"{node.name}: operators of {node.domain!r} are not supported in files; use "
+                "standard ONNX and QONNX's quantisers"
+            )
     part = _Part(name_nodes(graph.node), constants, {}, opset)
     part.fold()
     part.translate_integers()
@@ -217,6 +223,8 @@ class _Part:
 
     def _compute(self, node: NodeProto) -> None:
         if quantiser_of(node) is not None:
+            if not all(node.input) or not node.input:
+                raise UnsupportedModel(f"{node.name}: {node.op_type} lacks inputs; export it again")
             _check_size(node.name, _broadcast(self.constants[name] for name in node.input))
             try:
                 nodes = composites.ranked(

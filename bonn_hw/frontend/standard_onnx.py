@@ -9,6 +9,7 @@ import numpy as np
 from onnx import NodeProto
 
 from bonn_hw.errors import InternalError, UnsupportedModel
+from bonn_hw.frontend.attributes import Malformed
 from bonn_hw.frontend.composites import DOMAIN
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.operator import Kind, Operator, StandardOnnx
@@ -75,4 +76,7 @@ def by_definition(node: NodeProto, constants: Mapping[str, Array]) -> Array:
     if operator is None or operator.definition is None:
         raise InternalError(f"{node.name}: {node.op_type} is no quantiser of qonnx")
     values, *given = (np.asarray(constants[name], np.float32) for name in node.input)
-    return operator.definition(node, values, given)
+    try:
+        return operator.definition(node, values, given)
+    except ValueError as error:
+        raise Malformed(str(error)) from error

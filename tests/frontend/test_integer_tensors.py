@@ -150,6 +150,29 @@ def test_what_is_refused(node, text, tmp_path):
     assert str(error.value) == text
 
 
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda node: node.input.pop(), ""),
+        (lambda node: [node.input.pop() for _ in range(2)], "q: QuantizeLinear lacks its scale"),
+        (
+            lambda node: node.input.__setitem__(1, "x"),
+            "q: the parameter 'x' of QuantizeLinear is computed from the data; quantisers need",
+        ),
+    ],
+)
+def test_parameters_that_are_missing(change, text, tmp_path):
+    sketch = Sketch(4).add("QuantizeLinear", np.float32(1), np.uint8(0), name="q")
+    change(sketch.nodes[-1])
+    sketch.add("DequantizeLinear", np.float32(1), np.uint8(0)).dense(4, 2)
+    if not text:  # the zero point may be missing
+        equal(sketch, tmp_path)
+        return
+    with pytest.raises(UnsupportedModel) as error:
+        lowered(sketch, tmp_path)
+    assert str(error.value).startswith(text)
+
+
 def test_types_that_are_no_integers(tmp_path):
     sketch = Sketch(4, opset=19)
     sketch.add("QuantizeLinear", np.float32(1), name="odd")

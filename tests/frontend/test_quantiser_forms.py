@@ -50,6 +50,17 @@ def test_an_unknown_operator_of_qonnx(tmp_path):
     )
 
 
+def test_operators_that_only_we_write(tmp_path):
+    sketch = Sketch(3).quant(4)
+    node = helper.make_node("RoundTowardsZero", ["v0"], ["f"], "odd", domain="bonn_hw")
+    sketch.nodes.append(node)
+    sketch.last = "f"
+    assert refusal(sketch.dense(3, 2), tmp_path) == (
+        "odd: operators of 'bonn_hw' are not supported in files; use standard ONNX and QONNX's "
+        "quantisers"
+    )
+
+
 # Rounding modes.
 
 

@@ -65,6 +65,8 @@ def parameters(
     node: NodeProto, constants: Mapping[str, Array]
 ) -> tuple[NDArray[np.float32], int, str]:
     """Scale, zero point and the type of the integers; UnsupportedModel if they are not single."""
+    if len(node.input) < 2 or not node.input[1]:
+        raise UnsupportedModel(f"{node.name}: {node.op_type} lacks its scale; export it again")
     for name in node.input[1:]:
         if name and name not in constants:
             raise UnsupportedModel(
@@ -77,10 +79,17 @@ def parameters(
         zero = np.asarray(constants[node.input[2]])
     kind = str(zero.dtype)
     if len(node.input) < 3 and (given := integer(node, "output_dtype", 0)):
+        if given not in TensorProto.DataType.values():
+            raise UnsupportedModel(f"{node.name}: the type {given} is not known; export it again")
         kind = str(np.dtype(helper.tensor_dtype_to_np_dtype(given)))
     if not np.isfinite(scale).all() or not (scale > 0).all():
         raise UnsupportedModel(f"{node.name}: the scale of a quantiser must be positive and finite")
-    if scale.size == 0 or (scale != scale.flat[0]).any() or (zero != zero.flat[0]).any():
+    if (
+        not scale.size
+        or not zero.size
+        or (scale != scale.flat[0]).any()
+        or (zero != zero.flat[0]).any()
+    ):
         raise UnsupportedModel(
             f"{node.name}: quantises with a scale per channel; use one scale for all channels"
         )
