@@ -65,8 +65,8 @@ def test_operators_that_only_we_write(tmp_path):
 
 
 @pytest.mark.parametrize("mode", [mode for mode in ROUNDING if mode != "ROUND_TO_ZERO"])
-@pytest.mark.parametrize("opset", [9, 17])
-def test_every_rounding_mode(mode, opset, tmp_path):
+def test_every_rounding_mode(mode, tmp_path):
+    opset = 9 if mode.startswith("HALF") else 17  # the translation differs below 11
     sketch = Sketch(3, opset=opset).quant(6, rounding_mode=mode).few_bit_dense(3, 4, bits=3)
     sketch.quant(3, scale=2.0, zero=1.0, rounding_mode=mode.lower())
     agree(sketch.few_bit_dense(4, 2), tmp_path)
@@ -93,8 +93,9 @@ def test_an_unknown_rounding_mode(tmp_path):
 # Trunc.
 
 
-@pytest.mark.parametrize("mode", ["FLOOR", "round", "CEIL", "HALF_UP", "DOWN"])
-@pytest.mark.parametrize("second", [False, True])
+@pytest.mark.parametrize(
+    ("second", "mode"), [(False, "FLOOR"), (True, "round"), (False, "HALF_UP"), (True, "CEIL")]
+)
 def test_trunc_of_an_average(second, mode, tmp_path):
     sketch = Sketch(2, 4, 4).quant(4, signed=0).few_bit_conv(3, 2, scale=0.5).quant(4, scale=2.0)
     sketch.add("AveragePool", kernel_shape=(2, 2))
