@@ -63,6 +63,9 @@ def _is_external(tensor: TensorProto) -> bool:
 def _tensors(proto: ModelProto) -> Iterator[TensorProto]:
     """All tensors of a model, wherever they are."""
     yield from _of_graph(proto.graph)
+    for info in proto.training_info:
+        yield from _of_graph(info.algorithm)
+        yield from _of_graph(info.initialization)
     for function in proto.functions:
         yield from _of_nodes(function.node)
 
