@@ -79,3 +79,13 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
         default=os.cpu_count(),
         help="parallel processes; default: one for each CPU core",
     )
+
+
+def add_external_data(parser: argparse.ArgumentParser) -> None:
+    """Add the folder of weights that are not in the model file."""
+    parser.add_argument(
+        "--external-data",
+        metavar="FOLDER",
+        type=Path,
+        help="folder with the files in which the model keeps its weights; nothing else is read",
+    )

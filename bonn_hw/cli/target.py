@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bonn_hw.cli.arguments import fraction, positive
+from bonn_hw.cli.arguments import add_external_data, fraction, positive
 
 if TYPE_CHECKING:
     from bonn_hw.frontend import StatedGrid
@@ -68,6 +68,7 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     """Add the options of a target."""
     add_board(parser)
     add_input(parser)
+    add_external_data(parser)
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument(
         "--fps", metavar="N", type=positive, help="frame rate to reach, in frames per second"

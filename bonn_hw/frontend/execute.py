@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from bonn_hw.frontend.attributes import Malformed
+from bonn_hw.frontend.composites import expanded
 
 Array = NDArray[Any]
 
@@ -54,16 +55,18 @@ def assemble(
     constants: Mapping[str, Array],
     opset: int,
 ) -> ModelProto:
-    """Build an ONNX model from some nodes.
+    """Build an ONNX model of standard operators from some nodes.
 
     Parameters
     ----------
     inputs : mapping
         Element type (TensorProto) and rank of every input; all dimensions are dynamic.
     """
+    nodes, more = expanded(nodes, opset)
+    constants = {**constants, **more}
     used = {name for node in nodes for name in node.input}
     graph = helper.make_graph(
-        list(nodes),
+        nodes,
         "part",
         [
             helper.make_tensor_value_info(name, kind, [f"{name}_{axis}" for axis in range(rank)])

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
-from bonn_hw.errors import UnsupportedModel, UserError
+from bonn_hw.errors import InternalError, UnsupportedModel, UserError
 from bonn_hw.frontend import activation
 from bonn_hw.frontend.attributes import Malformed
 from bonn_hw.frontend.branch import Branch
@@ -148,8 +148,8 @@ def _quantised(model: Model, tensor: str, grid: QuantGrid) -> Model:
     inputs = [tensor, *constants]
     node = helper.make_node("Quant", inputs, [fresh], fresh, domain=DOMAINS[0], **attributes)
     standard = to_standard_onnx(node, constants, model.opset)
-    if standard is None:
-        raise ValueError(f"{node.domain} is no domain of quantisers")
+    if standard is None or standard.grid is None:
+        raise InternalError(f"{fresh}: {node.op_type} of {node.domain} is no quantiser")
     place = _behind(model.nodes, tensor)
     nodes = [*model.nodes[:place], *standard.nodes]
     for old in model.nodes[place:]:

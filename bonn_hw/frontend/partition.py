@@ -11,6 +11,7 @@ from onnx import NodeProto, TensorProto
 from bonn_hw.errors import InternalError, UnsupportedModel
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.host import Host, can_run
+from bonn_hw.frontend.implicit_grid import implicit_grid
 from bonn_hw.frontend.layout import layout
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.operator import Kind
@@ -50,18 +51,14 @@ def head(model: Model) -> Nodes:
     chain = _chain(model, model.input)
     first = next((i for i, n in enumerate(chain) if kind_of(n.op_type) not in HOST), len(chain))
     quantised = [i for i in range(first) if chain[i].output[0] in model.grids]
+    if not quantised and model.annotation is None:
+        quantised = [i for i in range(first) if implicit_grid(chain[i], model)]
     if quantised or model.annotation is not None:
         return chain[: quantised[-1] + 1] if quantised else []
     later = [i for i in range(first, len(chain)) if chain[i].output[0] in model.grids]
     if later and can_run(chain[: later[0]]) and not any(map(_is_matrix, chain[: later[0]])):
         return chain[: later[0] + 1]  # the host runs any operator in front of the quantiser
     place = chain[first].name if first < len(chain) else "its branches"
-    if any(node.op_type == "QuantizeLinear" for node in model.nodes):
-        raise UnsupportedModel(
-            f"the input {model.input!r} is quantised by QuantizeLinear (QDQ), which is not "
-            "supported: export with Brevitas' export_qonnx, or convert the file with qonnx "
-            "(InferShapes, then QCDQToQuant)"
-        )
     raise UnsupportedModel(
         f"the input {model.input!r} is not quantised before {place}: put a quantiser there "
         "(QuantIdentity in Brevitas), annotate its integer type, or state the values of the input, "
@@ -93,7 +90,9 @@ def _chain(model: Model, tensor: str) -> Nodes:
 def start(model: Model, first: Nodes) -> tuple[Host, PendingOps, TensorType]:
     """Make the host's encoder, and the first value of the accelerator."""
     last = first[-1].output[0] if first else model.input
-    grid = model.grids[last] if first else model.annotation
+    grid = model.annotation
+    if first:
+        grid = model.grids[last] if last in model.grids else implicit_grid(first[-1], model)
     if grid is None:
         raise InternalError(f"{last} enters the accelerator without a quantiser")
     if grid.scale.size != 1:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
 from bonn_hw.errors import UnsupportedModel
-from bonn_hw.frontend import execute
+from bonn_hw.frontend import composites, execute
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.model import Model
 from bonn_hw.ir.tensor import Element
@@ -188,6 +188,7 @@ class PendingOps:
         """Whether the operators map an integer to the same value in every channel."""
         constants = (model.constants.get(name) for op in self.ops for name in op.node.input)
         scalar = all(one is None or np.size(one) == 1 for one in constants)
+        scalar = scalar and all(composites.rows(op.node) == 1 for op in self.ops)
         return scalar and not self.error.any() and bool((self.scale == self.scale[0]).all())
 
     def one_channel(self) -> PendingOps:
@@ -313,6 +314,12 @@ def _activation(node: NodeProto, model: Model) -> str:
 def _check_constants(node: NodeProto, pending: PendingOps, model: Model, vectors: bool) -> None:
     """Refuse constants that differ from pixel to pixel."""
     axis = channel_axis(pending.order, pending.channels)
+    rows = composites.rows(node)
+    if rows > 1 and (axis != 0 or rows != pending.channels):
+        raise UnsupportedModel(
+            f"{node.name}: its thresholds by channel belong to axis 1 of a tensor that was "
+            "transposed or reshaped; only thresholds for all channels are supported there"
+        )
     for name in node.input:
         if name not in model.constants:
             continue

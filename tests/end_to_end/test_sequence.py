@@ -65,7 +65,5 @@ def test_the_driver_answers_as_the_model(build, tmp_path):
     answers = metadata.decode(integers.reshape(8, -1))
     np.testing.assert_array_equal(answers, loaded.reference.run(frames()))
     assert list(metadata.by_name(answers)) == network().outputs
-    with pytest.raises(
-        AcceleratorError, match="the model needs multiples of 0"
-    ):
+    with pytest.raises(AcceleratorError, match="the model needs multiples of 0"):
         metadata.encode(frames() + np.float32(0.001))

@@ -83,8 +83,7 @@ def _average(
     channels_last: bool = False,
 ) -> None:
     branch.materialise(node)
-    if branch.pending.bipolar:
-        raise UnsupportedModel(f"{node.name}: averages bits; quantise to several bits before")
+    branch.widen(node.name)
     taps, scale = geometry.kernel[0] * geometry.kernel[1], branch.pending.scale[0]
     largest = taps * int(np.abs(branch.pending.domain()).max())
     if largest > LARGEST_SUM:
