@@ -18,6 +18,7 @@ from bonn_hw.build_folder import REFERENCE, Build, write_design
 from bonn_hw.emit.stored import read_project, write_project
 from bonn_hw.emit.top import emit
 from bonn_hw.errors import UserError
+from bonn_hw.frontend.numpy_host import tail_of
 from bonn_hw.images import Images, ImageSource
 from bonn_hw.interop import dialect, finn_writer
 from bonn_hw.ir import store
@@ -43,6 +44,7 @@ __all__ = [
     "Outcome",
     "Target",
     "bitstream_defaults",
+    "board_ends_before",
     "check_model",
     "compile_model",
     "export_finn",
@@ -60,15 +62,21 @@ __all__ = [
 Folding = Path | Literal["model"] | None
 
 
-def read_model(path: Path, external_data: Path | None = None) -> frontend.Model:
+def read_model(
+    path: Path,
+    grid: frontend.StatedGrid | None = None,
+    external_data: Path | None = None,
+) -> frontend.Model:
     """Read a QONNX file or a hardware graph of FINN; raises UserError.
 
     Parameters
     ----------
+    grid : StatedGrid or None
+        The values of the input, of a model that has no quantiser there.
     external_data : Path or None
         The folder in which tensors may be that are not in the file.
     """
-    return frontend.read(path, dialect.GRAPHS, external_data=external_data)
+    return frontend.read(path, dialect.GRAPHS, grid, external_data)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +96,11 @@ def check_model(
     model_file: Path,
     target: Target | None,
     progress: Progress = silent,
+    grid: frontend.StatedGrid | None = None,
     external_data: Path | None = None,
 ) -> Checked:
     """Lower a model, and estimate what a board can reach. Writes nothing."""
-    lowered = _lower(model_file, None, progress, external_data)[1]
+    lowered = _lower(model_file, None, progress, grid, external_data)[1]
     return Checked(lowered, None if target is None else feasibility(lowered.graph, target))
 
 
@@ -102,6 +111,7 @@ def fold_model(
     folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
+    grid: frontend.StatedGrid | None = None,
     external_data: Path | None = None,
 ) -> Report:
     """QONNX file -> folder with the folded design, its folding files, a report and pictures.
@@ -113,7 +123,7 @@ def fold_model(
     UserError
         For every input that cannot be folded; nothing is written then.
     """
-    model, lowered = _lower(model_file, checkpoint, progress, external_data)
+    model, lowered = _lower(model_file, checkpoint, progress, grid, external_data)
     constraints = _constraints(folding, model, lowered)
     planned = plan(lowered.graph, target, constraints, progress)
     report = assemble.compiled(planned, target, _model_of(model), lowered.notes)
@@ -134,13 +144,14 @@ def fold_front(
     folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
+    grid: frontend.StatedGrid | None = None,
     external_data: Path | None = None,
 ) -> Front:
     """QONNX file -> folder with all trade-offs of frame rate and resources, report and pictures.
 
     Without a folder (None), nothing is written.
     """
-    model, lowered = _lower(model_file, checkpoint, progress, external_data)
+    model, lowered = _lower(model_file, checkpoint, progress, grid, external_data)
     constraints = _constraints(folding, model, lowered)
     progress("folding")
     choices = list(pareto_front(lowered.graph, target, constraints))
@@ -162,6 +173,7 @@ def compile_model(
     folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
+    grid: frontend.StatedGrid | None = None,
     external_data: Path | None = None,
 ) -> Report:
     """QONNX file -> build folder. Returns its report.
@@ -171,7 +183,7 @@ def compile_model(
     UserError
         For every input that cannot be compiled; nothing is written then.
     """
-    model, lowered = _lower(model_file, checkpoint, progress, external_data)
+    model, lowered = _lower(model_file, checkpoint, progress, grid, external_data)
     constraints = _constraints(folding, model, lowered)
     planned = plan(lowered.graph, target, constraints, progress)
     progress("emitting RTL")
@@ -193,10 +205,11 @@ def _lower(
     model_file: Path,
     checkpoint: Path | None,
     progress: Progress,
+    grid: frontend.StatedGrid | None,
     external_data: Path | None,
 ) -> tuple[frontend.Model, frontend.Lowered]:
     progress("reading the model")
-    model = read_model(model_file, external_data)
+    model = read_model(model_file, grid, external_data)
     activations = None
     if checkpoint is not None:
         from bonn_hw.nn.training.checkpoint import Checkpoint  # imports torch
@@ -286,6 +299,11 @@ def make_bitstream(
     return sections.add_implemented(build.folder, build.identity, implemented)
 
 
+def board_ends_before(build: Build) -> str:
+    """The operator behind the accelerator that the board's driver lacks; empty if it has all."""
+    return tail_of(build.host, build.design.graph.tensors[build.design.graph.output]).ends_before
+
+
 def export_finn(build: Build, out: Path) -> list[Path]:
     """Write a build as FINN's hardware graph, and its folding as FINN's folding file.
 
@@ -327,7 +345,10 @@ def simulate(
     progress("integer graph")
     integer = build.design.graph.run(inputs)
     progress("QONNX model")
-    reference, model = build.reference, read_model(build.folder / "model.onnx")
+    reference, model = (
+        build.reference,
+        read_model(build.folder / "model.onnx", build.host.stated_by_user),
+    )
     qonnx = reference.run(images)
     rounded = model.run(images)
     plain = frontend.compare(model, reference, images, qonnx, rounded)

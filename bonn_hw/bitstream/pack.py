@@ -22,7 +22,7 @@ from bonn_hw.emit.system import Slots, digest
 from bonn_hw.emit.top import emit
 from bonn_hw.files import MARK, fresh_folder
 from bonn_hw.frontend import Host
-from bonn_hw.frontend.numpy_host import answers_of, head_of
+from bonn_hw.frontend.numpy_host import Steps, head_of, tail_of
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.rtl import Port
 from bonn_hw.report.store import save
@@ -62,7 +62,7 @@ def pack(
     Raises
     ------
     UnsupportedModel
-        If the host's computations need ONNX Runtime.
+        If what the host computes before the accelerator needs ONNX Runtime.
     UserError
         If the folder cannot be written.
     """
@@ -87,14 +87,15 @@ def _contents(
     project = emit(design, watched=True)
     golden = host.random_frames(GOLDEN)
     head = head_of(host, golden)
-    low, table, shape = answers_of(host, design.graph.tensors[design.graph.output])
+    tail = tail_of(host, design.graph.tensors[design.graph.output])
     arrays: dict[str, NDArray[Any]] = {
         "encode_order": host.encode_order,
         "decode_order": host.decode_order.reshape(-1),
-        "answers": table,
+        "answers": tail.table,
         "golden_images": golden,
-        "golden_answers": host.decode(design.graph.run(host.encode(golden))),
+        "golden_answers": tail.host.decode(design.graph.run(host.encode(golden))),
         **(head.constants if head else {}),
+        **(tail.steps.constants if tail.steps else {}),
     }
     metadata = {
         "version": VERSION,
@@ -106,14 +107,24 @@ def _contents(
         "latency_cycles": report.latency_cycles.predicted,
         "streams": [f"{s.source or 'input'} -> {s.sink or 'output'}" for s in design.streams],
         "input_shape": list(host.input_shape),
-        "output_shape": list(shape),
+        "output_shape": list(tail.shape),
         "input": asdict(_side(project.source)),
         "output": asdict(_side(project.sink)),
         "step": host.input_scale,
-        "head": head and {"steps": head.steps, "entry": head.entry, "exit": head.exit},
-        "answers_from": low,
+        "stated": host.stated and asdict(host.stated),
+        "head": _written(head),
+        "answers_from": tail.low,
+        "tail": _written(tail.steps),
+        "ends_before": tail.ends_before,
+        "outputs": [[one.name, list(one.shape), one.dtype] for one in tail.host.outputs],
     }
     return arrays, metadata
+
+
+def _written(part: Steps | None) -> dict[str, Any] | None:
+    if part is None:
+        return None
+    return {"steps": part.steps, "entry": part.entry, "exit": part.exit}
 
 
 def _side(port: Port) -> Side:

@@ -62,5 +62,10 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     except ToolMissing as error:
         terminal.error(f"bonn-hw: {error}")
         return TOOL_MISSING
+    ends_before = pipeline.board_ends_before(build)
+    if ends_before:
+        terminal.note(
+            f"the board's driver has NumPy only: it returns what stands before {ends_before}"
+        )
     terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
     return DONE

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bonn_hw.cli.outputs import check_writable
+from bonn_hw.cli.target import stated_grid
 from bonn_hw.cli.terminal import Terminal
 from bonn_hw.cli.verdicts import conclude, thresholds
 from bonn_hw.errors import UserError
@@ -55,7 +56,8 @@ def make_design(
             options.folding,
             options.checkpoint,
             progress,
-            external_data=options.external_data,
+            stated_grid(options),
+            options.external_data,
         )
     terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
     found = () if isinstance(report, Front) else verdicts.of_thresholds(report, thresholds(options))

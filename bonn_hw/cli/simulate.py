@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--outputs",
         metavar="FILE",
         type=Path,
-        help="write the outputs of the RTL to this .npy file",
+        help="write the outputs of the RTL to this .npy file; several outputs: to NAME_0.npy, ...",
     )
     add_json(parser)
     parser.add_argument(
@@ -85,8 +85,13 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             keep=writable,
         )
     if options.outputs:
-        with files.fresh_file(options.outputs) as partial, partial.open("wb") as stream:
-            np.save(stream, outcome.answers.y)
+        parts = list(build.host.by_name(outcome.answers.y).values())
+        for place, part in enumerate(parts):
+            name = options.outputs
+            if len(parts) > 1:
+                name = name.with_name(f"{name.stem}_{place}{name.suffix}")
+            with files.fresh_file(name) as partial, partial.open("wb") as stream:
+                np.save(stream, part)
     report = outcome.report
     terminal.report_text(
         store.to_json(report), lambda console: tables.show(report, console, this_run=True)

@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bonn_hw.cli.arguments import add_external_data, fraction, positive
+
+if TYPE_CHECKING:
+    from bonn_hw.frontend import StatedGrid
 
 
 def add_board(parser: argparse.ArgumentParser) -> None:
@@ -42,9 +46,28 @@ def add_folding(group: argparse._ActionsContainer) -> None:
     )
 
 
+def add_input(parser: argparse.ArgumentParser) -> None:
+    """Add the values of an input that the model does not quantise."""
+    parser.add_argument(
+        "--input",
+        dest="grid",
+        metavar="GRID",
+        help="values of the input, of a model without a quantiser there: an integer type and a "
+        "scale, such as uint8/255, uint8/256, int8 or int4*0.125",
+    )
+
+
+def stated_grid(options: argparse.Namespace) -> StatedGrid | None:
+    """The values of the input that were stated; raises UserError."""
+    from bonn_hw.frontend import StatedGrid
+
+    return None if options.grid is None else StatedGrid.parse(options.grid)
+
+
 def add_target(parser: argparse.ArgumentParser) -> None:
     """Add the options of a target."""
     add_board(parser)
+    add_input(parser)
     add_external_data(parser)
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument(

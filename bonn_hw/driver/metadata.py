@@ -110,16 +110,10 @@ class Metadata:
             If the shape, type or values do not fit the model's input.
         """
         self._check(images)
-        head, frames = self.document["head"], len(images)
-        values = images
-        if head is not None:
-            steps = [tuple(step) for step in head["steps"]]
-            values = evaluate(steps, self.arrays, images, head["entry"], head["exit"])
+        self._check_stated(images)
+        frames = len(images)
+        values = self._computed("head", images)
         integers = np.rint(values / np.float32(self.document["step"])).reshape(frames, -1)
-        if head is None and (integers != values.reshape(frames, -1)).any():
-            raise AcceleratorError(
-                "images: the model needs whole numbers, since it has no quantiser"
-            )
         stream = np.empty(integers.shape, np.int64)
         stream[:, self.arrays["encode_order"].reshape(-1)] = integers
         low, high = stream.min(), stream.max()
@@ -130,12 +124,52 @@ class Metadata:
             )
         return stream
 
-    def decode(self, integers: NDArray[np.int64]) -> NDArray[np.float32]:
+    def decode(self, integers: NDArray[np.int64]) -> NDArray[Any]:
         """Compute the model's answers from integers ``(N, elements)`` in stream order."""
         order, table = self.arrays["decode_order"], self.arrays["answers"]
         chosen = integers[:, order] - self.document["answers_from"]
         answers: NDArray[np.float32] = table[np.arange(order.size), chosen]
-        return answers.reshape(len(integers), *self.document["output_shape"])
+        shaped = answers.reshape(len(integers), *self.document["output_shape"])
+        return self._computed("tail", shaped)
+
+    def by_name(self, answers: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Several outputs of the model by name, from what `decode` returns."""
+        outputs = self.document.get("outputs", [])
+        if len(outputs) < 2:
+            return {name: answers for name, _, _ in outputs}
+        parts, place = {}, 0
+        for name, shape, dtype in outputs:
+            size = int(np.prod(shape))
+            part = answers[:, place : place + size].astype(dtype)
+            parts[name] = part.reshape(len(answers), *shape)
+            place += size
+        return parts
+
+    def _computed(self, part: str, values: NDArray[Any]) -> NDArray[Any]:
+        """Apply the operators before or after the accelerator."""
+        found = self.document.get(part)
+        if found is None:
+            return values
+        steps = [tuple(step) for step in found["steps"]]
+        return evaluate(steps, self.arrays, values, found["entry"], found["exit"])
+
+    def _check_stated(self, images: NDArray[np.float32]) -> None:
+        """Refuse values that the input is not stated to have, of a model without a quantiser."""
+        stated = self.document.get("stated")
+        if stated is None:
+            return
+        integers = np.rint(images / np.float32(stated["scale"])).astype(np.float64)
+        far = np.abs(images - integers * stated["scale"]) > 2.0**-22 * np.abs(images)
+        if stated["scale"] == 1 and far.any():
+            raise AcceleratorError(
+                "images: the model needs whole numbers, since it has no quantiser"
+            )
+        low, high = stated["low"], stated["high"]
+        if far.any() or integers.min() < low or integers.max() > high:
+            raise AcceleratorError(
+                f"images: the model needs multiples of {stated['scale']:g}, from "
+                f"{low * stated['scale']:g} to {high * stated['scale']:g}"
+            )
 
     def _check(self, images: Any) -> None:
         shape = ", ".join(map(str, self.input_shape))

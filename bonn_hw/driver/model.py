@@ -6,7 +6,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +46,8 @@ class Model(ABC):
         """Release the board; a second call does nothing."""
 
     @abstractmethod
-    def predict(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Answer images as the model does, bit for bit.
+    def predict(self, images: NDArray[np.float32]) -> NDArray[Any]:
+        """Answer images as the model does, bit for bit, up to `ends_before`.
 
         Parameters
         ----------
@@ -55,9 +55,25 @@ class Model(ABC):
             Inputs of the model.
         """
 
+    @property
+    def ends_before(self) -> str:
+        """The operator of the model before which `predict` ends; empty if it computes all.
+
+        The driver has NumPy only, and not every operator behind the accelerator.
+        """
+        found: str = self.metadata.document.get("ends_before", "")
+        return found
+
+    def outputs(self, images: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        """The outputs of the model by name; `predict` returns several as one ``(N, F)``."""
+        return self.metadata.by_name(self.predict(images))
+
     def classify(self, images: NDArray[np.float32]) -> NDArray[np.int64]:
-        """The class of each image: where its answer is largest."""
+        """The class of each image: where its answer is largest, or the first that it names."""
         answers = self.predict(images)
+        if answers.dtype.kind == "i":
+            chosen: NDArray[np.int64] = answers.reshape(len(answers), -1)[:, 0]
+            return chosen
         classes: NDArray[np.int64] = answers.reshape(len(answers), -1).argmax(axis=1)
         return classes
 

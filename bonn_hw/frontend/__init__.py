@@ -9,6 +9,7 @@ from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.notes import Note
 from bonn_hw.frontend.plain import PlainComparison, Step, compare
 from bonn_hw.frontend.reference import Reference
+from bonn_hw.frontend.stated_grid import StatedGrid
 
 __all__ = [
     "Host",
@@ -17,6 +18,7 @@ __all__ = [
     "Note",
     "PlainComparison",
     "Reference",
+    "StatedGrid",
     "Step",
     "compare",
     "lower",

@@ -21,7 +21,7 @@ from bonn_hw.frontend.exact_sums import (
     usual_error,
 )
 from bonn_hw.frontend.graph_builder import Matrix
-from bonn_hw.frontend.pending_ops import PendingOps
+from bonn_hw.frontend.pending_ops import PendingOps, along, channel_axis
 from bonn_hw.frontend.value import Value
 from bonn_hw.frontend.weights import Weights
 
@@ -49,6 +49,16 @@ class Branch(Value):
             branch.builder = builder
             branches.append(branch)
         return branches
+
+    def saved(self) -> Branch:
+        """A copy that later layers do not change."""
+        branch = copy(self)
+        branch.context, branch.builder = self.context.copy(), self.builder.copied()
+        return branch
+
+    def in_layout(self) -> bool:
+        """Whether no padding waits for the next layer."""
+        return self.early_pad is None and not any(self.zero_pads)
 
     def add_matrix(
         self,
@@ -78,6 +88,7 @@ class Branch(Value):
         added = np.zeros(len(scale)) if bias is None else np.abs(bias / scale).astype(np.float64)
         whole = exact & exactly_added(added, float(largest))
         error = np.where(whole, 0.0, usual_error(inputs, largest + added))
+        axis = channel_axis(order, len(scale)) or 0
         self.matrix, self.sums = matrix, (node.output[0], order)
         self.pending = PendingOps(low, high, scale, error, order)
         parts = Nodes(node, self.model.opset)
@@ -86,14 +97,14 @@ class Branch(Value):
         else:
             integers = parts.integers(self.tensor, unit)
             if largest <= LARGEST_SUM:
-                parts.scaled(parts.product(integers, given), scale, 1 + order.ndim)
+                parts.scaled(parts.product(integers, given), scale, 1 + order.ndim, 1 + axis)
             else:
                 reach = max(-element.low, element.high)
                 parts.wide_product(integers, given, inputs, reach, scale)
         if bias is not None:
             name = f"{node.name}/bias"
             # It broadcasts over the pixels.
-            constant = bias.reshape(-1, *[1] * (order.ndim - 1))
+            constant = bias.reshape(along(axis, order.ndim))
             self.context.add_constant(name, constant)
             add = helper.make_node("Add", [f"{name}/sum", name], [node.output[0]], name)
             self.pending = self.pending.then(add, self.model)
@@ -107,7 +118,10 @@ class Branch(Value):
         sizes = sizes * max(-element.low, element.high) + added
         bound = largest_error(inputs + 8, sizes * np.abs(scale.astype(np.float64)))
         if not exact.all() or bias is not None:  # otherwise the node is as it is in the file
-            self.context.parts.replace(node, parts, np.where(whole, 0.0, bound))
+            bound = np.where(whole, 0.0, bound)
+            self.context.parts.replace(
+                node, parts, bound if axis == 0 else bound.max(keepdims=True)
+            )
 
     def flip_falling_channels(self, node: NodeProto, table: NDArray[np.float32]) -> None:
         """Turn the sign of channels whose `table` falls with the sum, by their weights.

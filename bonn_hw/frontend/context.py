@@ -14,7 +14,7 @@ from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.notes import Note
 from bonn_hw.frontend.padding import Pads
-from bonn_hw.frontend.pending_ops import aligned
+from bonn_hw.frontend.pending_ops import channel_axis
 from bonn_hw.frontend.reference import IntegerTensor, ReferenceParts
 from bonn_hw.ir.kernel import Kernel
 
@@ -47,10 +47,13 @@ class Probe:
     def integers(self) -> IntegerTensor:
         """The tensor in the reference."""
         count, channels = len(self.scale), ()
-        if not aligned(self.order, count) and self.order.ndim == 1:
+        axis = channel_axis(self.order, count)
+        if axis is None and self.order.ndim == 1:
             channels = tuple((self.order % count).tolist())
         scale = self.scale[:1] if (self.scale == self.scale[0]).all() else self.scale
-        return IntegerTensor(self.layer, self.tensor, tuple(scale.tolist()), channels)
+        return IntegerTensor(
+            self.layer, self.tensor, tuple(scale.tolist()), channels, 1 + (axis or 0)
+        )
 
     def values(self, integers: NDArray[np.integer]) -> NDArray[np.float32]:
         """The model's values ``(N, ...)`` of the graph's integers."""
@@ -101,6 +104,17 @@ class Context:
     parts: ReferenceParts = field(default_factory=ReferenceParts)
     probes: list[Probe] = field(default_factory=list)
     expected: list[Expectation] = field(default_factory=list)
+
+    def copy(self) -> Context:
+        """The same state, with lists of its own."""
+        return Context(
+            self.model,
+            None if self.pytorch is None else [*self.pytorch],
+            [*self.notes],
+            self.parts.copy(),
+            [*self.probes],
+            [*self.expected],
+        )
 
     def add_constant(self, name: str, value: Array) -> None:
         """Add a constant that is part of a layer in the file, such as a bias."""

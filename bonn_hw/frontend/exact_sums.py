@@ -57,9 +57,10 @@ class Nodes:
             return tensor
         return self.rounded(self.add("Div", tensor, np.asarray(scale, np.float32)))
 
-    def scaled(self, tensor: str, scale: NDArray[np.float32], axes: int) -> str:
-        """Multiply by a scale per channel; axis 1 of ``axes`` is the channel."""
-        by_channel = scale[0] if (scale == scale[0]).all() else scale.reshape(-1, *[1] * (axes - 2))
+    def scaled(self, tensor: str, scale: NDArray[np.float32], axes: int, axis: int = 1) -> str:
+        """Multiply by a scale per channel; one of ``axes`` axes is the channel."""
+        places = [-1 if place == axis else 1 for place in range(axes)]
+        by_channel = scale[0] if (scale == scale[0]).all() else scale.reshape(places)
         return self.add("Mul", tensor, np.asarray(by_channel, np.float32))
 
     def plain(self, tensor: str) -> str:

@@ -112,6 +112,10 @@ class GraphBuilder:
         (output,) = self._append(kernel, origin, *others)
         self.tensor, self.kind, self.origin = output, self.tensors[output], origin
 
+    def copied(self) -> GraphBuilder:
+        """A builder of a graph of its own, which starts with this one's kernels."""
+        return replace(self, nodes=[*self.nodes], tensors={**self.tensors})
+
     def fork(self, copies: int, origin: str) -> list[GraphBuilder]:
         """Append a fork, and return one builder per copy."""
         ends = self._append(StreamFork(self.kind, copies), origin)

@@ -4,18 +4,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto
+from onnx import AttributeProto, ModelProto, NodeProto
 
 from bonn_hw.errors import UserError
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
+from bonn_hw.frontend.model import BATCH
+from bonn_hw.frontend.outputs import Output, cut_up
+from bonn_hw.frontend.stated_grid import StatedGrid
 from bonn_hw.ir.tensor import Element, Integers
 
 
@@ -37,6 +41,10 @@ class Host:
         Index of each element in the stream.
     scale : float32 ``(C,)``
         Scale of the accelerator's output, for each channel.
+    outputs : tuple of Output
+        The outputs of the model; if there are several, `decode` returns them joined.
+    stated : StatedGrid or None
+        The values of the input, if the model has no quantiser for it.
     """
 
     input_shape: tuple[int, ...]
@@ -47,6 +55,8 @@ class Host:
     encode_order: NDArray[np.int64]
     decode_order: NDArray[np.int64]
     scale: NDArray[np.float32]
+    outputs: tuple[Output, ...] = ()
+    stated: StatedGrid | None = None
 
     def encode(self, frames: NDArray[np.float32]) -> Integers:
         """Compute the accelerator's input from the model's input.
@@ -78,13 +88,10 @@ class Host:
             raise UserError(
                 f"inputs: frame {bad} holds NaN or infinity: every value must be finite"
             )
+        if self.stated is not None:
+            self.stated.check(frames)
         values = self.head_values(frames)
         integers = np.rint(values / np.float32(self.input_scale)).reshape(len(frames), -1)
-        if self.head is None and (integers != values.reshape(len(frames), -1)).any():
-            raise UserError(
-                "inputs: the model states an integer type for its input and has no quantiser: give "
-                "whole numbers"
-            )
         kind = np.int16 if max(-self.element.low, self.element.high) < 2**15 else np.int32
         stream = np.empty(integers.shape, kind)
         stream[:, self.encode_order.reshape(-1)] = integers
@@ -99,13 +106,25 @@ class Host:
         """Apply the operators before the accelerator to frames."""
         return _run(self._head_session, frames)
 
-    def decode(self, integers: Integers) -> NDArray[np.float32]:
-        """Compute the model's output from the accelerator's output ``(N, H, W, C)``."""
+    def decode(self, integers: Integers) -> Array:
+        """Compute the model's output from the accelerator's output ``(N, H, W, C)``.
+
+        It is float32, or what the model's last operator returns, such as int64 of an ArgMax.
+        """
         shape = (len(integers), *self.decode_order.shape)
         channels = self.decode_order.reshape(-1) % len(self.scale)
         flat = integers.reshape(len(integers), -1)[:, self.decode_order.reshape(-1)]
         values = (flat * self.scale[channels].astype(np.float64)).astype(np.float32)
         return _run(self._tail_session, values.reshape(shape))
+
+    def by_name(self, values: Array) -> dict[str, Array]:
+        """The outputs of the model by name, from what `decode` returns."""
+        return cut_up(self.outputs, values)
+
+    @property
+    def stated_by_user(self) -> StatedGrid | None:
+        """The values of the input, if the user stated them; the model is read with them again."""
+        return self.stated if self.stated and self.stated.by_user else None
 
     @cached_property
     def _head_session(self) -> execute.Session | None:
@@ -116,10 +135,10 @@ class Host:
         return None if self.tail is None else execute.session(self.tail)
 
     def random_frames(self, count: int, seed: int = 0) -> NDArray[np.float32]:
-        """Random input frames: integers of the input's range without a head, else within ±1."""
+        """Random input frames: values of the grid that is stated, else within ±1."""
         rng, shape = np.random.default_rng(seed), (count, *self.input_shape)
-        if self.head is None:
-            return self.integer_frames(rng, shape)
+        if self.stated is not None:
+            return self.stated.random(rng, shape)
         return rng.uniform(-1, 1, shape).astype(np.float32)
 
     def trial_frames(self, random: int = 4) -> NDArray[np.float32]:
@@ -130,12 +149,18 @@ class Host:
         """
         rng, shape = np.random.default_rng(0), (random, *self.input_shape)
         low, high = self.element.low * self.input_scale, self.element.high * self.input_scale
+        if self.stated is not None:
+            low, high = (end * self.stated.scale for end in (self.stated.low, self.stated.high))
         corners = np.full((3, int(np.prod(self.input_shape))), low, np.float32)
         corners[1], corners[2, 1::2] = high, high
-        frames = [self.integer_frames(rng, shape), corners.reshape(3, *self.input_shape)]
-        if len(self.input_shape) == 3:
+        first = (
+            self.integer_frames(rng, shape) if self.stated is None else self.random_frames(random)
+        )
+        frames = [first, corners.reshape(3, *self.input_shape)]
+        if len(self.input_shape) in (2, 3):
             framed = np.full((2, *self.input_shape), high, np.float32)
-            framed[0, :, 1:-1, 1:-1] = low
+            inner = framed[0, :, 1:-1, 1:-1] if framed.ndim == 4 else framed[0, :, 1:-1]
+            inner[...] = low
             framed[1] = low + high - framed[0]
             frames.append(framed)
         if self.head is not None:
@@ -163,6 +188,8 @@ class Host:
             "element": [self.element.low, self.element.high, self.element.bipolar],
             "head": self.head is not None,
             "tail": self.tail is not None,
+            "stated": None if self.stated is None else asdict(self.stated),
+            "outputs": [[one.name, one.shape, one.dtype] for one in self.outputs],
         }
         (folder / "host.json").write_text(json.dumps(description, indent=1) + "\n")
         np.savez(
@@ -192,12 +219,34 @@ class Host:
                 arrays["encode_order"],
                 arrays["decode_order"],
                 arrays["scale"],
+                tuple(
+                    Output(name, tuple(shape), dtype)
+                    for name, shape, dtype in description.get("outputs", ())
+                ),
+                StatedGrid(**description["stated"]) if description.get("stated") else None,
             )
+
+
+# Operators that return other values at each call.
+UNREPEATABLE = ("Bernoulli", "Multinomial", "RandomNormalLike", "RandomUniformLike")
+
+
+def can_run(nodes: Sequence[NodeProto]) -> bool:
+    """Whether the host can run nodes: no random operators, and no control flow."""
+    graphs = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
+    return not any(
+        node.op_type in UNREPEATABLE or any(item.type in graphs for item in node.attribute)
+        for node in nodes
+    )
 
 
 def _run(session: execute.Session | None, values: Array) -> Array:
     if session is None:
         return values
     entry, exit_ = session.get_inputs()[0].name, session.get_outputs()[0].name
-    result: Array = session.run([exit_], {entry: values})[0]
-    return result
+    # In the reference's batches: ONNX Runtime rounds an average in another order in a larger batch.
+    parts = [
+        session.run([exit_], {entry: values[start : start + BATCH]})[0]
+        for start in range(0, max(1, len(values)), BATCH)
+    ]
+    return np.concatenate(parts)

@@ -20,15 +20,20 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 
 from bonn_hw.errors import InternalError, UnsupportedModel, UserError
 from bonn_hw.frontend import composites, execute
+from bonn_hw.frontend.channels_last import channels_first
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.external_data import inlined
+from bonn_hw.frontend.input_grid import with_grid_behind_steps, with_input
 from bonn_hw.frontend.integer_tensors import IntegerTensors
 from bonn_hw.frontend.layer_names import name_nodes
 from bonn_hw.frontend.model import Model, QuantGrid
 from bonn_hw.frontend.operator import NoGrid
 from bonn_hw.frontend.operators import table
 from bonn_hw.frontend.operators.quantize_linear import constant_grid
+from bonn_hw.frontend.outputs import JOINED, described, join
+from bonn_hw.frontend.siblings import merge_heads
 from bonn_hw.frontend.standard_onnx import STANDARD, by_definition, quantiser_of, to_standard_onnx
+from bonn_hw.frontend.stated_grid import StatedGrid
 
 LARGEST = 1 << 31  # bytes; protobuf's own limit
 LARGEST_TENSOR = 1 << 28  # elements
@@ -72,11 +77,18 @@ def read_proto(path: Path, external_data: Path | None = None) -> tuple[ModelProt
     return proto, content
 
 
-def read(path: Path, dialects: Sequence[Dialect] = (), external_data: Path | None = None) -> Model:
+def read(
+    path: Path,
+    dialects: Sequence[Dialect] = (),
+    grid: StatedGrid | None = None,
+    external_data: Path | None = None,
+) -> Model:
     """Read a QONNX file, or one in another dialect.
 
     Parameters
     ----------
+    grid : StatedGrid or None
+        The values of the input, of a model that has no quantiser there.
     external_data : Path or None
         The folder in which tensors may be that are not in the file.
 
@@ -94,8 +106,10 @@ def read(path: Path, dialects: Sequence[Dialect] = (), external_data: Path | Non
             if dialect.recognises(proto):
                 proto = dialect.complete(proto, external_data or path.parent)
                 foldings = dialect.foldings(proto)
-                return replace(_standardise(dialect.translate(proto), digest), foldings=foldings)
-        return _standardise(proto, digest)
+                return replace(
+                    _standardise(dialect.translate(proto), digest, grid), foldings=foldings
+                )
+        return _standardise(proto, digest, grid)
     except (UserError, InternalError):
         raise
     except Exception as error:  # the libraries raise many types for an invalid graph
@@ -103,27 +117,36 @@ def read(path: Path, dialects: Sequence[Dialect] = (), external_data: Path | Non
         raise UserError(f"model {path} is damaged or inconsistent: {reason}") from error
 
 
-def _standardise(proto: ModelProto, sha256: str) -> Model:
+def _standardise(proto: ModelProto, sha256: str, grid: StatedGrid | None) -> Model:
     opset = _opset(proto)
     graph = proto.graph
     constants: dict[str, Array] = {
         item.name: numpy_helper.to_array(item) for item in graph.initializer
     }
-    entry, extents, exit_ = _ends(graph, constants)
+    entry, extents, exits = _ends(graph, constants)
     for node in graph.node:
         if node.domain == composites.DOMAIN:
             raise UnsupportedModel(
                 f"{node.name}: operators of {node.domain!r} are not supported in files; use "
                 "standard ONNX and QONNX's quantisers"
             )
-    part = _Part(name_nodes(graph.node), constants, {}, opset)
+    nodes = channels_first(name_nodes(graph.node), graph)
+    part = _Part(nodes, constants, {}, opset)
     part.fold()
     part.translate_integers()
     part.translate_quantisers()
     part.fold()
     batch = max(1, extents[0])
-    shapes = part.infer_shapes(entry, (batch, *extents[1:]), exit_)
-    part.keep_needed(exit_)
+    shapes, kinds = part.infer_shapes(entry, (batch, *extents[1:]), exits)
+    part.keep_needed(exits)
+    outputs = described(exits, shapes, kinds)
+    exit_ = outputs[0].name
+    if len(outputs) > 1:
+        part.nodes += join(outputs)
+        exit_ = JOINED
+    if len(outputs) > 1 or any(node.op_type == "Concat" for node in part.nodes):
+        merge_heads(part.nodes, constants, part.grids, exit_)
+        shapes, _ = part.infer_shapes(entry, (batch, *extents[1:]), [exit_])
     part.state_ranks(shapes)
     for node in part.nodes:
         for name in (*node.input, *node.output):
@@ -140,10 +163,14 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
         grids=part.grids,
         input=entry,
         output=exit_,
+        outputs=outputs,
         opset=opset,
         annotation=_annotation(proto, entry),
         metadata={item.key: item.value for item in proto.metadata_props},
     )
+    if grid is not None:
+        model = with_input(model, grid)
+    model = with_grid_behind_steps(model)
     model.check()
     return model
 
@@ -158,16 +185,17 @@ def _opset(proto: ModelProto) -> int:
     return opset
 
 
-def _ends(graph: GraphProto, constants: Mapping[str, Array]) -> tuple[str, list[int], str]:
-    """The one input, its extents (0: not known) and the one output, or UnsupportedModel."""
+def _ends(graph: GraphProto, constants: Mapping[str, Array]) -> tuple[str, list[int], list[str]]:
+    """The one input, its extents (0: not known) and the outputs, or UnsupportedModel."""
     inputs = [item for item in graph.input if item.name not in constants]
-    for items, kind in ((inputs, "inputs"), (graph.output, "outputs")):
-        if len(items) != 1:
-            raise UnsupportedModel(
-                f"the model has {len(items)} {kind} ({', '.join(i.name for i in items)}); one is "
-                "supported: split the model"
-            )
-    (entry,), (exit_,) = inputs, graph.output
+    if len(inputs) != 1:
+        raise UnsupportedModel(
+            f"the model has {len(inputs)} inputs ({', '.join(i.name for i in inputs)}); one is "
+            "supported: split the model"
+        )
+    if not graph.output:
+        raise UnsupportedModel("the model has no output: export it again")
+    (entry,) = inputs
     extents = [axis.dim_value for axis in entry.type.tensor_type.shape.dim]
     if entry.type.tensor_type.elem_type != TensorProto.FLOAT or len(extents) < 2:
         raise UnsupportedModel(
@@ -178,7 +206,7 @@ def _ends(graph: GraphProto, constants: Mapping[str, Array]) -> tuple[str, list[
             f"the input {entry.name!r} has the shape {extents}: all extents but the batch must be "
             "known; export with a fixed size"
         )
-    return entry.name, extents, exit_.name
+    return entry.name, extents, [item.name for item in graph.output]
 
 
 @dataclass
@@ -248,11 +276,11 @@ class _Part:
             self.constants[name] = execute.run(nodes, {}, name, self.constants, self.opset)
 
     def infer_shapes(
-        self, entry: str, shape: tuple[int, ...], exit_: str
-    ) -> dict[str, tuple[int, ...]]:
-        """Shapes of all tensors. Outputs of Shape nodes become constants."""
+        self, entry: str, shape: tuple[int, ...], exits: Sequence[str]
+    ) -> tuple[dict[str, tuple[int, ...]], dict[str, int]]:
+        """Shapes and types of all tensors. Outputs of Shape nodes become constants."""
         while True:
-            shapes = _shapes(self.nodes, self.constants, entry, shape, exit_, self.opset)
+            shapes, kinds = _shapes(self.nodes, self.constants, entry, shape, exits, self.opset)
             before, shape_nodes = len(self.nodes), [n for n in self.nodes if n.op_type == "Shape"]
             for node in shape_nodes:
                 if node.input[0] in shapes:
@@ -260,7 +288,7 @@ class _Part:
             self.nodes = [node for node in self.nodes if node.output[0] not in self.constants]
             self.fold()
             if len(self.nodes) == before or not shape_nodes:
-                return shapes
+                return shapes, kinds
 
     def state_ranks(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Tell nodes of thresholds how many axes their input has."""
@@ -283,9 +311,10 @@ class _Part:
                 )
             (self.nodes[place],) = composites.ranked([node], rank)
 
-    def keep_needed(self, output: str) -> None:
-        """Drop nodes that the output does not depend on."""
-        needed, kept = {output}, []
+    def keep_needed(self, outputs: Sequence[str]) -> None:
+        """Drop nodes that no output depends on."""
+        needed: set[str] = set(outputs)
+        kept = []
         for node in reversed(self.nodes):
             if needed & set(node.output):
                 kept.append(node)
@@ -329,22 +358,23 @@ def _shapes(
     constants: Mapping[str, Array],
     entry: str,
     shape: tuple[int, ...],
-    output: str,
+    outputs: Sequence[str],
     opset: int,
-) -> dict[str, tuple[int, ...]]:
-    """Static shapes, batch included, of all tensors whose shape can be inferred."""
-    kinds = {entry: (TensorProto.FLOAT, len(shape))}
-    proto = execute.assemble(composites.shaped(nodes), kinds, [output], constants, opset)
+) -> tuple[dict[str, tuple[int, ...]], dict[str, int]]:
+    """Static shapes, batch included, and element types of all tensors where they are known."""
+    entries = {entry: (TensorProto.FLOAT, len(shape))}
+    proto = execute.assemble(composites.shaped(nodes), entries, outputs, constants, opset)
     for axis, extent in zip(proto.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
         axis.dim_value = extent
     inferred = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
     infos = (*inferred.graph.value_info, *inferred.graph.output, *inferred.graph.input)
-    shapes = {}
+    shapes, kinds = {}, {}
     for info in infos:
         axes = info.type.tensor_type.shape.dim
+        kinds[info.name] = info.type.tensor_type.elem_type
         if info.type.tensor_type.HasField("shape") and all(a.HasField("dim_value") for a in axes):
             shapes[info.name] = tuple(axis.dim_value for axis in axes)
-    return shapes
+    return shapes, kinds
 
 
 def _annotation(proto: ModelProto, name: str) -> QuantGrid | None:

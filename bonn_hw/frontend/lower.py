@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from onnx import NodeProto, TensorProto
@@ -16,11 +16,12 @@ from bonn_hw.frontend.attributes import Malformed
 from bonn_hw.frontend.branch import Branch
 from bonn_hw.frontend.context import Context, Probe
 from bonn_hw.frontend.graph_builder import GraphBuilder
-from bonn_hw.frontend.host import Host
+from bonn_hw.frontend.host import Host, can_run
 from bonn_hw.frontend.lowered import Lowered
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.notes import Note
 from bonn_hw.frontend.operators import supported, table
+from bonn_hw.frontend.outputs import JOINED
 from bonn_hw.frontend.partition import split, start
 from bonn_hw.frontend.self_check import self_check
 from bonn_hw.ir.graph import DataflowGraph
@@ -44,31 +45,72 @@ def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
     InternalError
         If the graph computes other outputs than the model, or the lowering of an operator fails.
     """
-    head, body, tail = split(model)
+    head, body, last_matrix = split(model)
     host, pending, kind = start(model, head)
     context = Context(model, None if pytorch is None else list(pytorch))
     branches = _Branches(model)
     entry = head[-1].output[0] if head else model.input
     branches.add(entry, Branch(context, pending, GraphBuilder(kind), entry))
-    for node in body:
-        try:
-            branches.add(node.output[0], _applied(node, branches.inputs_of(node)))
-        except UserError:
+    cut: Cut | None = None  # the last place from which the host could go on
+    try:
+        for place, node in enumerate(body):
+            branch = _lowered(node, branches)
+            if place >= last_matrix and branches.empty() and branch.in_layout():
+                cut = Cut(branch.saved(), place + 1)
+            branches.add(node.output[0], branch)
+        lowered = _finish(branches.last(), host, [])
+    except UnsupportedModel as error:
+        if cut is None or not can_run(body[cut.place :]):
+            if len(model.outputs) > 1 and node.name.startswith(JOINED):
+                raise _apart(model) from error
             raise
-        except Malformed as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise UnsupportedModel(
-                f"{node.name}: this {node.op_type} cannot be understood ({reason}): export the "
-                "model again"
-            ) from error
-        except Exception as error:
-            raise InternalError(
-                f"{node.name}: the lowering of this {node.op_type} failed "
-                f"({type(error).__name__}: {error})"
-            ) from error
-    lowered = _finish(branches.last(tail), host, tail)
+        lowered = _finish(cut.branch, host, body[cut.place :])
     self_check(model, lowered)
     return lowered
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """A tensor behind all matrix layers, on which all that follows depends, and on nothing else.
+
+    Attributes
+    ----------
+    branch : Branch
+        The branch that ends in it, as it was then.
+    place : int
+        Where the nodes behind it start.
+    """
+
+    branch: Branch
+    place: int
+
+
+def _apart(model: Model) -> UnsupportedModel:
+    names = ", ".join(repr(one.name) for one in model.outputs)
+    return UnsupportedModel(
+        f"the outputs {names} come from different layers, and the accelerator has one output "
+        "stream: compute all of them from one last layer, or from last layers of one input and one "
+        "form, or split the model"
+    )
+
+
+def _lowered(node: NodeProto, branches: _Branches) -> Branch:
+    """Lower a node; other errors than those of the user say whose fault they are."""
+    try:
+        return _applied(node, branches.inputs_of(node))
+    except UserError:
+        raise
+    except Malformed as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UnsupportedModel(
+            f"{node.name}: this {node.op_type} cannot be understood ({reason}): export the "
+            "model again"
+        ) from error
+    except Exception as error:
+        raise InternalError(
+            f"{node.name}: the lowering of this {node.op_type} failed "
+            f"({type(error).__name__}: {error})"
+        ) from error
 
 
 class _Branches:
@@ -96,9 +138,13 @@ class _Branches:
                 raise Malformed(f"its input {name!r} is the output of no layer")
         return [self._ends[name].pop(0) for name in names]
 
-    def last(self, tail: Sequence[NodeProto]) -> Branch:
-        """The branch at the output of the accelerator."""
-        (last,) = self._ends[self._model.computed(tail[0])[0] if tail else self._model.output]
+    def empty(self) -> bool:
+        """Whether every branch was taken by a node."""
+        return not any(self._ends.values())
+
+    def last(self) -> Branch:
+        """The branch at the output of the model."""
+        (last,) = self._ends[self._model.output]
         return last
 
 
@@ -126,7 +172,7 @@ def _applied(node: NodeProto, branches: list[Branch]) -> Branch:
 
 
 def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
-    """Finish the last branch: the host computes the operators that are still pending."""
+    """Finish the last branch: the host computes what is still pending, and the tail."""
     context, pending, model = last.context, last.pending, last.context.model
     if last.early_pad or any(last.zero_pads):
         raise UnsupportedModel("the model ends with padding; end it with a layer")

@@ -15,6 +15,8 @@ from onnx import ModelProto, NodeProto, TensorProto
 
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
+from bonn_hw.frontend.outputs import Output
+from bonn_hw.frontend.stated_grid import StatedGrid
 
 BATCH = 256  # frames per run of the reference
 
@@ -41,12 +43,16 @@ class Model:
         Constant tensors; static shapes without the batch axis; grids of tensors that are the
         output of a quantiser, constants included.
     input, output : str
+    outputs : tuple of Output
+        The outputs of the file; if there are several, `output` is all of them, joined.
     annotation : QuantGrid or None
         The integer type of the input, if the file has an annotation.
     metadata : mapping
         Properties of the file.
     foldings : mapping
         PE, SIMD and FIFO depths in the file, by layer, in the form of FINN's folding file.
+    stated : StatedGrid or None
+        The values of the input as the user states them, if the file has no quantiser there.
     """
 
     sha256: str
@@ -57,9 +63,11 @@ class Model:
     input: str
     output: str
     opset: int
+    outputs: tuple[Output, ...] = ()
     annotation: QuantGrid | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     foldings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    stated: StatedGrid | None = None
 
     def check(self) -> None:
         """Raise an exception of onnx or of ONNX Runtime if they refuse the model."""
@@ -74,7 +82,7 @@ class Model:
     def _session(self) -> execute.Session:
         return execute.session(self._proto([self.output]), threads=0)
 
-    def run(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, frames: NDArray[np.float32]) -> Array:
         """Compute the outputs as ONNX Runtime does, which rounds its sums (see `reference`).
 
         Parameters
@@ -83,7 +91,7 @@ class Model:
 
         Returns
         -------
-        float32 ``(N, ...)``
+        float32 ``(N, ...)``, or the type of the last operator
         """
         parts = [
             self._session.run([self.output], {self.input: frames[start : start + BATCH]})[0]

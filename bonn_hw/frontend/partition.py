@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Partition a model into the host's head, the accelerator's layers, and the host's tail."""
+"""Partition a model into the host's head and the layers behind it; start the lowering."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from onnx import NodeProto, TensorProto
 
 from bonn_hw.errors import InternalError, UnsupportedModel
 from bonn_hw.frontend import execute
-from bonn_hw.frontend.host import Host
+from bonn_hw.frontend.host import Host, can_run
 from bonn_hw.frontend.implicit_grid import implicit_grid
+from bonn_hw.frontend.layout import layout
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.operator import Kind
 from bonn_hw.frontend.operators import kind_of, operators
-from bonn_hw.frontend.pending_ops import PendingOps, canonical
+from bonn_hw.frontend.pending_ops import PendingOps
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 
 HOST = (Kind.ELEMENTWISE, Kind.JOIN, Kind.SHAPE, Kind.HEAD)  # what the host runs before the layers
@@ -23,55 +24,50 @@ HOST = (Kind.ELEMENTWISE, Kind.JOIN, Kind.SHAPE, Kind.HEAD)  # what the host run
 Nodes = list[NodeProto]
 
 
-def split(model: Model) -> tuple[Nodes, Nodes, Nodes]:
-    """Split the nodes into head (up to the input's quantiser), layers, and tail.
+def split(model: Model) -> tuple[Nodes, Nodes, int]:
+    """Split the nodes into head (up to the input's quantiser) and body.
 
-    Head and tail are chains; the layers between may fork and join.
+    The head is a chain; the body may fork and join. Also returns the place of the last matrix layer
+    in the body: what is behind it may run on the host.
 
     Raises
     ------
     UnsupportedModel
         If the input is not quantised, or there is no layer.
     """
-    head = _head(model)
-    body = _without(model.nodes, head)
+    first = head(model)
+    body = _without(model.nodes, first)
     matrices = [i for i, node in enumerate(body) if kind_of(node.op_type) is Kind.MATRIX]
     if not matrices:
         names = [name for one in operators() if one.kind is Kind.MATRIX for name in one.names]
         raise UnsupportedModel(
             f"the model has no matrix layer ({', '.join(names)}) after its input"
         )
-    tail = _tail(model, body[matrices[-1] :])
-    return head, _without(body, tail), tail
+    return first, body, matrices[-1]
 
 
-def _head(model: Model) -> Nodes:
-    """Nodes up to the last quantiser before the first layer."""
+def head(model: Model) -> Nodes:
+    """Nodes up to the last quantiser before the first layer; raises UnsupportedModel."""
     chain = _chain(model, model.input)
     first = next((i for i, n in enumerate(chain) if kind_of(n.op_type) not in HOST), len(chain))
     quantised = [i for i in range(first) if chain[i].output[0] in model.grids]
     if not quantised and model.annotation is None:
         quantised = [i for i in range(first) if implicit_grid(chain[i], model)]
-    if not quantised and model.annotation is None:
-        place = chain[first].name if first < len(chain) else "its branches"
-        later = [n for n in chain[first:] if n.output[0] in model.grids]
-        if later and kind_of(chain[first].op_type) is not Kind.MATRIX:
-            raise UnsupportedModel(
-                f"{place}: operator {chain[first].op_type} is between the input {model.input!r} "
-                f"and its quantiser {later[0].name}, where it is not supported; quantise the input "
-                "itself"
-            )
-        raise UnsupportedModel(
-            f"the input {model.input!r} is not quantised before {place}: put a quantiser there "
-            "(QuantIdentity in Brevitas), or annotate its integer type"
-        )
-    return chain[: quantised[-1] + 1] if quantised else []
+    if quantised or model.annotation is not None:
+        return chain[: quantised[-1] + 1] if quantised else []
+    later = [i for i in range(first, len(chain)) if chain[i].output[0] in model.grids]
+    if later and can_run(chain[: later[0]]) and not any(map(_is_matrix, chain[: later[0]])):
+        return chain[: later[0] + 1]  # the host runs any operator in front of the quantiser
+    place = chain[first].name if first < len(chain) else "its branches"
+    raise UnsupportedModel(
+        f"the input {model.input!r} is not quantised before {place}: put a quantiser there "
+        "(QuantIdentity in Brevitas), annotate its integer type, or state the values of the input, "
+        "for example with --input uint8/255"
+    )
 
 
-def _tail(model: Model, last: Nodes) -> Nodes:
-    """Nodes from the first one that only the host can run."""
-    hosted = [node for node in last if kind_of(node.op_type) is Kind.TAIL]
-    return _chain(model, model.computed(hosted[0])[0]) if hosted else []
+def _is_matrix(node: NodeProto) -> bool:
+    return kind_of(node.op_type) is Kind.MATRIX
 
 
 def _without(nodes: Sequence[NodeProto], others: Nodes) -> Nodes:
@@ -91,36 +87,26 @@ def _chain(model: Model, tensor: str) -> Nodes:
     return chain
 
 
-def start(model: Model, head: list[NodeProto]) -> tuple[Host, PendingOps, TensorType]:
+def start(model: Model, first: Nodes) -> tuple[Host, PendingOps, TensorType]:
     """Make the host's encoder, and the first value of the accelerator."""
-    last = head[-1].output[0] if head else model.input
+    last = first[-1].output[0] if first else model.input
     grid = model.annotation
-    if head:
-        grid = model.grids[last] if last in model.grids else implicit_grid(head[-1], model)
+    if first:
+        grid = model.grids[last] if last in model.grids else implicit_grid(first[-1], model)
     if grid is None:
         raise InternalError(f"{last} enters the accelerator without a quantiser")
     if grid.scale.size != 1:
         raise UnsupportedModel(
-            f"{head[-1].name}: the input's quantiser has a scale per channel; use one scale for "
+            f"{first[-1].name}: the input's quantiser has a scale per channel; use one scale for "
             "all channels"
         )
-    shape = model.shapes[last]
-    if len(shape) == 3:
-        kind = TensorType((shape[1], shape[2], shape[0]), BIPOLAR)
-        order = canonical(kind.shape)
-    elif len(shape) == 1:
-        kind, order = TensorType((1, 1, shape[0]), BIPOLAR), np.arange(shape[0], dtype=np.int64)
-    else:
-        raise UnsupportedModel(
-            f"the quantised input has the shape {shape}: images (C, H, W) and vectors (F) are "
-            "supported"
-        )
+    shape, order = layout(model, last)
     element = BIPOLAR if grid.bipolar else Element(grid.low, grid.high)
     scale = np.float32(grid.scale.reshape(-1)[0])
     proto = None
-    if head:
+    if first:
         entry = {model.input: (TensorProto.FLOAT, 1 + len(model.shapes[model.input]))}
-        proto = execute.assemble(head, entry, [last], model.constants, model.opset)
+        proto = execute.assemble(first, entry, [last], model.constants, model.opset)
     host = Host(
         input_shape=model.shapes[model.input],
         head=proto,
@@ -130,6 +116,8 @@ def start(model: Model, head: list[NodeProto]) -> tuple[Host, PendingOps, Tensor
         encode_order=order,
         decode_order=order,
         scale=np.ones(1, np.float32),
+        outputs=model.outputs,
+        stated=model.stated,
     )
-    pending = PendingOps.of(element, kind.shape[2], scale, order)
-    return host, pending, TensorType(kind.shape, element)
+    pending = PendingOps.of(element, shape[2], scale, order)
+    return host, pending, TensorType(shape, element)

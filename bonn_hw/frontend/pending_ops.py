@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, permutations
 from typing import Any
 
 import numpy as np
@@ -131,14 +131,23 @@ class PendingOps:
         """
         if not self.ops:
             return replace(self, order=order)
-        if moved and any(op.moves for op in self.ops):
-            raise UnsupportedModel(
-                f"{node.name}: comes after a reshape without an activation; put the activation "
-                "before the reshape"
-            )
         identity = helper.make_node("Identity", node.input[:1], node.output[:1], node.name)
-        ops = [replace(op, order=order) for op in self.ops] if moved else self.ops
+        ops = self.ops
+        if moved:
+            ops = tuple(replace(op, order=self._after(node, op.order, order)) for op in ops)
         return replace(self, order=order, ops=(*ops, PendingOp(identity, order)))
+
+    def _after(
+        self, node: NodeProto, before: NDArray[np.int64], order: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Order of an earlier tensor, if the layer's pixels were moved already there."""
+        for axes in permutations(range(order.ndim)):
+            if np.array_equal(before, self.order.transpose(axes)):
+                return order.transpose(axes)
+        raise UnsupportedModel(
+            f"{node.name}: comes after a reshape without an activation; put the activation "
+            "before the reshape"
+        )
 
     def in_order(self, model: Model) -> bool:
         """Whether no operator was moved past a layer such as MaxPool."""
@@ -208,20 +217,36 @@ class PendingOps:
         return _evaluator(ops, self.channels, model)(values)
 
 
-def aligned(order: NDArray[np.int64], channels: int) -> bool:
-    """Whether axis 1 of the model's tensor is the channel of the stream."""
-    if order.shape[0] != channels:
-        return False
-    channel = order.reshape(channels, -1) % channels
-    return bool((channel == np.arange(channels)[:, None]).all())
+def channel_axis(order: NDArray[np.int64], channels: int) -> int | None:
+    """The axis of the model's tensor, without the batch axis, that is the channel of the stream.
+
+    It is the first in the usual layout and the last in channels-last ones; None if there is none.
+    """
+    for axis in range(order.ndim):
+        if order.shape[axis] == channels:
+            channel = np.moveaxis(order, axis, 0).reshape(channels, -1) % channels
+            if (channel == np.arange(channels)[:, None]).all():
+                return axis
+    return None
 
 
-def canonical(shape: tuple[int, int, int]) -> NDArray[np.int64]:
+def along(axis: int, axes: int) -> list[int]:
+    """Shape that puts a value per channel on one of ``axes`` axes, as in ``values.reshape``."""
+    return [-1 if place == axis else 1 for place in range(axes)]
+
+
+def last(order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The order of the tensor with its channels, the first axis, moved to the last."""
+    return np.moveaxis(order, 0, -1)
+
+
+def canonical(shape: tuple[int, int, int], axes: int = 3) -> NDArray[np.int64]:
     """Order of a tensor (C, H, W) whose stream is (H, W, C): element (c, y, x) has the index
-    ``(y * W + x) * C + c``."""
+    ``(y * W + x) * C + c``. With two axes, of a tensor (C, L), whose stream is (L, 1, C)."""
     height, width, channels = shape
     stream = np.arange(height * width * channels, dtype=np.int64)
-    return stream.reshape(height, width, channels).transpose(2, 0, 1)
+    image = stream.reshape(height, width, channels).transpose(2, 0, 1)
+    return image if axes == 3 else image.reshape(channels, height)
 
 
 def _evaluator(
@@ -248,17 +273,19 @@ def _part(
 ) -> Callable[[Array], Array]:
     feed, output = _activation(nodes[0], model), nodes[-1].output[0]
     constants: Mapping[str, Array] = model.constants
-    by_channel = aligned(order, channels)
-    if not by_channel:  # constants are scalars then, so the shape does not matter
+    axis = channel_axis(order, channels)
+    if axis is None:  # constants are scalars then, so the shape does not matter
         constants = {
             name: np.asarray(value).reshape(()) if np.size(value) == 1 else value
             for name, value in constants.items()
         }
-    ones = [1] * (order.ndim - 1)
+    shape = [-1] + [1] * order.ndim
+    if axis is not None:
+        shape[1 + axis] = channels
     programs: dict[np.dtype[Any], Callable[[Mapping[str, Array]], Array]] = {}
 
     def run(values: Array) -> Array:
-        feeds = {feed: values.reshape(-1, channels if by_channel else 1, *ones)}
+        feeds = {feed: values.reshape(shape)}
         if values.dtype not in programs:  # numbers or booleans
             programs[values.dtype] = execute.program(nodes, feeds, output, constants, model.opset)
         with np.errstate(all="ignore"):
@@ -286,9 +313,9 @@ def _activation(node: NodeProto, model: Model) -> str:
 
 def _check_constants(node: NodeProto, pending: PendingOps, model: Model, vectors: bool) -> None:
     """Refuse constants that differ from pixel to pixel."""
-    channels_first = aligned(pending.order, pending.channels)
+    axis = channel_axis(pending.order, pending.channels)
     rows = composites.rows(node)
-    if rows > 1 and not (channels_first and rows == pending.channels):
+    if rows > 1 and (axis != 0 or rows != pending.channels):
         raise UnsupportedModel(
             f"{node.name}: its thresholds by channel belong to axis 1 of a tensor that was "
             "transposed or reshaped; only thresholds for all channels are supported there"
@@ -303,8 +330,9 @@ def _check_constants(node: NodeProto, pending: PendingOps, model: Model, vectors
             shape: tuple[int, ...] = (1, constant.size) + (1,) * (pending.order.ndim - 1)
         else:
             shape = (1,) * (pending.order.ndim + 1 - constant.ndim) + constant.shape
-        by_channel = len(shape) > 1 and shape[1] == constant.size == pending.channels
-        if not (channels_first and by_channel):
+        place = 0 if axis is None else 1 + axis
+        by_channel = len(shape) > place and shape[place] == constant.size == pending.channels
+        if axis is None or not by_channel:
             raise UnsupportedModel(
                 f"{node.name}: the constant {name!r} of shape {constant.shape} is neither one "
                 f"value nor one for each of {pending.channels} channels; constants per pixel "

@@ -15,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto
 
+from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.model import Model
+from bonn_hw.frontend.outputs import whole_numbers
+from bonn_hw.frontend.pending_ops import along
 from bonn_hw.frontend.reference import BATCH, IntegerTensor, Reference
 
 SHOWN = 20  # steps that are kept, of the first frames
@@ -61,8 +64,8 @@ def compare(
     model: Model,
     reference: Reference,
     frames: NDArray[np.float32],
-    expected: NDArray[np.float32],
-    plain: NDArray[np.float32],
+    expected: Array,
+    plain: Array,
 ) -> PlainComparison:
     """Compare the outputs of the reference and of the plain file ``(N, ...)`` for frames."""
     count = len(frames)
@@ -80,6 +83,9 @@ def compare(
             place = int(some[step.frame])
             other[place] = True
             steps.append(Step(place, step.layer, step.channel))
+    # Integers in the output, such as a class, are decisions.
+    whole = whole_numbers(model.outputs)
+    other |= differs[:, whole].any(axis=1) & ~unexplained
     last = np.zeros(count, np.bool_)
     last[places] = True
     last &= ~other & ~unexplained
@@ -134,7 +140,9 @@ def _steps(model: Model, reference: Reference, frames: NDArray[np.float32]) -> l
     found: dict[int, Step] = {}
     for one in layers:
         differs = _integers(one, ours[one.tensor]) != _integers(one, plain[one.tensor])
-        by_frame = np.moveaxis(differs, 1, -1).reshape(len(frames), -1, differs.shape[1])
+        by_frame = np.moveaxis(differs, one.axis, -1).reshape(
+            len(frames), -1, differs.shape[one.axis]
+        )
         for frame in np.flatnonzero(by_frame.any(axis=(1, 2))).tolist():
             index = int(np.argmax(by_frame[frame].any(axis=0)))
             channel = one.channels[index] if one.channels else index
@@ -143,12 +151,12 @@ def _steps(model: Model, reference: Reference, frames: NDArray[np.float32]) -> l
 
 
 def _integers(layer: IntegerTensor, values: NDArray[np.float32]) -> NDArray[np.float64]:
-    scale = np.array(layer.scale, np.float64).reshape(-1, *[1] * (values.ndim - 2))
+    scale = np.array(layer.scale, np.float64).reshape(along(layer.axis, values.ndim))
     rounded: NDArray[np.float64] = np.rint(values / scale)
     return rounded
 
 
-def _largest_ulp(ours: NDArray[np.float32], plain: NDArray[np.float32]) -> float:
+def _largest_ulp(ours: Array, plain: Array) -> float:
     if not len(ours):
         return 0.0
     ours, plain = ours.reshape(len(ours), -1), plain.reshape(len(ours), -1)

@@ -46,8 +46,8 @@ class Sum:
     output : str
         The tensor of its outputs, in the model and in the reference.
     bound : tuple of float
-        For each channel (axis 1), the largest possible difference of the two outputs, because
-        ONNX Runtime rounds its sums; zero where all sums are exact.
+        For each channel (axis 1), or one for all, the largest possible difference of the two
+        outputs, because ONNX Runtime rounds its sums; zero where all sums are exact.
     """
 
     layer: str
@@ -62,15 +62,18 @@ class IntegerTensor:
     Attributes
     ----------
     scale : tuple of float
-        One for all, or one for each element of axis 1.
+        One for all, or one for each element of the channel's axis.
     channels : tuple of int
-        The layer's channel of each element of axis 1; empty if axis 1 is the channel.
+        The layer's channel of each element of that axis; empty if it is the channel itself.
+    axis : int
+        The channel's axis, batch included: 1, or the last one in channels-last layouts.
     """
 
     layer: str
     tensor: str
     scale: tuple[float, ...]
     channels: tuple[int, ...] = ()
+    axis: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +105,7 @@ class Reference:
     def _session(self) -> execute.Session:
         return execute.session(self.proto, threads=0)
 
-    def run(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, frames: NDArray[np.float32]) -> Array:
         """Compute the model's outputs for frames ``(N, ...)``."""
         parts = [
             self._session.run([self.output], {self.input: frames[start : start + BATCH]})[0]
@@ -139,7 +142,9 @@ class Reference:
         proto.CopyFrom(self.proto)
         layers = {
             "sums": [[one.layer, one.output, one.bound] for one in self.sums],
-            "integers": [[one.layer, one.tensor, one.scale, one.channels] for one in self.integers],
+            "integers": [
+                [one.layer, one.tensor, one.scale, one.channels, one.axis] for one in self.integers
+            ],
         }
         helper.set_model_props(proto, {KEY: json.dumps(layers)})
         content: bytes = proto.SerializeToString(deterministic=True)
@@ -154,8 +159,8 @@ class Reference:
             proto,
             tuple(Sum(layer, output, tuple(bound)) for layer, output, bound in layers["sums"]),
             tuple(
-                IntegerTensor(layer, tensor, tuple(scale), tuple(channels))
-                for layer, tensor, scale, channels in layers["integers"]
+                IntegerTensor(layer, tensor, tuple(scale), tuple(channels), *axis)
+                for layer, tensor, scale, channels, *axis in layers["integers"]
             ),
         )
 
@@ -176,6 +181,10 @@ class ReferenceParts:
     after: dict[str, tuple[NodeProto, ...]] = field(default_factory=dict)
     constants: dict[str, Array] = field(default_factory=dict)
     bounds: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def copy(self) -> ReferenceParts:
+        """The same parts, in dictionaries of their own."""
+        return ReferenceParts({**self.nodes}, {**self.after}, {**self.constants}, {**self.bounds})
 
     def replace(
         self,

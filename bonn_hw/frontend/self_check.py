@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw.errors import InternalError, UnsupportedModel
+from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.lowered import Lowered
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.plain import beyond_rounding
+from bonn_hw.frontend.reference import Reference
 
 BUG = "This is a bug of bonn_hw, not of the model: please report it with the model file"
 
@@ -49,6 +51,7 @@ def self_check(model: Model, lowered: Lowered) -> None:
         expected = reference.tensors(frames, [*names, reference.output])
     except Exception as error:  # the model itself has run
         raise InternalError(f"the reference cannot be run ({error}). {BUG}") from error
+    _check_batch(reference, frames, expected[reference.output])
     streams = {graph.output, *(probe.stream for probe in lowered.probes)}
     encoded = host.encode(frames)
     values = {graph.input: encoded}
@@ -64,6 +67,20 @@ def self_check(model: Model, lowered: Lowered) -> None:
                 f"{layer}: the reference differs from the model by more than rounding, in "
                 f"{int(bad.sum())} of {len(frames)} trial frames. {BUG}"
             )
+
+
+def _check_batch(reference: Reference, frames: NDArray[np.float32], together: Array) -> None:
+    """Raise UnsupportedModel if a frame's output depends on the other frames of the batch."""
+    alone = reference.tensors(frames[:1], [reference.output])[reference.output]
+    shape = together.shape
+    if together.ndim and len(together) == len(frames) and alone.shape == (1, *shape[1:]):
+        size = max(1.0, float(np.abs(together[0].astype(np.float64)).max(initial=0.0)))
+        if np.allclose(alone[0], together[0], rtol=0, atol=1e-3 * size, equal_nan=True):
+            return
+    raise UnsupportedModel(
+        f"the output has the shape {tuple(shape)} for {len(frames)} frames, or depends on the "
+        "other frames of a batch: keep the batch axis as the first one, in every operator"
+    )
 
 
 def _frames(model: Model, lowered: Lowered) -> NDArray[np.float32]:
@@ -82,7 +99,7 @@ def _frames(model: Model, lowered: Lowered) -> NDArray[np.float32]:
     return frames
 
 
-def _equal(layer: str, ours: NDArray[np.float32], expected: NDArray[np.float32]) -> None:
+def _equal(layer: str, ours: Array, expected: Array) -> None:
     if ours.shape == expected.shape and np.array_equal(ours, expected, equal_nan=True):
         return
     count = "the shape differs"

@@ -12,7 +12,7 @@ from onnx import NodeProto, TensorProto, helper
 
 from bonn_hw.errors import InternalError
 from bonn_hw.frontend.model import Model
-from bonn_hw.frontend.pending_ops import PendingOps
+from bonn_hw.frontend.pending_ops import PendingOps, along, channel_axis
 from bonn_hw.frontend.reference import ReferenceParts
 
 
@@ -50,7 +50,9 @@ def correct_ties(
     entry, result = model.computed(pending.ops[0].node)[0], f"{activation}/plain"
     for row, integers in enumerate(_rows(pending.entry(), differs)):
         chosen = f"{activation}/integers{row}"
-        parts.constants[chosen] = integers.reshape(1, -1, *[1] * (pending.ops[0].order.ndim - 1))
+        order = pending.ops[0].order
+        axis = channel_axis(order, pending.channels) or 0
+        parts.constants[chosen] = integers.reshape(along(1 + axis, 1 + order.ndim))
         # 1 where the value is the chosen one, and 0 elsewhere; NaN is less than nothing.
         hit = add("Less", add("Abs", add("Sub", entry, chosen)), least)
         hit = add("Cast", hit, to=TensorProto.FLOAT)

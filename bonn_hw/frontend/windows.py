@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import NodeProto
 
 from bonn_hw.errors import UnsupportedModel
@@ -16,19 +17,36 @@ from bonn_hw.frontend.pending_ops import canonical
 
 
 def image(branch: Branch, node: NodeProto, verb: str = "supported") -> tuple[int, int]:
-    """Extents (H, W) of a branch's image; raises UnsupportedModel for anything else."""
-    if branch.pending.order.ndim != 3:
+    """Extents (H, W) of a branch's image, or (L, 1) of a sequence (C, L).
+
+    Raises UnsupportedModel for anything else.
+    """
+    shape = branch.pending.order.shape
+    if len(shape) not in (2, 3):
         raise UnsupportedModel(
-            f"{node.name}: only images (channels, height, width) are {verb} here"
+            f"{node.name}: only images (channels, height, width) and sequences (channels, length) "
+            f"are {verb} here"
         )
-    _, height, width = branch.pending.order.shape
-    return height, width
+    return shape[1], shape[2] if len(shape) == 3 else 1
+
+
+def ordered(branch: Branch, pixels: tuple[int, int], channels: int) -> NDArray[np.int64]:
+    """Order of a layer's output of (H, W) pixels, with as many axes as the layer's input."""
+    return canonical((*pixels, channels), branch.pending.order.ndim)
+
+
+def both(values: tuple[int, ...], filler: int, what: str) -> tuple[int, int]:
+    """Two numbers for height and width; of a sequence's one, the second is ``filler``."""
+    if len(values) not in (1, 2):
+        raise Malformed(f"{what} for {len(values)} axes")
+    return (values[0], values[1]) if len(values) == 2 else (values[0], filler)
 
 
 def image_in_order(branch: Branch, node: NodeProto) -> tuple[int, int]:
     """Extents (H, W) of an image in stream order; raises UnsupportedModel for other orders."""
     frame = image(branch, node)
-    if not np.array_equal(canonical((*frame, branch.pending.channels)), branch.pending.order):
+    order = branch.pending.order
+    if not np.array_equal(canonical((*frame, branch.pending.channels), order.ndim), order):
         raise UnsupportedModel(
             f"{node.name}: its input was transposed or reshaped from another layout; images must "
             "be in the order (channels, height, width)"
@@ -39,10 +57,12 @@ def image_in_order(branch: Branch, node: NodeProto) -> tuple[int, int]:
 def windows(branch: Branch, node: NodeProto, kernel: tuple[int, int]) -> Geometry:
     """Read strides and pads; raises UnsupportedModel."""
     frame = image_in_order(branch, node)
-    down, right = integers(node, "strides", (1, 1), 2)
+    axes = branch.pending.order.ndim - 1
+    down, right = both(integers(node, "strides", (1,) * axes, axes), 1, "strides")
     if min(*kernel, down, right) < 1:
         raise Malformed(f"a {kernel[0]}x{kernel[1]} window at strides of {down} and {right}")
-    top, left, bottom, end = integers(node, "pads", (0, 0, 0, 0), 4)
+    begins, ends = _halves(integers(node, "pads", (0,) * 2 * axes, 2 * axes))
+    (top, left), (bottom, end) = both(begins, 0, "pads"), both(ends, 0, "pads")
     stride = (down, right)
     auto = text(node, "auto_pad", "NOTSET")
     pads = explicit_pads(auto, (top, left, bottom, end), frame, kernel, stride)
@@ -51,12 +71,17 @@ def windows(branch: Branch, node: NodeProto, kernel: tuple[int, int]) -> Geometr
             f"{node.name}: negative pads are not supported; crop the images before"
         )
     geometry = Geometry(frame, kernel, stride, pads)
-    pixels = branch.model.shapes.get(node.output[0], (0, 0, 0))[1:]
+    shape = branch.model.shapes.get(node.output[0], (0,) * (1 + axes))
+    pixels = both(shape[1:], 1, "an output")
     if min(geometry.pixels) < 1 or min(pixels) < 1:
         raise UnsupportedModel(
             f"{node.name}: a {kernel[0]}x{kernel[1]} window does not fit its input"
         )
     return _with_ceil(geometry, pixels) if integer(node, "ceil_mode", 0) else geometry
+
+
+def _halves(values: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return values[: len(values) // 2], values[len(values) // 2 :]
 
 
 def _with_ceil(geometry: Geometry, pixels: tuple[int, ...]) -> Geometry:
@@ -70,10 +95,12 @@ def _with_ceil(geometry: Geometry, pixels: tuple[int, ...]) -> Geometry:
 
 
 def pooling(node: NodeProto) -> tuple[int, int]:
-    """Read the window (KH, KW) of a MaxPool or AveragePool."""
+    """Read the window (KH, KW) of a MaxPool or AveragePool; (K, 1) over a sequence."""
     kernel = integers(node, "kernel_shape", ())
-    if len(kernel) != 2:
-        raise UnsupportedModel(f"{node.name}: only pooling over images (2 dimensions) is supported")
+    if len(kernel) not in (1, 2):
+        raise UnsupportedModel(
+            f"{node.name}: only pooling over images (2 dimensions) and sequences (1) is supported"
+        )
     if set(integers(node, "dilations", (1, 1))) != {1} or len(node.output) > 1:
         raise UnsupportedModel(f"{node.name}: dilated pooling and its indices are not supported")
-    return kernel[0], kernel[1]
+    return both(kernel, 1, "kernel_shape")

@@ -95,18 +95,17 @@ class Writer(Writing):
         shape = self._shape(kind.shape)
         order = host.encode_order
         image = np.arange(kind.size).reshape(kind.shape)
-        if order.shape == image.transpose(2, 0, 1).shape and len(shape) == 4:
-            if (order != image.transpose(2, 0, 1)).any():
-                raise UnsupportedModel(
-                    "the input's pixels are in an order that FINN's graphs do not have"
-                )
+        channels_first = image.transpose(2, 0, 1)
+        if len(shape) == 4 and (order.reshape(-1) == channels_first.reshape(-1)).all():
+            if order.shape != channels_first.shape:  # a sequence (C, L), or a flat input
+                last = self._reshaped(last, channels_first.shape)
             last = self.standard("Transpose", [last], perm=[0, 2, 3, 1])
         elif (order.reshape(-1) != image.reshape(-1)).any():
             raise UnsupportedModel(
                 "the input's pixels are in an order that FINN's graphs do not have"
             )
-        elif order.ndim > 1:
-            last = self.standard("Flatten", [last], axis=1)
+        elif order.shape != shape[1:]:
+            last = self._reshaped(last, shape[1:])
         self.shapes[tensor] = shape
         if not kind.element.bipolar:
             if last == entry:  # integers, channels last, as the accelerator takes them
@@ -147,6 +146,13 @@ class Writer(Writing):
         if host.tail is not None:
             _, last = self._copy(host.tail, last)
         return last
+
+    def _reshaped(self, tensor: str, shape: tuple[int, ...]) -> str:
+        """Add a reshape to a frame of another shape; returns its output."""
+        if len(shape) == 1:
+            return self.standard("Flatten", [tensor], axis=1)
+        target = self.constant([1, *shape], dtype=np.int64)
+        return self.standard("Reshape", [tensor, target])
 
     def _shape(self, shape: tuple[int, int, int]) -> tuple[int, ...]:
         """FINN's shape of a frame: vectors have no height and width."""

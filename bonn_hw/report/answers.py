@@ -26,9 +26,9 @@ class Answers:
 
     rtl: NDArray[np.int64]
     integer: NDArray[np.integer[Any]]
-    y: NDArray[np.float32]
-    y_integer: NDArray[np.float32]
-    qonnx: NDArray[np.float32]
+    y: NDArray[Any]
+    y_integer: NDArray[Any]
+    qonnx: NDArray[Any]
     plain: PlainComparison
     run: SimulationRun
     rounded: NDArray[np.float32] | None = None

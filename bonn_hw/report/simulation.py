@@ -144,6 +144,10 @@ def _unequal(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _classes(answers: NDArray[Any]) -> NDArray[np.intp]:
+    """The class of each frame: the largest score, or the first of the classes that were chosen."""
+    if answers.dtype.kind in "iu":
+        chosen: NDArray[np.intp] = answers.reshape(len(answers), -1)[:, 0].astype(np.intp)
+        return chosen
     classes: NDArray[np.intp] = answers.reshape(len(answers), -1).argmax(axis=1)
     return classes
 

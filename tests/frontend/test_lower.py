@@ -384,5 +384,6 @@ def test_an_input_that_is_not_quantised(tmp_path):
     builder.tensor = "x"
     assert refusal(builder.dense(4, 2, name="first"), tmp_path) == (
         "the input 'x' is not quantised before first: put a quantiser there (QuantIdentity in "
-        "Brevitas), or annotate its integer type"
+        "Brevitas), annotate its integer type, or state the values of the input, for example with "
+        "--input uint8/255"
     )

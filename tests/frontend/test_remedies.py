@@ -72,11 +72,10 @@ def test_some_constant_channels_are_told_in_one_line(tmp_path):
     assert (note.kind, note.channels, note.of) == ("constant", (0,), 2)
 
 
-def test_an_operator_before_the_input_is_quantised(tmp_path):
-    sketch = Sketch(3, 4, 5).add("Gather", np.array(1), name="select", axis=1).quant(4)
-    assert refusal(sketch.flatten().dense(20, 2), tmp_path) == (
-        "select: operator Gather is between the input 'x' and its quantiser Quant_1, where it is "
-        "not supported; quantise the input itself"
+def test_a_layer_before_the_input_is_quantised(tmp_path):
+    sketch = Sketch(3, 4, 5).conv(2, 3, name="first").quant(4)
+    assert refusal(sketch.flatten().dense(12, 2), tmp_path).startswith(
+        "the input 'x' is not quantised before first: put a quantiser there"
     )
 
 

@@ -167,3 +167,22 @@ def test_what_finn_does_not_express_is_refused(tmp_path, capsys):
     build = pipeline.Build.load(tmp_path / "b")
     with pytest.raises(UnsupportedModel, match="max_pool_0"):
         dataflow_graph(build.design, build.host)
+
+
+@pytest.mark.parametrize("name", ["a sequence", "channels last", "a flat image"])
+def test_layouts_of_the_input(tmp_path, name):
+    shape = {"a sequence": (2, 8), "channels last": (4, 4, 2), "a flat image": (32,)}[name]
+    sketch = Sketch(*shape, seed=3).quant(4, scale=0.5)
+    if name == "channels last":
+        sketch.add("Transpose", perm=(0, 3, 1, 2))
+    if name == "a flat image":
+        sketch.add("Reshape", np.array([1, 2, 4, 4]))
+    kernel = (3,) if name == "a sequence" else (3, 3)
+    outputs = 18 if name == "a sequence" else 12
+    model = sketch.conv(3, 2, kernel).sign().flatten().dense(outputs, 2).write(tmp_path)
+    build = tmp_path / "build"
+    assert main(["compile", str(model), "--fps", "60000", "--out", str(build)]) == 0
+    assert main(["export-finn", str(build)]) == 0
+    frames = sketch.images()
+    written = read_model(build / "finn" / "hardware.onnx")
+    np.testing.assert_array_equal(written.run(frames), read_model(model).run(frames))

@@ -14,6 +14,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 from bonn_hw import frontend
 
 QONNX = "qonnx.custom_op.general"
+CHANNELS_LAST = "qonnx.custom_op.channels_last"
 QUANTISERS = ("BipolarQuant", "Quant", "IntQuant", "Trunc", "MultiThreshold")
 
 
@@ -25,6 +26,7 @@ class Sketch:
         self.shape, self.opset, self.domain = (1, *shape), opset, domain
         self.nodes, self.constants, self.last = [], {}, "x"
         self.annotation: str | None = None
+        self.outputs: list[str] = []  # if there are others than the last tensor
         self.version = 1  # of qonnx's operators
 
     def constant(self, value) -> str:
@@ -146,6 +148,13 @@ class Sketch:
         self.last = output
         return self
 
+    def channels_last(self, kind: str, *operands, name: str = "", **attributes) -> Sketch:
+        """Append one of QONNX's operators on tensors (N, H, W, C)."""
+        names = [op if isinstance(op, str) else self.constant(op) for op in operands]
+        self._behind(kind, [self.last, *names], name, **attributes)
+        self.nodes[-1].domain = CHANNELS_LAST
+        return self
+
     def flatten(self) -> Sketch:
         return self.add("Flatten", axis=1)
 
@@ -159,10 +168,10 @@ class Sketch:
             self.nodes,
             "sketch",
             [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.shape)],
-            [helper.make_tensor_value_info(self.last, TensorProto.FLOAT, None)],
+            [self._output(name) for name in self.outputs or [self.last]],
             [numpy_helper.from_array(value, name) for name, value in self.constants.items()],
         )
-        imports = [helper.make_opsetid("", self.opset)]
+        imports = [helper.make_opsetid("", self.opset), helper.make_opsetid(CHANNELS_LAST, 1)]
         if self.domain:
             imports.append(helper.make_opsetid(self.domain, self.version))
         model = helper.make_model(graph, opset_imports=imports, ir_version=8)
@@ -170,6 +179,12 @@ class Sketch:
             note = model.graph.quantization_annotation.add(tensor_name="x")
             note.quant_parameter_tensor_names.add(key="finn_datatype", value=self.annotation)
         return model
+
+    def _output(self, name: str):
+        maker = next(node for node in self.nodes if name in node.output)
+        chosen = maker.op_type == "ArgMax" or (maker.op_type == "TopK" and name == maker.output[1])
+        kind = TensorProto.INT64 if chosen else TensorProto.FLOAT
+        return helper.make_tensor_value_info(name, kind, None)
 
     def write(self, folder: Path) -> Path:
         path = folder / "model.onnx"

@@ -20,8 +20,8 @@ from bonn_hw.frontend.exact_sums import (
 )
 from bonn_hw.frontend.operator import Kind, Operator
 from bonn_hw.frontend.padding import NO_PADS, Geometry
-from bonn_hw.frontend.pending_ops import PendingOps, canonical
-from bonn_hw.frontend.windows import image, pooling, windows
+from bonn_hw.frontend.pending_ops import PendingOps, channel_axis, last
+from bonn_hw.frontend.windows import both, image, ordered, pooling, windows
 from bonn_hw.kernels.average_pool import AveragePool
 
 
@@ -43,22 +43,45 @@ def global_average_pool(branch: Branch, node: NodeProto) -> None:
 
 def reduce_mean(branch: Branch, node: NodeProto) -> None:
     """Lower an average over the whole image; without ``keepdims`` the result is a vector."""
-    geometry = _whole(branch, node)
+    order = branch.pending.order
+    channels_last = channel_axis(order, branch.pending.channels) == order.ndim - 1 > 0
+    if channels_last and order.ndim in (2, 3):
+        frame = both(order.shape[:-1], 1, "an input")
+        geometry = Geometry(frame, frame, frame, NO_PADS)
+    else:
+        geometry = _whole(branch, node)
     axes = integers(node, "axes", ())
     if not axes and len(node.input) > 1 and node.input[1] in branch.model.constants:
         axes = tuple(np.asarray(branch.model.constants[node.input[1]]).reshape(-1))
-    if sorted(int(axis) % 4 for axis in axes) != [2, 3]:
-        raise UnsupportedModel(f"{node.name}: only a mean over height and width is supported")
-    _average(branch, node, geometry, flat=not integer(node, "keepdims", 1))
+    count = 1 + branch.pending.order.ndim
+    pixels = range(1, count - 1) if channels_last else range(2, count)
+    if sorted(int(axis) % count for axis in axes) != list(pixels):
+        raise UnsupportedModel(
+            f"{node.name}: only a mean over height and width, or over the length of a sequence, is "
+            "supported"
+        )
+    flat = not integer(node, "keepdims", 1)
+    _average(branch, node, geometry, flat=flat, channels_last=channels_last)
 
 
 def _whole(branch: Branch, node: NodeProto) -> Geometry:
     """One window over the image."""
     frame = image(branch, node, "averaged")
+    if channel_axis(branch.pending.order, branch.pending.channels) != 0:
+        raise UnsupportedModel(
+            f"{node.name}: averages over an axis of channels; transpose to (channels, height, "
+            "width) before"
+        )
     return Geometry(frame, frame, frame, NO_PADS)
 
 
-def _average(branch: Branch, node: NodeProto, geometry: Geometry, flat: bool = False) -> None:
+def _average(
+    branch: Branch,
+    node: NodeProto,
+    geometry: Geometry,
+    flat: bool = False,
+    channels_last: bool = False,
+) -> None:
     branch.materialise(node)
     branch.widen(node.name)
     taps, scale = geometry.kernel[0] * geometry.kernel[1], branch.pending.scale[0]
@@ -70,24 +93,34 @@ def _average(branch: Branch, node: NodeProto, geometry: Geometry, flat: bool = F
         )
     branch.builder.pool(AveragePool, geometry, 0, node.name)
     element, channels = branch.builder.kind.element, branch.pending.channels
-    pending = PendingOps.of(element, channels, scale, canonical((*geometry.pixels, channels)))
+    order = ordered(branch, geometry.pixels, channels)
+    pending = PendingOps.of(element, channels, scale, order)
     error = 0.0 if power_of_two(scale).all() else usual_error(taps, largest)
     pending = replace(pending, error=np.full(channels, error))
     # The division is an operator of its own: it rounds unless it is by a power of two.
     image, total, count = (f"{node.output[0]}/{name}" for name in ("image", "sum", "count"))
     branch.context.add_constant(count, np.asarray(taps, np.float32))
-    output = image if flat else node.output[0]
+    output = image if flat or channels_last else node.output[0]
     after = [helper.make_node("Div", [total, count], [output], node.name)]
     pending = pending.then(after[0], branch.model)
     if flat:
         after.append(helper.make_node("Flatten", [image], [node.output[0]], f"{node.name}/flat"))
         pending = pending.moved(after[1], pending.order.reshape(-1))
+    elif channels_last:
+        perm = [0, *range(2, 1 + order.ndim), 1]
+        name = f"{node.name}/last"
+        after.append(helper.make_node("Transpose", [image], [node.output[0]], name, perm=perm))
+        pending = pending.moved(after[1], last(pending.order))
     branch.pending = pending
     parts = Nodes(node, branch.model.opset)
-    ones = np.ones((channels, 1, *geometry.kernel), np.float32)
+    axes = order.ndim - 1  # 1 over a sequence, whose window is (K, 1)
+    ones = np.ones((channels, 1, *geometry.kernel[:axes]), np.float32)
     integers = parts.integers(branch.tensor, scale)
-    sums = parts.add("Conv", integers, ones, group=channels, strides=geometry.stride)
-    parts.scaled(sums, pending.scale, 4)
+    if channels_last:
+        perm = [0, order.ndim, *range(1, order.ndim)]
+        integers = parts.add("Transpose", integers, perm=perm)
+    sums = parts.add("Conv", integers, ones, group=channels, strides=geometry.stride[:axes])
+    parts.scaled(sums, pending.scale, 2 + axes)
     parts.end(total)
     parts.nodes += after
     parts.constants[count] = branch.model.constants[count]
@@ -99,9 +132,14 @@ OPERATORS = (
     Operator(
         ("AveragePool",),
         Kind.LAYER,
-        "any kernel and stride without pads, on integers",
+        "over images and sequences, any kernel and stride without pads, on integers",
         average_pool,
     ),
     Operator(("GlobalAveragePool",), Kind.LAYER, "on integers", global_average_pool),
-    Operator(("ReduceMean",), Kind.LAYER, "over height and width, on integers", reduce_mean),
+    Operator(
+        ("ReduceMean",),
+        Kind.LAYER,
+        "over height and width, or the length of a sequence, on integers",
+        reduce_mean,
+    ),
 )

@@ -15,9 +15,8 @@ from bonn_hw.frontend.graph_builder import Matrix
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.operator import Kind, Operator
 from bonn_hw.frontend.padding import NO_PADS, Geometry
-from bonn_hw.frontend.pending_ops import canonical
 from bonn_hw.frontend.weights import Weights, bias, constant_weights, quantised
-from bonn_hw.frontend.windows import windows
+from bonn_hw.frontend.windows import ordered, windows
 
 LARGEST_KERNEL = 7
 
@@ -26,6 +25,9 @@ def convolution(branch: Branch, node: NodeProto) -> None:
     """Lower a convolution; zero padding of bits is corrected per border class."""
     weights = _weights(node, branch.model)
     branch.materialise(node, zero_pads=True)
+    given = weights.values
+    if given.ndim == 3:  # over a sequence, which is an image of width 1
+        weights = replace(weights, values=given[..., None])
     kernel = (weights.values.shape[2], weights.values.shape[3])
     geometry = _with_zero_pads(branch, windows(branch, node, kernel))
     element, (high, *_) = branch.builder.kind.element, weights.values.shape
@@ -46,17 +48,17 @@ def convolution(branch: Branch, node: NodeProto) -> None:
     flat = weights.values.transpose(0, 2, 3, 1).reshape(high, -1)
     border = (corrections, rows, columns)
     matrix = Matrix(geometry.pixels, element, flat, *border, origin=node.name)
-    order = canonical((*geometry.pixels, high))
-    given = weights.values
+    order = ordered(branch, geometry.pixels, high)
     branch.add_matrix(node, matrix, weights, given, order, bias(node, branch.model))
 
 
 def _weights(node: NodeProto, model: Model) -> Weights:
     """Read the weights ``(MH, C, KH, KW)``."""
     values = constant_weights(node, model)
-    if values.ndim != 4:
+    if values.ndim not in (3, 4):
         raise UnsupportedModel(
-            f"{node.name}: only convolutions over images (2 dimensions) are supported"
+            f"{node.name}: only convolutions over images (2 dimensions) and sequences (1) are "
+            "supported"
         )
     group = integer(node, "group", 1)
     if group != 1:
@@ -69,8 +71,8 @@ def _weights(node: NodeProto, model: Model) -> Weights:
         )
     if max(values.shape[2:]) > LARGEST_KERNEL:
         raise UnsupportedModel(
-            f"{node.name}: a kernel of {values.shape[2]}x{values.shape[3]} is too large; at most "
-            f"{LARGEST_KERNEL}x{LARGEST_KERNEL}"
+            f"{node.name}: a kernel of {'x'.join(map(str, values.shape[2:]))} is too large; at "
+            f"most {'x'.join([str(LARGEST_KERNEL)] * (values.ndim - 2))}"
         )
     return quantised(node, values, model)
 
@@ -88,7 +90,8 @@ OPERATORS = (
     Operator(
         ("Conv",),
         Kind.MATRIX,
-        "groups 1, dilation 1, kernels of 1 to 7, any stride, any shape, pads; weights bipolar, or "
+        "over images and sequences (N, C, L), groups 1, dilation 1, kernels of 1 to 7, any stride, "
+        "any shape, pads; weights bipolar, or "
         "few-bit behind their own quantiser (up to 16 bits), with a scale per tensor or per "
         "channel; inputs bits or few-bit integers. Its pads are the true zero of PyTorch",
         convolution,

@@ -14,7 +14,9 @@ from bonn_hw.frontend.branch import Branch
 from bonn_hw.frontend.graph_builder import Matrix
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.operator import Kind, Operator
+from bonn_hw.frontend.pending_ops import canonical, last
 from bonn_hw.frontend.weights import Weights, bias, constant_weights, quantised
+from bonn_hw.frontend.windows import both
 
 
 def dense(branch: Branch, node: NodeProto) -> None:
@@ -23,9 +25,8 @@ def dense(branch: Branch, node: NodeProto) -> None:
     branch.materialise(node)
     order = branch.pending.order
     if order.ndim != 1:
-        raise UnsupportedModel(
-            f"{node.name}: multiplies a tensor of {order.ndim + 1} axes; flatten it before"
-        )
+        _over_pixels(branch, node, weights)
+        return
     streamed = np.empty_like(weights.values)
     streamed[:, order] = weights.values
     high = len(streamed)
@@ -34,6 +35,23 @@ def dense(branch: Branch, node: NodeProto) -> None:
     neurons = np.arange(high, dtype=np.int64)
     given = weights.values if integer(node, "transB", 0) else weights.values.T
     branch.add_matrix(node, matrix, weights, given, neurons, bias(node, branch.model))
+
+
+def _over_pixels(branch: Branch, node: NodeProto, weights: Weights) -> None:
+    """A product over the last axis, which is the channel: a convolution of one pixel."""
+    order, channels, high = branch.pending.order, branch.pending.channels, len(weights.values)
+    *pixels, _ = order.shape
+    frame = both(tuple(pixels), 1, "an input") if len(pixels) < 3 else (0, 0)
+    if not np.array_equal(last(canonical((*frame, channels), order.ndim)), order):
+        raise UnsupportedModel(
+            f"{node.name}: multiplies a tensor of {order.ndim + 1} axes whose last one is not the "
+            "channel; flatten it before"
+        )
+    none = (np.zeros((1, high), np.int64), (0,) * frame[0], (0,) * frame[1])
+    element = branch.builder.framed(frame).element
+    matrix = Matrix(frame, element, weights.values, *none, origin=node.name)
+    after = last(canonical((*frame, high), order.ndim))
+    branch.add_matrix(node, matrix, weights, weights.values.T, after, None)
 
 
 def _weights(node: NodeProto, model: Model) -> Weights:
@@ -56,8 +74,8 @@ OPERATORS = (
     Operator(
         ("MatMul", "Gemm"),
         Kind.MATRIX,
-        "of a vector (flatten images before) and constant weights on the right; weights and inputs "
-        "as of a convolution",
+        "of a vector (flatten images before), or of each pixel where the channels are the last "
+        "axis, and constant weights on the right; weights and inputs as of a convolution",
         dense,
     ),
 )

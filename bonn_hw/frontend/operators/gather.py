@@ -28,7 +28,7 @@ def gather(branch: Branch, node: NodeProto) -> None:
         raise Malformed(f"channels up to {index.max()} of {len(matrix.weights)}")
     order = np.arange(len(index), dtype=np.int64)
     if pending.order.ndim > 1:  # an image: behind a convolution
-        order = canonical((*matrix.pixels, len(index)))
+        order = canonical((*matrix.pixels, len(index)), pending.order.ndim)
     index = index % len(matrix.weights)  # negative indices count from the end
     branch.matrix = matrix.computed().selected(index)
     branch.pending = PendingOps(

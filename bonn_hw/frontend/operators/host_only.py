@@ -5,5 +5,13 @@ from bonn_hw.frontend.operator import Kind, Operator
 
 OPERATORS = (
     Operator(("ReduceSum",), Kind.HEAD, "before the input's quantiser, on the host"),
-    Operator(("Softmax", "LogSoftmax"), Kind.TAIL, "after the last layer, on the host"),
+    Operator(
+        (
+            *("ArgMax", "ArgMin", "DepthToSpace", "GlobalMaxPool", "LogSoftmax", "ReduceMax"),
+            *("Slice", "Softmax", "Split", "TopK"),
+        ),
+        Kind.TAIL,
+        "behind the last matrix layer, on the host; so is every other operator of ONNX there that "
+        "has no random values and no control flow",
+    ),
 )

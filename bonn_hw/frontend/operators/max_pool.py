@@ -11,8 +11,7 @@ from onnx import NodeProto
 from bonn_hw.frontend import activation
 from bonn_hw.frontend.branch import Branch
 from bonn_hw.frontend.operator import Kind, Operator
-from bonn_hw.frontend.pending_ops import canonical
-from bonn_hw.frontend.windows import pooling, windows
+from bonn_hw.frontend.windows import ordered, pooling, windows
 from bonn_hw.kernels.max_pool import MaxPool
 
 
@@ -30,7 +29,7 @@ def max_pool(branch: Branch, node: NodeProto) -> None:
     else:
         # Padding with the lowest value never changes a maximum.
         branch.builder.pool(MaxPool, geometry, branch.builder.kind.element.low, node.name)
-    order = canonical((*geometry.pixels, branch.pending.channels))
+    order = ordered(branch, geometry.pixels, branch.pending.channels)
     branch.pending = branch.pending.past_layer(node, order, moved=True)
 
 
@@ -47,5 +46,10 @@ def _before_activation(branch: Branch, node: NodeProto, scale: np.float32 | None
 
 
 OPERATORS = (
-    Operator(("MaxPool",), Kind.LAYER, "any kernel and stride, on bits or integers", max_pool),
+    Operator(
+        ("MaxPool",),
+        Kind.LAYER,
+        "over images and sequences, any kernel and stride, on bits or integers",
+        max_pool,
+    ),
 )

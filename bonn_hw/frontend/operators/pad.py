@@ -10,20 +10,19 @@ from bonn_hw.errors import UnsupportedModel
 from bonn_hw.frontend.attributes import has, integers, number, text
 from bonn_hw.frontend.branch import Branch
 from bonn_hw.frontend.context import EarlyPad
-from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.operator import Kind, Operator
 from bonn_hw.frontend.padding import Geometry, Pads
-from bonn_hw.frontend.pending_ops import canonical
+from bonn_hw.frontend.windows import both, image, ordered
 
 
 def pad(branch: Branch, node: NodeProto) -> None:
     """Pad bits and integers immediately, other values after their activation."""
-    pads, value = _parameters(node, branch.model)
+    pads, value = _parameters(node, branch)
     pools = branch.matrix is not None and branch.matrix.pools
     waiting = branch.early_pad or pools or any(branch.zero_pads)
-    if branch.pending.order.ndim != 3 or waiting:
+    if branch.pending.order.ndim not in (2, 3) or waiting:
         raise UnsupportedModel(f"{node.name}: only one Pad of an image before a layer is supported")
-    _, height, width = branch.pending.order.shape
+    height, width = image(branch, node)
     padded = Geometry((height, width), (1, 1), (1, 1), pads).padded
     if branch.quantised() or branch.integer_scale() is not None:
         branch.materialise(node)
@@ -31,12 +30,13 @@ def pad(branch: Branch, node: NodeProto) -> None:
     else:
         place = len(branch.pending.ops)
         branch.early_pad = EarlyPad(node.name, (height, width), pads, value, place)
-    order = canonical((*padded, branch.pending.channels))
+    order = ordered(branch, padded, branch.pending.channels)
     branch.pending = branch.pending.past_layer(node, order)
 
 
-def _parameters(node: NodeProto, model: Model) -> tuple[Pads, np.float32]:
+def _parameters(node: NodeProto, branch: Branch) -> tuple[Pads, np.float32]:
     """Read pads and value."""
+    model, axes = branch.model, 1 + branch.pending.order.ndim
     mode = text(node, "mode", "constant")
     if mode != "constant":
         raise UnsupportedModel(
@@ -53,9 +53,12 @@ def _parameters(node: NodeProto, model: Model) -> tuple[Pads, np.float32]:
             )
         amounts = tuple(int(item) for item in np.asarray(parameters[0]).reshape(-1))
         value = np.asarray(parameters[1]).reshape(-1)[0] if len(parameters) > 1 else 0.0
-    if len(amounts) != 8 or any(amounts[i] for i in (0, 1, 4, 5)) or min(amounts) < 0:
+    begins, ends = amounts[:axes], amounts[axes:]
+    outside = len(amounts) != 2 * axes or any((*begins[:2], *ends[:2]))
+    if outside or min(amounts) < 0:
         raise UnsupportedModel(f"{node.name}: pads {list(amounts)} must add rows and columns only")
-    return (amounts[2], amounts[3], amounts[6], amounts[7]), np.float32(value)
+    pads = both(begins[2:], 0, "pads") + both(ends[2:], 0, "pads")
+    return pads, np.float32(value)
 
 
 OPERATORS = (

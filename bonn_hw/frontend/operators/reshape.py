@@ -47,10 +47,11 @@ def free_batch(
 def transpose(branch: Branch, node: NodeProto) -> None:
     """Exchange axes."""
     order = branch.pending.order
-    branch.pending = branch.pending.moved(node, _transposed(node, order))
+    branch.pending = branch.pending.moved(node, transposed(node, order))
 
 
-def _transposed(node: NodeProto, order: NDArray[np.int64]) -> NDArray[np.int64]:
+def transposed(node: NodeProto, order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """An order, without the batch axis, behind a Transpose."""
     axes = integers(node, "perm", ()) or tuple(range(order.ndim, -1, -1))
     if axes[0] != 0:
         raise UnsupportedModel(f"{node.name}: this Transpose moves the batch axis; keep it first")

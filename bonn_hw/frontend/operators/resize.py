@@ -15,8 +15,7 @@ from bonn_hw.frontend.branch import Branch
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.operator import Kind, Operator
-from bonn_hw.frontend.pending_ops import canonical
-from bonn_hw.frontend.windows import image_in_order
+from bonn_hw.frontend.windows import both, image_in_order, ordered
 from bonn_hw.kernels.upsample import Upsample
 
 # Coordinate and rounding modes that map output pixel x to input pixel x // factor, for every whole
@@ -41,8 +40,9 @@ def resize(branch: Branch, node: NodeProto) -> None:
     branch.materialise(node)
     frame = branch.builder.framed((height, width))
     branch.builder.add(Upsample(frame, factors), node.name)
-    shape = (height * factors[0], width * factors[1], branch.pending.channels)
-    branch.pending = replace(branch.pending, order=canonical(shape))
+    pixels = height * factors[0], width * factors[1]
+    order = ordered(branch, pixels, branch.pending.channels)
+    branch.pending = replace(branch.pending, order=order)
 
 
 def _check(node: NodeProto, name: str, value: object, *allowed: object) -> None:
@@ -68,11 +68,16 @@ def _check_coordinates(node: NodeProto) -> None:
 def _factors(node: NodeProto, branch: Branch, frame: tuple[int, int]) -> tuple[int, int]:
     """Whole factors (KY, KX), from scales or sizes."""
     before = (branch.pending.channels, *frame)
-    after, scales = branch.model.shapes.get(node.output[0], ()), _scales(node, branch.model)
-    if len(after) == 3:
-        channels, down, right = (b // a for a, b in zip(before, after, strict=True))
-        whole = after == (before[0], frame[0] * down, frame[1] * right)
-        if whole and channels == 1 and scales in (None, (1, 1, down, right)):
+    after, scales = (
+        branch.model.shapes.get(node.output[0], ()),
+        _scales(node, branch.model, 1 + branch.pending.order.ndim),
+    )
+    axes = branch.pending.order.ndim  # 2 of a sequence, whose width is 1
+    if len(after) == axes:
+        channels, *factors = (b // a for a, b in zip(before[:axes], after, strict=True))
+        down, right = both(tuple(factors), 1, "factors")
+        whole = (*after, 1)[:3] == (before[0], frame[0] * down, frame[1] * right)
+        if whole and channels == 1 and scales in (None, (1, 1, *factors)):
             return down, right
     stated = "sizes" if scales is None else f"scales {[round(s, 3) for s in scales]}"
     raise UnsupportedModel(
@@ -81,18 +86,18 @@ def _factors(node: NodeProto, branch: Branch, frame: tuple[int, int]) -> tuple[i
     )
 
 
-def _scales(node: NodeProto, model: Model) -> tuple[float, ...] | None:
-    """Scales of all four axes; None if the node has sizes instead."""
+def _scales(node: NodeProto, model: Model, count: int) -> tuple[float, ...] | None:
+    """Scales of all axes, batch included; None if the node has sizes instead."""
     values = numbers(node, "scales")  # of an Upsample below operator set 9
     for name in node.input[1 if len(node.input) == 2 else 2 :][:1]:
         if name:
             values = tuple(np.asarray(model.constants[name], float).reshape(-1))
     if not values:
         return None
-    axes = integers(node, "axes", tuple(range(4)), len(values))
-    scales = [1.0] * 4
+    axes = integers(node, "axes", tuple(range(len(values))), len(values))
+    scales = [1.0] * count
     for axis, value in zip(axes, values, strict=True):
-        scales[axis % 4] = float(value)
+        scales[axis % count] = float(value)
     return tuple(scales)
 
 
