@@ -13,6 +13,7 @@ from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.tensor import Element, TensorType
 from bonn_hw.kernels.copy_channels import CopyChannels
+from bonn_hw.kernels.depthwise import Depthwise
 from bonn_hw.kernels.max_pool import MaxPool, Pool
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.pad import Pad
@@ -27,7 +28,7 @@ class Matrix:
     ``weights @ x + corrections`` is the model's sum; corrections ``(classes, MH)`` compensate for
     true zeros of padding, which are streamed as −1. `pools` are max pools of the sums. With
     `copies` ``(C,)`` the layer has C channels: channel i is a copy of the sums of neuron
-    ``copies[i]``.
+    ``copies[i]``. A `depthwise` layer has one channel a neuron; its weights are ``(MH, KH * KW)``.
     """
 
     pixels: tuple[int, int]
@@ -39,6 +40,7 @@ class Matrix:
     origin: str
     pools: tuple[tuple[Geometry, str], ...] = ()
     copies: NDArray[np.int64] | None = None
+    depthwise: bool = False
 
     def selected(self, index: NDArray[np.int64]) -> Matrix:
         """Keep the neurons in `index`, in this order; those in it twice are copied, not computed.
@@ -79,8 +81,16 @@ class Matrix:
         low, high = self.element.low, self.element.high
         return positive * low - negative * high, positive * high - negative * low
 
+    def sums(self, kind: TensorType) -> Kernel:
+        """Make the kernel whose output is the sum itself, for inputs of a type."""
+        if self.depthwise:
+            taps = self.weights.shape[1]
+            weights = self.weights.reshape(kind.shape[2] // taps, -1, taps)
+            return Depthwise(self.pixels, self.element, weights)
+        return self.unit(None)
+
     def unit(self, thresholds: NDArray[np.int64] | None) -> Mvu:
-        """Make the kernel, with thresholds on the sum; None: the output is the sum itself."""
+        """Make the matrix unit, with thresholds on the sum; None: the output is the sum itself."""
         limits = None if thresholds is None else thresholds - self.corrections
         if limits is not None and self.element.bipolar and (np.abs(self.weights) == 1).all():
             # A sum of n values of ±1 has the parity of n: round the threshold up to that parity.

@@ -111,7 +111,7 @@ class Value:
     def emit_sums(self) -> None:
         """Append a pending matrix layer with its sums as output; other operators stay pending."""
         if self.matrix is not None:
-            self.builder.add(self.matrix.unit(None), self.matrix.origin)
+            self.builder.add(self.matrix.sums(self.builder.kind), self.matrix.origin)
             (tensor, order), copies, scale = self.sums, self.matrix.copies, self.pending.scale
             if copies is not None:  # the channels are not copied yet
                 neurons = len(self.matrix.weights)

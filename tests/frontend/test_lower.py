@@ -326,18 +326,6 @@ def test_too_many_levels(tmp_path):
     ("build", "text"),
     [
         (
-            lambda b: b.conv(2, 4, group=2, name="odd"),
-            "odd: a convolution in 2 groups is not supported; use 1",
-        ),
-        (
-            lambda b: b.conv(4, 4, 2, dilations=[2, 2], name="odd"),
-            "odd: dilated convolutions are not supported; use dilation 1",
-        ),
-        (
-            lambda b: b.conv(4, 4, 9, pads=[4] * 4, name="odd"),
-            "odd: a kernel of 9x9 is too large; at most 7x7",
-        ),
-        (
             lambda b: b.add("LRN", name="odd", size=3).conv(4, 2, 1),
             "odd: operator LRN is not supported here; the supported layers are " + supported(),
         ),
