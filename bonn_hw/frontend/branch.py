@@ -109,8 +109,8 @@ class Branch(Value):
         if not exact.all() or bias is not None:  # otherwise the node is as it is in the file
             self.context.parts.replace(node, parts, np.where(whole, 0.0, bound))
 
-    def flip_falling_channels(self, node: NodeProto, table: NDArray[np.float32]) -> None:
-        """Turn the sign of channels whose `table` falls with the sum, by their weights.
+    def flip_falling_channels(self, node: NodeProto) -> None:
+        """Turn the sign of channels whose values fall with the sum, by their weights.
 
         A maximum, which `node` takes, commutes with rising operators only.
         """
@@ -118,7 +118,7 @@ class Branch(Value):
             raise UnsupportedModel(
                 f"{node.name}: pools values that were padded before; pad the pool instead"
             )
-        falls = activations.falling_channels(node.name, self.pending, table)
+        falls = activations.falling_channels(node.name, self.pending, self.model)
         if not falls.any():
             return
         if self.matrix is None or self.matrix.pools:
