@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bonn_hw.errors import InternalError
 from bonn_hw.frontend.staircase import Array, Staircase
 from bonn_hw.ir.tensor import Element, TensorType
 from bonn_hw.kernels.requantize import Requantize
@@ -85,79 +86,145 @@ class Pieces:
         return low, np.where(self.value == element.high, FREE, high)
 
 
-def fitted(
-    pieces: Pieces, kind: TensorType, element: Element, ties_even: bool
-) -> Requantize | None:
-    """The kernel with the smallest possible shift; None if there is none."""
+@dataclass(frozen=True)
+class Search:
+    """How the lines of some pieces are searched for.
 
-    def lines(shift: int, simple: bool = False) -> tuple[Array, Array] | None:
-        low, high = pieces.bounds(shift, ties_even, element)
-        # The steepest useful line crosses the whole output range within one input integer.
-        bits = shift + element.bits + 1
-        first = [0, *(sign << k for k in range(bits) for sign in (1, -1))] if simple else []
-        return _lines(pieces, low, high, 1 << bits, first)
+    Attributes
+    ----------
+    ties_even : bool
+        Whether the kernel rounds half to even instead of down.
+    """
 
-    # If a shift is possible, a longer one is too: slopes and offsets double.
-    shifts = range(int(ties_even), LONGEST_SHIFT + 1)
-    if lines(LONGEST_SHIFT) is None:
-        return None
-    shift = shifts[0] + bisect_left(shifts, True, key=lambda shift: lines(shift) is not None)
-    found = lines(shift, simple=True)
-    if found is None:
-        return None
-    groups, half = pieces.rows << pieces.segment_bits, (1 << shift) // 2 if ties_even else 0
-    slopes, offsets = np.zeros(groups, np.int64), np.zeros(groups, np.int64)
-    present = np.unique(pieces.group)
-    slopes[present], offsets[present] = found[0], found[1] + half
-    shape = (pieces.rows, -1)
-    parameters = (slopes.reshape(shape), offsets.reshape(shape), shift, ties_even)
-    return Requantize(kind, element, *parameters, pieces.segment_bits)
+    pieces: Pieces
+    element: Element
+    ties_even: bool
+
+    def row_without_line(self) -> int | None:
+        """A row that has no line with any shift, because some segment of it has none."""
+        # If a shift is possible, a longer one is too: slopes and offsets double.
+        low, high = self.pieces.bounds(LONGEST_SHIFT, self.ties_even, self.element)
+        found = _lines(self.pieces, low, high, self._steepest(LONGEST_SHIFT), cut=True)
+        return int(found) >> self.pieces.segment_bits if isinstance(found, int) else None
+
+    def kernel(self, kind: TensorType) -> Requantize:
+        """The kernel with the smallest possible shift; there is one if no row is without line."""
+        pieces, shifts = self.pieces, range(int(self.ties_even), LONGEST_SHIFT)
+        shift = shifts[0] + bisect_left(shifts, True, key=self._possible)
+        low, high = pieces.bounds(shift, self.ties_even, self.element)
+        bits = self._steepest(shift).bit_length() - 1
+        first = [0, *(sign << k for k in range(bits) for sign in (1, -1))]
+        found = _lines(pieces, low, high, 1 << bits, first)
+        if isinstance(found, int):
+            raise InternalError(f"segment {found} has no line, against expectation")
+        groups, half = pieces.rows << pieces.segment_bits, (1 << shift) // 2 * self.ties_even
+        slopes, offsets = np.zeros(groups, np.int64), np.zeros(groups, np.int64)
+        present = np.unique(pieces.group)
+        slopes[present], offsets[present] = found[0], found[1] + half
+        shape = (pieces.rows, -1)
+        parameters = (slopes.reshape(shape), offsets.reshape(shape), shift, self.ties_even)
+        return Requantize(kind, self.element, *parameters, pieces.segment_bits)
+
+    def _possible(self, shift: int) -> bool:
+        low, high = self.pieces.bounds(shift, self.ties_even, self.element)
+        found = _lines(self.pieces, low, high, self._steepest(shift), cut=True)
+        return not isinstance(found, int)
+
+    def _steepest(self, shift: int) -> int:
+        """The steepest useful line crosses the whole output range within one input integer."""
+        return 1 << shift + self.element.bits + 1
 
 
 def _lines(
-    pieces: Pieces, low: Array, high: Array, steepest: int, first: Sequence[int]
-) -> tuple[Array, Array] | None:
-    """Find a slope and an offset for each group of points; None if a group has no line.
+    pieces: Pieces,
+    low: Array,
+    high: Array,
+    steepest: int,
+    first: Sequence[int] = (),
+    cut: bool = False,
+) -> tuple[Array, Array] | int:
+    """Find a slope and an offset for each group of points, or a group that has no line.
 
     For a given slope, the offset must lie between the largest ``low - slope * x`` and the smallest
     ``high - slope * x``. The width of this interval is a concave function of the slope. The points
     that bound the interval show on which side of the slope its maximum is, so the slope is found by
     bisection. The slopes in ``first`` are tried before others.
+
+    Two of these points alone exclude many slopes: those for which they leave no offset. Such slopes
+    are not evaluated. With `cut`, the bisection leaves them out: it is faster, and finds others.
     """
     starts = np.flatnonzero(np.append(True, np.diff(pieces.group) != 0))
     sizes = np.diff(np.append(starts, len(pieces.group)))
     slopes, offsets = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int64)
     left, right = np.full(len(starts), -steepest), np.full(len(starts), steepest)
+    least, most = left.copy(), right.copy()  # slopes that two points do not exclude
     open_ = np.arange(len(starts))  # groups without a line so far
     points = np.arange(len(pieces.group))
     candidates = iter(first)
     while open_.size:
-        counts = sizes[open_]
-        begins = np.cumsum(counts) - counts
-        x, least, most = pieces.x[points], low[points], high[points]
         slope = (left[open_] + right[open_]) // 2
         slope[:] = next(candidates, slope)
-        product = np.repeat(slope, counts) * x
-        lower = np.maximum.reduceat(least - product, begins)
-        upper = np.minimum.reduceat(most - product, begins)
-        fits = lower <= upper
-        slopes[open_[fits]] = slope[fits]
-        offsets[open_[fits]] = np.where(lower > -FREE // 2, lower, np.minimum(upper, FREE // 2))[
-            fits
-        ]
-        # The interval grows with the slope if the point that bounds it from below has the larger x.
-        below = least - product == np.repeat(lower, counts)
-        above = most - product == np.repeat(upper, counts)
-        below_ends = _ends(x, below, begins)
-        above_ends = _ends(x, above, begins)
-        steeper, flatter = below_ends[0] > above_ends[1], below_ends[1] < above_ends[0]
-        left[open_] = np.where(steeper, np.maximum(left[open_], slope + 1), left[open_])
-        right[open_] = np.where(flatter, np.minimum(right[open_], slope - 1), right[open_])
-        if (~fits & (~(steeper | flatter) | (left[open_] > right[open_]))).any():
-            return None
-        points = points[np.repeat(~fits, counts)]
-        open_ = open_[~fits]
+        flat, steep = slope < least[open_], slope > most[open_]
+        left[open_[flat]] = np.maximum(left[open_[flat]], slope[flat] + 1)
+        right[open_[steep]] = np.minimum(right[open_[steep]], slope[steep] - 1)
+        here = ~flat & ~steep
+        if not here.any():
+            continue
+        some, slope, counts = open_[here], slope[here], sizes[open_[here]]
+        chosen = points if here.all() else points[np.repeat(here, sizes[open_])]
+        found = _offsets(pieces.x[chosen], low[chosen], high[chosen], slope, counts)
+        slopes[some[found.fits]] = slope[found.fits]
+        offsets[some[found.fits]] = found.offset[found.fits]
+        steeper, flatter = found.up > 0, found.down > 0
+        least[some] = np.where(steeper, np.maximum(least[some], slope + found.up), least[some])
+        most[some] = np.where(flatter, np.minimum(most[some], slope - found.down), most[some])
+        stuck = ~found.fits & (~(steeper | flatter) | (least[some] > most[some]))
+        if stuck.any():
+            return int(pieces.group[starts[some[np.argmax(stuck)]]])
+        left[some] = np.where(steeper, np.maximum(left[some], slope + 1), left[some])
+        right[some] = np.where(flatter, np.minimum(right[some], slope - 1), right[some])
+        if cut:
+            left[some], right[some] = least[some], most[some]
+        here[here] = found.fits
+        if here.any():
+            points = points[np.repeat(~here, sizes[open_])]
+            open_ = open_[~here]
     return slopes, offsets
+
+
+@dataclass(frozen=True)
+class _Offsets:
+    """Whether there is an offset for a slope, and one; otherwise, the steps to other slopes.
+
+    The slope must rise by at least ``up``, or fall by at least ``down``; both are zero if it fits,
+    or if no slope does.
+    """
+
+    fits: NDArray[np.bool_]
+    offset: Array
+    up: Array
+    down: Array
+
+
+def _offsets(x: Array, low: Array, high: Array, slope: Array, counts: Array) -> _Offsets:
+    """Find the offsets of groups of `counts` points, with one slope each."""
+    begins = np.cumsum(counts) - counts
+    product = np.repeat(slope, counts) * x
+    least, most = low - product, high - product
+    lower, upper = np.maximum.reduceat(least, begins), np.minimum.reduceat(most, begins)
+    fits = lower <= upper
+    offset = np.where(lower > -FREE // 2, lower, np.minimum(upper, FREE // 2))
+    # The interval grows with the slope if the point that bounds it from below has the larger x.
+    below = _ends(x, least == np.repeat(lower, counts), begins)
+    above = _ends(x, most == np.repeat(upper, counts), begins)
+    up, down = below[0] - above[1], above[0] - below[1]
+    missing = np.where(fits, 0, lower - upper)
+    return _Offsets(
+        fits,
+        offset,
+        np.where(up > 0, -(-missing // np.maximum(up, 1)), 0),
+        np.where(down > 0, -(-missing // np.maximum(down, 1)), 0),
+    )
 
 
 def _ends(x: Array, chosen: NDArray[np.bool_], begins: Array) -> tuple[Array, Array]:

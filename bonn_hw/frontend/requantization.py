@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw.errors import InternalError, UnsupportedModel
-from bonn_hw.frontend.lines import Pieces, fitted
+from bonn_hw.frontend.lines import Pieces, Search
 from bonn_hw.frontend.staircase import Staircase
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import Element, TensorType
@@ -45,6 +45,7 @@ def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> R
     bits = kind.element.bits
     for alike in (True, False) if len(stairs.low) == kind.shape[2] else (True,):
         rows = 1 if alike else kind.shape[2]
+        hard: dict[bool, int] = {}  # a channel that had no lines with fewer segments
         for segment_bits in range(bits + 1):
             memory = (rows << segment_bits) * 2  # each line has at least two bits
             if memory > LARGEST_TABLE or (best and best[0] <= memory / 64):
@@ -53,8 +54,17 @@ def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> R
             if pieces is None:
                 break  # channels differ
             for ties_even in (False, True):
-                kernel = fitted(pieces, kind, element, ties_even)
-                if kernel is not None and (best is None or _cost(kernel) < best[0]):
+                if ties_even in hard:
+                    one = Pieces.of(stairs.only(hard[ties_even]), kind.element, segment_bits, alike)
+                    if one and Search(one, element, ties_even).row_without_line() is not None:
+                        continue
+                search = Search(pieces, element, ties_even)
+                row = search.row_without_line()
+                if row is not None:
+                    hard |= {} if alike else {ties_even: row}
+                    continue
+                kernel = search.kernel(kind)
+                if best is None or _cost(kernel) < best[0]:
                     best = (_cost(kernel), kernel)
             if best and best[1].mask.bit_count() <= FEW:
                 break  # there is no multiplier that more segments could save

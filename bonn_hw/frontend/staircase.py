@@ -61,6 +61,12 @@ class Staircase:
             return alone
         return np.arange(channels) if alone.size else alone
 
+    def only(self, channel: int) -> Staircase:
+        """The runs of one channel."""
+        runs = self.channel == channel
+        low, high = self.low[channel : channel + 1], self.high[channel : channel + 1]
+        return Staircase(low, high, 0 * self.channel[runs], self.start[runs], self.value[runs])
+
     def mapped(self, values: Array) -> Staircase:
         """The same runs with other values ``(K,)``; equal neighbours become one run."""
         new = np.append(True, (values[1:] != values[:-1]) | (np.diff(self.channel) != 0))
