@@ -13,9 +13,8 @@ segment, for every segment.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +74,11 @@ class Pieces:
         rows = 1 if alike else len(stairs.low)
         return cls(segment_bits, rows, group, x, value)
 
+    def only(self, row: int) -> Pieces:
+        """The points of one row."""
+        part = self.group >> self.segment_bits == row
+        return replace(self, group=self.group[part], x=self.x[part], value=self.value[part])
+
     def bounds(self, shift: int, ties_even: bool, element: Element) -> tuple[Array, Array]:
         """Smallest and largest sum that results in the value of each point."""
         low = self.value << shift
@@ -103,14 +107,13 @@ class Search:
     def row_without_line(self) -> int | None:
         """A row that has no line with any shift, because some segment of it has none."""
         # If a shift is possible, a longer one is too: slopes and offsets double.
-        low, high = self.pieces.bounds(LONGEST_SHIFT, self.ties_even, self.element)
-        found = _lines(self.pieces, low, high, self._steepest(LONGEST_SHIFT), cut=True)
-        return int(found) >> self.pieces.segment_bits if isinstance(found, int) else None
+        group = self._without_line(self.pieces, LONGEST_SHIFT)
+        return None if group is None else group >> self.pieces.segment_bits
 
     def kernel(self, kind: TensorType) -> Requantize:
         """The kernel with the smallest possible shift; there is one if no row is without line."""
-        pieces, shifts = self.pieces, range(int(self.ties_even), LONGEST_SHIFT)
-        shift = shifts[0] + bisect_left(shifts, True, key=self._possible)
+        pieces = self.pieces
+        shift = self._shift()
         low, high = pieces.bounds(shift, self.ties_even, self.element)
         bits = self._steepest(shift).bit_length() - 1
         first = [0, *(sign << k for k in range(bits) for sign in (1, -1))]
@@ -125,10 +128,27 @@ class Search:
         parameters = (slopes.reshape(shape), offsets.reshape(shape), shift, self.ties_even)
         return Requantize(kind, self.element, *parameters, pieces.segment_bits)
 
-    def _possible(self, shift: int) -> bool:
-        low, high = self.pieces.bounds(shift, self.ties_even, self.element)
-        found = _lines(self.pieces, low, high, self._steepest(shift), cut=True)
-        return not isinstance(found, int)
+    def _shift(self) -> int:
+        """The smallest possible shift."""
+        too_short, possible = int(self.ties_even) - 1, LONGEST_SHIFT
+        hard: Pieces | None = None  # a row without lines for the last impossible shift
+        while possible - too_short > 1:
+            shift = (possible + too_short) // 2
+            group = self._without_line(hard, shift) if hard is not None else None
+            if group is None:
+                group = self._without_line(self.pieces, shift)
+                if group is not None:
+                    hard = self.pieces.only(group >> self.pieces.segment_bits)
+            if group is None:
+                possible = shift
+            else:
+                too_short = shift
+        return possible
+
+    def _without_line(self, pieces: Pieces, shift: int) -> int | None:
+        low, high = pieces.bounds(shift, self.ties_even, self.element)
+        found = _lines(pieces, low, high, self._steepest(shift), cut=True)
+        return found if isinstance(found, int) else None
 
     def _steepest(self, shift: int) -> int:
         """The steepest useful line crosses the whole output range within one input integer."""
@@ -154,41 +174,51 @@ def _lines(
     are not evaluated. With `cut`, the bisection leaves them out: it is faster, and finds others.
     """
     starts = np.flatnonzero(np.append(True, np.diff(pieces.group) != 0))
-    sizes = np.diff(np.append(starts, len(pieces.group)))
     slopes, offsets = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int64)
+    # Of the groups without a line so far: their indices, sizes and points, and bounds of the slope.
+    open_, sizes = np.arange(len(starts)), np.diff(np.append(starts, len(pieces.group)))
+    points = np.arange(len(pieces.group))
     left, right = np.full(len(starts), -steepest), np.full(len(starts), steepest)
     least, most = left.copy(), right.copy()  # slopes that two points do not exclude
-    open_ = np.arange(len(starts))  # groups without a line so far
-    points = np.arange(len(pieces.group))
-    candidates = iter(first)
+    candidates, tried = iter(first), np.sort(np.array(first, np.int64))
     while open_.size:
-        slope = (left[open_] + right[open_]) // 2
-        slope[:] = next(candidates, slope)
-        flat, steep = slope < least[open_], slope > most[open_]
-        left[open_[flat]] = np.maximum(left[open_[flat]], slope[flat] + 1)
-        right[open_[steep]] = np.minimum(right[open_[steep]], slope[steep] - 1)
-        here = ~flat & ~steep
+        candidate = next(candidates, None)
+        if candidate is not None:
+            slope = np.full(len(open_), candidate)
+        else:
+            if tried.size:  # what evaluating the candidates everywhere would have shown
+                below, above = np.searchsorted(tried, least), np.searchsorted(tried, most, "right")
+                left = np.maximum(left, np.append(-FREE, tried)[below] + 1)
+                right = np.minimum(right, np.append(tried, FREE)[above] - 1)
+                tried = tried[:0]
+            slope = (left + right) // 2
+        flat, steep = slope < least, slope > most
+        if candidate is None:
+            left = np.where(flat, np.maximum(left, slope + 1), left)
+            right = np.where(steep, np.minimum(right, slope - 1), right)
+        here = ~(flat | steep)
         if not here.any():
             continue
-        some, slope, counts = open_[here], slope[here], sizes[open_[here]]
-        chosen = points if here.all() else points[np.repeat(here, sizes[open_])]
+        slope, counts = slope[here], sizes[here]
+        chosen = points if here.all() else points[np.repeat(here, sizes)]
         found = _offsets(pieces.x[chosen], low[chosen], high[chosen], slope, counts)
-        slopes[some[found.fits]] = slope[found.fits]
-        offsets[some[found.fits]] = found.offset[found.fits]
+        slopes[open_[here][found.fits]] = slope[found.fits]
+        offsets[open_[here][found.fits]] = found.offset[found.fits]
         steeper, flatter = found.up > 0, found.down > 0
-        least[some] = np.where(steeper, np.maximum(least[some], slope + found.up), least[some])
-        most[some] = np.where(flatter, np.minimum(most[some], slope - found.down), most[some])
-        stuck = ~found.fits & (~(steeper | flatter) | (least[some] > most[some]))
+        for bound, step in ((least, found.up), (left, np.ones_like(slope))):
+            bound[here] = np.where(steeper, np.maximum(bound[here], slope + step), bound[here])
+        for bound, step in ((most, found.down), (right, np.ones_like(slope))):
+            bound[here] = np.where(flatter, np.minimum(bound[here], slope - step), bound[here])
+        stuck = ~found.fits & (~(steeper | flatter) | (least[here] > most[here]))
         if stuck.any():
-            return int(pieces.group[starts[some[np.argmax(stuck)]]])
-        left[some] = np.where(steeper, np.maximum(left[some], slope + 1), left[some])
-        right[some] = np.where(flatter, np.minimum(right[some], slope - 1), right[some])
+            return int(pieces.group[starts[open_[here][np.argmax(stuck)]]])
         if cut:
-            left[some], right[some] = least[some], most[some]
+            left, right = least.copy(), most.copy()
         here[here] = found.fits
         if here.any():
-            points = points[np.repeat(~here, sizes[open_])]
-            open_ = open_[~here]
+            points, rest = points[np.repeat(~here, sizes)], ~here
+            open_, sizes, left, right = open_[rest], sizes[rest], left[rest], right[rest]
+            least, most = least[rest], most[rest]
     return slopes, offsets
 
 
