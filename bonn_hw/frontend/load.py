@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,8 +75,9 @@ def read(path: Path, dialects: Sequence[Dialect] = ()) -> Model:
                 f"model {path} keeps {tensor.name!r} in another file, which is not supported: "
                 "save the model as one file"
             )
+    digest = hashlib.sha256(content).hexdigest()
+    del content  # weights may be large
     try:
-        digest = hashlib.sha256(content).hexdigest()
         for dialect in dialects:
             if dialect.recognises(proto):
                 foldings = dialect.foldings(proto)
@@ -95,6 +97,7 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
         item.name: numpy_helper.to_array(item) for item in graph.initializer
     }
     entry, extents, exit_ = _ends(graph, constants)
+    graph.ClearField("initializer")  # weights may be large
     part = _Part(name_nodes(graph.node), constants, {}, opset)
     part.fold()
     part.translate_quantisers()
@@ -109,10 +112,11 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
         operator = table().get(node.op_type)
         if operator is not None and operator.free_batch is not None:
             operator.free_batch(node, constants, shapes, batch)
+    used = {name for node in part.nodes for name in node.input}
     model = Model(
         sha256=sha256,
         nodes=tuple(part.nodes),
-        constants=constants,
+        constants={name: value for name, value in constants.items() if name in used},
         shapes={name: shape[1:] for name, shape in shapes.items()},
         grids=part.grids,
         input=entry,
@@ -182,7 +186,7 @@ class _Part:
 
     def fold(self) -> None:
         """Compute nodes that depend only on constants, and keep the others."""
-        rest = []
+        rest, uses = [], Counter(name for node in self.nodes for name in node.input)
         for node in self.nodes:
             if node.op_type == "Constant" and node.domain in STANDARD:
                 self.constants[node.output[0]] = execute.run(
@@ -190,6 +194,10 @@ class _Part:
                 )
             elif all(name in self.constants for name in node.input if name):
                 self._compute(node)
+                uses.subtract(node.input)
+                for name in node.input:
+                    if not uses[name] and np.size(self.constants.get(name, 0)) > execute.LARGE:
+                        del self.constants[name]  # weights may be large
             else:
                 rest.append(node)
         self.nodes = rest
@@ -235,7 +243,7 @@ def _check_bounds(
         raise UnsupportedModel(
             f"{node.name}: operator {node.op_type} is not supported; export without control flow"
         )
-    proto = execute.assemble(todo, {}, list(node.output), constants, opset)
+    proto = execute.assemble(todo, {}, list(node.output), constants, opset, light=True)
     inferred = onnx.shape_inference.infer_shapes(proto, data_prop=True)
     for info in (*inferred.graph.value_info, *inferred.graph.output):
         _check_size(node.name, [axis.dim_value for axis in info.type.tensor_type.shape.dim])
@@ -259,7 +267,7 @@ def _shapes(
 ) -> dict[str, tuple[int, ...]]:
     """Static shapes, batch included, of all tensors whose shape can be inferred."""
     kinds = {entry: (TensorProto.FLOAT, len(shape))}
-    proto = execute.assemble(nodes, kinds, [output], constants, opset)
+    proto = execute.assemble(nodes, kinds, [output], constants, opset, light=True)
     for axis, extent in zip(proto.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
         axis.dim_value = extent
     inferred = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)

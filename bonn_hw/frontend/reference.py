@@ -118,19 +118,22 @@ class Reference:
         constants: Mapping[str, Array] | None = None,
     ) -> dict[str, Array]:
         """Values of tensors inside the reference, or behind further nodes on its tensors."""
-        proto = ModelProto()
-        proto.CopyFrom(self.proto)
-        proto.graph.node.extend(nodes)
-        known = {item.name for item in proto.graph.initializer}
-        proto.graph.initializer.extend(
+        wanted = list(dict.fromkeys(names))
+        known = {item.name for item in self.proto.graph.initializer}
+        used = {name for node in nodes for name in node.input} - known
+        added = ModelProto()
+        added.graph.node.extend(nodes)
+        added.graph.initializer.extend(
             execute.initializer(name, value)
             for name, value in (constants or {}).items()
-            if name not in known
+            if name in used
         )
-        del proto.graph.output[:]
-        proto.graph.output.extend(ValueInfoProto(name=name) for name in dict.fromkeys(names))
-        wanted = list(dict.fromkeys(names))
-        values = execute.session(proto, threads=0).run(wanted, {self.input: frames})
+        added.graph.output.extend(
+            ValueInfoProto(name=name) for name in wanted if name != self.output
+        )
+        # Protobuf's files are merged by joining them; a copy of the weights would be large.
+        content = b"".join(proto.SerializeToString() for proto in (self.proto, added))
+        values = execute.opened(content, threads=0).run(wanted, {self.input: frames})
         return dict(zip(wanted, values, strict=True))
 
     def to_bytes(self) -> bytes:
