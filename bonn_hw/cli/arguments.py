@@ -79,3 +79,13 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
         default=os.cpu_count(),
         help="parallel processes; default: one for each CPU core",
     )
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add ``--trust``, for a command that reads a build."""
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="use a build that was changed by hand or comes from another version; a build can "
+        "contain code that runs on this machine",
+    )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bonn_hw.cli.arguments import add_jobs, add_json, seed
+from bonn_hw.cli.arguments import add_jobs, add_json, add_trust, seed
 from bonn_hw.cli.exit_codes import DONE, MISMATCH
 from bonn_hw.cli.images import add_images, image_source
 from bonn_hw.cli.outputs import check_writable, is_writable
@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "build", metavar="BUILD", type=Path, help="build folder, from 'bonn-hw compile'"
     )
+    add_trust(parser)
     add_images(parser, required=True)
     parser.add_argument(
         "--checkpoint",
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         raise UserError(f"--trace {options.trace}: name a file that ends with .fst or .vcd")
     for target in (options.trace, options.outputs, options.json):
         check_writable(target)
-    build = pipeline.Build.load(options.build)
+    build = pipeline.Build.load(options.build, options.trust)
     writable = is_writable(options.build)
     if not writable:
         terminal.note(f"{options.build} cannot be written: its report is not changed")

@@ -79,4 +79,6 @@ def _revive(tree: Any, kind: Any, arrays: Any, variants: Mapping[str, type[Any]]
     if isinstance(tree, list):
         inner = arguments[0] if arguments else Any
         return tuple(_revive(item, inner, arrays, variants) for item in tree)
+    if kind in (int, str, bool, float) and type(tree) is not kind:
+        raise ValueError(f"{tree!r} is not of type {kind.__name__}")
     return tree
