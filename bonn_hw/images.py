@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 from bonn_hw.errors import UserError
 
@@ -64,11 +65,16 @@ def _read(path: Path, count: int | None) -> NDArray[np.float32]:
     import numpy as np
 
     try:
-        images: Any = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        # The file is mapped: what its header states is compared with its size, and not allocated.
+        images: Any = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, MemoryError, OverflowError, BadZipFile) as error:
         raise UserError(
             f"--inputs {path} cannot be read as a NumPy array ({error}): write it with numpy.save, "
             "float32, batch first"
         ) from error
-    first: NDArray[np.float32] = images[:count] if images.ndim else images
-    return first
+    if not isinstance(images, np.ndarray):
+        raise UserError(
+            f"--inputs {path} is an archive of arrays (.npz): write one array with numpy.save, "
+            "float32, batch first"
+        )
+    return np.array(images[:count] if images.ndim else images)

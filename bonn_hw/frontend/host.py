@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from bonn_hw.errors import UserError
-from bonn_hw.frontend import execute
+from bonn_hw.frontend import border, execute
 from bonn_hw.frontend.execute import Array
 from bonn_hw.ir.tensor import Element, Integers
 
@@ -177,9 +177,7 @@ class Host:
         """Read what `save` wrote."""
         description = json.loads((folder / "host.json").read_text())
         models = {
-            name: onnx.load_model_from_string((folder / f"{name}.onnx").read_bytes())
-            if description[name]
-            else None
+            name: _model(folder / f"{name}.onnx") if description[name] else None
             for name in ("head", "tail")
         }
         with np.load(folder / "host.npz", allow_pickle=False) as arrays:
@@ -193,6 +191,13 @@ class Host:
                 arrays["decode_order"],
                 arrays["scale"],
             )
+
+
+def _model(file: Path) -> ModelProto:
+    model = onnx.load_model_from_string(file.read_bytes())
+    for name in border.external(model):
+        raise UserError(f"{file} keeps {name!r} in another file: compile the model again")
+    return model
 
 
 def _run(session: execute.Session | None, values: Array) -> Array:

@@ -20,7 +20,7 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
 from bonn_hw.errors import InternalError, UnsupportedModel, UserError
-from bonn_hw.frontend import execute
+from bonn_hw.frontend import border, execute
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.layer_names import name_nodes
 from bonn_hw.frontend.model import Model, QuantGrid
@@ -69,12 +69,7 @@ def read(path: Path, dialects: Sequence[Dialect] = ()) -> Model:
         ) from error
     if not proto.graph.node:
         raise UserError(f"model {path} is not an ONNX file, or an empty one: export it again")
-    for tensor in proto.graph.initializer:
-        if tensor.external_data or tensor.data_location == TensorProto.EXTERNAL:
-            raise UserError(
-                f"model {path} keeps {tensor.name!r} in another file, which is not supported: "
-                "save the model as one file"
-            )
+    border.check(proto, path)
     digest = hashlib.sha256(content).hexdigest()
     del content  # weights may be large
     try:
@@ -83,9 +78,11 @@ def read(path: Path, dialects: Sequence[Dialect] = ()) -> Model:
                 foldings = dialect.foldings(proto)
                 return replace(_standardise(dialect.translate(proto), digest), foldings=foldings)
         return _standardise(proto, digest)
-    except (UserError, InternalError):
+    except (UserError, InternalError, MemoryError):
         raise
     except Exception as error:  # the libraries raise many types for an invalid graph
+        if not border.due_to_the_file(error):
+            raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"model {path} is damaged or inconsistent: {reason}") from error
 
@@ -99,6 +96,7 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
     entry, extents, exit_ = _ends(graph, constants)
     graph.ClearField("initializer")  # weights may be large
     part = _Part(name_nodes(graph.node), constants, {}, opset)
+    border.named(part.nodes)
     part.fold()
     part.translate_quantisers()
     part.fold()

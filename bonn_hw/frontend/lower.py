@@ -53,7 +53,7 @@ def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
     for node in body:
         try:
             branches.add(node.output[0], _applied(node, branches.inputs_of(node)))
-        except UserError:
+        except (UserError, InternalError, MemoryError):
             raise
         except Malformed as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -104,4 +104,12 @@ class Model:
 
     def consumers(self, tensor: str) -> list[NodeProto]:
         """Nodes with this tensor as input; a node is listed once per use."""
-        return [node for node in self.nodes for name in node.input if name == tensor]
+        return self._consumers.get(tensor, [])
+
+    @cached_property
+    def _consumers(self) -> dict[str, list[NodeProto]]:
+        consumers: dict[str, list[NodeProto]] = {}
+        for node in self.nodes:
+            for name in node.input:
+                consumers.setdefault(name, []).append(node)
+        return consumers

@@ -189,6 +189,8 @@ class PendingOps:
 
     def same_in_every_channel(self, model: Model) -> bool:
         """Whether the operators map an integer to the same value in every channel."""
+        if self.channels == 1:  # its constants (1,) are vectors, as those of a batch norm
+            return False
         constants = (model.constants.get(name) for op in self.ops for name in op.node.input)
         scalar = all(one is None or np.size(one) == 1 for one in constants)
         return scalar and not self.error.any() and bool((self.scale == self.scale[0]).all())

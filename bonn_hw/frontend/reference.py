@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
-from bonn_hw.frontend import execute
+from bonn_hw.errors import UserError
+from bonn_hw.frontend import border, execute
 from bonn_hw.frontend.exact_sums import Nodes
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.model import Model
@@ -152,6 +153,8 @@ class Reference:
     def from_bytes(cls, content: bytes) -> Reference:
         """Read what `to_bytes` wrote."""
         proto = ModelProto.FromString(content)
+        for name in border.external(proto):
+            raise UserError(f"the data of {name!r} is in another file")
         layers = json.loads({item.key: item.value for item in proto.metadata_props}[KEY])
         return cls(
             proto,
