@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 from bonn_hw.errors import UserError
 
@@ -66,11 +65,13 @@ def _read(path: Path, count: int | None) -> NDArray[np.float32]:
 
     try:
         # The file is mapped: what its header states is compared with its size, and not allocated.
-        images: Any = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, MemoryError, OverflowError, BadZipFile) as error:
+        with np.errstate(all="ignore"):
+            images: Any = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # a damaged header is parsed as Python: SyntaxError, TokenError, ...
+        reason = str(error).strip() or type(error).__name__
         raise UserError(
-            f"--inputs {path} cannot be read as a NumPy array ({error}): write it with numpy.save, "
-            "float32, batch first"
+            f"--inputs {path} cannot be read as a NumPy array ({reason}): write it with "
+            "numpy.save, float32, batch first"
         ) from error
     if not isinstance(images, np.ndarray):
         raise UserError(
