@@ -79,6 +79,8 @@ class Build:
             design = store.load(FoldedDesign, folder, "design", kernels()).check()
         with _readable(folder, "its folder 'host'"):
             host = frontend.Host.load(folder / "host")
+            tensors, ends = design.graph.tensors, (design.graph.input, design.graph.output)
+            host.check(tensors[ends[0]].size, tensors[ends[1]].shape)
         identity = sections.identity(folder)
         return cls(folder, design, host, sections.merged(folder), identity, trust)
 

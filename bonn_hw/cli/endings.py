@@ -15,7 +15,7 @@ from bonn_hw.tools import Terminated
 MACHINE = frozenset(
     (
         *(errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS),
-        *(errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+        *(errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENAMETOOLONG, errno.ELOOP),
     )
 )
 

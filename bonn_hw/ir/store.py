@@ -58,6 +58,8 @@ def _plain(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
 
 def _revive(tree: Any, kind: Any, arrays: Any, variants: Mapping[str, type[Any]]) -> Any:
     if isinstance(tree, dict) and tree.keys() == {"array"}:
+        if arrays[tree["array"]].dtype.kind not in "biuf":
+            raise ValueError(f"{tree['array']} does not hold numbers")
         return arrays[tree["array"]]
     if isinstance(tree, dict) and "stem" in tree:
         kind = variants[tree["stem"]]

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from bonn_hw.cli.endings import LONGEST, ending
-from bonn_hw.errors import UserError
 from tests.fuzz.kinds import Case
 
 ALLOWED = {0: "accepted", 1: "accepted", 2: "refused", 3: "refused"}
@@ -53,13 +52,12 @@ def judge(case: Case, seed: int, place: Path) -> Outcome:
 def _run(case: Case, seed: int, folder: Path, output: io.StringIO) -> Outcome:
     try:
         code = case(np.random.default_rng(seed), folder)
-    except UserError as error:
-        _, message = ending(error, "fuzz", [], debug=False)
+    except Exception as error:
+        code, message = ending(error, "fuzz", [], debug=True)
+        if code not in ALLOWED:
+            return Outcome("finding", "".join(traceback.format_exception(error)))
         if not message or len(message) > LONGEST + 5:
             return Outcome("finding", f"a message of {len(message)} characters")
-        return Outcome("refused")
-    except Exception as error:
-        return Outcome("finding", "".join(traceback.format_exception(error)))
     if code not in ALLOWED:
         return Outcome("finding", f"exit code {code}\n{output.getvalue()}")
     return Outcome(ALLOWED[code])
