@@ -20,7 +20,7 @@ ORDER = (
     ("version",),  # read by the build, before there is a package
     ("__init__", "errors", "driver"),  # the driver is copied to the board: nothing of ours is there
     ("files", "ir", "extras", "progress"),
-    ("cache", "tools"),
+    ("cache", "manifest", "tools"),
     ("boards", "kernels"),
     ("timing", "frontend", "emit"),
     ("passes", "sim"),

@@ -71,7 +71,9 @@ class Branch(Value):
         """
         unit, element = self.pending.scale[0], matrix.element
         low, high = matrix.bounds()
-        scale = (weights.scale * weights.alpha * unit).astype(np.float32)
+        with np.errstate(over="ignore", under="ignore"):
+            scale = (weights.scale * weights.alpha * unit).astype(np.float32)
+        _check_floats(node, matrix, scale)
         inputs, largest = matrix.weights.shape[1], max(map(abs, (low.min(), high.max())))
         exact = power_of_two(weights.scale) & power_of_two(weights.alpha) & power_of_two(unit)
         exact = np.asarray(exact & (largest <= LARGEST_SUM))
@@ -133,4 +135,17 @@ class Branch(Value):
             low=np.where(falls, -high, low),
             high=np.where(falls, -low, high),
             scale=np.where(falls, -scale, scale),
+        )
+
+
+def _check_floats(node: NodeProto, matrix: Matrix, scale: NDArray[np.float32]) -> None:
+    """Refuse sums that overflow float32, or whose scale is so small that it has fewer digits."""
+    floats, size = np.finfo(np.float32), np.abs(scale.astype(np.float64))
+    terms = np.abs(matrix.weights).sum(axis=1, dtype=np.int64)
+    largest = terms * size * max(-matrix.element.low, matrix.element.high)
+    if not ((size >= floats.tiny) & (largest <= floats.max)).all():
+        raise UnsupportedModel(
+            f"{node.name}: its sums have a scale of {size.min():g} and reach {largest.max():g}, "
+            f"which float32 does not hold exactly (from {floats.tiny:g} to {floats.max:g}): use "
+            "scales nearer to 1"
         )

@@ -22,7 +22,7 @@ from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.notes import Note
 from bonn_hw.frontend.operators import supported, table
 from bonn_hw.frontend.partition import split, start
-from bonn_hw.frontend.self_check import self_check
+from bonn_hw.frontend.self_check import check_runs, self_check
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.kernels.pad import Pad
 
@@ -44,6 +44,7 @@ def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
     InternalError
         If the graph computes other outputs than the model, or the lowering of an operator fails.
     """
+    check_runs(model)
     head, body, tail = split(model)
     host, pending, kind = start(model, head)
     context = Context(model, None if pytorch is None else list(pytorch))
