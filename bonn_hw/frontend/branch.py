@@ -73,7 +73,7 @@ class Branch(Value):
         low, high = matrix.bounds()
         with np.errstate(over="ignore", under="ignore"):
             scale = (weights.scale * weights.alpha * unit).astype(np.float32)
-        _check_floats(node, matrix, scale)
+        _check_floats(node, matrix, scale, bias)
         inputs, largest = matrix.weights.shape[1], max(map(abs, (low.min(), high.max())))
         exact = power_of_two(weights.scale) & power_of_two(weights.alpha) & power_of_two(unit)
         exact = np.asarray(exact & (largest <= LARGEST_SUM))
@@ -138,11 +138,20 @@ class Branch(Value):
         )
 
 
-def _check_floats(node: NodeProto, matrix: Matrix, scale: NDArray[np.float32]) -> None:
+def _check_floats(
+    node: NodeProto,
+    matrix: Matrix,
+    scale: NDArray[np.float32],
+    bias: NDArray[np.float32] | None,
+) -> None:
     """Refuse sums that overflow float32, or whose scale is so small that it has fewer digits."""
     floats, size = np.finfo(np.float32), np.abs(scale.astype(np.float64))
     terms = np.abs(matrix.weights).sum(axis=1, dtype=np.int64)
     largest = terms * size * max(-matrix.element.low, matrix.element.high)
+    if bias is not None:
+        if not np.isfinite(bias).all():
+            raise UnsupportedModel(f"{node.name}: its bias holds NaN or infinity: train again")
+        largest = largest + np.abs(bias)
     if not ((size >= floats.tiny) & (largest <= floats.max)).all():
         raise UnsupportedModel(
             f"{node.name}: its sums have a scale of {size.min():g} and reach {largest.max():g}, "

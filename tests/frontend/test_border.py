@@ -135,3 +135,40 @@ def test_a_bug_of_ours_is_not_called_a_fault_of_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr("bonn_hw.frontend.load.name_nodes", buggy)
     with pytest.raises(KeyError, match="ours"):
         frontend.read(small().write(tmp_path))
+
+
+@pytest.mark.parametrize("scale", [4e37, 1e-40])
+def test_sums_that_float32_does_not_hold(scale, tmp_path):
+    sketch = Sketch(6).quant(4).few_bit_dense(6, 5, "fc1", scale=np.float32(scale)).sign()
+    with pytest.raises(UnsupportedModel, match="which float32 does not hold exactly"):
+        frontend.lower(frontend.read(sketch.dense(5, 3, "last").write(tmp_path)))
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_a_bias_that_is_not_finite(value, tmp_path):
+    sketch = Sketch(6).quant(4)
+    bias = np.full(5, value, np.float32)
+    sketch.add("Gemm", sketch.signs(6, 5), bias, name="fc1")
+    with pytest.raises(UnsupportedModel, match="fc1: its bias holds NaN or infinity: train again"):
+        frontend.lower(frontend.read(sketch.sign().dense(5, 3, "last").write(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("zero", "scale", "rule"),
+    [
+        (1e38, 1.0, "are too large: use a zero point of 0"),
+        (0.0, 1e38, "does not hold exactly"),
+        (0.0, 1e-44, "does not hold exactly"),
+    ],
+)
+def test_quantisers_that_float32_does_not_hold(zero, scale, rule, tmp_path):
+    sketch = Sketch(6).quant(4, zero=zero, scale=scale).dense(6, 5, "fc1").sign()
+    with pytest.raises(UnsupportedModel, match=rule):
+        frontend.read(sketch.dense(5, 3, "last").write(tmp_path))
+
+
+def test_a_model_that_its_reference_refuses(tmp_path):
+    """Weights for more inputs than there are; onnx.checker does not see it."""
+    sketch = Sketch(2, 6, 6).quant(4).few_bit_conv(5, 3, name="conv1").sign().flatten()
+    with pytest.raises(UserError, match="the model cannot be run|is damaged or inconsistent"):
+        frontend.lower(frontend.read(sketch.dense(80, 3, "last").write(tmp_path)))
