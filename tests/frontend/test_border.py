@@ -170,5 +170,5 @@ def test_quantisers_that_float32_does_not_hold(zero, scale, rule, tmp_path):
 def test_a_model_that_its_reference_refuses(tmp_path):
     """Weights for more inputs than there are; onnx.checker does not see it."""
     sketch = Sketch(2, 6, 6).quant(4).few_bit_conv(5, 3, name="conv1").sign().flatten()
-    with pytest.raises(UserError, match="the model cannot be run|is damaged or inconsistent"):
+    with pytest.raises(UserError, match=r"the model cannot be run|is damaged or inconsistent"):
         frontend.lower(frontend.read(sketch.dense(80, 3, "last").write(tmp_path)))
