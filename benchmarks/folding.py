@@ -63,7 +63,7 @@ def main() -> None:
         rows = [case.row(simulated(case, folder)) for case in cases]
         slow = best(cnv, "CNV, 500 frames/s", replace(TARGET, fps=500.0))
         speeds = [speed(case, folder) for case in (cases[0], cases[1], slow, cases[4])]
-        limits = [note for graph in (cnv, wrn) for note in feasibility(graph, TARGET)]
+        limits = [note for graph in (cnv, wrn) for note in feasibility(graph, TARGET).messages]
     PAGE.write_text(page(cases, rows, speeds, limits))
     print(PAGE.read_text())
 

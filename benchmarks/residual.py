@@ -80,7 +80,7 @@ def _limit(network: str, model_file: Path) -> str:
     """The most frames/s that fit the board, FIFOs apart, and what is in the way of more."""
     graph = frontend.lower(frontend.read(model_file)).graph
     whole = pipeline.Target(BOARD, CLOCK_MHZ, lut_fraction=1.0)
-    return f"* {network}: {feasibility(graph, whole)[0]}."
+    return f"* {network}: {feasibility(graph, whole).messages[0]}."
 
 
 def _page(rows: list[str], limits: list[str]) -> str:

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bonn_hw import files, frontend, manifest
 from bonn_hw.boards import keep
 from bonn_hw.errors import UserError
@@ -96,6 +99,26 @@ class Build:
             ) from error
         with _readable(self.folder, REFERENCE):
             return frontend.Reference.from_bytes(content)
+
+    @cached_property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the model's output for one frame."""
+        graph = self.design.graph
+        nothing = np.zeros((1, *graph.tensors[graph.output].shape), np.int64)
+        shape: tuple[int, ...] = self.host.decode(nothing).shape[1:]
+        return shape
+
+    def random_frames(self, count: int) -> NDArray[np.float32]:
+        """Random inputs, the same each time: over the whole range of the accelerator's input.
+
+        Where the host computes before the accelerator, every other frame is within ±1, the usual
+        range of such inputs.
+        """
+        shape = (count, *self.host.input_shape)
+        frames = self.host.integer_frames(np.random.default_rng(0), shape)
+        if self.host.head is not None:
+            frames[::2] = self.host.random_frames(count)[::2]
+        return frames
 
     @property
     def rtl(self) -> Path:

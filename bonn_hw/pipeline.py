@@ -7,7 +7,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +19,17 @@ from bonn_hw.build_folder import REFERENCE, Build, write_design
 from bonn_hw.emit.stored import read_project, verified, write_project
 from bonn_hw.emit.top import emit
 from bonn_hw.errors import UserError
-from bonn_hw.images import ImageSource
+from bonn_hw.images import Images, ImageSource
 from bonn_hw.interop import dialect, finn_folding, finn_writer
 from bonn_hw.ir import store
 from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.ir.target import Target
 from bonn_hw.passes.folding_file import FoldingConstraints, constraints_of, read_constraints
-from bonn_hw.passes.plan import feasibility, pareto_front, plan
+from bonn_hw.passes.plan import Reach, feasibility, pareto_front, plan
 from bonn_hw.progress import Progress, silent
 from bonn_hw.report import assemble, pictures, sections
 from bonn_hw.report.answers import Answers
+from bonn_hw.report.expected import check_shape
 from bonn_hw.report.merge import with_simulated
 from bonn_hw.report.section_values import Synthesised
 from bonn_hw.report.simulation import PyTorch, simulated
@@ -39,6 +40,7 @@ from bonn_hw.synth import run as synth
 
 __all__ = [
     "Build",
+    "Checked",
     "Outcome",
     "Target",
     "bitstream_defaults",
@@ -51,6 +53,7 @@ __all__ = [
     "read_model",
     "simulate",
     "simulate_and_compare",
+    "simulate_images",
     "synthesise",
 ]
 
@@ -63,27 +66,36 @@ def read_model(path: Path) -> frontend.Model:
     return frontend.read(path, dialect.GRAPHS)
 
 
-def check_model(
-    model_file: Path, target: Target | None, progress: Progress = silent
-) -> tuple[frontend.Lowered, list[str]]:
-    """Lower a model; returns it, and the findings also for a board. Writes nothing."""
+@dataclass(frozen=True, eq=False)
+class Checked:
+    """A model that can be compiled; ``reach`` is None without a board."""
+
+    lowered: frontend.Lowered
+    reach: Reach | None
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """The notes of the lowering, and what the board can reach."""
+        return (*self.lowered.findings, *(self.reach.messages if self.reach else ()))
+
+
+def check_model(model_file: Path, target: Target | None, progress: Progress = silent) -> Checked:
+    """Lower a model, and estimate what a board can reach. Writes nothing."""
     lowered = _lower(model_file, None, progress)[1]
-    if target is None:
-        return lowered, list(lowered.findings)
-    return lowered, [*lowered.findings, *feasibility(lowered.graph, target)]
+    return Checked(lowered, None if target is None else feasibility(lowered.graph, target))
 
 
 def fold_model(
     model_file: Path,
     target: Target,
-    out: Path,
+    out: Path | None,
     folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
 ) -> Report:
     """QONNX file -> folder with the folded design, its folding files, a report and pictures.
 
-    Returns the report.
+    Returns the report. Without a folder (None), nothing is written.
 
     Raises
     ------
@@ -94,6 +106,8 @@ def fold_model(
     constraints = _constraints(folding, model, lowered)
     planned = plan(lowered.graph, target, constraints, progress)
     report = assemble.compiled(planned, target, _model_of(model), lowered.notes)
+    if out is None:
+        return report
     with files.fresh_folder(out) as folder:
         write_design(planned, target, report, folder)
         progress("drawing")
@@ -105,17 +119,22 @@ def fold_model(
 def fold_front(
     model_file: Path,
     target: Target,
-    out: Path,
+    out: Path | None,
     folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
 ) -> Front:
-    """QONNX file -> folder with all trade-offs of frame rate and resources, report and pictures."""
+    """QONNX file -> folder with all trade-offs of frame rate and resources, report and pictures.
+
+    Without a folder (None), nothing is written.
+    """
     model, lowered = _lower(model_file, checkpoint, progress)
     constraints = _constraints(folding, model, lowered)
     progress("folding")
     choices = list(pareto_front(lowered.graph, target, constraints))
     front = assemble.front(choices, target, _model_of(model))
+    if out is None:
+        return front
     with files.fresh_folder(out) as folder:
         save(front, folder / NAME)
         progress("drawing")
@@ -294,7 +313,8 @@ def simulate(
     progress("QONNX model")
     reference, model = build.reference, read_model(build.folder / "model.onnx")
     qonnx = reference.run(images)
-    plain = frontend.compare(model, reference, images, qonnx, model.run(images))
+    rounded = model.run(images)
+    plain = frontend.compare(model, reference, images, qonnx, rounded)
     project = read_project(build.rtl) if build.trusted else verified(build.design, build.rtl)
     run = simulator.simulate(
         project,
@@ -311,7 +331,7 @@ def simulate(
     )
     rtl = unpack(run.outputs, project.sink.lanes, project.sink.element).reshape(integer.shape)
     decode = build.host.decode
-    return Answers(rtl, integer, decode(rtl), decode(integer), qonnx, plain, run)
+    return Answers(rtl, integer, decode(rtl), decode(integer), qonnx, plain, run, rounded)
 
 
 @dataclass(frozen=True, eq=False)
@@ -340,7 +360,7 @@ def simulate_and_compare(
     jobs: int = 1,
     stall: int | None = None,
     trace: Path | None = None,
-    progress: Progress = lambda text: None,
+    progress: Progress = silent,
     keep: bool = True,
 ) -> Outcome:
     """Simulate a build, compare with all references, and save the figures in its report.
@@ -364,14 +384,42 @@ def simulate_and_compare(
         trained = Checkpoint.load(checkpoint)
         # Models that bonn-hw exported name their transform; other models get images in [0, 1].
         transform = trained.experiment.transform if trained.experiment else transform
-    images = source.load(build.host.input_shape, transform)
+    images = source.load(build.host.input_shape, transform, build.random_frames)
+    return simulate_images(build, images, trained, jobs, stall, trace, progress, keep)
+
+
+class Trained(Protocol):
+    """A trained network of bonn_hw, such as `nn.training.checkpoint.Checkpoint`."""
+
+    def predict(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """PyTorch's outputs ``(N, classes)``."""
+
+    def accumulators(self, images: NDArray[np.float32]) -> NDArray[np.int32]:
+        """The integers of its last layer ``(N, classes)``."""
+
+
+def simulate_images(
+    build: Build,
+    images: Images,
+    trained: Trained | None = None,
+    jobs: int = 1,
+    stall: int | None = None,
+    trace: Path | None = None,
+    progress: Progress = silent,
+    keep: bool = True,
+) -> Outcome:
+    """As `simulate_and_compare`, for images that are loaded."""
+    if images.expected is not None:
+        check_shape(images.expected, len(images.values), build.output_shape)
     answers = simulate(build, images.values, jobs, stall, trace, progress)
     pytorch = None
     if trained is not None:
         progress("PyTorch")
         pytorch = PyTorch(trained.predict(images.values), trained.accumulators(images.values))
     stages = [stage.name for stage in build.design.stages]
-    figures = simulated(stages, answers, images.labels, pytorch, stall)
+    figures = simulated(
+        stages, answers, images.labels, pytorch, stall, images.expected, images.rounded
+    )
     if not keep:
         return Outcome(with_simulated(build.report, figures), answers)
     return Outcome(sections.add_simulated(build.folder, build.identity, figures), answers)

@@ -23,7 +23,9 @@ IDENTIFY = {"argvalues": PAGES, "ids": lambda page: page.name}
 
 def commands(page):
     """Lines of code blocks that call bonn-hw."""
-    for block in re.findall(r"^```\n(.*?)^```", page.read_text(), re.S | re.M):
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(), re.S | re.M):
+        if language:
+            continue
         yield from (line.split("#")[0] for line in block.splitlines() if "bonn-hw " in line)
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bonn_hw.cli.arguments import add_json, positive
-from bonn_hw.cli.exit_codes import DONE
 from bonn_hw.cli.outputs import check_writable
 from bonn_hw.cli.target import add_clock
 from bonn_hw.cli.terminal import Terminal
+from bonn_hw.cli.verdicts import add_verdicts, conclude, thresholds
 from bonn_hw.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_clock(parser)
     add_json(parser)
+    add_verdicts(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from bonn_hw import pipeline
     from bonn_hw.boards import board
     from bonn_hw.ir.target import Target
-    from bonn_hw.report import assemble, other_tables
+    from bonn_hw.report import assemble, other_tables, verdicts
     from bonn_hw.report.codec import encode
 
     target = None
@@ -47,9 +48,15 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         target = Target(chosen, clock, options.fps)
     elif options.fps or options.clock_mhz:
         raise UserError("check: --fps and --clock-mhz need a --board")
+    if options.min_fps and options.board is None:
+        raise UserError("check: --min-fps needs a --board")
+    if options.max_lut and (options.board is None or options.fps is None):
+        raise UserError("check: --max-lut needs a --board, and the frame rate with --fps")
     check_writable(options.json)
+    check_writable(options.junit)
     with terminal.progress("check") as progress:
-        lowered, findings = pipeline.check_model(options.model, target, progress)
+        checked = pipeline.check_model(options.model, target, progress)
+    lowered, findings = checked.lowered, checked.findings
     graph = lowered.graph
     document = {
         "kernels": [
@@ -61,7 +68,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             }
             for node in graph.nodes
         ],
-        "findings": findings,
+        "findings": list(findings),
         "layer_notes": encode(assemble.layer_notes(lowered.notes)),
     }
 
@@ -69,4 +76,5 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         other_tables.show_kernels(graph, findings, console)
 
     terminal.report(document, show)
-    return DONE
+    found = verdicts.of_check(checked.reach, target, thresholds(options))
+    return conclude(options, options.model, found, terminal)

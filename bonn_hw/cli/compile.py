@@ -10,6 +10,7 @@ from bonn_hw.cli.arguments import add_json
 from bonn_hw.cli.design import make_design
 from bonn_hw.cli.target import add_target
 from bonn_hw.cli.terminal import Terminal
+from bonn_hw.cli.verdicts import add_verdicts
 
 NAME = "compile"
 HELP = "compile a QONNX model into an accelerator (RTL)"
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="BUILD", type=Path, required=True, help="build folder to write"
     )
     add_json(parser)
+    add_verdicts(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:

@@ -7,9 +7,9 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bonn_hw.cli.exit_codes import DONE
 from bonn_hw.cli.outputs import check_writable
 from bonn_hw.cli.terminal import Terminal
+from bonn_hw.cli.verdicts import conclude, thresholds
 from bonn_hw.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def make_design(
     """Fold or compile with the function ``make`` and print the report; returns the exit code."""
     from bonn_hw.boards import board
     from bonn_hw.ir.target import Target
-    from bonn_hw.report import store, tables
+    from bonn_hw.report import store, tables, verdicts
+    from bonn_hw.report.values import Front
 
     name = options.name
     if not (options.fps or options.max_fps or options.folding or any_rate):
@@ -45,6 +46,7 @@ def make_design(
     )
     check_writable(options.out, "build")
     check_writable(options.json)
+    check_writable(options.junit)
     with terminal.progress(name) as progress:
         report = make(
             options.model,
@@ -55,4 +57,5 @@ def make_design(
             progress,
         )
     terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
-    return DONE
+    found = () if isinstance(report, Front) else verdicts.of_thresholds(report, thresholds(options))
+    return conclude(options, options.out, found, terminal)

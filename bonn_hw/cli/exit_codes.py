@@ -13,7 +13,8 @@ TERMINATED = 143  # 128 + SIGTERM
 
 MEANING = {
     DONE: "done; where results were compared, they are equal",
-    MISMATCH: "results differ, or a design of a sweep cannot be made as asked",
+    MISMATCH: "results differ, a limit such as --max-lut is not met, or a sweep has a design that "
+    "cannot be made",
     BAD_INPUT: "an input, an option or the environment is wrong; the message says what to do",
     TOOL_MISSING: "bitstream: the plan is written, but Vivado or an open tool is not installed",
     BUG: "a bug in bonn-hw; the message names a log file to send us",

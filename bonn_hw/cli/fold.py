@@ -10,6 +10,7 @@ from bonn_hw.cli.arguments import add_json
 from bonn_hw.cli.design import make_design
 from bonn_hw.cli.target import add_target
 from bonn_hw.cli.terminal import Terminal
+from bonn_hw.cli.verdicts import add_verdicts
 from bonn_hw.errors import UserError
 
 NAME = "fold"
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder to write: design.json, report, pictures",
     )
     add_json(parser)
+    add_verdicts(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -41,5 +43,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
     if options.pareto and (options.fps or options.max_fps or options.latency_ms):
         raise UserError("fold: --pareto shows all rates: leave --fps, --max-fps, --latency-ms out")
+    if options.pareto and (options.max_lut or options.min_fps or options.junit):
+        raise UserError("fold: --max-lut, --min-fps and --junit are about one design: no --pareto")
     make = pipeline.fold_front if options.pareto else pipeline.fold_model
     return make_design(options, terminal, make, any_rate=options.pareto)

@@ -14,7 +14,8 @@ from bonn_hw import files, tools
 from bonn_hw.cli import endings, exit_codes
 from bonn_hw.cli.spelling import check_spelling
 from bonn_hw.cli.table import COMMANDS
-from bonn_hw.cli.terminal import Terminal, discard
+from bonn_hw.cli.terminal import Terminal
+from bonn_hw.console import discard
 
 EPILOG = "exit codes:\n" + "\n".join(
     f"  {code:3}  {meaning}" for code, meaning in exit_codes.MEANING.items()

@@ -6,9 +6,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bonn_hw.cli.exit_codes import DONE
 from bonn_hw.cli.outputs import check_writable
 from bonn_hw.cli.terminal import STDOUT, Terminal
+from bonn_hw.cli.verdicts import add_verdicts, conclude, thresholds
 from bonn_hw.errors import UserError
 
 NAME = "report"
@@ -28,17 +28,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=STDOUT,
         help="write the report as JSON to this file; without a file or with -: to stdout",
     )
+    add_verdicts(parser, accuracy=True)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Print a report."""
-    from bonn_hw.report import store, tables
+    from bonn_hw.report import store, tables, verdicts
+    from bonn_hw.report.values import Front
 
     if options.build is None and options.json not in (None, STDOUT):
         options.build, terminal.json = options.json, STDOUT  # ``report --json BUILD``
     if options.build is None:
         raise UserError("report: name the build: bonn-hw report BUILD")
     check_writable(terminal.json)
+    check_writable(options.junit)
     report = store.load_build(options.build)
     terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
-    return DONE
+    found: tuple[verdicts.Verdict, ...] = ()
+    if not isinstance(report, Front):
+        limits = thresholds(options)
+        if options.junit is not None or limits != verdicts.Thresholds():
+            found = (
+                *verdicts.of_simulation(report),
+                *verdicts.of_thresholds(report, limits),
+            )
+    return conclude(options, options.build, found, terminal)

@@ -7,10 +7,10 @@ import argparse
 from pathlib import Path
 
 from bonn_hw.cli.arguments import add_jobs, add_json, add_trust, seed
-from bonn_hw.cli.exit_codes import DONE, MISMATCH
 from bonn_hw.cli.images import add_images, image_source
 from bonn_hw.cli.outputs import check_writable, is_writable
 from bonn_hw.cli.terminal import Terminal
+from bonn_hw.cli.verdicts import add_verdicts, conclude, thresholds
 from bonn_hw.errors import UserError
 
 NAME = "simulate"
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "build", metavar="BUILD", type=Path, help="build folder, from 'bonn-hw compile'"
     )
     add_trust(parser)
-    add_images(parser, required=True)
+    add_images(parser, required=True, own_data=True)
     parser.add_argument(
         "--checkpoint",
         metavar="RUN",
@@ -49,9 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="exit with 1 also where ONNX Runtime's rounded sums decide otherwise",
+        help="exit with 1 also where ONNX Runtime's rounded sums decide otherwise, or cycles are "
+        "not as predicted",
     )
     add_jobs(parser)
+    add_verdicts(parser, accuracy=True)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -59,11 +61,14 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     import numpy as np
 
     from bonn_hw import files, pipeline
-    from bonn_hw.report import store, tables
+    from bonn_hw.report import store, tables, verdicts
 
     if options.trace is not None and options.trace.suffix not in (".fst", ".vcd"):
         raise UserError(f"--trace {options.trace}: name a file that ends with .fst or .vcd")
-    for target in (options.trace, options.outputs, options.json):
+    source, limits = image_source(options), thresholds(options)
+    if limits.accuracy is not None and options.dataset is None and options.labels is None:
+        raise UserError("--min-accuracy needs the labels of the frames: give --labels or --dataset")
+    for target in (options.trace, options.outputs, options.json, options.junit):
         check_writable(target)
     build = pipeline.Build.load(options.build, options.trust)
     writable = is_writable(options.build)
@@ -72,7 +77,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     with terminal.progress("simulate") as progress:
         outcome = pipeline.simulate_and_compare(
             build,
-            image_source(options),
+            source,
             options.checkpoint,
             options.jobs,
             options.stall,
@@ -87,5 +92,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     terminal.report_text(
         store.to_json(report), lambda console: tables.show(report, console, this_run=True)
     )
-    strictly = outcome.decided_alike or not options.strict
-    return DONE if outcome.equal and strictly else MISMATCH
+    found = (
+        *verdicts.of_simulation(report, options.strict),
+        *verdicts.of_thresholds(report, limits),
+    )
+    return conclude(options, options.build, found, terminal)

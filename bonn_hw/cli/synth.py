@@ -7,9 +7,9 @@ import argparse
 from pathlib import Path
 
 from bonn_hw.cli.arguments import add_jobs, add_json, add_trust
-from bonn_hw.cli.exit_codes import DONE
 from bonn_hw.cli.outputs import check_writable
 from bonn_hw.cli.terminal import Terminal
+from bonn_hw.cli.verdicts import add_verdicts, conclude, thresholds
 
 NAME = "synth"
 HELP = "synthesise a build with Yosys and count its resources"
@@ -26,17 +26,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_jobs(parser)
     add_json(parser)
+    add_verdicts(parser, rate=False)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Synthesise a build."""
     from bonn_hw import pipeline
-    from bonn_hw.report import store, tables
+    from bonn_hw.report import store, tables, verdicts
 
     build = pipeline.Build.load(options.build, options.trust)
     check_writable(options.build, "folder")
     check_writable(options.json)
+    check_writable(options.junit)
     with terminal.progress("synth") as progress:
         report = pipeline.synthesise(build, options.kernel, options.jobs, progress)
     terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
-    return DONE
+    found = verdicts.of_thresholds(report, thresholds(options))
+    return conclude(options, options.build, found, terminal)

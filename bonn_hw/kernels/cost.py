@@ -109,6 +109,15 @@ def lane_blocks(words: int, width: int, lanes: int, first: int = 0) -> float:
     return sum(spans) * size
 
 
+LARGEST_IN_LUT = 4  # bits; a product of two larger operands is predicted to take a DSP slice
+
+
+def multiplier(one: int, other: int) -> Resources:
+    """A product of two numbers of so many bits, in LUT or in a DSP slice."""
+    narrow, wide = sorted((one, other))
+    return Resources(dsp=1) if narrow > LARGEST_IN_LUT else Resources(lut=1.2 * narrow * wide)
+
+
 def counter(states: int) -> Resources:
     """A counter of ``states`` states: logic per bit, and a comparison with its last state."""
     bits = (states - 1).bit_length()

@@ -20,6 +20,7 @@ from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.stream import pack_bits
 from bonn_hw.ir.tensor import BIPOLAR, Element, Integers, TensorType
 from bonn_hw.kernels.cost import (
+    LARGEST_IN_LUT,
     adder_tree,
     adder_tree_depth,
     counter,
@@ -33,7 +34,6 @@ SOURCES = tuple(
     f"cells/{cell}.sv"
     for cell in ("adder_tree", "counter", "delay", "popcount", "rom", "rom_sequence")
 )
-LARGEST_IN_LUT = 4  # bits; a product of two larger operands is predicted to take a DSP slice
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,10 +107,7 @@ class Mvu(Kernel):
     @cached_property
     def _weight(self) -> Element:
         """Range of the weights."""
-        if (np.abs(self.weights) == 1).all():
-            return BIPOLAR
-        # Two bits at least: one bit is bipolar.
-        return Element(min(int(self.weights.min()), -2), max(int(self.weights.max()), 1))
+        return weight_element(self.weights)
 
     @property
     def _counts(self) -> bool:
@@ -360,6 +357,13 @@ class Mvu(Kernel):
             },
             SOURCES,
         )
+
+
+def weight_element(weights: NDArray[np.int8 | np.int16]) -> Element:
+    """Range of weights: bipolar if all are ±1, otherwise of two bits at least."""
+    if (np.abs(weights) == 1).all():
+        return BIPOLAR
+    return Element(min(int(weights.min()), -2), max(int(weights.max()), 1))
 
 
 def _rises(classes: tuple[int, ...]) -> Bits:

@@ -225,10 +225,10 @@ class Requantize(Elementwise):
         if in_block(words, width):
             if not self.segment_bits:
                 return rom_sequence(words, width)
-            own = 1 if self.alike else lanes
+            held = 1 if self.alike else lanes
             first = 0 if self._sums else self.slope.bits  # a table reads no slope
-            blocks = lanes // own * lane_blocks(words, width, own, first)
-            return counter(folds) + Resources(bram36=blocks, block_bits=words * width * own)
+            blocks = lanes // held * lane_blocks(words, width, held, first)
+            return counter(folds) + Resources(bram36=blocks, block_bits=words * width * held)
         lines = width // (self.slope.bits + self.offset.bits)
         if not self._sums or (self.slopes == self.slopes[0, 0]).all():
             width -= lines * self.slope.bits

@@ -7,24 +7,17 @@ batch size: ``qonnx.transformation.change_batchsize.ChangeBatchSize`` sets any o
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import hashlib
-import io
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
-from unittest import mock
 
-import brevitas.export.onnx.manager as brevitas_manager
 import numpy as np
 import onnx
 import torch
-from brevitas.export import export_qonnx
 from brevitas.nn import QuantIdentity
 from numpy.typing import NDArray
 from qonnx.core.modelwrapper import ModelWrapper
@@ -41,13 +34,14 @@ from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.transformation.quant_constant_folding import FoldTransposeIntoQuantInit
 from torch import nn
 
-import bonn_hw
 from bonn_hw.errors import UserError
+from bonn_hw.nn.brevitas_export.trace import trace
 from bonn_hw.nn.models.activations import PowerOfTwoPReLU
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.models.variants import ExactNorm
 from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.nn.training.run_files import write_atomically
+from bonn_hw.version import VERSION
 
 QUANTISERS = ["Quant", "BipolarQuant"]
 CHECKED_IMAGES = 8
@@ -107,22 +101,8 @@ def export(
 
 def _traced(network: Network) -> onnx.ModelProto:
     """Run Brevitas' exporter on `network`."""
-    # Brevitas asks for onnxoptimizer, whose one pass (constants to initialisers) qonnx repeats.
-    no_optimizer = SimpleNamespace(optimize=lambda model, passes: model)
     images = torch.zeros(1, *network.input_shape)
-    patched = mock.patch.multiple(brevitas_manager, onnx=onnx, opt=no_optimizer)
-    with patched, warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        proto: onnx.ModelProto = export_qonnx(
-            _folded(network),
-            args=images,
-            export_path=None,
-            opset_version=17,
-            dynamo=False,
-            input_names=["images"],
-            output_names=["logits"],
-        )
-    return proto
+    return trace(_folded(network), images, "images", "logits")
 
 
 @torch.no_grad()
@@ -253,7 +233,7 @@ def _layer_outputs(
 def _describe(proto: onnx.ModelProto, checkpoint: Checkpoint) -> None:
     """Say where the file comes from; without paths and dates, so that it can be reproduced."""
     proto.producer_name = "bonn_hw"
-    proto.producer_version = bonn_hw.__version__
+    proto.producer_version = VERSION
     proto.doc_string = ""
     properties = {"checkpoint_sha256": checkpoint.digest()}
     if checkpoint.experiment is not None:

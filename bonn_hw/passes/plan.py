@@ -130,13 +130,33 @@ def pareto_front(
     return objectives.front(Space(graph, constraints.foldings), _weights(target))
 
 
-def feasibility(graph: DataflowGraph, target: Target) -> list[str]:
+@dataclass(frozen=True)
+class Reach:
+    """An estimate before folding, FIFOs not counted.
+
+    Attributes
+    ----------
+    most_fps : float or None
+        The highest frame rate that fits the board; None if no design fits.
+    needs : Resources or None
+        What a design with the target's frame rate needs at least; None if there is no such design,
+        or the target has no frame rate.
+    messages : tuple of str
+        The same in words.
+    """
+
+    most_fps: float | None
+    needs: Resources | None
+    messages: tuple[str, ...]
+
+
+def feasibility(graph: DataflowGraph, target: Target) -> Reach:
     """Estimate before folding which frame rates fit a board, FIFOs not counted."""
     space = Space(graph, {})
     try:
         best = objectives.fastest(space, target.budget, _weights(target))
     except UserError as error:
-        return [str(error).removeprefix("folding: ")]
+        return Reach(None, None, (str(error).removeprefix("folding: "),))
     share = f"{100 * target.lut_fraction:.0f} % of the LUT of {target.board.name}"
     most = target.rate(best.choice.cycles)
     messages = [
@@ -145,13 +165,15 @@ def feasibility(graph: DataflowGraph, target: Target) -> list[str]:
         *target.board.notes(target.clock_mhz),
     ]
     if target.fps is None:
-        return messages
+        return Reach(most, None, tuple(messages))
     if target.fps > most:
-        return [*messages, f"{target.fps:,.1f} frames per second are out of reach"]
+        messages.append(f"{target.fps:,.1f} frames per second are out of reach")
+        return Reach(most, None, tuple(messages))
     used = space.cheapest(_cycles(space, target, FoldingConstraints()), _weights(target)).resources
     figures = zip(objectives.NAMES, used.astuple(), target.board.holds.astuple(), strict=True)
     parts = (f"{amount:,.0f} {name} ({amount / holds:.0%})" for name, amount, holds in figures)
-    return [*messages, f"{target.fps:,.1f} frames per second need {', '.join(parts)} at least"]
+    messages.append(f"{target.fps:,.1f} frames per second need {', '.join(parts)} at least")
+    return Reach(most, used, tuple(messages))
 
 
 def _sized(

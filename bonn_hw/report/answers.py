@@ -20,7 +20,8 @@ class Answers:
     ``rtl`` and ``integer`` are the output integers of the accelerator, ``(N, H, W, C)``: of the RTL
     and of the integer graph. ``y`` and ``y_integer`` are the answers that the host computes from
     them; ``qonnx`` is the answer of the reference, the QONNX model with exact sums; ``plain``
-    compares it with ONNX Runtime on the file as it is, whose float sums are rounded.
+    compares it with ONNX Runtime on the file as it is, whose float sums are rounded;
+    ``rounded`` is that answer of ONNX Runtime.
     """
 
     rtl: NDArray[np.int64]
@@ -30,3 +31,4 @@ class Answers:
     qonnx: NDArray[np.float32]
     plain: PlainComparison
     run: SimulationRun
+    rounded: NDArray[np.float32] | None = None

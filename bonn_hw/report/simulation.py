@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bonn_hw.frontend import PlainComparison
 from bonn_hw.report.answers import Answers
+from bonn_hw.report.expected import compare_expected
 from bonn_hw.report.section_values import Simulated
 from bonn_hw.report.tools import versions
 from bonn_hw.report.values import (
@@ -39,6 +40,8 @@ def simulated(
     labels: NDArray[np.int64] | None = None,
     pytorch: PyTorch | None = None,
     stall: int | None = None,
+    expected: NDArray[np.float32] | None = None,
+    rounded: NDArray[np.bool_] | None = None,
 ) -> Simulated:
     """The figures of a simulation and the comparison with its references.
 
@@ -49,12 +52,19 @@ def simulated(
     labels : int64 ``(N,)`` or None
     stall : int or None
         Seed of the run's random stalls.
+    expected : float32 ``(N, ...)`` or None
+        The outputs that the user expects.
+    rounded : bool ``(N,)`` or None
+        Frames in which a rounded sum is known to lead to another expected output.
     """
     frames, run = len(answers.y), answers.run
     integer = _unequal(answers.rtl, answers.integer)
     qonnx = _unequal(answers.y, answers.qonnx) | answers.plain.unexplained
     trained = None if pytorch is None else _against(answers, pytorch)
     every = integer | qonnx if trained is None else integer | qonnx | trained
+    users = None if expected is None else compare_expected(answers, expected, rounded)
+    if users is not None:
+        every = every | users.differ
     return Simulated(
         comparison=Comparison(
             frames=frames,
@@ -63,12 +73,14 @@ def simulated(
                 int(integer.sum()),
                 int(qonnx.sum()),
                 None if trained is None else int(trained.sum()),
+                None if users is None else int(users.differ.sum()),
             ),
             rounding=_rounding(answers.plain),
+            expected=None if users is None else users.counts,
             stall_seed=stall,
             simulation=_speed(run, frames),
         ),
-        accuracy=Accuracy() if labels is None else _accuracies(answers, labels, pytorch),
+        accuracy=Accuracy() if labels is None else _accuracies(answers, labels, pytorch, expected),
         cycles_per_frame=run.interval,
         latency_cycles=run.latency,
         layers=dict(zip(stages, run.stage_cycles, strict=True)),
@@ -97,12 +109,18 @@ def _speed(run: SimulationRun, frames: int) -> SimulatorSpeed:
     )
 
 
-def _accuracies(answers: Answers, labels: NDArray[np.int64], pytorch: PyTorch | None) -> Accuracy:
+def _accuracies(
+    answers: Answers,
+    labels: NDArray[np.int64],
+    pytorch: PyTorch | None,
+    expected: NDArray[np.float32] | None,
+) -> Accuracy:
     return Accuracy(
         pytorch=None if pytorch is None else _accuracy(pytorch.answers, labels),
         qonnx=_accuracy(answers.qonnx, labels),
         integer=_accuracy(answers.y_integer, labels),
         rtl=_accuracy(answers.y, labels),
+        expected=None if expected is None else _accuracy(expected, labels),
     )
 
 

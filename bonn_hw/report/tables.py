@@ -9,7 +9,15 @@ from rich.console import Console, Group, RenderableType
 
 from bonn_hw.report.figures import RESOURCES, SOURCES, Cycles
 from bonn_hw.report.grid import UNKNOWN, Column, grid, words
-from bonn_hw.report.values import Accuracy, Comparison, Front, LayerReport, Report, Rounding
+from bonn_hw.report.values import (
+    Accuracy,
+    Comparison,
+    Expected,
+    Front,
+    LayerReport,
+    Report,
+    Rounding,
+)
 
 SAVED = "of all runs, the one without stalls that has the most frames"
 SAVED_STALLED = "of all runs, the one that has the most frames; none was without stalls"
@@ -38,6 +46,8 @@ def _design(report: Report, console: Console, this_run: bool) -> Iterator[Render
         yield _comparison(report, console, this_run)
     if report.comparison is not None and report.comparison.rounding is not None:
         yield from map(words, _rounding(report.comparison.rounding))
+    if report.comparison is not None and report.comparison.expected is not None:
+        yield from map(words, _expected(report.comparison.expected))
     if report.implementation is not None:
         yield words(_bitstream(report))
     holding = [name for name, fits in report.boards.items() if fits]
@@ -119,10 +129,13 @@ def _comparison(report: Report, console: Console, this_run: bool) -> Group:
     between = None if report.comparison is None else report.comparison.mismatches_between
     rows: dict[str, tuple[float | None, int | None]] = {
         "PyTorch": (accuracy.pytorch, None if between is None else between.rtl_pytorch),
+        "expected": (accuracy.expected, None if between is None else between.rtl_expected),
         "QONNX": (accuracy.qonnx, None if between is None else between.rtl_qonnx),
         "integer graph": (accuracy.integer, None if between is None else between.rtl_integer),
         "RTL (Verilator)": (accuracy.rtl, None),
     }
+    if between is None or between.rtl_expected is None:
+        del rows["expected"]
     if accuracy.board is not None:
         rows["board"] = (accuracy.board, None)
     columns = (
@@ -164,6 +177,26 @@ def _rounding(rounding: Rounding) -> Iterator[str]:
             f"ONNX Runtime on the file itself decides otherwise in "
             f"{frames(rounding.other_decisions)}, where its rounded sum is on the other side of a "
             f"threshold than the exact sum: {shown}; --strict makes this a mismatch"
+        )
+
+
+def _expected(expected: Expected) -> Iterator[str]:
+    """How the outputs that the user expects differ from the RTL's; nothing if they are equal."""
+    if expected.last_digits:
+        yield (
+            f"the expected outputs differ in the last digits in {frames(expected.last_digits)} "
+            f"(by {expected.largest:.1e} of the frame's largest output at most)"
+        )
+    if expected.rounded:
+        yield (
+            f"the expected outputs decide otherwise in {frames(expected.rounded)}, where a sum is "
+            "rounded to the other side of a threshold"
+        )
+    if expected.differ:
+        yield (
+            f"the expected outputs differ in {frames(expected.differ)}, and the RTL equals the "
+            "model there: they are from another network, other inputs, or other layouts; or a "
+            "layer that a note names is on a threshold"
         )
 
 

@@ -6,14 +6,14 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
-import bonn_hw
+from bonn_hw.version import VERSION
 
 PACKAGES = ("numpy", "onnx", "onnxruntime", "qonnx", "torch", "brevitas")
 
 
 def versions() -> dict[str, str]:
     """Versions by package name; packages that are not installed are left out."""
-    installed = {"bonn_hw": bonn_hw.__version__, "python": platform.python_version()}
+    installed = {"bonn_hw": VERSION, "python": platform.python_version()}
     for name in PACKAGES:
         try:
             installed[name] = metadata.version(name)

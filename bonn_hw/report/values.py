@@ -87,23 +87,28 @@ class Mismatches:
     rtl_integer: int
     rtl_qonnx: int
     rtl_pytorch: int | None = None
+    rtl_expected: int | None = None
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Fraction of correctly classified images; all None if labels are not known."""
+    """Fraction of correctly classified images; all None if labels are not known.
+
+    ``expected`` is the accuracy of the outputs that the user expects.
+    """
 
     pytorch: float | None = None
     qonnx: float | None = None
     integer: float | None = None
     rtl: float | None = None
     board: float | None = None
+    expected: float | None = None
 
     @property
     def left_out(self) -> frozenset[str]:
         """Fields that are not written. Without a checkpoint, ``pytorch`` is written as null."""
         unknown = {one.name for one in fields(self) if getattr(self, one.name) is None}
-        return frozenset(unknown if self.rtl is None else unknown & {"board"})
+        return frozenset(unknown if self.rtl is None else unknown & {"board", "expected"})
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,30 @@ class Rounding:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Expected:
+    """The outputs that the user expects against the RTL's.
+
+    Attributes
+    ----------
+    equal, last_digits : int
+        Frames that are equal (``==``); frames that differ in the last digits only.
+    rounded : int
+        Frames in which the expected outputs decide otherwise, because a sum is rounded: ONNX
+        Runtime's rounded sums decide as they do, or the sum is known.
+    differ : int
+        All other frames; they are mismatches.
+    largest : float
+        The largest difference of the first three kinds, as a share of the frame's largest output.
+    """
+
+    equal: int
+    last_digits: int
+    rounded: int
+    differ: int
+    largest: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class LayerNote:
     """A remark of the lowering about some channels of a layer; see `frontend.Note`."""
 
@@ -168,6 +197,8 @@ class Comparison:
         Frames on which any two of the answers differ.
     rounding : Rounding or None
         Differences of ONNX Runtime's own float sums, which are no mismatches.
+    expected : Expected or None
+        How the outputs that the user expects compare with the RTL's.
     stall_seed : int or None
         Seed of the random stalls; simulated cycles include the stalls.
     """
@@ -176,6 +207,7 @@ class Comparison:
     mismatches: int
     mismatches_between: Mismatches
     rounding: Rounding | None = None
+    expected: Expected | None = None
     stall_seed: int | None
     simulation: SimulatorSpeed
 
@@ -257,6 +289,14 @@ class Report:
     synthesis: Use | None = None
     implementation: Implementation | None = field(default=None, metadata=FLAT)
     frames_on_board: int | None = None
+
+    def __repr__(self) -> str:
+        lut, target = self.resources.lut, self.target
+        return (
+            f"<Report: {target.board} at {target.clock_mhz:g} MHz, "
+            f"{self.frames_per_second.predicted:,.1f} frames/s, {lut.predicted:,.0f} LUT of "
+            f"{lut.available:,.0f}>"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,7 +74,7 @@ def test_one_place_makes_consoles():
         for path in Path(bonn_hw.__file__).parent.rglob("*.py")
         if re.search(r"\bConsole\(|\(Console\)|rich import print", path.read_text())
     }
-    assert makers == {"terminal.py"}
+    assert makers == {"console.py"}
 
 
 def test_quiet_and_json(odd_build, tmp_path, capsys):

@@ -13,6 +13,7 @@ from bonn_hw.ir.tensor import Element, TensorType
 from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.average_pool import AveragePool
 from bonn_hw.kernels.copy_channels import CopyChannels
+from bonn_hw.kernels.depthwise import Depthwise
 from bonn_hw.kernels.label_select import LabelSelect
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.multi_threshold import MultiThreshold
@@ -61,6 +62,10 @@ def graph() -> DataflowGraph:
     long, short = end.fork(2, "fork")
     sign(long)
     convolution(long, 4, bits=False, border=False)
+    long.add(Pad(long.kind, (0, 0, 0, 1), 0), "pad")
+    long.add(SlidingWindow(long.kind, (1, 2), (1, 1)), "window")
+    taps = random.integers(-2, 2, (4, 1, 2)).astype(np.int8)
+    long.add(Depthwise(long.kind.shape[:2], long.kind.element, taps), "depthwise")
     steps = np.sort(random.integers(-9, 10, (4, 15)), axis=1)
     falls = np.array([False, True, False, False])
     long.add(MultiThreshold(long.kind, Element(-8, 7), steps, falls), "staircase")

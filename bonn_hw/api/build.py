@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`Build`: a compiled accelerator that is run, simulated, compared and synthesised."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw import build_folder, files, pipeline
+from bonn_hw.api.display import html_of, text_of
+from bonn_hw.api.frames import as_float32, as_labels
+from bonn_hw.api.layers import Layer, layers, tensor_behind
+from bonn_hw.api.progress import Shown, shown
+from bonn_hw.api.pytorch import PyTorchSide, pytorch_side
+from bonn_hw.api.simulation import Simulation
+from bonn_hw.errors import UserError
+from bonn_hw.images import Images
+from bonn_hw.report import store, tables
+from bonn_hw.report.values import Front, Report
+from bonn_hw.report.verdicts import EXPECTED, Verdict, of_simulation
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Build:
+    """A build folder, from `Model.compile` or ``bonn-hw compile``.
+
+    Attributes
+    ----------
+    folder : Path
+    torch : torch.nn.Module, Path or None
+        The network that it was compiled from, if `Model` knows it.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        """Open a build folder; raises UserError if it is none."""
+        self.folder = Path(folder)
+        self.torch: nn.Module | Path | None = None
+        self._loaded = build_folder.Build.load(self.folder)
+
+    @property
+    def report(self) -> Report:
+        """All figures that are known by now: predicted, simulated, synthesised, implemented."""
+        report = store.load_build(self.folder)
+        if isinstance(report, Front):
+            raise UserError(f"{self.folder} holds the trade-offs of 'fold --pareto', and no build")
+        return report
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The hardware units in dataflow order."""
+        return layers(self._loaded.design)
+
+    def __repr__(self) -> str:
+        report = self.report
+        lut = report.resources.lut
+        return (
+            f"<Build {self.folder}: {report.target.board} at {report.target.clock_mhz:g} MHz, "
+            f"{report.frames_per_second.predicted:,.1f} frames/s, {lut.predicted:,.0f} LUT "
+            f"({lut.predicted / lut.available:.1%})>"
+        )
+
+    def __str__(self) -> str:
+        report = self.report
+        return text_of(lambda console: tables.show(report, console))
+
+    def _repr_html_(self) -> str:
+        return html_of(str(self))
+
+    def predict(self, x: Any) -> NDArray[np.float32]:
+        """The accelerator's outputs, computed with exact integers; equal to the RTL's.
+
+        Parameters
+        ----------
+        x : array or tensor ``(N, ...)``
+            Inputs of the model, batch first.
+
+        Returns
+        -------
+        float32 ``(N, ...)``
+        """
+        host, graph = self._loaded.host, self._loaded.design.graph
+        return host.decode(graph.run(host.encode(as_float32(x))))
+
+    def values(self, x: Any, layer: str) -> NDArray[np.integer[Any]]:
+        """The integers that leave a layer, as on the hardware's stream.
+
+        Parameters
+        ----------
+        layer : str
+            A layer of the model (``Layer.layer``), a module such as ``3`` of the layer ``3/Quant``,
+            or a unit (``Layer.name``).
+
+        Returns
+        -------
+        integers ``(N, H, W, C)``
+        """
+        graph = self._loaded.design.graph
+        wanted = tensor_behind(graph, layer)
+        frames = self._loaded.host.encode(as_float32(x))
+        for name, values in graph.walk(frames):
+            if name == wanted:
+                return values.reshape(-1, *graph.tensors[name].shape)
+        raise UserError(f"values: {layer!r} leaves no values")
+
+    def simulate(
+        self,
+        x: Any,
+        *,
+        stall: int | None = None,
+        jobs: int | None = None,
+        trace: str | Path | None = None,
+        save: bool = True,
+        progress: Shown = None,
+    ) -> Simulation:
+        """Simulate the RTL cycle by cycle, and compare it with the integer graph and the model.
+
+        Parameters
+        ----------
+        x : array or tensor ``(N, ...)``
+            Inputs of the model, batch first.
+        stall : int or None
+            Seed of random stalls at input and output; None: no stalls.
+        jobs : int or None
+            Parallel processes; None: one for each CPU core.
+        trace : str, Path or None
+            Waveforms: a file that ends with .fst or .vcd.
+        save : bool
+            Keep the figures in the build's report.
+        """
+        images = Images(as_float32(x))
+        return self._simulate(images, PyTorchSide(), stall, jobs, trace, save, False, progress)
+
+    def compare(
+        self,
+        x: Any,
+        *,
+        expected: Any = None,
+        torch: nn.Module | str | Path | None = None,
+        labels: Any = None,
+        stall: int | None = None,
+        jobs: int | None = None,
+        save: bool = True,
+        strict: bool = False,
+        progress: Shown = None,
+    ) -> Simulation:
+        """Simulate the RTL, and compare it also with your own outputs, PyTorch and labels.
+
+        Parameters
+        ----------
+        x : array or tensor ``(N, ...)``
+            Inputs of the model, batch first.
+        expected : array or tensor ``(N, ...)``, or None
+            Outputs that you expect.
+        torch : torch.nn.Module, run folder or None
+            The network itself. Its quantisers are compared one by one, so that the first layer
+            that differs is known. None: the network that the model was made from, if there is one
+            and no ``expected``.
+        labels : array or tensor ``(N,)``, or None
+            Classes, for the accuracy.
+        strict : bool
+            Other decisions of ONNX Runtime's rounded sums, and cycles that are not as predicted,
+            fail.
+        """
+        frames = as_float32(x)
+        if expected is not None and torch is not None:
+            raise UserError("compare: expected= and torch= exclude each other: compare twice")
+        network = self.torch if torch is None and expected is None else torch
+        side = pytorch_side(network, self._loaded, frames)
+        if side.decisions is not None:
+            expected = side.decisions.outputs
+        images = Images(
+            frames,
+            None if labels is None else as_labels(labels, len(frames)),
+            None if expected is None else as_float32(expected, "expected"),
+            None if side.decisions is None else side.decisions.rounded,
+        )
+        return self._simulate(images, side, stall, jobs, None, save, strict, progress)
+
+    def synth(
+        self, kernel: str | None = None, *, jobs: int | None = None, progress: Shown = None
+    ) -> Report:
+        """Synthesise the RTL with Yosys: the design and all units, or one unit."""
+        with files.reading(self.folder), shown("synth", progress) as step:
+            return pipeline.synthesise(self._loaded, kernel, jobs or _cores(), step)
+
+    def bitstream(
+        self,
+        board: str | Path | None = None,
+        *,
+        tool: str | None = None,
+        clock_mhz: float | None = None,
+        progress: Shown = None,
+    ) -> Report:
+        """Make the bitstream, and the folder ``board`` that is copied to the board.
+
+        Parameters
+        ----------
+        board, tool, clock_mhz
+            None: the board and the clock of the build, and the board's usual tool ("vivado" or
+            "open": Yosys and nextpnr).
+
+        Raises
+        ------
+        ToolMissing
+            If the tool is not installed; the plan is written.
+        """
+        chosen = str(board or self._loaded.report.target.board)
+        usual, clock = pipeline.bitstream_defaults(self._loaded, chosen)
+        with files.reading(self.folder), shown("bitstream", progress) as step:
+            return pipeline.make_bitstream(
+                self._loaded, chosen, clock_mhz or clock, tool or usual, step
+            )
+
+    def plot(self, folder: str | Path | None = None) -> Picture:
+        """Draw cycles and resources of each layer; in a notebook, the picture is shown.
+
+        Parameters
+        ----------
+        folder : str, Path or None
+            Gets ``layers.png`` and ``layers.svg``; None: ``pictures`` in the build.
+        """
+        from bonn_hw.report import pictures
+
+        place = self.folder / "pictures" if folder is None else Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        drawn = pictures.draw_layers(self.report, place)
+        return Picture(next(path for path in drawn if path.suffix == ".svg"))
+
+    def _simulate(
+        self,
+        images: Images,
+        side: PyTorchSide,
+        stall: int | None,
+        jobs: int | None,
+        trace: str | Path | None,
+        save: bool,
+        strict: bool,
+        progress: Shown,
+    ) -> Simulation:
+        wave = None if trace is None else Path(trace)
+        if wave is not None and wave.suffix not in (".fst", ".vcd"):
+            raise UserError(f"trace={trace}: name a file that ends with .fst or .vcd")
+        with files.reading(self.folder), shown("simulate", progress) as step:
+            outcome = pipeline.simulate_images(
+                self._loaded, images, side.trained, jobs or _cores(), stall, wave, step, save
+            )
+        difference, decisions = None, side.decisions
+        if decisions is not None and decisions.differences:
+            difference = decisions.wrong or decisions.differences[0]
+        verdicts = of_simulation(outcome.report, strict)
+        if decisions is not None:  # the expected outputs are PyTorch's
+            verdicts = tuple(_of_pytorch(one) for one in verdicts)
+        answers = outcome.answers
+        return Simulation(answers.y, answers.rtl, outcome.report, verdicts, difference)
+
+
+class Picture:
+    """A picture in a file; a notebook shows it.
+
+    Attributes
+    ----------
+    path : Path
+        The SVG file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"<Picture {self.path}>"
+
+    def _repr_html_(self) -> str:
+        svg = self.path.read_text()
+        return svg[svg.index("<svg") :]
+
+
+def _of_pytorch(verdict: Verdict) -> Verdict:
+    name, text = (one.replace(EXPECTED, "PyTorch") for one in (verdict.name, verdict.text))
+    return replace(verdict, name=name, text=text)
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1

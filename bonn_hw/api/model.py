@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""`Model`: a QONNX file that is checked, folded and compiled."""
+
+from __future__ import annotations
+
+import re
+import weakref
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bonn_hw import files, pipeline
+from bonn_hw.api.build import Build
+from bonn_hw.api.display import html_of, text_of
+from bonn_hw.api.exporting import export, torch_needed
+from bonn_hw.api.progress import Shown, shown
+from bonn_hw.boards import board as find_board
+from bonn_hw.errors import UserError
+from bonn_hw.ir.target import Target
+from bonn_hw.report import other_tables
+from bonn_hw.report.values import Front, Report
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from torch import nn
+
+    from bonn_hw.nn.brevitas_export.module import Exported
+
+
+class Model:
+    """A network: a QONNX file, or a PyTorch module by `from_torch`.
+
+    Attributes
+    ----------
+    path : Path
+        The QONNX file.
+    torch : torch.nn.Module, Path or None
+        What it was exported from; `Build.compare` compares with it.
+    exported : Exported or None
+        How the file compares with PyTorch, and the bits and scales of its layers.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Name a file; it is read when it is used."""
+        self.path = Path(path)
+        self.torch: nn.Module | Path | None = None
+        self.exported: Exported | None = None
+        if not self.path.is_file():
+            raise UserError(f"model {self.path} cannot be read: there is no such file")
+
+    @classmethod
+    def from_torch(cls, net: nn.Module, example: Any, path: str | Path | None = None) -> Model:
+        """Export a PyTorch network with Brevitas' quantisers (see `export`).
+
+        Parameters
+        ----------
+        net : torch.nn.Module
+        example : tensor or array ``(N, ...)``
+            One or more inputs, batch first.
+        path : str, Path or None
+            The file to write; None: a temporary one, which lives as long as the model.
+        """
+        with ExitStack() as stack:
+            name = f"{re.sub(r'[^A-Za-z0-9]+', '_', type(net).__name__).lower() or 'model'}.onnx"
+            place = Path(path) if path is not None else stack.enter_context(files.scratch()) / name
+            exported = export(net, example, place)
+            model = cls(place)
+            model.torch, model.exported = net, exported
+            weakref.finalize(model, stack.pop_all().close)
+        return model
+
+    @classmethod
+    def from_run(cls, run: str | Path, path: str | Path | None = None) -> Model:
+        """Export a run folder of ``bonn-hw train``, or of the zoo."""
+        with torch_needed("from_run"), ExitStack() as stack:
+            from bonn_hw.nn.export import export as export_run
+
+            name = f"{Path(run).resolve().name}.onnx"
+            place = Path(path) if path is not None else stack.enter_context(files.scratch()) / name
+            export_run(Path(run), place)
+            model = cls(place)
+            model.torch = Path(run)
+            weakref.finalize(model, stack.pop_all().close)
+        return model
+
+    @property
+    def name(self) -> str:
+        """Name of the file without its ending."""
+        return self.path.stem
+
+    def __repr__(self) -> str:
+        return f"<Model {self.path}>"
+
+    def check(
+        self,
+        board: str | Path | None = None,
+        fps: float | None = None,
+        clock_mhz: float | None = None,
+        progress: Shown = None,
+    ) -> Check:
+        """Find out whether the model can be compiled, and what a board can reach.
+
+        Raises
+        ------
+        UserError
+            If it cannot be compiled; the message names the layer and the remedy.
+        """
+        target = None
+        if board is not None:
+            target = _target(board, clock_mhz, fps)
+        elif fps is not None or clock_mhz is not None:
+            raise UserError("check: fps and clock_mhz need a board")
+        with shown("check", progress) as step:
+            return Check(pipeline.check_model(self.path, target, step))
+
+    def fold(
+        self,
+        board: str | Path = "pynq-z2",
+        fps: float | None = None,
+        *,
+        max_fps: bool = False,
+        latency_ms: float | None = None,
+        lut_fraction: float = 0.7,
+        clock_mhz: float | None = None,
+        folding: str | Path | None = None,
+        out: str | Path | None = None,
+        progress: Shown = None,
+    ) -> Report:
+        """Choose foldings and FIFO depths, without RTL; returns the report.
+
+        Parameters are those of `compile`. With ``out``, the folder gets the folding files, the
+        report and pictures.
+        """
+        target = _target(board, clock_mhz, fps, max_fps, latency_ms, lut_fraction)
+        _rate("fold", target, folding)
+        place = None if out is None else Path(out)
+        with shown("fold", progress) as step:
+            return pipeline.fold_model(
+                self.path, target, place, _path(folding), self._run, progress=step
+            )
+
+    def front(
+        self,
+        board: str | Path = "pynq-z2",
+        *,
+        clock_mhz: float | None = None,
+        folding: str | Path | None = None,
+        out: str | Path | None = None,
+        progress: Shown = None,
+    ) -> Front:
+        """All trade-offs of frame rate and resources, FIFOs not counted; the slowest first."""
+        target = _target(board, clock_mhz)
+        place = None if out is None else Path(out)
+        with shown("front", progress) as step:
+            return pipeline.fold_front(
+                self.path, target, place, _path(folding), self._run, progress=step
+            )
+
+    def compile(
+        self,
+        board: str | Path = "pynq-z2",
+        fps: float | None = None,
+        *,
+        out: str | Path | None = None,
+        max_fps: bool = False,
+        latency_ms: float | None = None,
+        lut_fraction: float = 0.7,
+        clock_mhz: float | None = None,
+        folding: str | Path | None = None,
+        progress: Shown = None,
+    ) -> Build:
+        """Write the accelerator.
+
+        Parameters
+        ----------
+        board : str or Path
+            Name of a board, or the file of your own.
+        fps : float or None
+            Frames per second to reach with the fewest resources.
+        out : str, Path or None
+            The build folder; None: ``build/NAME``. An earlier build there is replaced.
+        max_fps : bool
+            Instead of ``fps``: the highest frame rate that fits the board.
+        latency_ms : float or None
+            Maximum latency of a frame.
+        lut_fraction : float
+            Share of the board's LUTs that ``max_fps`` may use.
+        clock_mhz : float or None
+            None: the board's.
+        folding : str, Path or None
+            Instead of ``fps``: a JSON file with PE and SIMD of the layers; "model" keeps those of a
+            hardware graph of FINN.
+        progress
+            None: a line on a terminal; False: nothing; a function: called with each step.
+
+        Raises
+        ------
+        UserError
+            For every input that cannot be compiled; nothing is written then.
+        """
+        target = _target(board, clock_mhz, fps, max_fps, latency_ms, lut_fraction)
+        _rate("compile", target, folding)
+        place = Path(out) if out is not None else Path("build") / self.name
+        with shown("compile", progress) as step:
+            pipeline.compile_model(self.path, target, place, _path(folding), self._run, step)
+        build = Build(place)
+        build.torch = self.torch
+        return build
+
+    @property
+    def _run(self) -> Path | None:
+        """The run folder, whose rounding the lowering follows."""
+        return self.torch if isinstance(self.torch, Path) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Check:
+    """A model that can be compiled; ``print`` it to see its kernels and notes.
+
+    Attributes
+    ----------
+    checked : pipeline.Checked
+    """
+
+    checked: pipeline.Checked
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Notes in words: of single layers, and what the board can reach."""
+        return self.checked.findings
+
+    @property
+    def most_fps(self) -> float | None:
+        """The highest frame rate that fits the board; None without a board, or if nothing fits."""
+        return None if self.checked.reach is None else self.checked.reach.most_fps
+
+    def _show(self, console: Console) -> None:
+        other_tables.show_kernels(self.checked.lowered.graph, self.findings, console)
+
+    def __str__(self) -> str:
+        return text_of(self._show)
+
+    def __repr__(self) -> str:
+        count = len(self.checked.lowered.graph.nodes)
+        return f"<Check: can be compiled, {count} kernels, {len(self.findings)} notes>"
+
+    def _repr_html_(self) -> str:
+        return html_of(str(self))
+
+
+def _path(folding: str | Path | None) -> pipeline.Folding:
+    return "model" if folding == "model" else None if folding is None else Path(folding)
+
+
+def _rate(name: str, target: Target, folding: str | Path | None) -> None:
+    if target.fps is None and not target.fastest and folding is None:
+        raise UserError(f"{name}: give fps=, max_fps=True, or foldings of the layers with folding=")
+
+
+def _target(
+    board: str | Path,
+    clock_mhz: float | None,
+    fps: float | None = None,
+    max_fps: bool = False,
+    latency_ms: float | None = None,
+    lut_fraction: float = 0.7,
+) -> Target:
+    for name, value in (("fps", fps), ("clock_mhz", clock_mhz), ("latency_ms", latency_ms)):
+        if value is not None and not 0 < value < float("inf"):
+            raise UserError(f"{name}={value}: give a positive number")
+    if fps is not None and max_fps:
+        raise UserError("fps= and max_fps=True exclude each other: leave one out")
+    if max_fps and latency_ms is not None:
+        raise UserError("latency_ms= goes with fps=, not with max_fps=True")
+    chosen = find_board(str(board))
+    return Target(chosen, clock_mhz or chosen.clock_mhz, fps, max_fps, latency_ms, lut_fraction)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Any PyTorch module with Brevitas' layers -> QONNX file, compared with PyTorch."""
