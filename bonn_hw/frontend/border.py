@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 from bonn_hw.errors import UnsupportedModel, UserError
@@ -30,6 +30,14 @@ def check(model: ModelProto, path: object) -> None:
             f"model {path} has {count} nodes; at most {LARGEST_NODES} are supported: use a "
             "smaller network"
         )
+    try:
+        readable = all(isinstance(text, str) for text in _texts(model))
+    except UnicodeDecodeError:
+        readable = False
+    if not readable:
+        raise UserError(
+            f"model {path} is damaged or inconsistent: a name in it is not UTF-8: export it again"
+        )
     for name in external(model):
         raise UserError(
             f"model {path} keeps {name!r} in another file, which is not supported: save the model "
@@ -40,6 +48,16 @@ def check(model: ModelProto, path: object) -> None:
             f"model {path} keeps {sparse.values.name!r} as a sparse tensor, which is not "
             "supported: save it with all its zeros"
         )
+
+
+def _texts(message: Message) -> Iterator[str | bytes]:
+    """All strings in a message; protobuf gives bytes, or raises, for what is not UTF-8."""
+    for one, value in message.ListFields():
+        if one.type == one.TYPE_STRING:
+            yield from (value,) if isinstance(value, str | bytes) else value
+        elif one.type == one.TYPE_MESSAGE:
+            for inner in (value,) if isinstance(value, Message) else value:
+                yield from _texts(inner)
 
 
 def external(model: ModelProto) -> Iterator[str]:

@@ -97,6 +97,14 @@ def test_no_session_reads_another_file():
         execute.session(model)
 
 
+def test_names_that_are_not_text(tmp_path):
+    content = small().write(tmp_path).read_bytes()
+    assert b"fc1" in content
+    (tmp_path / "m.onnx").write_bytes(content.replace(b"fc1", b"f\xe8\xff"))
+    with pytest.raises(UserError, match="a name in it is not UTF-8: export it again"):
+        frontend.read(tmp_path / "m.onnx")
+
+
 def test_sparse_weights(tmp_path):
     model = small().proto()
     model.graph.sparse_initializer.add().values.name = "sparse"
