@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -20,7 +19,7 @@ from bonn_hw.emit.stored import read_project, verified, write_project
 from bonn_hw.emit.top import emit
 from bonn_hw.errors import UserError
 from bonn_hw.images import Images, ImageSource
-from bonn_hw.interop import dialect, finn_folding, finn_writer
+from bonn_hw.interop import dialect, finn_writer
 from bonn_hw.ir import store
 from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.ir.target import Target
@@ -61,9 +60,15 @@ __all__ = [
 Folding = Path | Literal["model"] | None
 
 
-def read_model(path: Path) -> frontend.Model:
-    """Read a QONNX file or a hardware graph of FINN; raises UserError."""
-    return frontend.read(path, dialect.GRAPHS)
+def read_model(path: Path, external_data: Path | None = None) -> frontend.Model:
+    """Read a QONNX file or a hardware graph of FINN; raises UserError.
+
+    Parameters
+    ----------
+    external_data : Path or None
+        The folder in which tensors may be that are not in the file.
+    """
+    return frontend.read(path, dialect.GRAPHS, external_data=external_data)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +84,14 @@ class Checked:
         return (*self.lowered.findings, *(self.reach.messages if self.reach else ()))
 
 
-def check_model(model_file: Path, target: Target | None, progress: Progress = silent) -> Checked:
+def check_model(
+    model_file: Path,
+    target: Target | None,
+    progress: Progress = silent,
+    external_data: Path | None = None,
+) -> Checked:
     """Lower a model, and estimate what a board can reach. Writes nothing."""
-    lowered = _lower(model_file, None, progress)[1]
+    lowered = _lower(model_file, None, progress, external_data)[1]
     return Checked(lowered, None if target is None else feasibility(lowered.graph, target))
 
 
@@ -92,6 +102,7 @@ def fold_model(
     folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
+    external_data: Path | None = None,
 ) -> Report:
     """QONNX file -> folder with the folded design, its folding files, a report and pictures.
 
@@ -102,7 +113,7 @@ def fold_model(
     UserError
         For every input that cannot be folded; nothing is written then.
     """
-    model, lowered = _lower(model_file, checkpoint, progress)
+    model, lowered = _lower(model_file, checkpoint, progress, external_data)
     constraints = _constraints(folding, model, lowered)
     planned = plan(lowered.graph, target, constraints, progress)
     report = assemble.compiled(planned, target, _model_of(model), lowered.notes)
@@ -123,12 +134,13 @@ def fold_front(
     folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
+    external_data: Path | None = None,
 ) -> Front:
     """QONNX file -> folder with all trade-offs of frame rate and resources, report and pictures.
 
     Without a folder (None), nothing is written.
     """
-    model, lowered = _lower(model_file, checkpoint, progress)
+    model, lowered = _lower(model_file, checkpoint, progress, external_data)
     constraints = _constraints(folding, model, lowered)
     progress("folding")
     choices = list(pareto_front(lowered.graph, target, constraints))
@@ -150,6 +162,7 @@ def compile_model(
     folding: Folding = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
+    external_data: Path | None = None,
 ) -> Report:
     """QONNX file -> build folder. Returns its report.
 
@@ -158,14 +171,15 @@ def compile_model(
     UserError
         For every input that cannot be compiled; nothing is written then.
     """
-    model, lowered = _lower(model_file, checkpoint, progress)
+    model, lowered = _lower(model_file, checkpoint, progress, external_data)
     constraints = _constraints(folding, model, lowered)
     planned = plan(lowered.graph, target, constraints, progress)
     progress("emitting RTL")
     project = emit(planned.design)
     report = assemble.compiled(planned, target, _model_of(model), lowered.notes)
     with files.fresh_folder(out) as folder:
-        shutil.copyfile(model_file, folder / "model.onnx")
+        content = frontend.read_proto(model_file, external_data)[1]  # with all of its tensors
+        (folder / "model.onnx").write_bytes(content)
         (folder / REFERENCE).write_bytes(lowered.reference.to_bytes())
         (folder / "host").mkdir()
         lowered.host.save(folder / "host")
@@ -177,10 +191,13 @@ def compile_model(
 
 
 def _lower(
-    model_file: Path, checkpoint: Path | None, progress: Progress
+    model_file: Path,
+    checkpoint: Path | None,
+    progress: Progress,
+    external_data: Path | None,
 ) -> tuple[frontend.Model, frontend.Lowered]:
     progress("reading the model")
-    model = read_model(model_file)
+    model = read_model(model_file, external_data)
     activations = None
     if checkpoint is not None:
         from bonn_hw.nn.training.checkpoint import Checkpoint  # imports torch
@@ -279,7 +296,7 @@ def export_finn(build: Build, out: Path) -> list[Path]:
         For a layer that FINN's nodes cannot express; nothing is written then.
     """
     graph = finn_writer.dataflow_graph(build.design, build.host)
-    folding = {"Defaults": {}, **finn_folding.of_abstract(build.design)}
+    folding = {"Defaults": {}, **finn_writer.foldings(graph)}
     contents = {
         "hardware.onnx": graph.SerializeToString(deterministic=True),
         "folding.json": (json.dumps(folding, indent=1) + "\n").encode(),

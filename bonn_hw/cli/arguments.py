@@ -89,3 +89,13 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
         help="use a build that was changed by hand or comes from another version; a build can "
         "contain code that runs on this machine",
     )
+
+
+def add_external_data(parser: argparse.ArgumentParser) -> None:
+    """Add the folder of weights that are not in the model file."""
+    parser.add_argument(
+        "--external-data",
+        metavar="FOLDER",
+        type=Path,
+        help="folder with the files in which the model keeps its weights; nothing else is read",
+    )

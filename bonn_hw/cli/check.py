@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bonn_hw.cli.arguments import add_json, positive
+from bonn_hw.cli.arguments import add_external_data, add_json, positive
 from bonn_hw.cli.outputs import check_writable
 from bonn_hw.cli.target import add_clock
 from bonn_hw.cli.terminal import Terminal
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--fps", metavar="N", type=positive, help="frame rate in frames per second, with --board"
     )
     add_clock(parser)
+    add_external_data(parser)
     add_json(parser)
     add_verdicts(parser)
 
@@ -55,7 +56,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     check_writable(options.json)
     check_writable(options.junit)
     with terminal.progress("check") as progress:
-        checked = pipeline.check_model(options.model, target, progress)
+        checked = pipeline.check_model(
+            options.model, target, progress, external_data=options.external_data
+        )
     lowered, findings = checked.lowered, checked.findings
     graph = lowered.graph
     document = {

@@ -55,6 +55,7 @@ def make_design(
             options.folding,
             options.checkpoint,
             progress,
+            external_data=options.external_data,
         )
     terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
     found = () if isinstance(report, Front) else verdicts.of_thresholds(report, thresholds(options))

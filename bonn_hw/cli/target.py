@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bonn_hw.cli.arguments import fraction, positive
+from bonn_hw.cli.arguments import add_external_data, fraction, positive
 
 
 def add_board(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +45,7 @@ def add_folding(group: argparse._ActionsContainer) -> None:
 def add_target(parser: argparse.ArgumentParser) -> None:
     """Add the options of a target."""
     add_board(parser)
+    add_external_data(parser)
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument(
         "--fps", metavar="N", type=positive, help="frame rate to reach, in frames per second"

@@ -2,7 +2,7 @@
 """QONNX file to DataflowGraph and the host's part: the only importer of onnx and qonnx."""
 
 from bonn_hw.frontend.host import Host
-from bonn_hw.frontend.load import read
+from bonn_hw.frontend.load import read, read_proto
 from bonn_hw.frontend.lower import lower
 from bonn_hw.frontend.lowered import Lowered
 from bonn_hw.frontend.model import Model
@@ -21,4 +21,5 @@ __all__ = [
     "compare",
     "lower",
     "read",
+    "read_proto",
 ]

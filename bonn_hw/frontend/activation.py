@@ -82,6 +82,17 @@ def positive(pending: PendingOps, model: Model, offset: float) -> Staircase:
     return steps.staircase(pending, model, lambda values: (values > 0).astype(np.int64), offset)
 
 
+def distinct(pending: PendingOps, model: Model, most: int) -> Table | None:
+    """All values, ascending; None if they are more than `most`."""
+    found = np.zeros(0, np.float32)
+    for integers, table in steps.slices(pending, steps.evaluate(pending, model)):
+        grid = integers[:, None]
+        found = np.union1d(found, table[(grid >= pending.low) & (grid <= pending.high)])
+        if len(found) > most:
+            return None
+    return found
+
+
 def not_an_activation(
     consumer: str, source: str, pending: PendingOps, model: Model, remedy: str
 ) -> UnsupportedModel:

@@ -17,7 +17,7 @@ READERS = ("onnx", "onnxruntime", "google", "qonnx")
 
 
 def check(model: ModelProto, path: object) -> None:
-    """Refuse data outside the file, sparse constants, and graphs that would take too long.
+    """Refuse sparse constants, names that are not text, and graphs that would take too long.
 
     Raises
     ------
@@ -37,11 +37,6 @@ def check(model: ModelProto, path: object) -> None:
     if not readable:
         raise UserError(
             f"model {path} is damaged or inconsistent: a name in it is not UTF-8: export it again"
-        )
-    for name in external(model):
-        raise UserError(
-            f"model {path} keeps {name!r} in another file, which is not supported: save the model "
-            "as one file"
         )
     for sparse in model.graph.sparse_initializer:
         raise UnsupportedModel(

@@ -13,6 +13,7 @@ from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, num
 
 from bonn_hw.frontend import border
 from bonn_hw.frontend.attributes import Malformed
+from bonn_hw.frontend.composites import expanded
 
 Array = NDArray[Any]
 
@@ -66,7 +67,7 @@ def assemble(
     *,
     light: bool = False,
 ) -> ModelProto:
-    """Build an ONNX model from some nodes.
+    """Build an ONNX model of standard operators from some nodes.
 
     Parameters
     ----------
@@ -76,11 +77,13 @@ def assemble(
         Large constants become inputs of a known shape. The inference of shapes needs no more, and
         copies the model several times.
     """
+    nodes, more = expanded(nodes, opset)
+    constants = {**constants, **more}
     used = {name for node in nodes for name in node.input}
     needed = {name: np.asarray(value) for name, value in constants.items() if name in used}
     large = {name: value for name, value in needed.items() if light and value.size > LARGE}
     graph = helper.make_graph(
-        list(nodes),
+        nodes,
         "part",
         [
             helper.make_tensor_value_info(name, kind, [f"{name}_{axis}" for axis in range(rank)])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,12 +20,16 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
 from bonn_hw.errors import InternalError, UnsupportedModel, UserError
-from bonn_hw.frontend import border, execute
+from bonn_hw.frontend import border, composites, execute
 from bonn_hw.frontend.execute import Array
+from bonn_hw.frontend.external_data import inlined
+from bonn_hw.frontend.integer_tensors import IntegerTensors
 from bonn_hw.frontend.layer_names import name_nodes
 from bonn_hw.frontend.model import Model, QuantGrid
+from bonn_hw.frontend.operator import NoGrid
 from bonn_hw.frontend.operators import table
-from bonn_hw.frontend.standard_onnx import DOMAINS, STANDARD, to_standard_onnx
+from bonn_hw.frontend.operators.quantize_linear import constant_grid
+from bonn_hw.frontend.standard_onnx import STANDARD, by_definition, quantiser_of, to_standard_onnx
 
 LARGEST = 1 << 31  # bytes; protobuf's own limit
 LARGEST_TENSOR = 1 << 28  # elements
@@ -38,6 +42,9 @@ class Dialect(Protocol):
     def recognises(self, model: ModelProto) -> bool:
         """Whether a file is written in this dialect."""
 
+    def complete(self, model: ModelProto, folder: Path) -> ModelProto:
+        """Insert parts of it that are in other files of the folder; raises UserError."""
+
     def translate(self, model: ModelProto) -> ModelProto:
         """Translate it to QONNX; raises UnsupportedModel."""
 
@@ -45,16 +52,8 @@ class Dialect(Protocol):
         """PE, SIMD and FIFO depths in the file, by layer."""
 
 
-def read(path: Path, dialects: Sequence[Dialect] = ()) -> Model:
-    """Read a QONNX file, or one in another dialect.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be read, is damaged, or keeps weights in other files.
-    UnsupportedModel
-        If its form is outside the supported set (several inputs, unknown operators).
-    """
+def read_proto(path: Path, external_data: Path | None = None) -> tuple[ModelProto, bytes]:
+    """Read a model file with all of its tensors; returns also its content as one file."""
     try:
         if path.stat().st_size > LARGEST:
             raise UserError(f"model {path} is larger than 2 GiB, which ONNX files cannot be")
@@ -70,11 +69,33 @@ def read(path: Path, dialects: Sequence[Dialect] = ()) -> Model:
     if not proto.graph.node:
         raise UserError(f"model {path} is not an ONNX file, or an empty one: export it again")
     border.check(proto, path)
+    if inlined(proto, path, external_data):
+        content = proto.SerializeToString(deterministic=True)
+    return proto, content
+
+
+def read(path: Path, dialects: Sequence[Dialect] = (), external_data: Path | None = None) -> Model:
+    """Read a QONNX file, or one in another dialect.
+
+    Parameters
+    ----------
+    external_data : Path or None
+        The folder in which tensors may be that are not in the file.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read or is damaged, or keeps weights in files outside the folder.
+    UnsupportedModel
+        If its form is outside the supported set (several inputs, unknown operators).
+    """
+    proto, content = read_proto(path, external_data)
     digest = hashlib.sha256(content).hexdigest()
     del content  # weights may be large
     try:
         for dialect in dialects:
             if dialect.recognises(proto):
+                proto = dialect.complete(proto, external_data or path.parent)
                 foldings = dialect.foldings(proto)
                 return replace(_standardise(dialect.translate(proto), digest), foldings=foldings)
         return _standardise(proto, digest)
@@ -95,14 +116,22 @@ def _standardise(proto: ModelProto, sha256: str) -> Model:
     }
     entry, extents, exit_ = _ends(graph, constants)
     graph.ClearField("initializer")  # weights may be large
+    for node in graph.node:
+        if node.domain == composites.DOMAIN:
+            raise UnsupportedModel(
+                f"{node.name}: operators of {node.domain!r} are not supported in files; use "
+                "standard ONNX and QONNX's quantisers"
+            )
     part = _Part(name_nodes(graph.node), constants, {}, opset)
     border.named(part.nodes)
     part.fold()
+    part.translate_integers()
     part.translate_quantisers()
     part.fold()
     batch = max(1, extents[0])
     shapes = part.infer_shapes(entry, (batch, *extents[1:]), exit_)
     part.keep_needed(exit_)
+    part.state_ranks(shapes)
     for node in part.nodes:
         for name in (*node.input, *node.output):
             _check_size(node.name, shapes.get(name, ()))
@@ -175,8 +204,16 @@ class _Part:
         if standard is None:
             return [node]
         self.constants |= standard.constants
-        self.grids[node.output[0]] = standard.grid
+        if standard.grid is not None:
+            self.grids[node.output[0]] = standard.grid
         return list(standard.nodes)
+
+    def translate_integers(self) -> None:
+        """Replace QuantizeLinear, DequantizeLinear and what is between by operators of floats."""
+        integers = IntegerTensors(self.constants, self.opset)
+        self.nodes = integers.translated(self.nodes)
+        self.constants |= integers.added
+        self.grids |= integers.grids
 
     def translate_quantisers(self) -> None:
         """Replace all quantisers by standard operators."""
@@ -201,8 +238,22 @@ class _Part:
         self.nodes = rest
 
     def _compute(self, node: NodeProto) -> None:
-        nodes = self.translate(node) if node.domain in DOMAINS else [node]
+        if quantiser_of(node) is not None:
+            if not all(node.input) or not node.input:
+                raise UnsupportedModel(f"{node.name}: {node.op_type} lacks inputs; export it again")
+            _check_size(node.name, _broadcast(self.constants[name] for name in node.input))
+            try:
+                nodes = composites.ranked(
+                    self.translate(node), np.ndim(self.constants[node.input[0]])
+                )
+            except NoGrid:  # such as a bias of 32 bits: its values are all that matters
+                self.constants[node.output[0]] = by_definition(node, self.constants)
+                return
+        else:
+            nodes = [node]
         _check_bounds(node, nodes, self.constants, self.opset)
+        if node.op_type == "DequantizeLinear" and (grid := constant_grid(node, self.constants)):
+            self.grids[node.output[0]] = grid
         if node.op_type in MOVES and node.input[0] in self.grids:
             self.grids[node.output[0]] = self.grids[node.input[0]]
         for name in node.output:
@@ -222,6 +273,27 @@ class _Part:
             self.fold()
             if len(self.nodes) == before or not shape_nodes:
                 return shapes
+
+    def state_ranks(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Tell nodes of thresholds how many axes their input has."""
+        for place, node in enumerate(self.nodes):
+            if not composites.is_thresholds(node):
+                continue
+            shape, rows = shapes.get(node.input[0], ()), composites.rows(node)
+            rank = len(shape)
+            if rank < 2:
+                raise UnsupportedModel(f"{node.name}: its input has no axis of channels")
+            if rows not in (1, shape[1]):
+                raise UnsupportedModel(
+                    f"{node.name}: has thresholds for {rows} channels, and its input has "
+                    f"{shape[1]}: give one row of thresholds for each channel, or one for all"
+                )
+            if rank == 3 and rows > 1 and composites.guessed(node):
+                raise UnsupportedModel(
+                    f"{node.name}: a MultiThreshold of three axes must state its data_layout, NCW "
+                    "or NWC"
+                )
+            (self.nodes[place],) = composites.ranked([node], rank)
 
     def keep_needed(self, output: str) -> None:
         """Drop nodes that the output does not depend on."""
@@ -255,6 +327,15 @@ def _check_size(name: str, shape: Sequence[int]) -> None:
         )
 
 
+def _broadcast(values: Iterable[Array]) -> tuple[int, ...]:
+    """The shape of an elementwise result, or of all elements where there is none."""
+    shapes = [np.shape(value) for value in values]
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        return max(shapes, key=math.prod)
+
+
 def _shapes(
     nodes: list[NodeProto],
     constants: Mapping[str, Array],
@@ -265,7 +346,9 @@ def _shapes(
 ) -> dict[str, tuple[int, ...]]:
     """Static shapes, batch included, of all tensors whose shape can be inferred."""
     kinds = {entry: (TensorProto.FLOAT, len(shape))}
-    proto = execute.assemble(nodes, kinds, [output], constants, opset, light=True)
+    proto = execute.assemble(
+        composites.shaped(nodes), kinds, [output], constants, opset, light=True
+    )
     for axis, extent in zip(proto.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
         axis.dim_value = extent
     inferred = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)

@@ -3,15 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+import numpy as np
+from numpy.typing import NDArray
 from onnx import NodeProto
 
+from bonn_hw.errors import UnsupportedModel
 from bonn_hw.frontend.branch import Branch
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.model import QuantGrid
+
+LARGEST = 1 << 22  # integers that every operator set rounds
+
+
+class NoGrid(UnsupportedModel):
+    """A quantiser whose outputs have no integers of their own; of a constant it is computed."""
 
 
 class Kind(IntEnum):
@@ -29,16 +38,36 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True)
 class StandardOnnx:
-    """Standard nodes and constants that replace one operator, and the grid of its output."""
+    """Nodes and constants that replace one operator.
+
+    Attributes
+    ----------
+    grid : QuantGrid or None
+        The grid of the outputs, if they have one.
+    trials : float32
+        Values, channels at their axis, on which nodes and definition must agree.
+    """
 
     nodes: tuple[NodeProto, ...]
     constants: Mapping[str, Array]
-    grid: QuantGrid
+    grid: QuantGrid | None
+    trials: NDArray[np.float32]
+
+
+def trials(points: Iterable[float], scale: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Values round some integers, in quarters of a step, times each scale."""
+    near = np.arange(-2, 2.25, 0.25)
+    steps = np.unique(np.concatenate([point + near for point in points]))
+    steps = steps[np.abs(steps) <= LARGEST]
+    values = steps.reshape(-1, *[1] * max(1, scale.ndim)) * scale.astype(np.float64)
+    rounded: NDArray[np.float32] = values.astype(np.float32)
+    return rounded
 
 
 Lower = Callable[[Branch, NodeProto], None]
 Join = Callable[[Branch, NodeProto, Branch], None]
 FreeBatch = Callable[[NodeProto, dict[str, Array], Mapping[str, tuple[int, ...]], int], None]
+Definition = Callable[[NodeProto, Array, Sequence[Array]], Array]
 Rewrite = Callable[[NodeProto, Mapping[str, Array], int], StandardOnnx]
 
 
@@ -60,9 +89,15 @@ class Operator:
         Applies it to two branches.
     rewrite : function or None
         Only for quantisers: writes it as standard ONNX operators with the same float32 operations.
+    definition : function or None
+        Only for quantisers: qonnx's own function of a node, the values and its other inputs.
     free_batch : function or None
         Changes a node that contains the exported batch size so that it works with any. Arguments:
         the node, the constants, the shapes with the batch axis, and the exported batch size.
+    onnx : bool
+        Whether this quantiser is an operator of standard ONNX (`integer_tensors`).
+    internal : bool
+        Whether no file has this operator: it is made when a file is read (`composites`).
     """
 
     names: tuple[str, ...]
@@ -71,4 +106,7 @@ class Operator:
     lower: Lower | None = None
     join: Join | None = None
     rewrite: Rewrite | None = None
+    definition: Definition | None = None
     free_batch: FreeBatch | None = None
+    onnx: bool = False
+    internal: bool = False

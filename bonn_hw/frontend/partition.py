@@ -11,6 +11,7 @@ from onnx import NodeProto, TensorProto
 from bonn_hw.errors import InternalError, UnsupportedModel
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.host import Host
+from bonn_hw.frontend.implicit_grid import implicit_grid
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.operator import Kind
 from bonn_hw.frontend.operators import kind_of, operators
@@ -50,13 +51,9 @@ def _head(model: Model) -> Nodes:
     first = next((i for i, n in enumerate(chain) if kind_of(n.op_type) not in HOST), len(chain))
     quantised = [i for i in range(first) if chain[i].output[0] in model.grids]
     if not quantised and model.annotation is None:
+        quantised = [i for i in range(first) if implicit_grid(chain[i], model)]
+    if not quantised and model.annotation is None:
         place = chain[first].name if first < len(chain) else "its branches"
-        if any(node.op_type == "QuantizeLinear" for node in model.nodes):
-            raise UnsupportedModel(
-                f"the input {model.input!r} is quantised by QuantizeLinear (QDQ), which is not "
-                "supported: export with Brevitas' export_qonnx, or convert the file with qonnx "
-                "(InferShapes, then QCDQToQuant)"
-            )
         later = [n for n in chain[first:] if n.output[0] in model.grids]
         if later and kind_of(chain[first].op_type) is not Kind.MATRIX:
             raise UnsupportedModel(
@@ -97,7 +94,9 @@ def _chain(model: Model, tensor: str) -> Nodes:
 def start(model: Model, head: list[NodeProto]) -> tuple[Host, PendingOps, TensorType]:
     """Make the host's encoder, and the first value of the accelerator."""
     last = head[-1].output[0] if head else model.input
-    grid = model.grids[last] if head else model.annotation
+    grid = model.annotation
+    if head:
+        grid = model.grids[last] if last in model.grids else implicit_grid(head[-1], model)
     if grid is None:
         raise InternalError(f"{last} enters the accelerator without a quantiser")
     if grid.scale.size != 1:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
 from bonn_hw.errors import UnsupportedModel
+from bonn_hw.frontend import composites
 from bonn_hw.frontend.model import Model
 from bonn_hw.ir.tensor import Element
 
@@ -193,6 +194,7 @@ class PendingOps:
             return False
         constants = (model.constants.get(name) for op in self.ops for name in op.node.input)
         scalar = all(one is None or np.size(one) == 1 for one in constants)
+        scalar = scalar and all(composites.rows(op.node) == 1 for op in self.ops)
         return scalar and not self.error.any() and bool((self.scale == self.scale[0]).all())
 
     def one_channel(self) -> PendingOps:
@@ -223,6 +225,12 @@ def canonical(shape: tuple[int, int, int]) -> NDArray[np.int64]:
 def _check_constants(node: NodeProto, pending: PendingOps, model: Model, vectors: bool) -> None:
     """Refuse constants that differ from pixel to pixel."""
     channels_first = aligned(pending.order, pending.channels)
+    rows = composites.rows(node)
+    if rows > 1 and not (channels_first and rows == pending.channels):
+        raise UnsupportedModel(
+            f"{node.name}: its thresholds by channel belong to axis 1 of a tensor that was "
+            "transposed or reshaped; only thresholds for all channels are supported there"
+        )
     for name in node.input:
         if name not in model.constants:
             continue

@@ -54,6 +54,17 @@ class Staircase:
         """Whether the output equals the input for every integer."""
         return bool((self.start == self.value).all() and (self.start == self.end).all())
 
+    @property
+    def keeps_bits(self) -> bool:
+        """Whether the output equals the input, if the integers are -1 and +1 only."""
+        values = [-1, 1] * len(self.low)
+        return bool(values == self.value.tolist() == self.start.tolist())
+
+    @property
+    def returns_bits(self) -> bool:
+        """Whether the output is -1 or +1, and changes at most once in every channel."""
+        return bool((self.runs <= 2).all() and (np.abs(self.value) == 1).all())
+
     def constant(self, channels: int) -> Array:
         """Channels whose output is the same for every integer; one channel stands for all."""
         alone = np.flatnonzero(self.runs == 1)

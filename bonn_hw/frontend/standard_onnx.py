@@ -8,15 +8,49 @@ from collections.abc import Mapping
 import numpy as np
 from onnx import NodeProto
 
-from bonn_hw.errors import UnsupportedModel
+from bonn_hw.errors import InternalError, UnsupportedModel
+from bonn_hw.frontend.attributes import Malformed
+from bonn_hw.frontend.composites import DOMAIN
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.model import QuantGrid
-from bonn_hw.frontend.operator import StandardOnnx
-from bonn_hw.frontend.operators import table
+from bonn_hw.frontend.operator import Kind, Operator, StandardOnnx
+from bonn_hw.frontend.operators import operators, table
 from bonn_hw.frontend.quantiser_check import check_quantiser
 
-DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general")
+# Files of Brevitas, qonnx and FINN; the last but one is that of early exporters, which had none.
+DOMAINS = ("qonnx.custom_op.general", "onnx.brevitas", "finn.custom_op.general", "", "ai.onnx")
 STANDARD = ("", "ai.onnx")
+
+
+def quantiser_of(node: NodeProto) -> Operator | None:
+    """The quantiser of QONNX that a node is; None for a node of standard ONNX.
+
+    Raises
+    ------
+    UnsupportedModel
+        For another operator.
+    """
+    operator = table().get(node.op_type)
+    known = operator is not None and operator.kind is Kind.QUANTISER and not operator.onnx
+    if known and node.domain in DOMAINS:
+        return operator
+    if node.domain in (*STANDARD, DOMAIN):
+        return None
+    if node.domain not in DOMAINS:
+        raise UnsupportedModel(
+            f"{node.name}: operators of {node.domain!r} are not supported; use standard ONNX "
+            "and QONNX's quantisers"
+        )
+    names = [
+        name
+        for one in operators()
+        if one.kind is Kind.QUANTISER and not one.onnx
+        for name in one.names
+    ]
+    raise UnsupportedModel(
+        f"{node.name}: operator {node.op_type} of {node.domain} is not supported; use one of "
+        f"{', '.join(names)}"
+    )
 
 
 def to_standard_onnx(
@@ -29,23 +63,26 @@ def to_standard_onnx(
     UnsupportedModel
         For another operator, or parameters that are not constants.
     """
-    if node.domain in STANDARD:
-        return None
-    if node.domain not in DOMAINS:
-        raise UnsupportedModel(
-            f"{node.name}: operators of {node.domain!r} are not supported; use standard ONNX "
-            "and QONNX's quantisers"
-        )
-    operator = table().get(node.op_type)
+    operator = quantiser_of(node)
     if operator is None or operator.rewrite is None:
-        raise UnsupportedModel(
-            f"{node.name}: operator {node.op_type} of {node.domain} is not supported; use "
-            "BipolarQuant or Quant"
-        )
+        return None
     standard = operator.rewrite(node, constants, opset)
-    _check_grid(node.name, standard.grid)
-    check_quantiser(node, standard, constants, opset)
+    if standard.grid is not None:
+        _check_grid(node.name, standard.grid)
+    check_quantiser(node, operator, standard, constants, opset)
     return standard
+
+
+def by_definition(node: NodeProto, constants: Mapping[str, Array]) -> Array:
+    """A quantiser of a constant, computed by qonnx's own function."""
+    operator = quantiser_of(node)
+    if operator is None or operator.definition is None:
+        raise InternalError(f"{node.name}: {node.op_type} is no quantiser of qonnx")
+    values, *given = (np.asarray(constants[name], np.float32) for name in node.input)
+    try:
+        return operator.definition(node, values, given)
+    except ValueError as error:
+        raise Malformed(str(error)) from error
 
 
 def _check_grid(name: str, grid: QuantGrid) -> None:

@@ -16,6 +16,7 @@ from bonn_hw.errors import UnsupportedModel, UserError
 from bonn_hw.frontend import activation as activations
 from bonn_hw.frontend import bits_check, requantization, steps
 from bonn_hw.frontend.activation import OTHER_MODEL
+from bonn_hw.frontend.common_scale import MOST_LEVELS, common_scale
 from bonn_hw.frontend.context import Context, EarlyPad, Expectation, Probe
 from bonn_hw.frontend.evaluate import evaluator
 from bonn_hw.frontend.graph_builder import GraphBuilder, Matrix
@@ -148,7 +149,21 @@ class Value:
             if not places or grids[names[places[-1]]].bipolar:
                 return
             # One quantiser at a time: two roundings or clippings in a row are no straight line.
-            self._requantise_to(next(p for p in places if not grids[names[p]].bipolar))
+            place = next(place for place in places if not grids[names[place]].bipolar)
+            if self._returns_bits(place):
+                return
+            self._requantise_to(place)
+
+    def _returns_bits(self, place: int) -> bool:
+        """Whether the last operator is a few-bit quantiser that only leaves bits as they are."""
+        ops, grids = self.pending.ops, self.model.grids
+        before = [grids[op.output] for op in ops[:place] if op.output in grids]
+        if place < len(ops) - 1 or not before or self.pending.bipolar:
+            return False
+        grid = grids[ops[place].output]
+        if self.context.pytorch is not None or not before[-1].bipolar or grid.scale.size != 1:
+            return False
+        return self._staircase(self.pending, grid.scale.reshape(-1)[0]).returns_bits
 
     def _requantise_to(self, place: int) -> None:
         pending, after = self.pending, place + 1
@@ -159,7 +174,11 @@ class Value:
                 f"{quantiser.name}: quantises with a scale per channel; use one scale for all "
                 "channels"
             )
-        unit = np.float32(scale.reshape(-1)[0])
+        self._to_multiples(quantiser.name, np.float32(scale.reshape(-1)[0]), after)
+
+    def _to_multiples(self, name: str, unit: np.float32, after: int) -> None:
+        """Append a kernel for the first pending operators, which return multiples of a scale."""
+        pending = self.pending
         part = replace(pending, ops=pending.ops[:after])
         stairs = self._staircase(part, unit)
         self._report_rounding(part, stairs, unit)
@@ -171,23 +190,40 @@ class Value:
         if self.matrix is not None and len(stairs.low) == 1:  # copied later, in fewer bits
             copies, self.matrix = self.matrix.copies, replace(self.matrix, copies=None)
         self.emit_sums()
-        if early is None and stairs.identity:
+        # The value of true zeros around bits, which are no bits themselves.
+        zero = self._mapped(name, np.float32(0), part, part.ops) if any(self.zero_pads) else 0.0
+        keeps = stairs.keeps_bits and zero == 0 if pending.bipolar else stairs.identity
+        if early is None and keeps:
             fresh = replace(pending, scale=np.full(pending.channels, unit))
         else:
-            if pending.bipolar:
-                raise UnsupportedModel(
-                    f"{quantiser.name}: quantises the bits of {source} to several bits; leave one "
-                    "of the two quantisers out"
-                )
-            element = Element(int(stairs.value.min()), int(stairs.value.max()))
-            kernel = requantization.fit(stairs, self.builder.kind, element, source)
-            self.builder.add(kernel, quantiser.name)
-            self._expect(source, partial(requantization.wrong_channels, stairs))
+            self._requantise_by(name, source, stairs)
+            element = self.builder.kind.element
             fresh = PendingOps.of(element, pending.channels, unit, pending.order)
-        self.builder.copy(copies, quantiser.name)
+        self.builder.copy(copies, name)
         self.pending = replace(fresh, ops=pending.ops[after:])
         if early is not None:
             self._pad_early(early, part)
+        elif any(self.zero_pads) and not keeps:
+            pads, self.zero_pads = self.zero_pads, NO_PADS
+            self.pad(name, self.zero_pads_frame, pads, zero)
+
+    def _requantise_by(self, name: str, source: str, stairs: Staircase) -> None:
+        element = Element(int(stairs.value.min()), int(stairs.value.max()))
+        kernel = requantization.fit(stairs, self.builder.kind, element, source)
+        self.builder.add(kernel, name)
+        self._expect(source, partial(requantization.wrong_channels, stairs))
+
+    def widen(self, name: str) -> None:
+        """Read materialised bits as integers, because layer `name` calculates with them."""
+        pending = self.pending
+        if not pending.bipolar:
+            return
+        signs = np.array([-1, 1], np.int64)
+        ends = np.array([-1]), np.array([1])
+        stairs = Staircase(*ends, np.zeros(2, np.int64), signs, signs)
+        self._requantise_by(name, self.source, stairs)
+        element, scale = self.builder.kind.element, pending.scale[0]
+        self.pending = PendingOps.of(element, pending.channels, scale, pending.order)
 
     def _staircase(self, pending: PendingOps, scale: np.float32, offset: float = 0.0) -> Staircase:
         """Output of the last quantiser for every integer; one channel if all are the same."""
@@ -231,7 +267,12 @@ class Value:
         source = self.source
         found = None if pending.bipolar else activations.bipolar(pending, self.model)
         if found is None:
-            raise activations.not_an_activation(node.name, source, pending, self.model, remedy)
+            levels = activations.distinct(pending, self.model, MOST_LEVELS)
+            unit = None if levels is None else common_scale(levels)
+            if unit is None:
+                raise activations.not_an_activation(node.name, source, pending, self.model, remedy)
+            self._to_multiples(pending.ops[-1].node.name, unit, len(pending.ops))
+            return
         scale, bits = found
         self._binarise(source, bits)
         self.pending = PendingOps.of(BIPOLAR, pending.channels, scale, pending.order)

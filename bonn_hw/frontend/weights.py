@@ -11,9 +11,10 @@ from onnx import NodeProto
 
 from bonn_hw.errors import InternalError, UnsupportedModel
 from bonn_hw.frontend.attributes import number
+from bonn_hw.frontend.common_scale import LARGEST, common_scale
 from bonn_hw.frontend.model import Model
 
-LARGEST = 1 << 15  # largest absolute value of an integer weight
+ROUNDING = 2.0**-23  # largest relative error of a float weight
 ONE = np.float32(1)
 
 
@@ -40,12 +41,15 @@ def constant_weights(node: NodeProto, model: Model) -> NDArray[np.float32]:
 
 
 def quantised(node: NodeProto, values: NDArray[np.float32], model: Model) -> Weights:
-    """Split weights ``(MH, ...)`` into integers and scales: bipolar, or by their quantiser.
+    """Split weights ``(MH, ...)`` into integers and scales.
+
+    They are bipolar, or the output of a quantiser, or whole multiples of one scale: of one for all,
+    or of one for each output channel.
 
     Raises
     ------
     UnsupportedModel
-        If the weights are neither bipolar nor quantised.
+        If the weights are none of these.
     """
     sizes = np.abs(values.reshape(len(values), -1))
     scale = sizes[:, 0]
@@ -53,26 +57,52 @@ def quantised(node: NodeProto, values: NDArray[np.float32], model: Model) -> Wei
     if not uneven.any():
         signs = np.where(values > 0, 1, -1).astype(np.int16)
         return _checked(node, values, Weights(signs, scale))
-    grid = model.grids.get(node.input[1])
-    if (
-        grid is None
-        or grid.scale.size not in (1, len(values))
-        or max(-grid.low, grid.high) > LARGEST
-    ):
+    found = _of_quantiser(node, values, model) or _of_levels(values)
+    if found is None:
         raise UnsupportedModel(
             f"{node.name}: the weights of output channel {int(np.argmax(uneven))} are neither "
-            "bipolar (plus and minus one scale) nor the output of a quantiser of at most 16 bits: "
-            "quantise them (for example to 1 bit)"
+            "bipolar (plus and minus one scale) nor the output of a quantiser of at most 16 bits, "
+            "nor multiples of one scale: quantise them (for example to 1 bit)"
         )
+    return _checked(node, values, found)
+
+
+def _of_quantiser(node: NodeProto, values: NDArray[np.float32], model: Model) -> Weights | None:
+    """Weights on the grid of their quantiser, with one scale or one per output channel."""
+    grid = model.grids.get(node.input[1])
+    if grid is None or max(-grid.low - 1, grid.high) > LARGEST:
+        return None
+    if grid.scale.size not in (1, len(values)):
+        return None
     scale = np.broadcast_to(grid.scale.reshape(-1), len(values)).astype(np.float32)
-    integers = np.rint(values / scale.reshape(-1, *[1] * (values.ndim - 1)))
-    return _checked(node, values, Weights(integers.astype(np.int16), scale))
+    integers = np.rint(values / _by_channel(scale, values))
+    if (np.abs(integers * _by_channel(scale, values) - values) > ROUNDING * np.abs(values)).any():
+        return None  # a scale for each input channel of a square matrix
+    return Weights(integers.astype(np.int16), scale)
+
+
+def _of_levels(values: NDArray[np.float32]) -> Weights | None:
+    """Weights without a quantiser that are multiples of one scale, such as ternary ones."""
+    scale = common_scale(values)
+    if scale is not None:
+        scales = np.full(len(values), scale, np.float32)
+    else:
+        each = [common_scale(row) for row in values]
+        if any(one is None for one in each):
+            return None
+        scales = np.array(each, np.float32)
+    integers = np.rint(values / _by_channel(scales, values).astype(np.float64))
+    return Weights(integers.astype(np.int16), scales)
+
+
+def _by_channel(scale: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return scale.reshape(-1, *[1] * (values.ndim - 1))
 
 
 def _checked(node: NodeProto, values: NDArray[np.float32], weights: Weights) -> Weights:
     """Compare integers times scales with the floats, up to the rounding of one product."""
-    scale = weights.scale.astype(np.float64).reshape(-1, *[1] * (values.ndim - 1))
-    if (np.abs(weights.values * scale - values) > 2.0**-23 * np.abs(values)).any():
+    scale = _by_channel(weights.scale, values).astype(np.float64)
+    if (np.abs(weights.values * scale - values) > ROUNDING * np.abs(values)).any():
         raise InternalError(f"{node.name}: its weights were read as other values")
     return weights
 

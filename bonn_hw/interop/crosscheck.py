@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A model in FINN and in bonn_hw: the same frames, compared layer by layer.
+"""A model in FINN and in bonn_hw: the same frames, compared tensor by tensor.
 
-Each layer is compared twice. First, its outputs in both graphs are compared. Then our layer is
-computed with the inputs of FINN's layer, and the outputs are compared again. So a difference is
-reported at the layer where it arises, and the layers behind it are still checked. Three differences
-are known defects of FINN. A layer is said to have a defect only if our layer with that defect
-outputs FINN's values bit for bit.
+Each tensor that both have (`value_pairs`) is compared twice. First, its values in both graphs are
+compared. Then our nodes compute it from FINN's values of the tensors before, and it is compared
+again. So a difference is reported at the layer where it arises, and the layers behind it are still
+checked. Four differences are known defects of FINN. A layer is said to have a defect only if our
+nodes with that defect output FINN's values bit for bit. Our own values are compared with the stated
+reference of the model (`frontend.reference`), whose sums are exact.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,37 +31,16 @@ from bonn_hw.interop.crosscheck_report import (
     ModelDigest,
     verdict,
 )
-from bonn_hw.interop.finn_result import FinnNode, FinnResult
+from bonn_hw.interop.finn_result import FinnResult
+from bonn_hw.interop.finn_ties import TiesUp, host_with_ties_up
+from bonn_hw.interop.value_pairs import ANSWERS, Pair, Values, negated, pair_values
 from bonn_hw.ir.design import FoldedDesign
-from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.target import Target
 from bonn_hw.ir.tensor import Integers
+from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.passes.folding_file import FoldingConstraints, read_constraints
 from bonn_hw.passes.plan import plan
 from bonn_hw.progress import Progress, silent
-
-COMPARED = (
-    "MVAU",
-    "ConvolutionInputGenerator",
-    "FMPadding",
-    "Pool",
-    "StreamingMaxPool",
-    "AddStreams",
-    "Thresholding",
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """One of our layers, and FINN's node for the same layer.
-
-    ``inputs`` are the tensors in FINN's graph with the inputs of our layer. It is empty if FINN
-    does not stream them in the same form.
-    """
-
-    ours: Node
-    theirs: FinnNode
-    inputs: tuple[str, ...]
 
 
 def crosscheck(
@@ -91,7 +69,8 @@ def crosscheck(
     ToolMissing
         If FINN's environment is not installed.
     UserError
-        If FINN or bonn_hw does not support the model, or FINN's graph has other layers than ours.
+        If FINN or bonn_hw does not support the model, or no layer of FINN's graph
+        has a counterpart.
     """
     progress("integer graph")
     model = frontend.read(model_file, dialect.GRAPHS)
@@ -113,105 +92,75 @@ def crosscheck(
         result = finn_result.run_finn(model_file, frames, folder, foldings, part, progress)
     if result.stopped is not None:
         raise UserError(f"FINN does not support the model: {result.stopped}")
-    pairs = list(_pairs(graph, result))
-    model_integers = _model_integers(model, graph, frames)
-    layers = tuple(
-        _compared_layer(pair, ours, result, model_integers.get(pair.ours.outputs[0]))
-        for pair in pairs
-    )
-    floats = _answers(answers, result)
-    entry = _input_differences(graph, pairs, ours, result)
+    grid = model.grids.get(model.output)
+    values = Values(graph, result, host, None if grid is None else grid.scale)
+    entry, pairs = pair_values(values, integers)
+    stated = _from_reference(lowered, ours, frames)
+    mine = {**ours, **({} if grid is None else {ANSWERS: values.decided(answers)})}
+    by_name, ties = {pair.stream: pair for pair in pairs}, TiesUp(lowered)
+    layers = tuple(_compared_layer(values, pair, mine, stated, (by_name, ties)) for pair in pairs)
+    input_values, input_defects = _input_differences(values, entry, integers, frames)
+    floats = _answers(answers, result, lowered, frames)
+    covered = {node.name for pair in pairs for node in pair.nodes}
     return Crosscheck(
-        verdict=verdict(entry, layers, floats),
+        verdict=verdict(input_values, input_defects, layers, floats),
         model=ModelDigest(model.sha256),
         frames=Frames(real=len(frames) - random, random=random),
-        input_values_that_differ=entry,
+        input_values_that_differ=input_values,
+        input_defects=tuple(sorted(input_defects)),
         layers=layers,
+        not_in_finns_graph=tuple(
+            node.name
+            for node in graph.nodes
+            if isinstance(node.kernel, Mvu) and node.name not in covered
+        ),
         answers=floats,
         estimates=tuple(_estimates(design, pairs, result)),
     )
 
 
-def _answers(answers: NDArray[np.float32], result: FinnResult) -> FinalAnswers:
-    """Compare the final answers (floats) with qonnx's and FINN's; see `FinalAnswers`."""
-    ours, qonnx, finn = (
-        x.reshape(len(answers), -1) for x in (answers, result.qonnx, result.answers)
+def _answers(
+    answers: NDArray[np.float32],
+    result: FinnResult,
+    lowered: frontend.Lowered,
+    frames: NDArray[np.float32],
+) -> FinalAnswers:
+    """Compare the final answers (floats) with the reference's, qonnx's and FINN's."""
+    reference = lowered.reference
+    ours, stated, qonnx, finn = (
+        x.reshape(len(answers), -1)
+        for x in (answers, reference.run(frames), result.qonnx, result.answers)
     )
     difference = np.abs(ours - finn).max() / max(1e-30, np.abs(ours).max())
     return FinalAnswers(
+        frames_that_differ_from_reference=int((ours != stated).any(axis=1).sum()),
         frames_that_differ_from_qonnx=int((ours != qonnx).any(axis=1).sum()),
+        rounded_sums=reference.rounds,
         largest_difference_from_finn=float(difference),
         classes_that_differ_from_finn=int((ours.argmax(axis=1) != finn.argmax(axis=1)).sum()),
     )
 
 
-def _pairs(graph: DataflowGraph, result: FinnResult) -> Iterator[Pair]:
-    """The layers that both graphs have, in the order of our graph."""
-    theirs = _compared(result)
-    layers = finn_folding.layers_of(graph, theirs.keys())
-    layers["Thresholding"] = [node for node in graph.nodes if node.kernel.stem == "threshold"]
-    makers = {node.output: node for node in result.nodes}
-    pairs: dict[str, Pair] = {}
-    for operator in COMPARED:
-        ours = layers[operator]
-        nodes = theirs.get(operator, [])
-        if len(ours) != len(nodes):
-            raise UserError(
-                f"FINN's graph of the model has {len(nodes)} layers of type {operator}, ours "
-                f"has {len(ours)}: they cannot be compared one by one"
-            )
-        for mine, node in zip(ours, nodes, strict=True):
-            if mine is None:
-                continue
-            inputs = node.inputs
-            if (
-                operator == "Pool"
-            ):  # FINN has a sliding window first; our pool has the frame as input
-                inputs = makers[node.inputs[0]].inputs if node.inputs[0] in makers else ()
-            pairs[mine.name] = Pair(mine, node, inputs)
-    return (pairs[node.name] for node in graph.nodes if node.name in pairs)
-
-
-def _compared(result: FinnResult) -> dict[str, list[FinnNode]]:
-    """FINN's nodes by operator, without those that our host computes.
-
-    The host computes a threshold at the start of the graph, and sums with constants.
-    """
-    nodes: dict[str, list[FinnNode]] = {}
-    for place, node in enumerate(result.nodes):
-        before = {one.operator for one in result.nodes[:place]}
-        on_host = node.operator == "Thresholding" and before <= {"Thresholding"}
-        on_host |= node.operator == "AddStreams" and len(node.inputs) != 2
-        if node.operator in COMPARED and not on_host:
-            nodes.setdefault(node.operator, []).append(node)
-    return nodes
-
-
 def _compared_layer(
-    pair: Pair, ours: Mapping[str, Integers], result: FinnResult, qonnx: NDArray[Any] | None
+    values: Values,
+    pair: Pair,
+    ours: Mapping[str, Integers],
+    stated: Mapping[str, int],
+    model: tuple[Mapping[str, Pair], TiesUp],
 ) -> LayerComparison:
-    mine, kernel = ours[pair.ours.outputs[0]], pair.ours.kernel
-    theirs = result.integers(pair.theirs.output).reshape(mine.shape) * finn_defects.signs(
-        kernel, pair.theirs
-    )
+    theirs = values.theirs(pair.theirs.output, pair.stream) * negated(pair)
+    mine = ours[pair.stream].reshape(theirs.shape)
     finn = int((mine != theirs).sum())
-    alone, explained, defects = None, finn == 0, finn_defects.visible(kernel, pair.theirs)
-    if pair.inputs:
-        finn_inputs = [
-            result.integers(name).reshape(-1, *kind.shape)
-            for name, kind in zip(pair.inputs, kernel.inputs, strict=True)
-        ]
-        recomputed = kernel.reference(*finn_inputs)[0].reshape(mine.shape)
-        alone = int((recomputed != theirs).sum())
-        explained = alone == 0
-        if alone:
-            reasons = finn_defects.explain(kernel, finn_inputs[0], theirs, pair.theirs)
-            defects |= reasons
-            explained = bool(reasons)
-    if pair.theirs.name in result.refused:
-        explained &= finn_defects.always_on(kernel)
+    alone = int((values.recompute(pair).reshape(theirs.shape) != theirs).sum())
+    defects, explained = finn_defects.visible(pair), alone == 0
+    if alone:
+        reasons = finn_defects.explain(values, pair, theirs, *model)
+        defects |= reasons
+        explained = bool(reasons)
+    if pair.theirs.name in values.result.refused:
+        explained &= any(finn_defects.always_on(node.kernel) for node in pair.nodes)
         defects |= {finn_defects.ALWAYS_ON}
-    differs = 0 if qonnx is None else _against(mine, qonnx)
+    differs = stated.get(pair.stream)
     known: LayerVerdict = "defect" if defects else "follows" if finn else "equal"
     return LayerComparison(
         layer=pair.ours.name,
@@ -220,62 +169,35 @@ def _compared_layer(
         values=mine.size,
         finn=finn,
         alone=alone,
-        qonnx=None if qonnx is None else differs,
+        qonnx=differs,
         defects=tuple(sorted(defects)),
         verdict=known if explained and not differs else "differs",
     )
 
 
-def _model_integers(
-    model: frontend.Model, graph: DataflowGraph, frames: NDArray[np.float32]
-) -> dict[str, NDArray[Any]]:
-    """Integers that the QONNX model itself computes, by the name of our tensor.
-
-    Each is a tensor of the model, divided by the scale of its quantiser.
-    """
-    names = _model_tensors(model, graph)
-    tensors = model.tensors(frames, sorted(set(names.values())))
-    return {ours: tensors[name] / model.grids[name].scale for ours, name in names.items()}
-
-
-def _model_tensors(model: frontend.Model, graph: DataflowGraph) -> dict[str, str]:
-    """Tensors of the QONNX model that equal ours, by our name.
-
-    For each layer, this is the output of the first quantiser behind it.
-    """
-    consumers: dict[str, list[Any]] = {}
-    for node in model.nodes:
-        for name in node.input:
-            consumers.setdefault(name, []).append(node)
-    origins = {node.origin for node in graph.nodes}
-    outputs = {node.name: node.output[0] for node in model.nodes}
-    equal = {}
-    for origin, ours in {node.origin: node.outputs[0] for node in graph.nodes}.items():
-        tensor = outputs.get(origin)
-        while tensor is not None and tensor not in model.grids:
-            following = consumers.get(tensor, [])
-            alone = len(following) == 1 and following[0].name not in origins
-            tensor = following[0].output[0] if alone else None
-        if tensor is not None:
-            equal[ours] = tensor
-    return equal
-
-
-def _against(mine: Integers, qonnx: NDArray[Any]) -> int:
-    """Count the values that differ from a tensor of the QONNX model, which has channels second."""
-    theirs = qonnx.transpose(0, 2, 3, 1) if qonnx.ndim == 4 else qonnx
-    return int((np.rint(theirs).reshape(mine.shape) != mine).sum())
+def _from_reference(
+    lowered: frontend.Lowered, ours: Mapping[str, Integers], frames: NDArray[np.float32]
+) -> dict[str, int]:
+    """How many values of our tensors differ from the reference, by our name."""
+    probes = [one for one in lowered.probes if one.stream in ours]
+    tensors = lowered.reference.tensors(frames, [probe.tensor for probe in probes])
+    return {
+        probe.stream: int((probe.values(ours[probe.stream]) != tensors[probe.tensor]).sum())
+        for probe in probes
+    }
 
 
 def _input_differences(
-    graph: DataflowGraph, pairs: Sequence[Pair], ours: Mapping[str, Integers], result: FinnResult
-) -> int:
-    """Count the values of the input that differ."""
-    first = next(pair for pair in pairs if graph.input in pair.ours.inputs)
-    if not first.inputs:
-        return 0
-    theirs, mine = result.integers(first.inputs[0]), ours[graph.input]
-    return int((theirs.reshape(mine.shape) != mine).sum())
+    values: Values, entry: str, integers: Integers, frames: NDArray[np.float32]
+) -> tuple[int, set[str]]:
+    """How many values of the input differ, and the defects with which ours are FINN's."""
+    theirs = values.theirs(entry, values.graph.input).reshape(integers.shape)
+    differ = int((theirs != integers).sum())
+    rounded = host_with_ties_up(values.host) if differ else None
+    known = rounded is not None and bool(
+        (rounded.encode(frames).reshape(integers.shape) == theirs).all()
+    )
+    return differ, {finn_defects.TIES} if known else set()
 
 
 def _estimates(
@@ -284,14 +206,20 @@ def _estimates(
     """Cycles and resources of each layer, as estimated by bonn_hw and by FINN."""
     stages = {stage.name: stage for stage in design.stages}
     for pair in pairs:
+        theirs = result.estimates.get(pair.theirs.name)
+        if theirs is None:
+            continue
         stage = stages[pair.ours.name]
-        use, theirs = stage.node.kernel.resources(stage.folding), result.estimates[pair.theirs.name]
+        covered = [stages[node.name] for node in pair.nodes]
+        uses = [one.node.kernel.resources(one.folding) for one in covered]
         yield LayerEstimates(
             layer=stage.name,
             node=pair.theirs.name,
             folding=(stage.folding.pe, stage.folding.simd),
-            cycles=BothEstimates(ours=stage.cycles, finn=int(theirs["cycles"])),
-            lut=BothEstimates(ours=use.lut, finn=theirs["LUT"]),
-            bram36=BothEstimates(ours=use.bram36, finn=theirs["BRAM_18K"] / 2),
-            dsp=BothEstimates(ours=use.dsp, finn=theirs["DSP"]),
+            cycles=BothEstimates(
+                ours=max(one.cycles for one in covered), finn=int(theirs["cycles"])
+            ),
+            lut=BothEstimates(ours=sum(use.lut for use in uses), finn=theirs["LUT"]),
+            bram36=BothEstimates(ours=sum(use.bram36 for use in uses), finn=theirs["BRAM_18K"] / 2),
+            dsp=BothEstimates(ours=sum(use.dsp for use in uses), finn=theirs["DSP"]),
         )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,12 +24,11 @@ class LayerComparison:
         How many values were compared.
     finn : int
         Values that differ between FINN's graph and ours.
-    alone : int or None
-        Values that differ between FINN's layer and ours if both have FINN's inputs; None where
-        our layer needs its inputs in another form.
+    alone : int
+        Values that differ between FINN's layer and ours if both have FINN's inputs.
     qonnx : int or None
-        Values that differ between the QONNX model and ours; None where the model has no such
-        tensor.
+        Values that differ between the reference of the QONNX model and ours; None where the
+        model has no such tensor.
     defects : tuple of str
         The known defects of FINN that FINN's layer has.
     verdict : str
@@ -40,7 +40,7 @@ class LayerComparison:
     node: str
     values: int
     finn: int
-    alone: int | None
+    alone: int
     qonnx: int | None
     defects: tuple[str, ...]
     verdict: LayerVerdict
@@ -63,13 +63,16 @@ class Frames:
 
 @dataclass(frozen=True, kw_only=True)
 class FinalAnswers:
-    """Comparison of the final answers (floats) with those of qonnx and FINN.
+    """Comparison of the final answers (floats) with those of the reference, qonnx and FINN.
 
-    FINN's may differ by rounding: ``largest_difference_from_finn`` is the largest difference,
-    divided by our largest absolute answer.
+    qonnx's may differ if its float sums are rounded (``rounded_sums``); the reference's sums are
+    exact. FINN's may differ by rounding: ``largest_difference_from_finn`` is the largest
+    difference, divided by our largest absolute answer.
     """
 
+    frames_that_differ_from_reference: int
     frames_that_differ_from_qonnx: int
+    rounded_sums: bool
     largest_difference_from_finn: float
     classes_that_differ_from_finn: int
 
@@ -104,6 +107,10 @@ class Crosscheck:
     verdict : str
         ``equal``; ``defects``: every difference is a known defect of FINN or follows from one;
         or ``differs``.
+    input_values_that_differ, input_defects
+        How many values of the accelerator's input differ, and the known defects that explain all.
+    not_in_finns_graph
+        Our matrix units without a counterpart in FINN's graph. Only the answers cover them.
     """
 
     schema: int = SCHEMA
@@ -111,19 +118,27 @@ class Crosscheck:
     model: ModelDigest
     frames: Frames
     input_values_that_differ: int
+    input_defects: tuple[str, ...]
     layers: tuple[LayerComparison, ...]
+    not_in_finns_graph: tuple[str, ...]
     answers: FinalAnswers
     estimates: tuple[LayerEstimates, ...]
 
 
 def verdict(
-    input_values: int, layers: tuple[LayerComparison, ...], answers: FinalAnswers
+    input_values: int,
+    input_defects: Collection[str],
+    layers: tuple[LayerComparison, ...],
+    answers: FinalAnswers,
 ) -> Verdict:
     """The verdict on the whole model."""
     verdicts = {layer.verdict for layer in layers}
-    wrong = bool(input_values or answers.frames_that_differ_from_qonnx)
-    if not verdicts & {"defect", "follows"}:
-        wrong = wrong or answers.largest_difference_from_finn > ROUNDING
+    defects = bool(input_defects) or "defect" in verdicts
+    wrong = bool(input_values and not input_defects)
+    wrong |= bool(answers.frames_that_differ_from_reference)
+    wrong |= bool(answers.frames_that_differ_from_qonnx and not answers.rounded_sums)
+    if not defects and "follows" not in verdicts:
+        wrong |= answers.largest_difference_from_finn > ROUNDING
     if wrong or "differs" in verdicts:
         return "differs"
-    return "defects" if "defect" in verdicts else "equal"
+    return "defects" if defects else "equal"

@@ -8,20 +8,25 @@ formats itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from onnx import ModelProto
 
-from bonn_hw.interop import finn_attributes, finn_folding, finn_reader
+from bonn_hw.interop import finn_attributes, finn_folding, finn_partitions, finn_reader
 from bonn_hw.ir.graph import DataflowGraph
 
 
 class FinnGraphs:
-    """FINN's hardware graphs, translated into QONNX (`frontend.load.Dialect`)."""
+    """FINN's graphs, translated into QONNX (`frontend.load.Dialect`)."""
 
     def recognises(self, model: ModelProto) -> bool:
-        """Whether a model has hardware nodes of FINN."""
-        return finn_reader.is_hardware(model)
+        """Whether a model is a graph of FINN's."""
+        return finn_reader.is_finn(model)
+
+    def complete(self, model: ModelProto, folder: Path) -> ModelProto:
+        """Insert the partitions of a parent graph, from files in the folder; raises UserError."""
+        return finn_partitions.merged(model, folder)
 
     def translate(self, model: ModelProto) -> ModelProto:
         """Translate the model into QONNX; raises UnsupportedModel."""

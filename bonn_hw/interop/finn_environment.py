@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""FINN's own virtual environment (``make finn-env``): finding it and running scripts in it."""
+"""FINN's environment (``make finn-env``): finding it and running scripts in it."""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bonn_hw import tools
@@ -12,6 +15,7 @@ from bonn_hw.files import shipped
 from bonn_hw.progress import Progress
 
 VARIABLE, FOLDER = "BONN_HW_FINN", ".venv-finn"
+END = "\x04END"  # of a script, in the output of session.py
 
 
 def python() -> Path:
@@ -38,6 +42,8 @@ def python() -> Path:
 def run(script: str, *arguments: str | Path, progress: Progress) -> None:
     """Run a script of ``flows/scripts/finn`` there; each line that it prints goes to ``progress``.
 
+    Within `session` all scripts run in one process.
+
     Raises
     ------
     ToolMissing
@@ -45,8 +51,60 @@ def run(script: str, *arguments: str | Path, progress: Progress) -> None:
     UserError
         If the script fails, with the end of its output.
     """
-    command = [python(), shipped("flows", "scripts", "finn") / script, *arguments]
-    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
-    done = tools.run(command, env=environment, on_line=lambda line: progress(line.rstrip()))
-    if done.code:
-        raise UserError(f"FINN's environment: {script} ended with {done.code}:\n{done.last}")
+    if _sessions:
+        _sessions[-1].run(script, arguments, progress)
+        return
+    with _Session() as own:
+        own.run(script, arguments, progress)
+
+
+@contextmanager
+def session() -> Iterator[None]:
+    """Run all scripts in one process, which starts with the first: FINN's imports take seconds."""
+    with _Session() as own:
+        _sessions.append(own)
+        try:
+            yield
+        finally:
+            _sessions.remove(own)
+
+
+class _Session(ExitStack):
+    """A process of FINN's environment, which runs scripts one after the other."""
+
+    process: tools.Process | None = None
+    command: tuple[Path, ...] = ()
+
+    def run(self, script: str, arguments: Sequence[str | Path], progress: Progress) -> None:
+        process = self._running()
+        words = [script, *(os.fspath(word) for word in arguments)]
+        lines: list[str] = []
+        with suppress(BrokenPipeError):
+            assert process.stdin is not None  # noqa: S101  # narrows: `started` opens the pipes
+            process.stdin.write((json.dumps(words) + "\n").encode())
+            process.stdin.flush()
+        for raw in process.stdout or ():
+            line = raw.decode(errors="replace").rstrip()
+            if line.startswith(END):
+                code = int(line.split()[-1])
+                break
+            lines.append(line)
+            progress(line)
+        else:
+            code = process.wait()
+            self.command = ()  # the next script starts another process
+        if code:
+            last = "\n".join("\n".join(lines).rstrip().splitlines()[-tools.LAST :])
+            raise UserError(f"FINN's environment: {script} ended with {code}:\n{last}")
+
+    def _running(self) -> tools.Process:
+        """The process; a new one if there is none, or another environment is named now."""
+        command = (python(), Path("-Wignore"), shipped("flows", "scripts", "finn") / "session.py")
+        if self.process is None or command != self.command:
+            self.close()
+            self.process = self.enter_context(tools.started(command))
+            self.command = command
+        return self.process
+
+
+_sessions: list[_Session] = []

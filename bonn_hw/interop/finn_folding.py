@@ -48,6 +48,9 @@ FORMER = {  # names in other versions of FINN
     "StreamingFCLayer": "MVAU",
     "ConvolutionInputGenerator1D": "ConvolutionInputGenerator",
     "ElementwiseAdd": "AddStreams",
+    "InnerShuffle": "Shuffle",
+    "OuterShuffle": "Shuffle",
+    "Thresholding_Binary_Search": "Thresholding",
 }
 # They have a PE, but are no layers here: they are part of other layers, or the host computes them.
 ABSORBED = {"Thresholding", "Requant", "ChannelwiseOp", "ElementwiseMul", "LabelSelect"}

@@ -33,12 +33,12 @@ class FinnNode:
 
     Attributes
     ----------
-    inputs
-        Names of the streamed input tensors, without weights and thresholds.
+    inputs, outputs
+        Names of the streamed tensors, without weights and thresholds.
     weights
         Of a matrix unit, ``(MH, MW)``, bits as -1 and +1; else None.
     thresholds
-        Of a matrix unit, ``(MH,)``, as FINN would build them; None without.
+        Of a matrix unit, ``(MH, steps)``, as FINN would build them; None without.
     unclipped
         The same before FINN clipped them to its accumulator's range; None without.
     """
@@ -47,10 +47,22 @@ class FinnNode:
     operator: str
     attributes: Mapping[str, Any]
     inputs: tuple[str, ...]
-    output: str
+    outputs: tuple[str, ...]
     weights: Values | None
     thresholds: Values | None
     unclipped: Values | None
+
+    @property
+    def output(self) -> str:
+        """The first output."""
+        return self.outputs[0]
+
+    @property
+    def decides(self) -> bool:
+        """Whether it outputs what thresholds decide, not sums; a pool or window does neither."""
+        if self.operator == "MVAU":
+            return self.thresholds is not None
+        return True
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +79,8 @@ class FinnResult:
         Values by tensor, in FINN's layout (channels last) and encoding.
     kinds : mapping
         FINN's data types by tensor.
+    links : mapping
+        The computed tensors that each tensor is computed from.
     answers, qonnx : arrays
         The answers of FINN's graph, and of the QONNX model, executed by qonnx.
     estimates : mapping
@@ -78,9 +92,14 @@ class FinnResult:
     refused: tuple[str, ...]
     tensors: Mapping[str, Values]
     kinds: Mapping[str, str]
+    links: Mapping[str, tuple[str, ...]]
     answers: Values
     qonnx: Values
     estimates: Mapping[str, Mapping[str, float]]
+
+    def unsigned(self, tensor: str) -> bool:
+        """Whether FINN's bits of a tensor are 0 and 1 in an integer type."""
+        return self.kinds.get(tensor) == "UINT1"
 
     def integers(self, tensor: str) -> Integers:
         """A tensor in our encoding: -1 and +1 for bits, 2 p - MW for popcounts."""
@@ -129,7 +148,7 @@ def run_finn(
     report = json.loads((folder / "facts.json").read_text())
     qonnx = np.load(folder / "qonnx.npy")
     if "stopped" in report:
-        return FinnResult(report["stopped"], (), (), {}, {}, qonnx, qonnx, {})
+        return FinnResult(report["stopped"], (), (), {}, {}, {}, qonnx, qonnx, {})
     proto = onnx.load(folder / "hardware.onnx")
     tensors = dict(np.load(folder / "tensors.npz"))
     unclipped = dict(np.load(folder / "limits.npz"))
@@ -139,6 +158,11 @@ def run_finn(
         refused=tuple(report["refused"]),
         tensors=tensors,
         kinds=_kinds(proto),
+        links={
+            output: tuple(name for name in node.input if name in tensors)
+            for node in proto.graph.node
+            for output in node.output
+        },
         answers=tensors[proto.graph.output[0].name],
         qonnx=qonnx,
         estimates=report.get("estimates", {}),
@@ -159,16 +183,16 @@ def _nodes(
             if attributes["weightDataType"] == b"BINARY":
                 weights = 2 * weights - 1
         if node.name in unclipped:
-            thresholds = numpy_helper.to_array(constants[node.input[2]]).reshape(-1)
+            thresholds = numpy_helper.to_array(constants[node.input[2]])
         yield FinnNode(
             name=node.name,
             operator=operator_of(node.op_type),
             attributes=attributes,
             inputs=tuple(name for name in node.input if name in tensors),
-            output=node.output[0],
+            outputs=tuple(node.output),
             weights=weights,
             thresholds=thresholds,
-            unclipped=unclipped[node.name].reshape(-1) if node.name in unclipped else None,
+            unclipped=unclipped.get(node.name),
         )
 
 

@@ -33,6 +33,7 @@ def thresholds_on_zeros(kernel: Mvu, outside: NDArray[np.bool_] | None) -> NDArr
         missing = (kernel.weights * outside[place]).sum(axis=1, dtype=np.int64)
         by_class.setdefault(int(classes[place]), (outside[place], missing))
     sign = 1 if kernel.offsets is None else -1
+    bits = bool(np.isin(kernel.weights, (-1, 1)).all())
     # The sums of a class have one parity, so its threshold is exact only up to 1: try the lowest.
     moved = [
         kernel.thresholds_or_offsets[number] + sign * missing
@@ -45,8 +46,12 @@ def thresholds_on_zeros(kernel: Mvu, outside: NDArray[np.bool_] | None) -> NDArr
             if (levels + missing != mine).any():
                 return None
             continue
-        reach = kernel.weights.shape[1] - int(mask.sum())
-        sums = np.arange(-reach, reach + 1, 2)[:, None] - missing
+        if bits:
+            reach = kernel.weights.shape[1] - int(mask.sum())
+            sums = np.arange(-reach, reach + 1, 2)[:, None] - missing
+        else:
+            reach = int(np.abs(kernel.weights.astype(np.int64)).sum(axis=1).max())
+            sums = np.arange(-reach, reach + 1)[:, None] - missing
         if ((sums >= mine) != (sums >= levels - missing)).any():
             return None
     return levels

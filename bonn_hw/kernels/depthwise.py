@@ -103,10 +103,10 @@ class Depthwise(Kernel):
 
     @property
     def _taps(self) -> int:
-        return self.weights.shape[2]
+        return int(self.weights.shape[2])
 
     def _folds(self, folding: Folding) -> int:
-        return self.weights.shape[0] // folding.simd
+        return int(self.weights.shape[0]) // folding.simd
 
     def _memory(self, folding: Folding) -> tuple[int, int]:
         """Words and bits of the memory of weights."""

@@ -42,6 +42,7 @@ def _listed(tensors: Sequence[object]) -> str:
 def show_crosscheck(result: Crosscheck, console: Console) -> None:
     """Print the comparison of a model's layers with FINN's."""
     frames, answers = result.frames, result.answers
+    rounded = " (its float sums are rounded)" if answers.rounded_sums else ""
     parts: list[RenderableType] = [
         _differences(result, f"{frames.real} real and {frames.random} random frames", console),
         _estimates(result.estimates, console),
@@ -51,10 +52,17 @@ def show_crosscheck(result: Crosscheck, console: Console) -> None:
         for layer in result.layers
         for defect in layer.defects
     ]
+    parts += [words(f"input: FINN {defect}") for defect in result.input_defects]
+    if result.not_in_finns_graph:
+        missing = ", ".join(result.not_in_finns_graph)
+        parts.append(
+            words(f"not hardware in FINN's graph, compared by the answers only: {missing}")
+        )
     parts.append(
         words(
-            f"answers: {answers.frames_that_differ_from_qonnx} frames differ from qonnx's; FINN's "
-            f"are within {answers.largest_difference_from_finn:.1e} of the largest, and "
+            f"answers: {answers.frames_that_differ_from_reference} frames differ from the "
+            f"reference's, {answers.frames_that_differ_from_qonnx} from qonnx's{rounded}; "
+            f"FINN's are within {answers.largest_difference_from_finn:.1e} of the largest, and "
             f"{answers.classes_that_differ_from_finn} of its classes differ"
         )
     )

@@ -260,3 +260,18 @@ def test_weights_in_another_file_are_not_followed(model, tmp_path, capsys):
     model.write_bytes(proto.SerializeToString())
     text = fails(capsys, "compile", model, "--fps", 10, "--out", tmp_path / "out")
     assert "w0" in text and "another file" in text
+
+
+def test_weights_of_a_folder_that_is_allowed(model, tmp_path, capsys):
+    import onnx
+
+    proto, data = onnx.load_model_from_string(model.read_bytes()), tmp_path / "data"
+    data.mkdir()
+    given = {"location": "weights", "size_threshold": 0, "all_tensors_to_one_file": True}
+    onnx.save(proto, data / "model.onnx", save_as_external_data=True, **given)
+    command = ["compile", data / "model.onnx", "--fps", 10, "--out", tmp_path / "out"]
+    assert "--external-data FOLDER" in fails(capsys, *command)
+    assert main([str(word) for word in (*command, "--external-data", data)]) == 0
+    built = onnx.load(tmp_path / "out" / "model.onnx", load_external_data=False)
+    assert [one.data_location for one in built.graph.initializer] == [TensorProto.DEFAULT] * 3
+    assert main(["check", str(data / "model.onnx"), "--external-data", str(data)]) == 0

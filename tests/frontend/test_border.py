@@ -58,10 +58,6 @@ def in_a_sparse_attribute(model):
     model.graph.node.insert(0, node)
 
 
-def in_a_sparse_initializer(model):
-    model.graph.sparse_initializer.add().values.CopyFrom(outside())
-
-
 def in_a_function(model):
     constant = helper.make_node("Constant", [], ["w"], value=outside())
     model.functions.add(name="f").node.append(constant)
@@ -71,8 +67,7 @@ def in_a_function(model):
     "put",
     [
         *(in_an_initializer, in_a_constant, in_a_list_of_tensors, in_a_subgraph),
-        *(in_a_constant_of_a_subgraph, in_a_sparse_attribute, in_a_sparse_initializer),
-        in_a_function,
+        *(in_a_constant_of_a_subgraph, in_a_sparse_attribute, in_a_function),
     ],
 )
 def test_data_in_another_file(put, tmp_path, monkeypatch):
@@ -85,8 +80,8 @@ def test_data_in_another_file(put, tmp_path, monkeypatch):
     with pytest.raises(UserError) as error:
         frontend.read(file)
     assert str(error.value) == (
-        f"model {file} keeps 'w' in another file, which is not supported: save the model as one "
-        "file"
+        f"model {file} keeps 'w' in another file: allow its folder to be read with "
+        "--external-data FOLDER, or save the model as one file"
     )
 
 

@@ -342,10 +342,6 @@ def test_too_many_levels(tmp_path):
             "odd: operator LRN is not supported here; the supported layers are " + supported(),
         ),
         (
-            lambda b: b.add("GlobalAveragePool", name="odd").conv(4, 2, 1),
-            "odd: averages bits; quantise to several bits before",
-        ),
-        (
             lambda b: b.add(
                 "Pad", name="odd", mode="reflect", constants={"p": np.array([0, 0, 1, 1] * 2)}
             ).conv(4, 2),
@@ -373,12 +369,12 @@ def test_refusals_name_the_layer_and_the_remedy(build, text, tmp_path):
 
 def test_weights_of_several_values(tmp_path):
     builder = Builder((4,))
-    builder.add(
-        "MatMul", name="odd", constants={"w": np.array([[1.0, 2.0]] * 4) * [[1], [1], [-1], [2]]}
-    )
+    weights = np.array([[1.0, 2.0]] * 4) * [[1], [1], [-1], [1.234567]]
+    builder.add("MatMul", name="odd", constants={"w": weights})
     assert refusal(builder, tmp_path) == (
         "odd: the weights of output channel 0 are neither bipolar (plus and minus one scale) nor "
-        "the output of a quantiser of at most 16 bits: quantise them (for example to 1 bit)"
+        "the output of a quantiser of at most 16 bits, nor multiples of one scale: quantise them "
+        "(for example to 1 bit)"
     )
 
 

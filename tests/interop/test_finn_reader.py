@@ -11,9 +11,10 @@ from onnx import TensorProto, helper, numpy_helper
 from bonn_hw import frontend, pipeline
 from bonn_hw.boards import board
 from bonn_hw.cli.main import main
-from bonn_hw.errors import UnsupportedModel
+from bonn_hw.errors import UnsupportedModel, UserError
 from bonn_hw.frontend.numpy_host import head_of
 from bonn_hw.pipeline import read_model
+from tests.support import finn
 from tests.support.sketch import Sketch
 
 DATA = Path(__file__).parents[1] / "data" / "finn"
@@ -253,16 +254,19 @@ def test_pools(tmp_path, older):
             "Pool_2: Pool of QuantAvgPool is not supported",
         ),
         (
+            lambda h: h.matrix(12, 4, [1]).node("VVAU_hls", np.ones((4, 9))),
+            "VVAU_hls_2: FINN's operator VVAU_hls is not supported",
+        ),
+        (
             lambda h: h.node(
                 "MVAU",
-                np.ones((12, 4)),
-                np.zeros((4, 3)),
+                np.full((12, 4), 0.5),
                 inputDataType="BINARY",
-                weightDataType="BIPOLAR",
-                outputDataType="UINT2",
-                numInputVectors=[1],
+                weightDataType="FLOAT32",
+                outputDataType="FLOAT32",
+                noActivation=1,
             ),
-            "MVAU_1: 3 thresholds per channel are not supported",
+            "MVAU_1: its weights are no integers: compile the QONNX model",
         ),
         (
             lambda h: h.node("AddStreams", "t0_0", inputDataType="BINARY"),
@@ -275,3 +279,136 @@ def test_what_has_no_counterpart_is_refused(tmp_path, change, message):
     change(made)
     with pytest.raises(UnsupportedModel, match=message):
         read_model(made.write(tmp_path))
+
+
+def few_bit_mlp(made, queue, matrix, select):
+    """Weights of INT4 and INT2, three thresholds, memory nodes, queues and a label."""
+    random = made.random
+    made.node("IODMA_hls", dataType="UINT8", direction="in", numInputVectors=[1], NumChannels=12)
+    made.node(queue, dataType="UINT8", depth=2, folded_shape=[1, 1, 12])
+    first, second = random.integers(-8, 8, (12, 6)), random.integers(-2, 2, (6, 4))
+    limits = np.sort(random.integers(-900, 900, (6, 3)), axis=1)
+    kinds = {"inputDataType": "UINT8", "weightDataType": "INT4", "outputDataType": "INT2"}
+    made.node(matrix, first, limits, ActVal=-2, **kinds)
+    kinds = {"inputDataType": "INT2", "weightDataType": "INT2", "outputDataType": "INT32"}
+    made.node("StreamingDataWidthConverter_Batch", shape=[1, 6], dataType="INT2")
+    made.node(matrix, second, noActivation=1, MW=6, MH=4, **kinds)
+    if select:
+        made.node(select, Labels=4, K=1, inputDataType="INT32")
+    made.node("TLastMarker_hls", NumIters=1)
+
+    def expected(frames):
+        steps = ((frames @ first)[..., None] >= limits).sum(axis=-1) - 2
+        sums = steps @ second
+        return sums.argmax(axis=1)[:, None] if select else sums
+
+    return expected
+
+
+@pytest.mark.parametrize(
+    ("queue", "matrix", "select"),
+    [
+        ("StreamingFIFO", "StreamingFCLayer_Batch", ""),  # FINN 0.4
+        ("StreamingFIFO", "MatrixVectorActivation", "LabelSelect_Batch"),  # 0.9
+        ("StreamingFIFO_rtl", "MVAU_hls", "LabelSelect_hls"),  # 0.10 and later
+    ],
+)
+def test_several_bits_and_what_moves_them(tmp_path, queue, matrix, select):
+    made = Hardware(12)
+    expected = few_bit_mlp(made, queue, matrix, select)
+    frames = np.random.default_rng(5).integers(0, 256, (40, 12)).astype(np.float32)
+    got = integers_answer(made.write(tmp_path), frames)
+    assert len(np.unique(got)) > 1
+    np.testing.assert_array_equal(got, expected(frames))
+
+
+def test_sums_over_pixels_and_a_flattening(tmp_path):
+    """GlobalAccPool, Pool of AccPool, and Reshape as hardware."""
+    made = Hardware(4, 4, 3)
+    facts = {"ConvKernelDim": [2, 2], "Stride": [2, 2], "Dilation": [1, 1]}
+    made.node("ConvolutionInputGenerator_rtl", depthwise=1, inputDataType="UINT4", **facts)
+    kinds = {"InputDataType": "UINT4", "OutputDataType": "UINT6"}
+    made.node("Pool_hls", Function="AccPool", KernelSize=[2, 2], Channels=3, **kinds)
+    limits = np.sort(made.random.integers(0, 60, (3, 3)), axis=1)
+    kinds = {"inputDataType": "UINT6", "outputDataType": "UINT2", "ActVal": 0}
+    made.node("Thresholding_Batch", limits, **kinds)
+    fork = made.node("DuplicateStreams_Batch", outputs=2, inputDataType="UINT2")
+    made.node("GlobalAccPool_Batch", numInputVectors=[1, 2, 2], inputDataType="UINT2")
+    more = np.sort(made.random.integers(0, 12, (3, 3)), axis=1)
+    made.node("Thresholding_rtl", more, **kinds)
+    assert fork[1] not in made.last
+    made.node("Reshape_rtl", inp_shape=[1, 1, 1, 3], out_shape=[1, 3])
+    weights = made.random.integers(-2, 2, (3, 4))
+    kinds = {"inputDataType": "UINT2", "weightDataType": "INT2", "outputDataType": "INT8"}
+    made.node("MVAU_rtl", weights, noActivation=1, numInputVectors=[1], **kinds)
+    frames = np.random.default_rng(5).integers(0, 16, (40, 4, 4, 3)).astype(np.float32)
+    sums = frames.reshape(-1, 2, 2, 2, 2, 3).sum(axis=(2, 4))
+    steps = (sums[..., None] >= limits).sum(axis=-1)
+    steps = (steps.sum(axis=(1, 2))[..., None] >= more).sum(axis=-1)
+    np.testing.assert_array_equal(integers_answer(made.write(tmp_path), frames), steps @ weights)
+
+
+def parent(folder, named):
+    """A graph whose node stands for the file of another graph."""
+    entry = helper.make_tensor_value_info("in", TensorProto.FLOAT, [1, 12])
+    exit_ = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+    node = helper.make_node("StreamingDataflowPartition", ["in"], ["out"], "part", domain=DOMAIN)
+    node.attribute.append(helper.make_attribute("model", named))
+    graph = helper.make_graph([node], "parent", [entry], [exit_])
+    opsets = [helper.make_opsetid("", 13), helper.make_opsetid(DOMAIN, 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets), folder / "parent.onnx")
+    return folder / "parent.onnx"
+
+
+@pytest.mark.parametrize(
+    "named", ["/tmp/finn_dev/a/child/finn.onnx", "C:\\build\\child\\finn.onnx"]
+)
+def test_partitions_beside_their_parent(tmp_path, named):
+    """Of a path on another machine, as much of its end counts as exists here."""
+    made = Hardware(12).bits().matrix(12, 5, [1], last=True)
+    (tmp_path / "child").mkdir()
+    child = made.write(tmp_path / "child")
+    frames = vectors(12)
+    got = integers_answer(parent(tmp_path, named), frames)
+    np.testing.assert_array_equal(got, integers_answer(child, frames))
+
+
+def test_partitions_elsewhere_are_not_read(tmp_path):
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside.mkdir()
+    outside.mkdir()
+    child = Hardware(12).bits().matrix(12, 5, [1], last=True).write(outside)
+    (inside / "linked.onnx").symlink_to(child)
+    for named in (str(child), "../outside/finn.onnx", "linked.onnx"):
+        told = rf"part: its layers are in {Path(named).name}, which is not in .*inside or below"
+        with pytest.raises(UserError, match=told):
+            read_model(parent(inside, named))
+    child.rename(inside / "finn.onnx")
+    read_model(parent(inside, str(child)))  # the remedy
+    (inside / "finn.onnx").write_bytes(b"\x0fno model")
+    with pytest.raises(UserError, match=r"finn.onnx is not an ONNX file, or a truncated one"):
+        read_model(parent(inside, str(child)))
+    with pytest.raises(UserError, match="nested more than 4 deep"):
+        read_model(parent(inside, "parent.onnx"))
+
+
+@pytest.mark.finn
+def test_every_graph_of_finns_builder(tmp_path):
+    """From FINN-ONNX to hardware with queues and memory nodes, and their partitions."""
+    model = finn.few_bits((0.5, 1.0, 0.7, 2.0)).write(tmp_path)
+    frames = np.random.default_rng(0).uniform(-1, 1, (5, 2, 6, 6)).astype(np.float32)
+    np.save(tmp_path / "frames.npy", frames)
+    out = tmp_path / "graphs"
+    out.mkdir()
+    finn.run("steps.py", model, tmp_path / "frames.npy", out)
+    answers = np.load(out / "answers.npy").reshape(5, -1)
+    np.testing.assert_array_equal(answers, read_model(model).run(frames))
+    graphs = sorted([*out.glob("*.onnx"), *(out / "partitions").glob("*.onnx")])
+    assert len(graphs) == 4 + 4 + 6 + 1
+    for path in graphs:
+        # What FINN's host does before the first layer is not in a partition.
+        whole = path.parent == out and int(path.name[0]) <= 5
+        taken = frames if whole else np.ascontiguousarray(frames.transpose(0, 2, 3, 1))
+        got = integers_answer(path, taken).reshape(5, -1)
+        expected = answers.argmax(axis=1)[:, None] if "labels" in path.name else answers
+        np.testing.assert_array_equal(got, expected, path.name)

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 
-from bonn_hw import pipeline
+from bonn_hw import frontend, pipeline
 from bonn_hw.cli.main import main
 from bonn_hw.errors import UnsupportedModel
 from bonn_hw.interop.finn_writer import dataflow_graph
@@ -105,14 +105,65 @@ def test_true_zeros_need_three_values(tmp_path):
     )
 
 
+def several_bits(name):
+    """Weights and activations of several bits; on bits, or with a sum of branches and averages."""
+    sides = {"strides": (1, 1), "dilations": (1, 1), "group": 1, "pads": (1, 1, 1, 1)}
+    made = Sketch(2, 6, 6).quant(4, scale=1 / 8)
+    made.few_bit_conv(4, 2, bits=3, scale=0.25, **sides).norm(4, spread=1.0)
+    if name == "bits":
+        made.sign().few_bit_conv(4, 4, bits=2, scale=0.5, **sides).norm(4, spread=1.0).sign()
+        made.bit_conv(4, 4, pads=(1, 1, 1, 1)).quant(4, scale=1.0).pool(pads=(0, 0, 0, 0))
+        return made.flatten().few_bit_dense(36, 5, bits=4)
+    made.add("Relu").quant(3, signed=0, scale=0.5)
+    branch = made.last
+    made.few_bit_conv(4, 4, bits=2, scale=0.5, **sides).norm(4, spread=1.0)
+    made.quant(3, signed=1, scale=0.5, narrow=1).join(branch).quant(3, signed=1, scale=1.0)
+    made.add("AveragePool", kernel_shape=(2, 2), strides=(2, 2)).quant(3, scale=0.5)
+    made.bit_conv(4, 4, (1, 1)).norm(4, spread=1.0).quant(3, scale=0.5)
+    made.add("GlobalAveragePool").quant(5, scale=0.125)
+    return made.flatten().few_bit_dense(4, 5, bits=4)
+
+
+@pytest.mark.finn
+@pytest.mark.parametrize("name", ["bits", "sums and averages"])
+def test_several_bits_are_written_and_read(name, tmp_path):
+    """FINN's answers are the model's; and so are those of the written graph, compiled again."""
+    model, out = several_bits(name).write(tmp_path), tmp_path / "b"
+    assert main(["compile", str(model), "--fps", "20000", "--out", str(out)]) == 0
+    assert main(["export-finn", str(out)]) == 0
+    build = pipeline.Build.load(out)
+    frames = build.host.random_frames(6)
+    expected = read_model(model).run(frames)
+    assert len(np.unique(expected, axis=0)) > 1
+    np.save(tmp_path / "frames.npy", frames)
+    written = out / "finn"
+    finn.run("estimates.py", written / "hardware.onnx", tmp_path / "frames.npy", tmp_path,
+             written / "folding.json", "xc7z020clg400-1")  # fmt: skip
+    answers = np.load(tmp_path / "answers.npy")
+    np.testing.assert_array_equal(answers.reshape(expected.shape), expected)
+    kinds = {node.op_type for node in onnx.load(written / "hardware.onnx").graph.node}
+    assert "Thresholding" in kinds
+    assert ({"ElementwiseAdd", "GlobalAccPool", "DuplicateStreams"} <= kinds) == (name != "bits")
+    again = frontend.lower(read_model(written / "hardware.onnx"))
+    got = again.host.decode(again.graph.run(again.host.encode(frames)))
+    np.testing.assert_array_equal(got.reshape(expected.shape), expected)
+    stems = [node.kernel.stem for node in again.graph.nodes]
+    assert stems == [
+        stage.node.kernel.stem
+        for stage in build.design.stages
+        if stage.node.kernel.stem not in ("fifo", "width_converter")
+    ]
+
+
 def test_what_finn_does_not_express_is_refused(tmp_path, capsys):
     made = Sketch(2, 6, 6).quant(8, scale=1 / 128).few_bit_conv(4, 2).norm(4).sign()
-    model = made.flatten().bit_dense(64, 3).write(tmp_path)
+    made.pool(kernel=(2, 2), strides=(1, 1))
+    model = made.flatten().bit_dense(36, 3).write(tmp_path)
     assert main(["compile", str(model), "--fps", "1000", "--out", str(tmp_path / "b")]) == 0
     assert main(["export-finn", str(tmp_path / "b")]) == 2
     message = capsys.readouterr().err
-    assert "weights of more than one bit cannot be written in FINN's form" in message
+    assert "overlapping windows of a pool cannot be written in FINN's form" in message
     assert not (tmp_path / "b" / "finn").exists()
     build = pipeline.Build.load(tmp_path / "b")
-    with pytest.raises(UnsupportedModel, match="mvu_0"):
+    with pytest.raises(UnsupportedModel, match="max_pool_0"):
         dataflow_graph(build.design, build.host)

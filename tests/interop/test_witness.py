@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""FINN as a witness: equal where it is right; three known defects by name; all else fails."""
+"""FINN as a witness: equal where it is right; four known defects by name; all else fails."""
 
 import json
 from dataclasses import replace
 
 import numpy as np
-import onnx
 import pytest
-from onnx import numpy_helper
 
 from bonn_hw import frontend
 from bonn_hw.boards import board
 from bonn_hw.cli.main import main
+from bonn_hw.errors import UserError
 from bonn_hw.interop import crosscheck, finn_defects, finn_environment
 from bonn_hw.interop.finn_result import run_finn
 from bonn_hw.ir.target import Target
 from bonn_hw.pipeline import read_model
 from tests.support import finn
+from tests.support.sketch import Sketch
 from tests.support.tfc import write_tfc
 
 TARGET = Target(board("pynq-z2"), 100.0, 1000)
@@ -35,18 +35,30 @@ def shown(model, images=None):
     return crosscheck.crosscheck(model, images, 4, TARGET)
 
 
-def threshold_at(folder, sum_of_first):
-    """TFC with one neuron of the first layer that turns on at another sum."""
-    model = onnx.load(write_tfc(folder))
-    norm = next(node for node in model.graph.node if node.op_type == "BatchNormalization")
-    constants = {one.name: one for one in model.graph.initializer}
-    gamma, beta, mean, variance = (
-        numpy_helper.to_array(constants[name]).copy() for name in norm.input[1:5]
-    )
-    beta[3] = (mean[3] - sum_of_first) * gamma[3] / np.sqrt(variance[3])
-    constants[norm.input[2]].CopyFrom(numpy_helper.from_array(beta, norm.input[2]))
-    onnx.save(model, folder / "model.onnx")
-    return folder / "model.onnx"
+class Recorded:
+    """FINN's result, which later comparisons of the same model take as it is or changed."""
+
+    def __init__(self, monkeypatch):
+        self.monkeypatch, self.result = monkeypatch, None
+
+    def run(self, *arguments):
+        self.result = run_finn(*arguments)
+        return self.result
+
+    def again(self, model, images, random, **changes):
+        """The comparison with a changed result."""
+        with self.monkeypatch.context() as patch:
+            changed = replace(self.result, **changes)
+            patch.setattr(crosscheck.finn_result, "run_finn", lambda *arguments: changed)
+            return crosscheck.crosscheck(model, images, random, TARGET)
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    finn.need()
+    made = Recorded(monkeypatch)
+    monkeypatch.setattr(crosscheck.finn_result, "run_finn", made.run)
+    return made
 
 
 @pytest.mark.finn
@@ -68,7 +80,7 @@ def test_the_network_of_the_zoo_is_equal(images, tmp_path, capsys):
     assert [layer["node"] for layer in facts["layers"]] == [f"MVAU_{i}" for i in range(4)]
     counts = [(layer["finn"], layer["alone"]) for layer in facts["layers"]]
     assert counts == [(0, 0)] * 4
-    assert [layer["qonnx"] for layer in facts["layers"]] == [0, 0, 0, None]
+    assert [layer["qonnx"] for layer in facts["layers"]] == [0, 0, 0, 0]
     assert facts["answers"]["frames_that_differ_from_qonnx"] == 0
     assert [row["cycles"]["ours"] for row in facts["estimates"]] == [
         row["cycles"]["finn"] for row in facts["estimates"]
@@ -100,52 +112,84 @@ def test_padding_with_true_zeros(tmp_path):
 
 
 @pytest.mark.finn
-@pytest.mark.parametrize(
-    ("limit", "defect"), [(-900, finn_defects.ALWAYS_ON), (415, finn_defects.CLIPPED)]
-)
-def test_thresholds_that_finn_gets_wrong(limit, defect, tmp_path):
-    found = shown(threshold_at(tmp_path, limit))
+def test_thresholds_that_finn_gets_wrong(recorded, tmp_path):
+    """Neuron 0 is always on; FINN clips the threshold of neuron 3, and frames show that."""
+    made = Sketch(100).sign().bit_dense(100, 6)
+    ones, zeros = np.ones(6, np.float32), np.zeros(6, np.float32)
+    beta = np.array([200, 5, -3, -50, 0, 7], np.float32)
+    made.add("BatchNormalization", ones, beta, zeros, ones, epsilon=1e-12)
+    model = made.sign().bit_dense(6, 3).write(tmp_path)
+    unit = frontend.lower(read_model(model)).graph.nodes[0].kernel
+    frames = np.repeat(unit.weights[3][None].astype(np.float32), 3, axis=0)
+    for place, wrong in enumerate((20, 30, 60)):  # popcounts of 80, 70 and 40
+        frames[place, :wrong] *= -1
+    found = crosscheck.crosscheck(model, frames, 2, TARGET)
+    first, second = found.layers
     assert found.verdict == "defects"
-    assert found.layers[0].defects == (defect,)
-    assert {layer.verdict for layer in found.layers[1:]} == {"equal"}
+    assert first.defects == (finn_defects.CLIPPED, finn_defects.ALWAYS_ON)
+    assert (first.verdict, first.finn, first.alone) == ("defect", 1, 1)
+    assert second.verdict in ("equal", "follows")
+    # Something else, in one value of one layer.
+    node = recorded.result.nodes[-1]
+    last = next(one for one in recorded.result.nodes if one.name == "MVAU_1")
+    assert node.output in recorded.result.tensors
+    values = recorded.result.tensors[last.output].copy()
+    values[0, 0] += 1
+    tensors = {**recorded.result.tensors, last.output: values}
+    lies = recorded.again(model, frames, 2, tensors=tensors)
+    assert lies.verdict == "differs"
+    assert [layer.verdict for layer in lies.layers] == ["defect", "differs"]
+    with pytest.raises(UserError, match=r"no layer of FINN's graph .* has a counterpart here"):
+        recorded.again(model, frames, 2, nodes=recorded.result.nodes[:1])
 
 
 @pytest.mark.finn
-def test_a_clipped_threshold_that_frames_meet(tmp_path):
-    """Popcounts of 512 to 599 answer wrongly in FINN, and the clipped threshold explains all."""
-    model = threshold_at(tmp_path, 415)
-    proto = onnx.load(model)
-    lowered = frontend.lower(read_model(model))
-    weights = lowered.graph.nodes[0].kernel.weights[3]
-    frames = np.where(weights > 0, 0.9, 0.1).astype(np.float32).reshape(1, 1, 28, 28)
-    frames = np.repeat(frames, 3, axis=0)
-    for place, wrong in enumerate((200, 230, 400)):  # pairs that do not agree
-        flat = frames[place].reshape(-1)
-        flat[:wrong] = 1 - flat[:wrong]
-    assert proto.graph.input
-    first = shown(model, frames).layers[0]
-    assert first.defects == (finn_defects.CLIPPED,)
-    assert first.finn == first.alone == 2
-    assert first.verdict == "defect"
+def test_few_bits_and_a_quantised_output_are_equal(recorded, tmp_path):
+    """FINN negates channels, and decides in nodes of its own; the last quantiser is the host's."""
+    model = finn.few_bits((0.5, -1.0, 0.7, 2.0), 3.7).write(tmp_path)
+    found = crosscheck.crosscheck(model, None, 4, TARGET)
+    assert found.verdict == "equal", found
+    assert {layer.node: layer.layer for layer in found.layers} == {
+        "ConvolutionInputGenerator_0": "sliding_window_0",
+        "MVAU_0": "mvu_0",
+        "Thresholding_1": "requantize_0",
+        "MVAU_1": "mvu_1",
+        "Pool_0": "max_pool_0",
+        "MVAU_2": "mvu_2",
+    }
+    assert {layer.finn for layer in found.layers} == {0}
+    assert not found.not_in_finns_graph
 
 
 @pytest.mark.finn
-def test_any_other_difference_fails(tmp_path, monkeypatch):
-    """A witness that says something else, in one value of one layer."""
-    finn.need()
-
-    def lies(*arguments):
-        result = run_finn(*arguments)
-        (node,) = (one for one in result.nodes if one.name == "MVAU_1")
-        values = result.tensors[node.output].copy()
-        values[0, 0] = 1 - values[0, 0]
-        return replace(result, tensors={**result.tensors, node.output: values})
-
-    monkeypatch.setattr(crosscheck.finn_result, "run_finn", lies)
-    found = crosscheck.crosscheck(write_tfc(tmp_path), None, 2, TARGET)
-    assert found.verdict == "differs"
-    verdicts = [layer.verdict for layer in found.layers]
-    assert verdicts[:2] == ["equal", "differs"]
+def test_ties_are_found_where_they_are(recorded, monkeypatch, tmp_path):
+    """Quant rounds half to even, FINN up: at the input, and behind both convolutions."""
+    model = finn.few_bits().write(tmp_path)
+    ties = np.random.default_rng(0).integers(-8, 7, (1, 2, 6, 6)).astype(np.float32)
+    found = crosscheck.crosscheck(model, (ties + 0.5) / 8, 4, TARGET)
+    assert found.verdict == "defects"
+    assert found.input_values_that_differ == int((ties % 2 == 0).sum())
+    assert found.input_defects == (finn_defects.TIES,)
+    verdicts = {layer.layer: layer.verdict for layer in found.layers}
+    expected = {"sliding_window_0": "follows", "mvu_0": "defect", "mvu_1": "defect"}
+    assert verdicts == {**expected, "max_pool_0": "follows", "mvu_2": "follows"}
+    for layer in found.layers:
+        assert (layer.alone > 0) == (layer.verdict == "defect")
+        assert layer.defects == ((finn_defects.TIES,) if layer.alone else ())
+        assert not layer.qonnx
+    # The model's own operators find them as well, whatever our kernels are.
+    with monkeypatch.context() as patch:
+        patch.setattr(finn_defects, "_variants", lambda kernel, pair: iter(()))
+        again = recorded.again(model, (ties + 0.5) / 8, 4)
+    assert again.layers == found.layers
+    # One more step in another value is no tie.
+    (node,) = (one for one in recorded.result.nodes if one.name == "MVAU_1")
+    values = recorded.result.tensors[node.output].copy()
+    values[-1, 0, 0, 0] -= 1
+    tensors = {**recorded.result.tensors, node.output: values}
+    lies = recorded.again(model, (ties + 0.5) / 8, 4, tensors=tensors)
+    assert lies.verdict == "differs"
+    assert {layer.layer for layer in lies.layers if layer.verdict == "differs"} >= {"mvu_1"}
 
 
 def test_without_finn(monkeypatch, tmp_path, capsys):

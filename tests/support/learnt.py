@@ -2,6 +2,7 @@
 """Small networks with learnt scales, as Brevitas gives them, and some with powers of two."""
 
 import numpy as np
+from onnx import helper
 
 from tests.support.sketch import Sketch
 
@@ -83,7 +84,24 @@ def quantisers():
     return gemm(sketch, 4, 3, "last", 0.25)
 
 
+def forms():
+    """Quantisers as other exporters write them, and weights without one."""
+    sketch = Sketch(2, 5, 5, seed=8, domain="finn.custom_op.general").qdq(0.5, np.uint8(9), (2, 15))
+    integers = sketch.random.integers(-8, 8, (3, 2, 3, 3)).astype(np.int8)
+    names = [
+        sketch.constant(one) for one in (integers, np.float32([0.5, 1, 0.25]), np.zeros(3, np.int8))
+    ]
+    sketch.nodes.append(helper.make_node("DequantizeLinear", names, ["weights"], axis=0))
+    sketch._behind("Conv", [sketch.last, "weights"], "conv1", pads=[1] * 4)
+    sketch.quant(6, scale=1.5, zero=8.0, rounding_mode="HALF_UP")
+    sketch.trunc(1.5, 6, 4, 6.0, zero=8.0, rounding_mode="UP")
+    sketch.conv(4, 3, name="conv2")
+    limits = np.sort(sketch.random.integers(-30, 30, (4, 5)), axis=1) * 6
+    sketch.thresholds(limits, 0.5, -1.5).flatten()
+    return sketch.add("MatMul", sketch.random.choice([-0.3, 0, 0.3], (36, 2)).astype(np.float32))
+
+
 NETWORKS = {
     one.__name__: one
-    for one in (bits, few_bits, residual, moved, selected, pooled_twice, quantisers)
+    for one in (bits, few_bits, residual, moved, selected, pooled_twice, quantisers, forms)
 }

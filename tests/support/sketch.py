@@ -14,6 +14,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 from bonn_hw import frontend
 
 QONNX = "qonnx.custom_op.general"
+QUANTISERS = ("BipolarQuant", "Quant", "IntQuant", "Trunc", "MultiThreshold")
 
 
 class Sketch:
@@ -24,6 +25,7 @@ class Sketch:
         self.shape, self.opset, self.domain = (1, *shape), opset, domain
         self.nodes, self.constants, self.last = [], {}, "x"
         self.annotation: str | None = None
+        self.version = 1  # of qonnx's operators
 
     def constant(self, value) -> str:
         name = f"c{len(self.constants)}"
@@ -35,7 +37,7 @@ class Sketch:
         names = [self.constant(operand) for operand in operands]
         inputs = [self.last, *names] if first else [*names, self.last]
         output = f"v{len(self.nodes)}"
-        domain = self.domain if kind in ("BipolarQuant", "Quant", "IntQuant") else ""
+        domain = self.domain if kind in QUANTISERS else ""
         self.nodes.append(
             helper.make_node(
                 kind,
@@ -53,6 +55,27 @@ class Sketch:
         parameters = [np.float32(scale), np.float32(zero), np.float32(bits)]
         given = {"signed": signed, "narrow": narrow, "rounding_mode": "ROUND", **attributes}
         return self.add("Quant", *parameters, **given)
+
+    def thresholds(self, limits, scale=1.0, bias=0.0, kind="INT8", **given) -> Sketch:
+        """FINN-ONNX's quantiser."""
+        given |= {"out_dtype": kind, "out_scale": float(scale), "out_bias": float(bias)}
+        return self.add("MultiThreshold", np.asarray(limits, np.float32), **given)
+
+    def trunc(self, scale, before, after, scale_after=None, zero=0.0, **given) -> Sketch:
+        """Version 2 has the scale afterwards."""
+        values = [scale, zero, before]
+        if scale_after is not None:
+            self.version = 2
+            values.append(scale_after)
+        given = {"rounding_mode": "FLOOR", **given}
+        return self.add("Trunc", *(np.float32(one) for one in (*values, after)), **given)
+
+    def qdq(self, scale, zero, clip=(), after=None) -> Sketch:
+        """QuantizeLinear, perhaps a Clip, DequantizeLinear."""
+        self.add("QuantizeLinear", np.float32(scale), zero)
+        if clip:
+            self.add("Clip", *(np.asarray(one, zero.dtype) for one in clip))
+        return self.add("DequantizeLinear", np.float32(after or scale), zero)
 
     def sign(self, scale=1.0, name: str = "") -> Sketch:
         return self.add("BipolarQuant", np.float32(scale), name=name)
@@ -139,7 +162,9 @@ class Sketch:
             [helper.make_tensor_value_info(self.last, TensorProto.FLOAT, None)],
             [numpy_helper.from_array(value, name) for name, value in self.constants.items()],
         )
-        imports = [helper.make_opsetid("", self.opset), helper.make_opsetid(self.domain, 1)]
+        imports = [helper.make_opsetid("", self.opset)]
+        if self.domain:
+            imports.append(helper.make_opsetid(self.domain, self.version))
         model = helper.make_model(graph, opset_imports=imports, ir_version=8)
         if self.annotation is not None:
             note = model.graph.quantization_annotation.add(tensor_name="x")

@@ -78,6 +78,7 @@ def documented(page: str) -> str:
     rows = [
         f"| {', '.join(f'`{name}`' for name in operator.names)} | {operator.text} |"
         for operator in operators()
+        if not operator.internal
     ]
     lines = (BEGIN, "", "| operators | what is supported |", "|---|---|", *rows, "", END)
     return before + "\n".join(lines) + after

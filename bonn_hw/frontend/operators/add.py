@@ -29,11 +29,7 @@ def join(left: Branch, node: NodeProto, right: Branch) -> None:
     """Add another branch; both must be integers with the same scale."""
     for branch in (left, right):
         branch.materialise(node, remedy=REMEDY)
-        if branch.pending.bipolar:
-            raise UnsupportedModel(
-                f"{node.name}: adds the bits of {branch.source}; take a quantiser of several bits "
-                "instead of the binary one, with the same scale in both branches"
-            )
+        branch.widen(node.name)
     one, other = left.pending, right.pending
     if one.order.shape != other.order.shape or (one.order != other.order).any():
         raise UnsupportedModel(

@@ -60,8 +60,7 @@ def _whole(branch: Branch, node: NodeProto) -> Geometry:
 
 def _average(branch: Branch, node: NodeProto, geometry: Geometry, flat: bool = False) -> None:
     branch.materialise(node)
-    if branch.pending.bipolar:
-        raise UnsupportedModel(f"{node.name}: averages bits; quantise to several bits before")
+    branch.widen(node.name)
     taps, scale = geometry.kernel[0] * geometry.kernel[1], branch.pending.scale[0]
     largest = taps * int(np.abs([branch.pending.low.min(), branch.pending.high.max()]).max())
     if largest > LARGEST_SUM:

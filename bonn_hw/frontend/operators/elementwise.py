@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from onnx import NodeProto
 
+from bonn_hw.frontend import composites
 from bonn_hw.frontend.branch import Branch
 from bonn_hw.frontend.operator import Kind, Operator
 
@@ -39,5 +40,12 @@ OPERATORS = (
         "they must be monotone; before a few-bit quantiser there is no such limit. Before the "
         "first quantiser and after the last layer they run on the host, in float32",
         elementwise,
+    ),
+    Operator(
+        composites.NAMES,
+        Kind.ELEMENTWISE,
+        "roundings and thresholds that ONNX has no operator for",
+        elementwise,
+        internal=True,
     ),
 )

@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -65,12 +66,21 @@ def main() -> None:
 
 def hardware(model: ModelWrapper, labels: bool = False) -> ModelWrapper:
     """FINN's hardware graph of a QONNX model; with ``labels`` it answers the largest output's."""
+    for _, stage in stages(model, labels):
+        model = stage
+    return model
+
+
+def stages(model: ModelWrapper, labels: bool = False) -> Iterator[tuple[str, ModelWrapper]]:
+    """The graphs that FINN makes on the way to its hardware graph, which is the last."""
     model = cleanup_model(model).transform(ConvertQONNXtoFINN())
     if labels:
         model = applied(model, [InsertTopK(k=1), InferShapes()])
     tidy = [InferShapes(), FoldConstants(), GiveUniqueNodeNames(), GiveReadableTensorNames()]
-    tidy += [InferDataTypes(), RemoveStaticGraphInputs()]
-    model = applied(model, [*tidy, absorb.AbsorbScalarBiasIntoMultiThreshold(), Streamline()])
+    model = applied(model, [*tidy, InferDataTypes(), RemoveStaticGraphInputs()])
+    yield "tidy", model
+    model = applied(model, [absorb.AbsorbScalarBiasIntoMultiThreshold(), Streamline()])
+    yield "streamlined", model
     if model.get_nodes_by_op_type("Conv"):
         model = applied(model, [LowerConvsToMatMul(), MakeMaxPoolNHWC()])
         model = model.transform(absorb.AbsorbTransposeIntoMultiThreshold())
@@ -78,11 +88,12 @@ def hardware(model: ModelWrapper, labels: bool = False) -> ModelWrapper:
     model = applied(model, [ConvertBipolarMatMulToXnorPopcount(), Streamline()])
     model = applied(model, [absorb.AbsorbScalarMulAddIntoTopK(), InferDataLayouts()])
     model = model.transform(RemoveUnusedTensors())
+    yield "lowered", model
     for module, name in LAYERS:
         package = f"finn.transformation.fpgadataflow.convert_to_hw.{module}"
         model = model.transform(getattr(importlib.import_module(package), name)())
     last = [RemoveCNVtoFCFlatten(), absorb.AbsorbConsecutiveTransposes(), GiveUniqueNodeNames()]
-    return applied(model, [*last, InferDataLayouts(), InferDataTypes(), InferShapes()])
+    yield "hardware", applied(model, [*last, InferDataLayouts(), InferDataTypes(), InferShapes()])
 
 
 def applied(model: ModelWrapper, steps: list) -> ModelWrapper:
