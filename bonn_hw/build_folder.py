@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw import files, frontend
+from bonn_hw import files, frontend, manifest
 from bonn_hw.boards import keep
 from bonn_hw.errors import UserError
 from bonn_hw.interop import finn_folding
@@ -36,6 +38,9 @@ class Build:
     ----------
     identity : str or None
         `report.sections.identity` of the folder when it was loaded.
+    trusted : bool
+        Whether the user trusts the folder: then its RTL is simulated even if bonn_hw would write
+        other RTL for the design.
     """
 
     folder: Path
@@ -43,15 +48,27 @@ class Build:
     host: frontend.Host
     report: Report
     identity: str | None
+    trusted: bool = False
 
     @classmethod
-    def load(cls, folder: Path) -> Build:
-        """Read what `pipeline.compile_model` wrote, or raise UserError."""
+    def load(cls, folder: Path, trust: bool = False) -> Build:
+        """Read what `pipeline.compile_model` wrote.
+
+        Parameters
+        ----------
+        trust : bool
+            Use the folder even if its files do not match its manifest.
+
+        Raises
+        ------
+        UserError
+            If it is not a build, or one that is damaged or was changed.
+        """
         with files.reading(folder):
-            return cls._read(folder)
+            return cls._read(folder, trust)
 
     @classmethod
-    def _read(cls, folder: Path) -> Build:
+    def _read(cls, folder: Path, trust: bool) -> Build:
         if not (folder / NAME).is_file():
             raise UserError(f"{folder} is not a build: make one with 'bonn-hw compile MODEL --out'")
         if not (folder / "rtl").is_dir():
@@ -59,10 +76,16 @@ class Build:
                 f"{folder} has foldings and no RTL: make it with 'bonn-hw compile MODEL --folding "
                 f"{folder / 'folding.json'} --out'"
             )
-        design = store.load(FoldedDesign, folder, "design", kernels()).check()
-        host = frontend.Host.load(folder / "host")
+        if not trust:
+            manifest.check(folder)
+        with _readable(folder, "its design"):
+            design = store.load(FoldedDesign, folder, "design", kernels()).check()
+        with _readable(folder, "its folder 'host'"):
+            host = frontend.Host.load(folder / "host")
+            tensors, ends = design.graph.tensors, (design.graph.input, design.graph.output)
+            host.check(tensors[ends[0]].size, tensors[ends[1]].shape)
         identity = sections.identity(folder)
-        return cls(folder, design, host, sections.merged(folder), identity)
+        return cls(folder, design, host, sections.merged(folder), identity, trust)
 
     @cached_property
     def reference(self) -> frontend.Reference:
@@ -74,7 +97,8 @@ class Build:
                 f"{self.folder} has no {REFERENCE}: it is from an earlier version, or was changed; "
                 "compile the model again"
             ) from error
-        return frontend.Reference.from_bytes(content)
+        with _readable(self.folder, REFERENCE):
+            return frontend.Reference.from_bytes(content)
 
     @cached_property
     def output_shape(self) -> tuple[int, ...]:
@@ -100,6 +124,20 @@ class Build:
     def rtl(self) -> Path:
         """The folder of the RTL, absolute."""
         return (self.folder / "rtl").resolve()
+
+
+@contextmanager
+def _readable(folder: Path, part: str) -> Iterator[None]:
+    """Turn any failure to read a damaged file into one message."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # what zip, NumPy, protobuf, JSON and the checks of values raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"{folder}: {part} cannot be read ({reason}): compile the model again"
+        ) from error
 
 
 def write_design(planned: Plan, target: Target, report: Report, folder: Path) -> None:

@@ -134,12 +134,18 @@ def read_array(path: Path, option: str, holds: str = "float32, batch first") -> 
     import numpy as np
 
     try:
-        values: Any = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        # The file is mapped: what its header states is compared with its size, and not allocated.
+        with np.errstate(all="ignore"):
+            values: Any = np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception as error:  # a damaged header is parsed as Python: SyntaxError, TokenError, ...
+        reason = str(error).strip() or type(error).__name__
         raise UserError(
-            f"{option} {path} cannot be read as a NumPy array ({error}): write it with numpy.save, "
-            f"{holds}"
+            f"{option} {path} cannot be read as a NumPy array ({reason}): write it with "
+            f"numpy.save, {holds}"
         ) from error
-    if not isinstance(values, np.ndarray) or (option != "--inputs" and not values.ndim):
+    inputs = option == "--inputs"  # the model's own message says what is wrong with them
+    if not isinstance(values, np.ndarray) or (not inputs and not values.ndim):
         raise UserError(f"{option} {path} holds no single array: write it with numpy.save, {holds}")
+    if not inputs and values.dtype.kind not in "biuf":
+        raise UserError(f"{option} {path} holds no numbers: write it with numpy.save, {holds}")
     return values

@@ -11,11 +11,11 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw import files, frontend
+from bonn_hw import files, frontend, manifest
 from bonn_hw.bitstream import make
 from bonn_hw.boards import board as find_board
 from bonn_hw.build_folder import REFERENCE, Build, write_design
-from bonn_hw.emit.stored import read_project, write_project
+from bonn_hw.emit.stored import read_project, verified, write_project
 from bonn_hw.emit.top import emit
 from bonn_hw.errors import UserError
 from bonn_hw.frontend.numpy_host import tail_of
@@ -198,6 +198,7 @@ def compile_model(
         store.save(lowered.graph, folder, "graph")
         write_design(planned, target, report, folder)
         write_project(project, folder / "rtl")
+        manifest.write(folder)
     return report
 
 
@@ -352,13 +353,13 @@ def simulate(
     qonnx = reference.run(images)
     rounded = model.run(images)
     plain = frontend.compare(model, reference, images, qonnx, rounded)
-    project = read_project(build.rtl)
+    project = read_project(build.rtl) if build.trusted else verified(build.design, build.rtl)
     run = simulator.simulate(
         project,
         pack(inputs, project.source.lanes, project.source.element),
         len(images),
         folder=build.rtl,
-        templates=build.rtl,
+        templates=build.rtl if build.trusted else None,
         jobs=jobs,
         stall=stall,
         trace=trace,

@@ -20,7 +20,7 @@ ORDER = (
     ("version",),  # read by the build, before there is a package
     ("errors", "driver"),  # the driver is copied to the board: nothing of ours is there
     ("files", "ir", "extras", "progress", "console"),
-    ("cache", "tools"),
+    ("cache", "manifest", "tools"),
     ("boards", "kernels"),
     ("timing", "frontend", "emit"),
     ("passes", "sim"),

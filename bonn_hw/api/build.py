@@ -38,11 +38,14 @@ class Build:
         The network that it was compiled from, if `Model` knows it.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        """Open a build folder; raises UserError if it is none."""
+    def __init__(self, folder: str | Path, *, trust: bool = False) -> None:
+        """Open a build folder; raises UserError if it is none, or was changed.
+
+        With ``trust``, a folder that was changed is used as it is; see docs/files.md.
+        """
         self.folder = Path(folder)
         self.torch: nn.Module | Path | None = None
-        self._loaded = build_folder.Build.load(self.folder)
+        self._loaded = build_folder.Build.load(self.folder, trust)
 
     @property
     def report(self) -> Report:

@@ -81,6 +81,16 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add ``--trust``, for a command that reads a build."""
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="use a build that was changed by hand or comes from another version; a build can "
+        "contain code that runs on this machine",
+    )
+
+
 def add_external_data(parser: argparse.ArgumentParser) -> None:
     """Add the folder of weights that are not in the model file."""
     parser.add_argument(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bonn_hw.cli.arguments import add_json, positive
+from bonn_hw.cli.arguments import add_json, add_trust, positive
 from bonn_hw.cli.exit_codes import DONE, TOOL_MISSING
 from bonn_hw.cli.outputs import check_writable
 from bonn_hw.cli.terminal import Terminal
@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "build", metavar="BUILD", type=Path, help="build folder, from 'bonn-hw compile'"
     )
+    add_trust(parser)
     parser.add_argument(
         "--tool",
         choices=("vivado", "open"),
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from bonn_hw import pipeline
     from bonn_hw.report import store, tables
 
-    build = pipeline.Build.load(options.build)
+    build = pipeline.Build.load(options.build, options.trust)
     board = options.board or build.report.target.board
     tool, clock_mhz = pipeline.bitstream_defaults(build, board)
     check_writable(options.build, "folder")

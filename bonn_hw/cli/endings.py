@@ -15,9 +15,11 @@ from bonn_hw.tools import Terminated
 MACHINE = frozenset(
     (
         *(errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS),
-        *(errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+        *(errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENAMETOOLONG, errno.ELOOP),
     )
 )
+
+LONGEST = 3000  # characters of a message
 
 
 def ending(
@@ -40,7 +42,7 @@ def ending(
     if isinstance(error, Interrupted):
         return TERMINATED if _by_signal(error) else INTERRUPTED, str(error)
     if isinstance(error, UserError):
-        return BAD_INPUT, str(error)
+        return BAD_INPUT, readable(str(error))
     if isinstance(error, Terminated):
         return error.status, f"ended by {error.name}; a rerun starts clean{rest}"
     if isinstance(error, KeyboardInterrupt):
@@ -54,6 +56,18 @@ def ending(
         return BAD_INPUT, f"{command}: {place}: {error.strerror}: fix this and run it again"
     log = None if debug else bug_report.write_log(error, words)
     return BUG, bug_report.sentence(error, log)
+
+
+def readable(text: str) -> str:
+    """A message that is safe to print: names in files may be very long, or control the terminal."""
+    plain = "".join(one if one.isprintable() or one == "\n" else _escaped(one) for one in text)
+    if len(plain) <= LONGEST:
+        return plain
+    return f"{plain[: LONGEST // 2]} ... {plain[-LONGEST // 2 :]}"
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def _by_signal(error: BaseException | None) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bonn_hw.cli.arguments import add_jobs, add_json, seed
+from bonn_hw.cli.arguments import add_jobs, add_json, add_trust, seed
 from bonn_hw.cli.images import add_images, image_source
 from bonn_hw.cli.outputs import check_writable, is_writable
 from bonn_hw.cli.terminal import Terminal
@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "build", metavar="BUILD", type=Path, help="build folder, from 'bonn-hw compile'"
     )
+    add_trust(parser)
     add_images(parser, required=True, own_data=True)
     parser.add_argument(
         "--checkpoint",
@@ -69,7 +70,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         raise UserError("--min-accuracy needs the labels of the frames: give --labels or --dataset")
     for target in (options.trace, options.outputs, options.json, options.junit):
         check_writable(target)
-    build = pipeline.Build.load(options.build)
+    build = pipeline.Build.load(options.build, options.trust)
     writable = is_writable(options.build)
     if not writable:
         terminal.note(f"{options.build} cannot be written: its report is not changed")

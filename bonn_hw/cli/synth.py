@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bonn_hw.cli.arguments import add_jobs, add_json
+from bonn_hw.cli.arguments import add_jobs, add_json, add_trust
 from bonn_hw.cli.outputs import check_writable
 from bonn_hw.cli.terminal import Terminal
 from bonn_hw.cli.verdicts import add_verdicts, conclude, thresholds
@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "build", metavar="BUILD", type=Path, help="build folder, from 'bonn-hw compile'"
     )
+    add_trust(parser)
     parser.add_argument(
         "--kernel", metavar="NAME", help="this stage only; default: the design and all its stages"
     )
@@ -33,7 +34,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from bonn_hw import pipeline
     from bonn_hw.report import store, tables, verdicts
 
-    build = pipeline.Build.load(options.build)
+    build = pipeline.Build.load(options.build, options.trust)
     check_writable(options.build, "folder")
     check_writable(options.json)
     check_writable(options.junit)

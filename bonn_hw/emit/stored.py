@@ -11,8 +11,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from bonn_hw.emit.write import write
+from bonn_hw.emit.top import emit
+from bonn_hw.emit.write import templates_folder, write
 from bonn_hw.errors import UserError
+from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.rtl import Port, RtlProject
 from bonn_hw.ir.tensor import Element
 
@@ -63,6 +65,31 @@ def read_project(folder: Path) -> RtlProject:
         raise UserError(
             f"{folder / NAME} cannot be read: {reason}: compile the model again"
         ) from error
+
+
+def verified(design: FoldedDesign, folder: Path) -> RtlProject:
+    """The project of a design, if the RTL in a folder is the same, byte for byte.
+
+    A simulator is a program that is compiled from RTL, which can call any function of the machine.
+    So RTL of unknown origin is not simulated.
+
+    Raises
+    ------
+    UserError
+        If a file differs from what `emit` and hw_templates give.
+    """
+    stored, project = read_project(folder), emit(design)
+    given = {name: text.encode() for name, text in project.files.items()}
+    given |= {name: (templates_folder() / name).read_bytes() for name in project.templates}
+    for name in sorted({*given, *stored.files, *stored.templates}):
+        path = folder / name
+        if name not in given or not path.is_file() or path.read_bytes() != given[name]:
+            raise UserError(
+                f"{path} differs from the RTL that this version of bonn-hw writes for the design: "
+                "it is not simulated, because RTL can contain code that would run on this machine. "
+                "Compile the model again, or simulate the folder as it is with --trust"
+            )
+    return project
 
 
 def _port(described: dict[str, Any]) -> Port:

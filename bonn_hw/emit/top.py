@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from bonn_hw.ir.design import FoldedDesign, Stage, Stream
-from bonn_hw.ir.rtl import Instance, Port, RtlProject
+from bonn_hw.ir.rtl import Bits, Instance, Port, RtlProject
 
 TOP = "top"
 
@@ -103,7 +103,10 @@ def _wires(name: str, stream: Stream) -> list[str]:
 def _instance(place: int, stage: Stage, instance: Instance, wires: dict[str, str]) -> list[str]:
     sources = [wires[name] for name in stage.node.inputs]
     sinks = [wires[name] for name in stage.node.outputs]
-    values = {name: str(value) for name, value in instance.parameters.items()}
+    values = {
+        name: str(value) if isinstance(value, Bits) else f"{value:d}"
+        for name, value in instance.parameters.items()
+    }
     values |= {name: f'"{_memory_file(stage.name, name)}"' for name in instance.memories}
     # A join accepts one beat of each input at once, and a fork sends each beat once per output, so
     # the first stream stands for all.

@@ -1,29 +1,25 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Classify an activation by its table of values: integers, a 1-bit activation, or neither.
-
-All functions take a `PendingOps` and its table ``(R, C)``: the values of C channels for each of R
-possible integers.
-"""
+"""Classify an activation by its values: integers, a 1-bit activation, or neither."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw.errors import UnsupportedModel, UserError
+from bonn_hw.frontend import steps
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.notes import Kind, Note
 from bonn_hw.frontend.pending_ops import PendingOps
-from bonn_hw.kernels.mvu import Mvu
-from bonn_hw.kernels.threshold import Threshold
+from bonn_hw.frontend.staircase import Array, Staircase, gather
 
 Table = NDArray[np.float32]
 REMEDY = "use a quantiser before this layer, bipolar or of several bits"
 OTHER_MODEL = "compile the model that was exported from it"
+COUNTED = 1 << 22  # values that are counted for a message
 
 
 class Activation(Protocol):
@@ -38,39 +34,84 @@ class Activation(Protocol):
         """A function from the values before the activation ``(R, C)`` to −1 and +1."""
 
 
-def integer_scale(pending: PendingOps, table: Table) -> np.float32 | None:
+def integer_scale(pending: PendingOps, model: Model) -> np.float32 | None:
     """Return the scale s, if the values are s times the integers; otherwise None."""
-    domain, inside = pending.domain(), pending.inside()
-    near_one = int(np.argmin(np.where(domain == 0, np.inf, np.abs(domain - 1))))
-    if domain[near_one] == 0:
+    low, high = (-1, 1) if pending.bipolar else (int(pending.low.min()), int(pending.high.max()))
+    if low == high == 0:
         return None
-    channel = int(np.argmax(inside[near_one]))
-    scale = np.float32(table[near_one, channel] / np.float32(domain[near_one]))
-    same = table == (scale * domain.astype(np.float32))[:, None]
-    return scale if scale != 0 and bool((same | ~inside).all()) else None
+    near_one = min(max(low, 1), high) or -1
+    channel = int(np.argmax((pending.low <= near_one) & (near_one <= pending.high)))
+    values = steps.evaluate(pending, model)
+    one = np.full((1, pending.channels), near_one, np.int64)
+    scale = np.float32(values(one)[0, channel] / np.float32(near_one))
+
+    def same(integers: Array) -> NDArray[np.bool_]:
+        inside = (integers >= pending.low) & (integers <= pending.high)
+        equal: NDArray[np.bool_] = values(integers) == scale * integers.astype(np.float32)
+        return equal | ~inside
+
+    if scale == 0 or not same(steps.samples(pending)).all():
+        return None
+    return scale if all(part.all() for _, part in steps.slices(pending, same)) else None
 
 
-def bipolar_scale(pending: PendingOps, table: Table) -> np.float32 | None:
-    """Return the scale s, if all values are −s or +s; otherwise None."""
-    values = table[pending.inside()]
-    scale = np.float32(np.abs(values).max())
-    return scale if scale > 0 and bool((np.abs(values) == scale).all()) else None
+def bipolar(pending: PendingOps, model: Model) -> tuple[np.float32, Staircase] | None:
+    """Return the scale s and where the values are +s, if all are −s or +s; otherwise None."""
+    ends = steps.evaluate(pending, model)(pending.low[None])
+    scale = np.float32(np.abs(ends[0, 0]))
+    if scale == 0 or (np.abs(ends[0]) != scale).any():
+        return None
+    # The samples spare the evaluation of a large range of values of many bits.
+    tried = steps.evaluate(pending, model)(steps.samples(pending))
+    if (np.abs(tried) != scale).any():
+        return None
+
+    def classes(values: Table) -> Array:  # 1 and 3 are the scale; the others lie between or outside
+        ordered = [values >= -scale, values > -scale, values >= scale, values > scale]
+        total: Array = np.sum(ordered, axis=0, dtype=np.int64)
+        return total
+
+    stairs = steps.staircase(pending, model, classes)
+    if not np.isin(stairs.value, (1, 3)).all():
+        return None
+    return scale, stairs.mapped(stairs.value // 2)
+
+
+def positive(pending: PendingOps, model: Model, offset: float) -> Staircase:
+    """Where the values are positive, if the sums are shifted by a multiple of their error."""
+    return steps.staircase(pending, model, lambda values: (values > 0).astype(np.int64), offset)
+
+
+def distinct(pending: PendingOps, model: Model, most: int) -> Table | None:
+    """All values, ascending; None if they are more than `most`."""
+    found = np.zeros(0, np.float32)
+    for integers, table in steps.slices(pending, steps.evaluate(pending, model)):
+        grid = integers[:, None]
+        found = np.union1d(found, table[(grid >= pending.low) & (grid <= pending.high)])
+        if len(found) > most:
+            return None
+    return found
 
 
 def not_an_activation(
-    consumer: str, source: str, pending: PendingOps, table: Table, remedy: str
+    consumer: str, source: str, pending: PendingOps, model: Model, remedy: str
 ) -> UnsupportedModel:
     """Describe values that are neither integers of a quantiser nor 1-bit activations."""
-    inside = pending.inside()
+    values, least = steps.evaluate(pending, model), "at least "
+    integers = steps.samples(pending)
+    if int((pending.high - pending.low).max()) * pending.channels < COUNTED:
+        least, integers = "", np.array(pending.grid)[:, None]
+    table = values(integers)
+    inside = (integers >= pending.low) & (integers <= pending.high)
     counts = [len(np.unique(table[inside[:, c], c])) for c in range(pending.channels)]
     return UnsupportedModel(
-        f"{consumer}: its input, the activation after {source}, has {max(counts)} values in "
+        f"{consumer}: its input, the activation after {source}, has {least}{max(counts)} values in "
         f"channel {int(np.argmax(counts))} (from {table[inside].min():g} to "
         f"{table[inside].max():g}), which are neither 1-bit nor multiples of one scale: {remedy}"
     )
 
 
-def falling_channels(consumer: str, pending: PendingOps, table: Table) -> NDArray[np.bool_]:
+def falling_channels(consumer: str, pending: PendingOps, model: Model) -> NDArray[np.bool_]:
     """Find channels whose values fall when the sum rises, bool ``(C,)``.
 
     Raises
@@ -78,11 +119,8 @@ def falling_channels(consumer: str, pending: PendingOps, table: Table) -> NDArra
     UnsupportedModel
         If a channel is not monotone, because a maximum does not commute with it.
     """
-    inside = pending.inside()
-    changes = np.diff(table, axis=0)
-    both = inside[1:] & inside[:-1]
-    falls = np.asarray(((changes < 0) & both).any(axis=0))
-    mixed = falls & ((changes > 0) & both).any(axis=0)
+    rises, falls = steps.rises_and_falls(pending, model)
+    mixed = falls & rises
     if mixed.any():
         raise UnsupportedModel(
             f"{consumer}: pools channel {int(np.argmax(mixed))} before its activation, which is "
@@ -92,9 +130,9 @@ def falling_channels(consumer: str, pending: PendingOps, table: Table) -> NDArra
 
 
 def thresholds(
-    source: str, pending: PendingOps, bits: NDArray[np.bool_]
+    source: str, pending: PendingOps, bits: Staircase
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Find the thresholds of a 1-bit activation ``(R, C)``.
+    """Find the thresholds of a 1-bit activation.
 
     For sums −2..2, the bits (−, −, +, +, +) mean the threshold 0; the bits (+, +, −, −, −) mean a
     falling channel with the threshold 1 on the negated sum.
@@ -112,9 +150,7 @@ def thresholds(
     UnsupportedModel
         If a channel changes its sign more than once.
     """
-    domain, inside = pending.domain(), pending.inside()
-    both = inside[1:] & inside[:-1]
-    changes = ((bits[1:] != bits[:-1]) & both).sum(axis=0)
+    changes = bits.runs - 1
     if (changes > 1).any():
         channel = int(np.argmax(changes > 1))
         raise UnsupportedModel(
@@ -122,96 +158,55 @@ def thresholds(
             f"{changes[channel]} times); only monotone operators are supported between this layer "
             "and its quantiser"
         )
-    falling = np.asarray((~bits[1:] & bits[:-1] & both).any(axis=0))
-    on = bits & inside
-    first, last = np.argmax(on, axis=0), len(domain) - 1 - np.argmax(on[::-1], axis=0)
-    rising = np.where(on.any(axis=0), domain[first], pending.high + 1)
-    return falling, np.where(falling, -domain[last], rising)
+    begins_on, change = bits.value[bits.first] == 1, bits.start[bits.first + changes]
+    falling = begins_on & (changes == 1)
+    last_on = np.full_like(change, -1) if pending.bipolar else change - 1
+    never = ~begins_on & (changes == 0)
+    # Of a channel that is always on, `change` is its lowest sum.
+    rising = np.where(never, pending.high + 1, change)
+    return falling, np.where(falling, -last_on, rising)
 
 
-@dataclass(frozen=True, eq=False)
-class Bits:
-    """The bits ``(R, C)`` of an activation for every sum, and which channels fall."""
-
-    pending: PendingOps
-    bits: NDArray[np.bool_]
-    falling: NDArray[np.bool_]
-
-
-def wrong_thresholds(table: Bits, kernel: Threshold) -> NDArray[np.bool_]:
-    """Channels ``(C,)`` in which a kernel of thresholds differs from the bits."""
-    pending = table.pending
-    ours = (pending.domain()[:, None] >= kernel.thresholds) != kernel.inverted
-    return np.asarray(((ours != table.bits) & pending.inside()).any(axis=0))
-
-
-def wrong_in_unit(table: Bits, corrections: NDArray[np.int64], unit: Mvu) -> NDArray[np.bool_]:
-    """Channels ``(C,)`` in which a matrix unit differs from the bits.
-
-    Parameters
-    ----------
-    corrections : int64 ``(classes, C)``
-        The model's sums minus those of the stream, where zeros of padding are streamed as -1.
-    """
-    pending, levels = table.pending, unit.thresholds_or_offsets
-    sums, wrong = pending.domain()[:, None], np.zeros(pending.channels, np.bool_)
-    parity = unit.element.bipolar and bool((np.abs(unit.weights) == 1).all())
-    for level, correction in zip(levels, corrections, strict=True):
-        streamed, possible = sums - correction, pending.inside()
-        if parity:  # a sum of n values of -1 and +1 has the parity of n
-            possible = possible & ((streamed - unit.weights.shape[1]) % 2 == 0)
-        ours = np.where(table.falling, -streamed, streamed) >= level
-        wrong |= ((ours != table.bits) & possible).any(axis=0)
-    return wrong
-
-
-def rounding_notes(
-    source: str, pending: PendingOps, bits: NDArray[np.bool_], model: Model
-) -> list[Note]:
+def rounding_notes(source: str, pending: PendingOps, bits: Staircase, model: Model) -> list[Note]:
     """Describe channels where the rounding of a float sum could change a bit."""
     if not (pending.error > 0).any():
         return []
-    shifted = [pending.table(model, offset) > 0 for offset in (-1.0, 1.0)]
-    close = ((shifted[0] != bits) | (shifted[1] != bits)) & pending.inside()
-    return _notes(source, "rounding", pending, close)
+    shifted = [positive(pending, model, offset) for offset in (-1.0, 1.0)]
+    found = [bits.differences(other) for other in shifted]
+    channel, first = (np.concatenate([one[i] for one in found]) for i in (0, 1))
+    return _notes(source, "rounding", pending, channel, first)
 
 
-def constant_channels(pending: PendingOps, bits: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Channels whose bits ``(R, C)`` are the same for every possible sum."""
-    inside = pending.inside()
-    return np.flatnonzero((bits | ~inside).all(axis=0) | (~bits | ~inside).all(axis=0))
-
-
-def _notes(source: str, kind: Kind, pending: PendingOps, rows: NDArray[np.bool_]) -> list[Note]:
-    """A note about the channels in which some integers ``(R, C)`` are marked; none if no."""
-    channels = np.flatnonzero(rows.any(axis=0))
-    if not channels.size:
+def _notes(
+    source: str, kind: Kind, pending: PendingOps, channel: Array, integers: Array
+) -> list[Note]:
+    """A note about some channels, with the first of their integers; none if there are none."""
+    if not channel.size:
         return []
-    first = pending.domain()[np.argmax(rows, axis=0)][channels]
-    return [Note(source, kind, tuple(channels.tolist()), rows.shape[1], tuple(first.tolist()))]
+    order = np.lexsort((integers, channel))
+    channels, places = np.unique(channel[order], return_index=True)
+    first = integers[order][places]
+    return [Note(source, kind, tuple(channels.tolist()), pending.channels, tuple(first.tolist()))]
 
 
 def as_pytorch(
-    source: str, pending: PendingOps, bits: NDArray[np.bool_], activation: Activation
-) -> tuple[NDArray[np.bool_], list[Note]]:
-    """Replace the bits by PyTorch's, and describe those that differ.
-
-    Returns
-    -------
-    bits : bool ``(R, C)``
-    notes : list of Note
+    source: str, pending: PendingOps, bits: Staircase, activation: Activation
+) -> tuple[Staircase, list[Note]]:
+    """PyTorch's bits in the place of ONNX Runtime's, and notes on those that differ.
 
     Raises
     ------
     UserError
         If the activation belongs to another network.
     """
+
+    def function(integers: Array) -> Array:
+        return (np.asarray(activation.function(pending.entry(integers))) > 0).astype(np.int64)
+
     try:
-        other = np.asarray(activation.function(pending.entry())) > 0
+        other = gather(steps.slices(pending, function), pending.low, pending.high)
     except (ValueError, RuntimeError) as error:
         raise UserError(
             f"the checkpoint's activation {activation.name} does not fit {source}: {OTHER_MODEL}"
         ) from error
-    inside = pending.inside()
-    notes = _notes(source, "pytorch", pending, (other != bits) & inside)
-    return np.where(inside, other, bits), notes
+    return other, _notes(source, "pytorch", pending, *bits.differences(other)[:2])

@@ -81,7 +81,9 @@ class Branch(Value):
         """
         unit, element = self.pending.scale[0], matrix.element
         low, high = matrix.bounds()
-        scale = (weights.scale * weights.alpha * unit).astype(np.float32)
+        with np.errstate(over="ignore", under="ignore"):
+            scale = (weights.scale * weights.alpha * unit).astype(np.float32)
+        _check_floats(node, matrix, scale, bias)
         inputs, largest = matrix.weights.shape[1], max(map(abs, (low.min(), high.max())))
         exact = power_of_two(weights.scale) & power_of_two(weights.alpha) & power_of_two(unit)
         exact = np.asarray(exact & (largest <= LARGEST_SUM))
@@ -123,8 +125,8 @@ class Branch(Value):
                 node, parts, bound if axis == 0 else bound.max(keepdims=True)
             )
 
-    def flip_falling_channels(self, node: NodeProto, table: NDArray[np.float32]) -> None:
-        """Turn the sign of channels whose `table` falls with the sum, by their weights.
+    def flip_falling_channels(self, node: NodeProto) -> None:
+        """Turn the sign of channels whose values fall with the sum, by their weights.
 
         A maximum, which `node` takes, commutes with rising operators only.
         """
@@ -132,7 +134,7 @@ class Branch(Value):
             raise UnsupportedModel(
                 f"{node.name}: pools values that were padded before; pad the pool instead"
             )
-        falls = activations.falling_channels(node.name, self.pending, table)
+        falls = activations.falling_channels(node.name, self.pending, self.model)
         if not falls.any():
             return
         if self.matrix is None or self.matrix.pools:
@@ -147,4 +149,26 @@ class Branch(Value):
             low=np.where(falls, -high, low),
             high=np.where(falls, -low, high),
             scale=np.where(falls, -scale, scale),
+        )
+
+
+def _check_floats(
+    node: NodeProto,
+    matrix: Matrix,
+    scale: NDArray[np.float32],
+    bias: NDArray[np.float32] | None,
+) -> None:
+    """Refuse sums that overflow float32, or whose scale is so small that it has fewer digits."""
+    floats, size = np.finfo(np.float32), np.abs(scale.astype(np.float64))
+    terms = np.abs(matrix.weights).sum(axis=1, dtype=np.int64)
+    largest = terms * size * max(-matrix.element.low, matrix.element.high)
+    if bias is not None:
+        if not np.isfinite(bias).all():
+            raise UnsupportedModel(f"{node.name}: its bias holds NaN or infinity: train again")
+        largest = largest + np.abs(bias)
+    if not ((size >= floats.tiny) & (largest <= floats.max)).all():
+        raise UnsupportedModel(
+            f"{node.name}: its sums have a scale of {size.min():g} and reach {largest.max():g}, "
+            f"which float32 does not hold exactly (from {floats.tiny:g} to {floats.max:g}): use "
+            "scales nearer to 1"
         )

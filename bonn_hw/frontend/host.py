@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import AttributeProto, ModelProto, NodeProto
 
 from bonn_hw.errors import UserError
-from bonn_hw.frontend import execute
+from bonn_hw.frontend import border, execute
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.model import BATCH
 from bonn_hw.frontend.outputs import Output, cut_up
@@ -177,6 +177,30 @@ class Host:
             integers = rng.integers(self.element.low, self.element.high + 1, shape)
         return (integers * self.input_scale).astype(np.float32)
 
+    def check(self, inputs: int, output: tuple[int, int, int]) -> None:
+        """Raise ValueError if it does not fit an accelerator.
+
+        Parameters
+        ----------
+        inputs : int
+            Elements of the accelerator's input.
+        output : tuple of int
+            Shape ``(H, W, C)`` of its output.
+        """
+        if not np.array_equal(np.sort(self.encode_order, axis=None), np.arange(inputs)):
+            raise ValueError(f"encode_order is no order of {inputs} elements")
+        decode, elements = self.decode_order, output[0] * output[1] * output[2]
+        if decode.dtype.kind != "i" or not decode.size or not 0 <= decode.min() <= decode.max():
+            raise ValueError("decode_order holds no indices")
+        if decode.max() >= elements:
+            raise ValueError(f"decode_order leaves the {elements} elements of the output")
+        if self.scale.dtype != np.float32 or self.scale.ndim != 1 or not self.scale.size:
+            raise ValueError("scale is no list of float32")
+        if not all(type(one) is int and one > 0 for one in self.input_shape):
+            raise ValueError(f"the input's shape is {self.input_shape}")
+        if type(self.input_scale) is not float or not 0 < self.input_scale < np.inf:
+            raise ValueError(f"the input's scale is {self.input_scale}")
+
     def save(self, folder: Path) -> None:
         """Write to a folder; `load` reads it back without the model file."""
         for name, model in (("head", self.head), ("tail", self.tail)):
@@ -204,9 +228,7 @@ class Host:
         """Read what `save` wrote."""
         description = json.loads((folder / "host.json").read_text())
         models = {
-            name: onnx.load_model_from_string((folder / f"{name}.onnx").read_bytes())
-            if description[name]
-            else None
+            name: _model(folder / f"{name}.onnx") if description[name] else None
             for name in ("head", "tail")
         }
         with np.load(folder / "host.npz", allow_pickle=False) as arrays:
@@ -238,6 +260,13 @@ def can_run(nodes: Sequence[NodeProto]) -> bool:
         node.op_type in UNREPEATABLE or any(item.type in graphs for item in node.attribute)
         for node in nodes
     )
+
+
+def _model(file: Path) -> ModelProto:
+    model = onnx.load_model_from_string(file.read_bytes())
+    for name in border.external(model):
+        raise UserError(f"{file} keeps {name!r} in another file: compile the model again")
+    return model
 
 
 def _run(session: execute.Session | None, values: Array) -> Array:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
 from bonn_hw.errors import InternalError, UnsupportedModel, UserError
-from bonn_hw.frontend import activation
+from bonn_hw.frontend import activation, steps
 from bonn_hw.frontend.attributes import Malformed
 from bonn_hw.frontend.branch import Branch
 from bonn_hw.frontend.context import Context
@@ -69,13 +69,13 @@ def with_grid_behind_steps(model: Model) -> Model:
         branch = Branch(Context(model, None), pending, GraphBuilder(kind), tensor)
         if not _follow_steps(branch):
             return model
-        if branch.pending.domain().size > 1 << MOST_BITS:
+        pending = branch.pending
+        if len(pending.grid) > 1 << MOST_BITS:
             return model
-        values = branch.pending.table(model)
-        if activation.integer_scale(branch.pending, values) is not None:
+        if activation.integer_scale(pending, model) or activation.bipolar(pending, model):
             return model
-        if activation.bipolar_scale(branch.pending, values) is not None:
-            return model
+        integers = np.arange(pending.grid.start, pending.grid.stop, pending.grid.step)
+        values = steps.evaluate(pending, model)(integers[:, None])
     except (UnsupportedModel, Malformed):
         return model  # the lowering says why
     grid = affine_grid(values)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
 from bonn_hw.errors import InternalError, UnsupportedModel, UserError
-from bonn_hw.frontend import composites, execute
+from bonn_hw.frontend import border, composites, execute
 from bonn_hw.frontend.channels_last import channels_first
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.external_data import inlined
@@ -72,6 +73,7 @@ def read_proto(path: Path, external_data: Path | None = None) -> tuple[ModelProt
         ) from error
     if not proto.graph.node:
         raise UserError(f"model {path} is not an ONNX file, or an empty one: export it again")
+    border.check(proto, path)
     if inlined(proto, path, external_data):
         content = proto.SerializeToString(deterministic=True)
     return proto, content
@@ -100,8 +102,9 @@ def read(
         If its form is outside the supported set (several inputs, unknown operators).
     """
     proto, content = read_proto(path, external_data)
+    digest = hashlib.sha256(content).hexdigest()
+    del content  # weights may be large
     try:
-        digest = hashlib.sha256(content).hexdigest()
         for dialect in dialects:
             if dialect.recognises(proto):
                 proto = dialect.complete(proto, external_data or path.parent)
@@ -110,9 +113,11 @@ def read(
                     _standardise(dialect.translate(proto), digest, grid), foldings=foldings
                 )
         return _standardise(proto, digest, grid)
-    except (UserError, InternalError):
+    except (UserError, InternalError, MemoryError):
         raise
     except Exception as error:  # the libraries raise many types for an invalid graph
+        if not border.due_to_the_file(error):
+            raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"model {path} is damaged or inconsistent: {reason}") from error
 
@@ -124,6 +129,7 @@ def _standardise(proto: ModelProto, sha256: str, grid: StatedGrid | None) -> Mod
         item.name: numpy_helper.to_array(item) for item in graph.initializer
     }
     entry, extents, exits = _ends(graph, constants)
+    graph.ClearField("initializer")  # weights may be large
     for node in graph.node:
         if node.domain == composites.DOMAIN:
             raise UnsupportedModel(
@@ -132,6 +138,7 @@ def _standardise(proto: ModelProto, sha256: str, grid: StatedGrid | None) -> Mod
             )
     nodes = channels_first(name_nodes(graph.node), graph)
     part = _Part(nodes, constants, {}, opset)
+    border.named(part.nodes)
     part.fold()
     part.translate_integers()
     part.translate_quantisers()
@@ -155,10 +162,11 @@ def _standardise(proto: ModelProto, sha256: str, grid: StatedGrid | None) -> Mod
         operator = table().get(node.op_type)
         if operator is not None and operator.free_batch is not None:
             operator.free_batch(node, constants, shapes, batch)
+    used = {name for node in part.nodes for name in node.input}
     model = Model(
         sha256=sha256,
         nodes=tuple(part.nodes),
-        constants=constants,
+        constants={name: value for name, value in constants.items() if name in used},
         shapes={name: shape[1:] for name, shape in shapes.items()},
         grids=part.grids,
         input=entry,
@@ -241,7 +249,7 @@ class _Part:
 
     def fold(self) -> None:
         """Compute nodes that depend only on constants, and keep the others."""
-        rest = []
+        rest, uses = [], Counter(name for node in self.nodes for name in node.input)
         for node in self.nodes:
             if node.op_type == "Constant" and node.domain in STANDARD:
                 self.constants[node.output[0]] = execute.run(
@@ -249,6 +257,10 @@ class _Part:
                 )
             elif all(name in self.constants for name in node.input if name):
                 self._compute(node)
+                uses.subtract(node.input)
+                for name in node.input:
+                    if not uses[name] and np.size(self.constants.get(name, 0)) > execute.LARGE:
+                        del self.constants[name]  # weights may be large
             else:
                 rest.append(node)
         self.nodes = rest
@@ -330,7 +342,7 @@ def _check_bounds(
         raise UnsupportedModel(
             f"{node.name}: operator {node.op_type} is not supported; export without control flow"
         )
-    proto = execute.assemble(todo, {}, list(node.output), constants, opset)
+    proto = execute.assemble(todo, {}, list(node.output), constants, opset, light=True)
     inferred = onnx.shape_inference.infer_shapes(proto, data_prop=True)
     for info in (*inferred.graph.value_info, *inferred.graph.output):
         _check_size(node.name, [axis.dim_value for axis in info.type.tensor_type.shape.dim])
@@ -363,7 +375,8 @@ def _shapes(
 ) -> tuple[dict[str, tuple[int, ...]], dict[str, int]]:
     """Static shapes, batch included, and element types of all tensors where they are known."""
     entries = {entry: (TensorProto.FLOAT, len(shape))}
-    proto = execute.assemble(composites.shaped(nodes), entries, outputs, constants, opset)
+    shaped = composites.shaped(nodes)
+    proto = execute.assemble(shaped, entries, outputs, constants, opset, light=True)
     for axis, extent in zip(proto.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
         axis.dim_value = extent
     inferred = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)

@@ -23,7 +23,7 @@ from bonn_hw.frontend.notes import Note
 from bonn_hw.frontend.operators import supported, table
 from bonn_hw.frontend.outputs import JOINED
 from bonn_hw.frontend.partition import split, start
-from bonn_hw.frontend.self_check import self_check
+from bonn_hw.frontend.self_check import check_runs, self_check
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.kernels.pad import Pad
 
@@ -45,6 +45,7 @@ def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
     InternalError
         If the graph computes other outputs than the model, or the lowering of an operator fails.
     """
+    check_runs(model)
     head, body, last_matrix = split(model)
     host, pending, kind = start(model, head)
     context = Context(model, None if pytorch is None else list(pytorch))
@@ -98,7 +99,7 @@ def _lowered(node: NodeProto, branches: _Branches) -> Branch:
     """Lower a node; other errors than those of the user say whose fault they are."""
     try:
         return _applied(node, branches.inputs_of(node))
-    except UserError:
+    except (UserError, InternalError, MemoryError):
         raise
     except Malformed as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]

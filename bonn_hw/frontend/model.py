@@ -71,12 +71,13 @@ class Model:
 
     def check(self) -> None:
         """Raise an exception of onnx or of ONNX Runtime if they refuse the model."""
-        onnx.checker.check_model(onnx.shape_inference.infer_shapes(self._proto([self.output])))
+        light = self._proto([self.output], light=True)
+        onnx.checker.check_model(onnx.shape_inference.infer_shapes(light))
         self._session.get_inputs()
 
-    def _proto(self, outputs: Sequence[str]) -> ModelProto:
+    def _proto(self, outputs: Sequence[str], light: bool = False) -> ModelProto:
         kind = {self.input: (TensorProto.FLOAT, 1 + len(self.shapes[self.input]))}
-        return execute.assemble(self.nodes, kind, outputs, self.constants, self.opset)
+        return execute.assemble(self.nodes, kind, outputs, self.constants, self.opset, light=light)
 
     @cached_property
     def _session(self) -> execute.Session:
@@ -111,4 +112,12 @@ class Model:
 
     def consumers(self, tensor: str) -> list[NodeProto]:
         """Nodes with this tensor as input; a node is listed once per use."""
-        return [node for node in self.nodes for name in node.input if name == tensor]
+        return self._consumers.get(tensor, [])
+
+    @cached_property
+    def _consumers(self) -> dict[str, list[NodeProto]]:
+        consumers: dict[str, list[NodeProto]] = {}
+        for node in self.nodes:
+            for name in node.input:
+                consumers.setdefault(name, []).append(node)
+        return consumers

@@ -2,29 +2,26 @@
 """Integers between two kernels, and the pending operators: those that are not applied yet.
 
 For example, batch norm and sign after a matrix layer are pending until the sign is reached. Then
-ONNX Runtime executes them, exactly as they are in the model, on every possible sum; the results
-give the thresholds. No operator is simplified or merged.
+ONNX Runtime executes them, exactly as they are in the model (see `steps`); the results give the
+thresholds. No operator is simplified or merged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, permutations
-from typing import Any
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
 from bonn_hw.errors import UnsupportedModel
-from bonn_hw.frontend import composites, execute
-from bonn_hw.frontend.execute import Array
+from bonn_hw.frontend import composites
 from bonn_hw.frontend.model import Model
 from bonn_hw.ir.tensor import Element
 
 LARGEST_RANGE = 1 << 26  # integers that operators are evaluated for
-CHUNK = 1 << 18  # values per evaluation, few enough for the processor's cache
+LARGEST_WORK = 1 << 30  # integers of all channels; half a minute
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,35 +154,54 @@ class PendingOps:
             for op in self.ops
         )
 
-    def domain(self) -> NDArray[np.int64]:
-        """All possible integers ``(R,)``, over all channels, ascending; for bits −1 and +1."""
+    @property
+    def grid(self) -> range:
+        """All possible integers, over all channels, ascending; for bits -1 and +1.
+
+        Raises
+        ------
+        UnsupportedModel
+            If there are too many to evaluate operators for each.
+        """
         if self.bipolar:
-            return np.array([-1, 1], np.int64)
+            return range(-1, 2, 2)
         low, high = int(self.low.min()), int(self.high.max())
         if high - low >= LARGEST_RANGE:
-            name = self.ops[-1].node.name if self.ops else "the model"
             raise UnsupportedModel(
-                f"{name}: the sums before it take {high - low + 1} values, and it is evaluated for "
-                f"each; at most {LARGEST_RANGE} are supported: use fewer bits or fewer inputs"
+                f"{self._last}: the sums before it take {high - low + 1} values, and it is "
+                f"evaluated for each; at most {LARGEST_RANGE} are supported: use fewer bits or "
+                "fewer inputs"
             )
-        return np.arange(low, high + 1, dtype=np.int64)
+        if (high - low + 1) * self.channels > LARGEST_WORK:
+            raise UnsupportedModel(
+                f"{self._last}: the sums before it take {high - low + 1} values in each of "
+                f"{self.channels} channels, and it is evaluated for each; at most {LARGEST_WORK} "
+                "evaluations are supported: use fewer bits, fewer inputs or fewer channels"
+            )
+        return range(low, high + 1)
 
-    def inside(self) -> NDArray[np.bool_]:
-        """Which integers of the domain are possible in each channel, ``(R, C)``."""
-        domain = self.domain()[:, None]
-        return (domain >= self.low) & (domain <= self.high)
+    @property
+    def _last(self) -> str:
+        return self.ops[-1].node.name if self.ops else "the model"
 
-    def entry(self, offset: float = 0.0, rows: slice = slice(None)) -> NDArray[np.float32]:
-        """The model's values before the operators, ``(R, C)``, shifted by ``offset * error``."""
-        shifted = self.domain()[rows, None] + offset * self.error
+    def entry(self, integers: NDArray[np.int64], offset: float = 0.0) -> NDArray[np.float32]:
+        """The model's values before the operators, shifted by ``offset * error``.
+
+        Parameters
+        ----------
+        integers : int64 ``(R, C)`` or ``(R, 1)``
+
+        Returns
+        -------
+        float32 ``(R, C)``
+        """
+        shifted = integers + offset * self.error if offset and self.error.any() else integers
         return (shifted * self.scale.astype(np.float64)).astype(np.float32)
-
-    def table(self, model: Model, offset: float = 0.0) -> NDArray[np.float32]:
-        """Execute the operators on all integers: the model's values after them, ``(R, C)``."""
-        return self.apply(self.entry(offset), self.ops, model)
 
     def same_in_every_channel(self, model: Model) -> bool:
         """Whether the operators map an integer to the same value in every channel."""
+        if self.channels == 1:  # its constants (1,) are vectors, as those of a batch norm
+            return False
         constants = (model.constants.get(name) for op in self.ops for name in op.node.input)
         scalar = all(one is None or np.size(one) == 1 for one in constants)
         scalar = scalar and all(composites.rows(op.node) == 1 for op in self.ops)
@@ -198,23 +214,6 @@ class PendingOps:
         ops = tuple(replace(op, order=np.zeros((0,) * op.order.ndim, np.int64)) for op in self.ops)
         scale, error = self.scale[:1], self.error[:1]
         return replace(self, low=low, high=high, scale=scale, error=error, order=order, ops=ops)
-
-    def rows(
-        self, model: Model, offset: float = 0.0
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """The domain and the table in parts ``(r,)``, ``(r, C)``, since the table may be large."""
-        evaluate = _evaluator(self.ops, self.channels, model)
-        domain = self.domain()
-        step = max(1, CHUNK // self.channels)
-        for start in range(0, len(domain), step):
-            rows = slice(start, start + step)
-            yield domain[rows], evaluate(self.entry(offset, rows))
-
-    def apply(
-        self, values: NDArray[np.float32], ops: Sequence[PendingOp], model: Model
-    ) -> NDArray[np.float32]:
-        """Execute elementwise operators on values ``(R, C)``, channel by channel."""
-        return _evaluator(ops, self.channels, model)(values)
 
 
 def channel_axis(order: NDArray[np.int64], channels: int) -> int | None:
@@ -247,68 +246,6 @@ def canonical(shape: tuple[int, int, int], axes: int = 3) -> NDArray[np.int64]:
     stream = np.arange(height * width * channels, dtype=np.int64)
     image = stream.reshape(height, width, channels).transpose(2, 0, 1)
     return image if axes == 3 else image.reshape(channels, height)
-
-
-def _evaluator(
-    ops: Sequence[PendingOp], channels: int, model: Model
-) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """Make a function of values ``(R, C)`` from elementwise operators; reshapes are skipped."""
-    parts = []
-    for moves, group in groupby(ops, key=lambda op: op.moves):
-        if not moves:
-            run = list(group)
-            nodes = [op.node for op in run]
-            parts.append(_part(nodes, run[0].order, channels, model))
-
-    def evaluate(values: Array) -> NDArray[np.float32]:
-        for part in parts:
-            values = part(values)
-        return values.astype(np.float32, copy=False)
-
-    return evaluate
-
-
-def _part(
-    nodes: Sequence[NodeProto], order: NDArray[np.int64], channels: int, model: Model
-) -> Callable[[Array], Array]:
-    feed, output = _activation(nodes[0], model), nodes[-1].output[0]
-    constants: Mapping[str, Array] = model.constants
-    axis = channel_axis(order, channels)
-    if axis is None:  # constants are scalars then, so the shape does not matter
-        constants = {
-            name: np.asarray(value).reshape(()) if np.size(value) == 1 else value
-            for name, value in constants.items()
-        }
-    shape = [-1] + [1] * order.ndim
-    if axis is not None:
-        shape[1 + axis] = channels
-    programs: dict[np.dtype[Any], Callable[[Mapping[str, Array]], Array]] = {}
-
-    def run(values: Array) -> Array:
-        feeds = {feed: values.reshape(shape)}
-        if values.dtype not in programs:  # numbers or booleans
-            programs[values.dtype] = execute.program(nodes, feeds, output, constants, model.opset)
-        with np.errstate(all="ignore"):
-            result = programs[values.dtype](feeds)
-        if result.size != values.size:
-            raise UnsupportedModel(
-                f"{nodes[-1].name}: the operators from {nodes[0].name} on do not act on each "
-                "element separately; only elementwise operators, with constants per channel, are "
-                "supported between layers"
-            )
-        if not np.isfinite(result.astype(np.float64)).all():
-            raise UnsupportedModel(
-                f"{nodes[-1].name}: the operators from {nodes[0].name} on return values that are "
-                "not finite; look for zero variances or divisions by zero"
-            )
-        return result.reshape(values.shape)
-
-    return run
-
-
-def _activation(node: NodeProto, model: Model) -> str:
-    """Name of the one input of a node that is computed from the data."""
-    return model.computed(node)[0]
 
 
 def _check_constants(node: NodeProto, pending: PendingOps, model: Model, vectors: bool) -> None:

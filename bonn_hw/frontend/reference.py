@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
-from bonn_hw.frontend import execute
+from bonn_hw.errors import UserError
+from bonn_hw.frontend import border, execute
 from bonn_hw.frontend.exact_sums import Nodes
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.model import Model
@@ -121,19 +122,22 @@ class Reference:
         constants: Mapping[str, Array] | None = None,
     ) -> dict[str, Array]:
         """Values of tensors inside the reference, or behind further nodes on its tensors."""
-        proto = ModelProto()
-        proto.CopyFrom(self.proto)
-        proto.graph.node.extend(nodes)
-        known = {item.name for item in proto.graph.initializer}
-        proto.graph.initializer.extend(
+        wanted = list(dict.fromkeys(names))
+        known = {item.name for item in self.proto.graph.initializer}
+        used = {name for node in nodes for name in node.input} - known
+        added = ModelProto()
+        added.graph.node.extend(nodes)
+        added.graph.initializer.extend(
             execute.initializer(name, value)
             for name, value in (constants or {}).items()
-            if name not in known
+            if name in used
         )
-        del proto.graph.output[:]
-        proto.graph.output.extend(ValueInfoProto(name=name) for name in dict.fromkeys(names))
-        wanted = list(dict.fromkeys(names))
-        values = execute.session(proto, threads=0).run(wanted, {self.input: frames})
+        added.graph.output.extend(
+            ValueInfoProto(name=name) for name in wanted if name != self.output
+        )
+        # Protobuf's files are merged by joining them; a copy of the weights would be large.
+        content = b"".join(proto.SerializeToString() for proto in (self.proto, added))
+        values = execute.opened(content, threads=0).run(wanted, {self.input: frames})
         return dict(zip(wanted, values, strict=True))
 
     def to_bytes(self) -> bytes:
@@ -154,6 +158,8 @@ class Reference:
     def from_bytes(cls, content: bytes) -> Reference:
         """Read what `to_bytes` wrote."""
         proto = ModelProto.FromString(content)
+        for name in border.external(proto):
+            raise UserError(f"the data of {name!r} is in another file")
         layers = json.loads({item.key: item.value for item in proto.metadata_props}[KEY])
         return cls(
             proto,

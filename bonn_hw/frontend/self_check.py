@@ -8,6 +8,9 @@ own operators, up to the rounding of their sums.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -83,19 +86,34 @@ def _check_batch(reference: Reference, frames: NDArray[np.float32], together: Ar
     )
 
 
-def _frames(model: Model, lowered: Lowered) -> NDArray[np.float32]:
-    """The trial frames that the model maps to finite inputs of the accelerator."""
-    host = lowered.host
-    frames = host.trial_frames()
+def check_runs(model: Model) -> None:
+    """Raise UnsupportedModel if ONNX Runtime cannot run the model, for example on shapes."""
+    with _its_own_fault():
+        model.run(np.zeros((1, *model.shapes[model.input]), np.float32))
+
+
+@contextmanager
+def _its_own_fault() -> Iterator[None]:
+    """Blame the model for an error, where only ONNX Runtime runs."""
     try:
-        finite = np.isfinite(host.head_values(frames)).reshape(len(frames), -1).all(axis=1)
-        frames = frames[finite]
-        model.run(frames[:1])
-    except Exception as error:  # so far only ONNX Runtime has run
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UnsupportedModel(
             f"the model cannot be run ({reason}): export the model again"
         ) from error
+
+
+def _frames(model: Model, lowered: Lowered) -> NDArray[np.float32]:
+    """The trial frames that the model maps to finite inputs of the accelerator."""
+    host = lowered.host
+    frames = host.trial_frames()
+    with _its_own_fault():
+        finite = np.isfinite(host.head_values(frames)).reshape(len(frames), -1).all(axis=1)
+        frames = frames[finite]
+        model.run(frames[:1])
     return frames
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bonn_hw.frontend.requantization import Staircase
+from bonn_hw.frontend.staircase import Staircase
 from bonn_hw.ir.tensor import Element, TensorType
 from bonn_hw.kernels.multi_threshold import MOST_BITS, MultiThreshold
 

@@ -12,6 +12,7 @@ from bonn_hw.errors import InternalError, UnsupportedModel
 from bonn_hw.frontend.attributes import Malformed
 from bonn_hw.frontend.composites import DOMAIN
 from bonn_hw.frontend.execute import Array
+from bonn_hw.frontend.model import QuantGrid
 from bonn_hw.frontend.operator import Kind, Operator, StandardOnnx
 from bonn_hw.frontend.operators import operators, table
 from bonn_hw.frontend.quantiser_check import check_quantiser
@@ -66,6 +67,8 @@ def to_standard_onnx(
     if operator is None or operator.rewrite is None:
         return None
     standard = operator.rewrite(node, constants, opset)
+    if standard.grid is not None:
+        _check_grid(node.name, standard.grid)
     check_quantiser(node, operator, standard, constants, opset)
     return standard
 
@@ -80,3 +83,20 @@ def by_definition(node: NodeProto, constants: Mapping[str, Array]) -> Array:
         return operator.definition(node, values, given)
     except ValueError as error:
         raise Malformed(str(error)) from error
+
+
+def _check_grid(name: str, grid: QuantGrid) -> None:
+    """Refuse a quantiser whose values float32 does not hold with all digits."""
+    floats, scale = np.finfo(np.float32), np.abs(grid.scale.astype(np.float64))
+    integer = max(abs(grid.low), abs(grid.high))
+    if integer >= 1 << 31:
+        raise UnsupportedModel(
+            f"{name}: quantises to integers from {grid.low} to {grid.high}, which are too large: "
+            "use a zero point of 0"
+        )
+    if scale.size and not (scale.min() >= floats.tiny and scale.max() * integer <= floats.max):
+        raise UnsupportedModel(
+            f"{name}: quantises with a scale of {scale.min():g} to values of "
+            f"{scale.max() * integer:g}, which float32 does not hold exactly (from "
+            f"{floats.tiny:g} to {floats.max:g}): use scales nearer to 1"
+        )

@@ -14,12 +14,13 @@ from bonn_hw.errors import InternalError
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.pending_ops import PendingOps, along, channel_axis
 from bonn_hw.frontend.reference import ReferenceParts
+from bonn_hw.frontend.staircase import Array
 
 
 def correct_ties(
     parts: ReferenceParts,
     pending: PendingOps,
-    differs: NDArray[np.bool_],
+    differs: tuple[Array, Array, Array],
     activation: str,
     model: Model,
 ) -> None:
@@ -27,8 +28,8 @@ def correct_ties(
 
     Parameters
     ----------
-    differs : bool ``(R, C)``
-        The integers of each channel whose bit is turned.
+    differs : int64 ``(D,)`` each
+        The integers whose bit is turned, as ranges in ascending order: channel, first, last.
     activation : str
         Tensor of the activation, whose values are plus and minus one scale.
     """
@@ -48,7 +49,7 @@ def correct_ties(
     for name, value in ((one, 1), (two, 2), (least, 1.4e-45)):
         parts.constants[name] = np.array(value, np.float32)
     entry, result = model.computed(pending.ops[0].node)[0], f"{activation}/plain"
-    for row, integers in enumerate(_rows(pending.entry(), differs)):
+    for row, integers in enumerate(_rows(pending, *differs)):
         chosen = f"{activation}/integers{row}"
         order = pending.ops[0].order
         axis = channel_axis(order, pending.channels) or 0
@@ -70,12 +71,15 @@ def correct_ties(
     parts.after[activation] = tuple(nodes)
 
 
-def _rows(values: NDArray[np.float32], differs: NDArray[np.bool_]) -> Iterator[NDArray[np.float32]]:
-    """The chosen values ``(C,)``, one of each channel at a time; NaN where there is none left."""
-    rest = differs.copy()
-    channels = np.arange(rest.shape[1])
-    while rest.any():
-        first = np.argmax(rest, axis=0)
-        found = rest[first, channels]
-        yield np.where(found, values[first, channels], np.nan).astype(np.float32)
-        rest[first, channels] = False
+def _rows(
+    pending: PendingOps, channel: Array, first: Array, last: Array
+) -> Iterator[NDArray[np.float32]]:
+    """The values of the integers ``(C,)``, one of each channel at a time; NaN: none is left."""
+    step = 2 if pending.bipolar else 1
+    integers: list[list[int]] = [[] for _ in range(pending.channels)]
+    for place, low, high in zip(channel.tolist(), first.tolist(), last.tolist(), strict=True):
+        integers[place] += range(low, high + 1, step)
+    for row in range(max(map(len, integers))):
+        some = np.array([[one[row] if row < len(one) else 0 for one in integers]], np.int64)
+        left = np.array([row < len(one) for one in integers])
+        yield np.where(left, pending.entry(some)[0], np.nan).astype(np.float32)

@@ -14,16 +14,17 @@ from onnx import NodeProto
 
 from bonn_hw.errors import UnsupportedModel, UserError
 from bonn_hw.frontend import activation as activations
-from bonn_hw.frontend import requantization
+from bonn_hw.frontend import bits_check, requantization, steps
 from bonn_hw.frontend.activation import OTHER_MODEL
-from bonn_hw.frontend.common_scale import common_scale
+from bonn_hw.frontend.common_scale import MOST_LEVELS, common_scale
 from bonn_hw.frontend.context import Context, EarlyPad, Expectation, Probe
+from bonn_hw.frontend.evaluate import evaluator
 from bonn_hw.frontend.graph_builder import GraphBuilder, Matrix
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.notes import Note
 from bonn_hw.frontend.padding import NO_PADS, Pads
 from bonn_hw.frontend.pending_ops import PendingOp, PendingOps
-from bonn_hw.frontend.requantization import Staircase
+from bonn_hw.frontend.staircase import Array, Staircase
 from bonn_hw.frontend.ties import correct_ties
 from bonn_hw.ir.tensor import BIPOLAR, Element
 from bonn_hw.kernels.threshold import Threshold
@@ -129,7 +130,7 @@ class Value:
         if self.early_pad is not None:
             return None
         if pending.ops:
-            return activations.integer_scale(pending, pending.table(self.model))
+            return activations.integer_scale(pending, self.model)
         return pending.scale[0] if bool((pending.scale == pending.scale[0]).all()) else None
 
     def quantised(self) -> bool:
@@ -228,11 +229,12 @@ class Value:
         """Output of the last quantiser for every integer; one channel if all are the same."""
         if pending.same_in_every_channel(self.model):
             pending = pending.one_channel()
-        rows = (
-            (grid, np.rint(values / scale)) for grid, values in pending.rows(self.model, offset)
-        )
-        integers = ((grid, values.astype(np.int64)) for grid, values in rows)
-        return requantization.gather(integers, pending.low, pending.high)
+
+        def integers(values: NDArray[np.float32]) -> Array:
+            rounded: Array = np.rint(values / scale).astype(np.int64)
+            return rounded
+
+        return steps.staircase(pending, self.model, integers, offset)
 
     def _report_constant(self, channels: NDArray[np.int64]) -> None:
         if channels.size:
@@ -262,53 +264,55 @@ class Value:
             if any(self.zero_pads) and pending.ops:
                 self._map_zeros(node, pending)
             return
-        table, source = pending.table(self.model), self.source
-        scale = activations.bipolar_scale(pending, table)
-        if scale is None or pending.bipolar:
-            unit = common_scale(table[pending.inside()])
+        source = self.source
+        found = None if pending.bipolar else activations.bipolar(pending, self.model)
+        if found is None:
+            levels = activations.distinct(pending, self.model, MOST_LEVELS)
+            unit = None if levels is None else common_scale(levels)
             if unit is None:
-                raise activations.not_an_activation(node.name, source, pending, table, remedy)
+                raise activations.not_an_activation(node.name, source, pending, self.model, remedy)
             self._to_multiples(pending.ops[-1].node.name, unit, len(pending.ops))
             return
-        self._binarise(source, table > 0)
+        scale, bits = found
+        self._binarise(source, bits)
         self.pending = PendingOps.of(BIPOLAR, pending.channels, scale, pending.order)
         if self.early_pad is not None:
             self._pad_early(self.early_pad, pending)
 
-    def _binarise(self, source: str, bits: NDArray[np.bool_]) -> None:
+    def _binarise(self, source: str, bits: Staircase) -> None:
         """Append the 1-bit activation: as thresholds of its matrix unit, or as its own kernel."""
         pending, matrix = self.pending, self.matrix
         if matrix is not None:
             self.context.notes += activations.rounding_notes(source, pending, bits, self.model)
             bits = self._as_pytorch(source, bits)
-        self._report_constant(activations.constant_channels(pending, bits))
+        self._report_constant(bits.constant(pending.channels))
         falling, thresholds = activations.thresholds(source, pending, bits)
         if matrix is not None and not matrix.pools and matrix.copies is None:
             self.matrix = None
             unit = matrix.flipped(falling).unit(thresholds)
             self.builder.add(unit, source)
-            table = activations.Bits(pending, bits, falling)
-            self._expect(source, partial(activations.wrong_in_unit, table, matrix.corrections))
+            table = bits_check.Bits(pending, bits, falling)
+            self._expect(source, partial(bits_check.wrong_in_unit, table, matrix.corrections))
             return
         self.emit_sums()
         # -x >= threshold is the same as not (x >= 1 - threshold).
         plain = np.where(falling, 1 - thresholds, thresholds)
         self.builder.add(Threshold(self.builder.kind, plain, falling), source)
-        table = activations.Bits(pending, bits, falling)
-        self._expect(source, partial(activations.wrong_thresholds, table))
+        table = bits_check.Bits(pending, bits, falling)
+        self._expect(source, partial(bits_check.wrong_thresholds, table))
 
     def _expect(self, source: str, wrong: Callable[[Any], NDArray[np.bool_]]) -> None:
         self.context.expected.append(Expectation(source, self.builder.tensor, wrong))
 
-    def _as_pytorch(self, source: str, bits: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def _as_pytorch(self, source: str, bits: Staircase) -> Staircase:
         pytorch = self.context.pytorch
         if pytorch is None:
             return bits
         if not pytorch:
             raise UserError(f"the checkpoint has no activation for {source}: {OTHER_MODEL}")
         other, notes = activations.as_pytorch(source, self.pending, bits, pytorch.pop(0))
-        differs = other != bits
-        if differs.any():
+        differs = other.differences(bits)
+        if differs[0].size:
             if not self.pending.in_order(self.model):
                 raise UserError(
                     f"the checkpoint rounds the activation {source} to another side of its "
@@ -351,7 +355,7 @@ class Value:
     ) -> float:
         """Apply operators to the value of a padding; the result must be equal in every channel."""
         values = np.full((1, pending.channels), value, np.float32)
-        mapped = np.unique(pending.apply(values, ops, self.model))
+        mapped = np.unique(evaluator(ops, pending.channels, self.model)(values))
         if mapped.size != 1:
             raise UnsupportedModel(
                 f"{name}: the activation maps its padding to {mapped.size} different values, "

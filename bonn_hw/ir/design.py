@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.tensor import TensorType
+
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,8 @@ class FoldedDesign:
         if tuple(stage.node for stage in self.stages) != self.graph.nodes:
             raise ValueError("stages and nodes of the graph must be the same, in the same order")
         for stage in self.stages:
+            if not IDENTIFIER.fullmatch(stage.name):  # it is written into the RTL
+                raise ValueError(f"the name {stage.name!r} of a stage is not an identifier")
             if stage.folding not in stage.node.kernel.foldings():
                 raise ValueError(f"{stage.name}: {stage.folding} is not a legal folding")
         if not self.streams:  # raises if lanes disagree

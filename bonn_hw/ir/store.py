@@ -58,6 +58,8 @@ def _plain(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
 
 def _revive(tree: Any, kind: Any, arrays: Any, variants: Mapping[str, type[Any]]) -> Any:
     if isinstance(tree, dict) and tree.keys() == {"array"}:
+        if arrays[tree["array"]].dtype.kind not in "biuf":
+            raise ValueError(f"{tree['array']} does not hold numbers")
         return arrays[tree["array"]]
     if isinstance(tree, dict) and "stem" in tree:
         kind = variants[tree["stem"]]
@@ -79,4 +81,6 @@ def _revive(tree: Any, kind: Any, arrays: Any, variants: Mapping[str, type[Any]]
     if isinstance(tree, list):
         inner = arguments[0] if arguments else Any
         return tuple(_revive(item, inner, arrays, variants) for item in tree)
+    if kind in (int, str, bool, float) and type(tree) is not kind:
+        raise ValueError(f"{tree!r} is not of type {kind.__name__}")
     return tree

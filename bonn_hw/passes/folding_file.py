@@ -60,7 +60,7 @@ def read_constraints(
         raise UserError(f"folding file {path} cannot be read: {error.strerror}") from error
     except UserError as error:
         raise UserError(f"folding file {path}: {error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"folding file {path} is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise UserError(f"folding file {path} is not a JSON object: {FORM}")
@@ -100,7 +100,7 @@ def constraints_of(
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     entries: dict[str, Any] = {}
     for name, entry in pairs:
-        if entries.get(name, entry) != entry:
+        if name in entries and entries[name] != entry:
             raise UserError(
                 f"{name} is given twice, as {entries[name]!r} and as {entry!r}: keep one of them"
             )

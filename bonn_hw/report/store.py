@@ -71,7 +71,7 @@ def _read(path: Path, remedy: str, decoded: Callable[[Any], V]) -> V:
 def _tree(text: str) -> dict[str, Any]:
     try:
         tree = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Fault(f"it is not JSON ({error})") from error
     if not isinstance(tree, dict):
         raise Fault("it holds no object")

@@ -41,4 +41,6 @@ def test_rounded_sums_are_told_and_are_no_mismatches(tmp_path, capsys):
     np.testing.assert_array_equal(answers.y, answers.qonnx)
     (build / "reference.onnx").unlink()
     assert main(simulate) == 2
+    assert "lacks reference.onnx" in " ".join(capsys.readouterr().err.split())
+    assert main([*simulate, "--trust"]) == 2
     assert "has no reference.onnx" in " ".join(capsys.readouterr().err.split())

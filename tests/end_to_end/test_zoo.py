@@ -38,8 +38,8 @@ def test_rtl_answers_as_qonnx_executes_the_model(tmp_path):
 
 
 @pytest.mark.rtl
-def test_what_is_simulated_stands_in_the_build_folder(tmp_path):
-    """A threshold that was spoilt in the folder shows up as mismatches, with exit code 1."""
+def test_what_is_simulated_stands_in_the_build_folder(tmp_path, capsys):
+    """RTL that was changed is refused; with --trust, its errors are mismatches (exit code 1)."""
     np.save(tmp_path / "x.npy", np.random.default_rng(1).random((20, 1, 28, 28), np.float32))
     build = tmp_path / "build"
     assert main(["compile", str(write_tfc(tmp_path)), "--fps", "100000", "--out", str(build)]) == 0
@@ -47,7 +47,10 @@ def test_what_is_simulated_stands_in_the_build_folder(tmp_path):
     text = source.read_text()
     assert "result = sum[SUM_BITS-1];" in text
     source.write_text(text.replace("result = sum[SUM_BITS-1];", "result = sum > Half;"))
-    assert main(["simulate", str(build), "--inputs", str(tmp_path / "x.npy")]) == 1
+    simulate = ["simulate", str(build), "--inputs", str(tmp_path / "x.npy")]
+    assert main(simulate) == 2
+    assert "mvu.sv was damaged or changed after the build was made" in capsys.readouterr().err
+    assert main([*simulate, "--trust"]) == 1
 
 
 if MODELS:  # no empty list of cases, which would be a skipped test

@@ -101,8 +101,8 @@ MUTANTS = [
         "pixels = height * factors[1], width * factors[0]",
         "moved",
     ),
-    ("activation", "domain[first], pending.high + 1", "domain[first] + 2, pending.high", "bits"),
-    ("activation", "-domain[last], rising", "-domain[last] - 2, rising", "bits"),
+    ("activation", "pending.high + 1, change", "pending.high, change + 2", "bits"),
+    ("activation", "-last_on, rising", "-last_on - 2, rising", "bits"),
     ("branch", "np.where(falls, -scale, scale)", "scale", "moved"),
     (
         "exact_sums",

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bonn_hw.errors import UnsupportedModel
 from bonn_hw.frontend import requantization
-from bonn_hw.frontend.requantization import fit, gather
+from bonn_hw.frontend.requantization import fit
+from bonn_hw.frontend.staircase import gather
 from bonn_hw.ir.tensor import Element, TensorType
 
 BYTE = Element(-128, 127)

@@ -12,7 +12,8 @@ from bonn_hw.errors import InternalError, UnsupportedModel
 from bonn_hw.frontend import operators
 from bonn_hw.frontend.graph_builder import GraphBuilder
 from bonn_hw.frontend.host import Host
-from bonn_hw.frontend.requantization import fit, gather
+from bonn_hw.frontend.requantization import fit
+from bonn_hw.frontend.staircase import gather
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.requantize import Requantize
 from tests.support.sketch import Sketch, lowered

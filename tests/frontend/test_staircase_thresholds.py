@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from bonn_hw.frontend.requantization import gather
+from bonn_hw.frontend.staircase import gather
 from bonn_hw.frontend.staircase_thresholds import multi_threshold
 from bonn_hw.ir.tensor import Element, TensorType
 

@@ -85,7 +85,7 @@ def _average(
     branch.materialise(node)
     branch.widen(node.name)
     taps, scale = geometry.kernel[0] * geometry.kernel[1], branch.pending.scale[0]
-    largest = taps * int(np.abs(branch.pending.domain()).max())
+    largest = taps * int(np.abs([branch.pending.low.min(), branch.pending.high.max()]).max())
     if largest > LARGEST_SUM:
         raise UnsupportedModel(
             f"{node.name}: sums {taps} values to integers up to {largest}, and float32 has only "

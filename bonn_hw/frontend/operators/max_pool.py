@@ -35,14 +35,13 @@ def max_pool(branch: Branch, node: NodeProto) -> None:
 
 def _before_activation(branch: Branch, node: NodeProto, scale: np.float32 | None) -> None:
     """Make bits, or flip falling channels, since a maximum commutes only with rising operators."""
-    table = branch.pending.table(branch.model)
     if scale is not None:  # a negative multiple of the integers turns a maximum into a minimum
-        branch.flip_falling_channels(node, table)
+        branch.flip_falling_channels(node)
         branch.materialise(node)
-    elif activation.bipolar_scale(branch.pending, table) is not None:
+    elif activation.bipolar(branch.pending, branch.model) is not None:
         branch.materialise(node)
     else:
-        branch.flip_falling_channels(node, table)
+        branch.flip_falling_channels(node)
 
 
 OPERATORS = (
