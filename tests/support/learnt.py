@@ -98,7 +98,8 @@ def forms():
     sketch.conv(4, 3, name="conv2")
     limits = np.sort(sketch.random.integers(-30, 30, (4, 5)), axis=1) * 6
     sketch.thresholds(limits, 0.5, -1.5).flatten()
-    return sketch.add("MatMul", sketch.random.choice([-0.3, 0, 0.3], (36, 2)).astype(np.float32))
+    weights = sketch.random.choice([-0.3, 0, 0.3], (36, 3)).astype(np.float32)
+    return sketch.add("MatMul", weights, name="last")
 
 
 NETWORKS = {
