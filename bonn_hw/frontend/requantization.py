@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Fit the parameters of the kernel `requantize` to the output of a quantiser for every integer.
+"""Fit a kernel to the output of a quantiser for every integer: `requantize` or `multi_threshold`.
 
-`lines` finds the lines of the kernel; this module chooses the number of segments.
+`lines` finds the lines of the first; this module chooses the number of segments, and between both.
 """
 
 from __future__ import annotations
@@ -12,20 +12,25 @@ from numpy.typing import NDArray
 from bonn_hw.errors import InternalError, UnsupportedModel
 from bonn_hw.frontend.lines import Pieces, Search
 from bonn_hw.frontend.staircase import Staircase
+from bonn_hw.frontend.staircase_thresholds import multi_threshold
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import Element, TensorType
+from bonn_hw.kernels.multi_threshold import MultiThreshold
 from bonn_hw.kernels.requantize import FEW, Requantize
+
+Quantiser = Requantize | MultiThreshold
 
 LARGEST_TABLE = 1 << 22  # bits
 LUT_PER_BRAM36, LUT_PER_DSP = 380, 240  # ratios on a Zynq 7020
 
 
-def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> Requantize:
-    """Find the cheapest kernel that computes exactly these outputs.
+def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> Quantiser:
+    """Find the cheapest kernel that computes exactly these outputs: lines, or thresholds.
 
     The lines are the same for all channels, or separate per channel; a staircase of one channel
     stands for all. Fewer segments need less memory. Often one segment is enough, but float32
     rounding may move single steps of a batch norm by one integer, so that no single line fits.
+    Thresholds fit wherever a channel rises or falls only.
 
     Parameters
     ----------
@@ -41,7 +46,11 @@ def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> R
     UnsupportedModel
         If even a lookup table would be too large for a device.
     """
-    best: tuple[float, Requantize] | None = None
+    best: tuple[float, Quantiser] | None = None
+    thresholds = multi_threshold(stairs, kind, element)
+    if thresholds is not None and thresholds.storage <= LARGEST_TABLE:
+        best = _cost(thresholds), thresholds
+    lines: Requantize | None = None
     bits = kind.element.bits
     for alike in (True, False) if len(stairs.low) == kind.shape[2] else (True,):
         rows = 1 if alike else kind.shape[2]
@@ -64,24 +73,26 @@ def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> R
                     hard |= {} if alike else {ties_even: row}
                     continue
                 kernel = search.kernel(kind)
+                if lines is None or _cost(kernel) < _cost(lines):
+                    lines = kernel
                 if best is None or _cost(kernel) < best[0]:
                     best = (_cost(kernel), kernel)
-            if best and best[1].mask.bit_count() <= FEW:
+            if lines and lines.mask.bit_count() <= FEW:
                 break  # there is no multiplier that more segments could save
-        if best:
+        if lines:
             break
     if best is None or best[1].storage > LARGEST_TABLE:
         raise UnsupportedModel(
             f"{source}: its values need more than {LARGEST_TABLE} bits of tables to be quantised "
             "exactly; use power-of-two scales, or fewer channels"
         )
-    kernel = best[1]
-    if wrong_channels(stairs, kernel).any():
-        raise InternalError(f"{source}: the fitted requantizer differs from the quantiser")
-    return kernel
+    chosen = best[1]
+    if wrong_channels(stairs, chosen).any():
+        raise InternalError(f"{source}: the fitted kernel differs from the quantiser")
+    return chosen
 
 
-def wrong_channels(stairs: Staircase, kernel: Requantize) -> NDArray[np.bool_]:
+def wrong_channels(stairs: Staircase, kernel: Quantiser) -> NDArray[np.bool_]:
     """Channels ``(C,)`` in which a kernel differs from a quantiser.
 
     A staircase of one channel stands for all. Lines are monotone: the ends of a run show all of it.
@@ -95,6 +106,6 @@ def wrong_channels(stairs: Staircase, kernel: Requantize) -> NDArray[np.bool_]:
     return wrong
 
 
-def _cost(kernel: Requantize) -> float:
+def _cost(kernel: Quantiser) -> float:
     used = kernel.resources(Folding(1, 1))
     return used.lut + LUT_PER_BRAM36 * used.bram36 + LUT_PER_DSP * used.dsp

@@ -85,6 +85,23 @@ class MultiThreshold(Elementwise):
         """The output of code 0."""
         return -(1 << self.element.bits - 1) if self.element.signed else 0
 
+    @property
+    def alike(self) -> bool:
+        """Whether one row serves all channels: every channel has its own."""
+        return False
+
+    def apply(self, values: Integers, channels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Compute values of the given channels; both arrays are broadcast."""
+        element, (rows, levels) = self.input.element, self.thresholds.shape
+        highest = max(int(self.thresholds.max()), element.high)
+        apart = highest - min(int(self.thresholds.min()), element.low) + 1
+        # One search over all channels, whose thresholds follow on each other.
+        ascending = self.thresholds + apart * np.arange(rows)[:, None]
+        keys = values.astype(np.int64) + apart * channels
+        reached = np.searchsorted(ascending.ravel(), keys, side="right") - levels * channels
+        codes: NDArray[np.int64] = np.where(self.inverted[channels], levels - reached, reached)
+        return codes + self._lowest
+
     def reference(self, *frames: Integers) -> tuple[Integers, ...]:
         """Compute ``(N, H, W, C)``."""
         kind = np.int8 if self.element.bits < 8 else np.int16

@@ -8,6 +8,7 @@ import pytest
 
 from bonn_hw.errors import InternalError
 from bonn_hw.frontend.graph_builder import GraphBuilder, Matrix
+from bonn_hw.kernels.multi_threshold import MultiThreshold
 from bonn_hw.kernels.requantize import Requantize
 from bonn_hw.kernels.threshold import Threshold
 from tests.support.learnt import NETWORKS
@@ -26,6 +27,8 @@ def planted(kernel, channel):
         return replace(kernel, offsets=kernel.offsets + step)
     if isinstance(kernel, Threshold):
         return replace(kernel, thresholds=kernel.thresholds + wrong)
+    if isinstance(kernel, MultiThreshold):
+        return replace(kernel, thresholds=kernel.thresholds + wrong[:, None])
     return None
 
 

@@ -82,6 +82,15 @@ def test_an_output_is_the_number_of_thresholds_that_are_reached():
         assert kernel.reference(np.full((1, 1, 1, 2), x))[0].ravel().tolist() == [up, down]
 
 
+def test_values_of_chosen_channels():
+    kernel = staircase(Element(-9, 12), Element(-3, 3), 5, (1, 1), seed=4)
+    x = np.arange(-9, 13)
+    frames = np.broadcast_to(x[:, None, None, None], (x.size, 1, 1, 5))
+    chosen = np.array([3, 0, 4])
+    found = kernel.apply(x[:, None], chosen)
+    assert np.array_equal(found, kernel.reference(frames)[0][:, 0, 0, chosen])
+
+
 @pytest.mark.parametrize(
     ("taken", "given", "levels", "message"),
     [
