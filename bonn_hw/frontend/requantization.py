@@ -75,13 +75,13 @@ def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> Q
                 kernel = search.kernel(kind)
                 if lines is None or _cost(kernel) < _cost(lines):
                     lines = kernel
-                if best is None or _cost(kernel) < best[0]:
+                if kernel.storage <= LARGEST_TABLE and (best is None or _cost(kernel) < best[0]):
                     best = (_cost(kernel), kernel)
             if lines and lines.mask.bit_count() <= FEW:
                 break  # there is no multiplier that more segments could save
         if lines:
             break
-    if best is None or best[1].storage > LARGEST_TABLE:
+    if best is None:
         raise UnsupportedModel(
             f"{source}: its values need more than {LARGEST_TABLE} bits of tables to be quantised "
             "exactly; use power-of-two scales, or fewer channels"
