@@ -77,8 +77,10 @@ def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> Q
                     lines = kernel
                 if kernel.storage <= LARGEST_TABLE and (best is None or _cost(kernel) < best[0]):
                     best = (_cost(kernel), kernel)
-            if lines and lines.mask.bit_count() <= FEW:
-                break  # there is no multiplier that more segments could save
+            # More segments can only save the multiplier.
+            spared = best is not None and lines is not None and best[0] < _cost(lines) - LUT_PER_DSP
+            if lines and (lines.mask.bit_count() <= FEW or spared):
+                break
         if lines:
             break
     if best is None:
