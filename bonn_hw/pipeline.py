@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw import files, frontend, manifest
+from bonn_hw import extras, files, frontend, manifest
 from bonn_hw.bitstream import make
 from bonn_hw.boards import board as find_board
 from bonn_hw.build_folder import REFERENCE, Build, write_design
@@ -131,9 +131,10 @@ def fold_model(
         return report
     with files.fresh_folder(out) as folder:
         write_design(planned, target, report, folder)
-        progress("drawing")
-        (folder / "pictures").mkdir()
-        pictures.draw_layers(report, folder / "pictures")
+        if extras.installed("matplotlib"):
+            progress("drawing")
+            (folder / "pictures").mkdir()
+            pictures.draw_layers(report, folder / "pictures")
     return report
 
 
@@ -160,9 +161,10 @@ def fold_front(
         return front
     with files.fresh_folder(out) as folder:
         save(front, folder / NAME)
-        progress("drawing")
-        (folder / "pictures").mkdir()
-        pictures.draw_front(front, folder / "pictures", target.board)
+        if extras.installed("matplotlib"):
+            progress("drawing")
+            (folder / "pictures").mkdir()
+            pictures.draw_front(front, folder / "pictures", target.board)
     return front
 
 

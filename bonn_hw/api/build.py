@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from bonn_hw import build_folder, files, pipeline
 from bonn_hw.api.display import html_of, text_of
+from bonn_hw.api.exporting import torch_needed
 from bonn_hw.api.frames import as_float32, as_labels
 from bonn_hw.api.layers import Layer, layers, tensor_behind
 from bonn_hw.api.progress import Shown, shown
@@ -233,7 +234,8 @@ class Build:
 
         place = self.folder / "pictures" if folder is None else Path(folder)
         place.mkdir(parents=True, exist_ok=True)
-        drawn = pictures.draw_layers(self.report, place)
+        with torch_needed("plot"):
+            drawn = pictures.draw_layers(self.report, place)
         return Picture(next(path for path in drawn if path.suffix == ".svg"))
 
     def _simulate(

@@ -50,7 +50,7 @@ def export(model: nn.Module, example: Any, path: str | Path) -> Exported:
 
 @contextmanager
 def torch_needed(what: str) -> Iterator[None]:
-    """Say how to install a missing package of the extra ``train``."""
+    """Say how to install a missing package, such as torch, by its extra."""
     try:
         yield
     except ModuleNotFoundError as error:

@@ -39,11 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Find foldings and FIFO depths."""
-    from bonn_hw import pipeline
+    from bonn_hw import extras, pipeline
 
     if options.pareto and (options.fps or options.max_fps or options.latency_ms):
         raise UserError("fold: --pareto shows all rates: leave --fps, --max-fps, --latency-ms out")
     if options.pareto and (options.max_lut or options.min_fps or options.junit):
         raise UserError("fold: --max-lut, --min-fps and --junit are about one design: no --pareto")
     make = pipeline.fold_front if options.pareto else pipeline.fold_model
-    return make_design(options, terminal, make, any_rate=options.pareto)
+    code = make_design(options, terminal, make, any_rate=options.pareto)
+    if not extras.installed("matplotlib"):
+        terminal.note(f"no pictures: {extras.missing('fold', 'matplotlib')}")
+    return code

@@ -7,7 +7,7 @@ rich is imported when there is something to print, so that ``--help`` need not w
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -81,19 +81,32 @@ class Terminal:
 
     def report_text(self, text: str, show: Callable[[Console], None]) -> None:
         """Print a report whose JSON is given as text."""
-        if self.json == STDOUT:
-            _write(sys.stdout, text)
+        if self._json_only(text):
             return
-        if self.json is not None:
-            from bonn_hw import files
-
-            with files.fresh_file(self.json) as partial:
-                partial.write_text(text)
         if not self.quiet:
             try:
                 show(make_console(sys.stdout))
             except BrokenPipeError:  # rich before 13.8 does not call on_broken_pipe
                 discard(sys.stdout)
+
+    def report_lines(self, document: Any, lines: Sequence[str]) -> None:
+        """Print a report: as JSON if that was asked for, and as lines; without rich."""
+        import json
+
+        if not self._json_only(json.dumps(document, indent=2) + "\n"):
+            self.result("\n".join(lines))
+
+    def _json_only(self, text: str) -> bool:
+        """Write the JSON where it was asked for; whether nothing else is to be printed."""
+        if self.json == STDOUT:
+            _write(sys.stdout, text)
+            return True
+        if self.json is not None:
+            from bonn_hw import files
+
+            with files.fresh_file(self.json) as partial:
+                partial.write_text(text)
+        return False
 
 
 def _write(stream: TextIO, text: str) -> None:

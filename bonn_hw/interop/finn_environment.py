@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""FINN's environment (``make finn-env``): finding it and running scripts in it."""
+"""FINN's environment (``bonn-hw setup finn``): finding it and running scripts in it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from bonn_hw import tools
+from bonn_hw import cache, tools
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.files import shipped
 from bonn_hw.progress import Progress
 
 VARIABLE, FOLDER = "BONN_HW_FINN", ".venv-finn"
-END = "\x04END"  # of a script, in the output of session.py
+# Of a script, in the output of session.py.
+END = "\x04END"
+
+
+def folder() -> Path:
+    """The folder in which ``bonn-hw setup finn`` makes it."""
+    return cache.folder() / "finn"
 
 
 def python() -> Path:
@@ -25,16 +31,16 @@ def python() -> Path:
     ------
     ToolMissing
         If there is none in the folder ``$BONN_HW_FINN``; without that variable, in
-        ``.venv-finn`` of the current folder or of the checkout.
+        ``.venv-finn`` of the current folder or of the checkout, or in the cache folder.
     """
     named = os.environ.get(VARIABLE)
     scripts = shipped("flows", "scripts", "finn")
-    folders = [Path(named)] if named else [Path(FOLDER), scripts.parents[2] / FOLDER]
-    for folder in folders:
-        if (folder / "ready").is_file():
-            return (folder / "bin" / "python").absolute()
+    folders = [Path(named)] if named else [Path(FOLDER), scripts.parents[2] / FOLDER, folder()]
+    for place in folders:
+        if (place / "ready").is_file():
+            return (place / "bin" / "python").absolute()
     raise ToolMissing(
-        f"FINN's environment is not in {folders[-1]}: run 'make finn-env', or name its folder in "
+        f"FINN's environment is not in {folders[-1]}: run 'bonn-hw setup finn', or name its folder in "
         f"{VARIABLE}"
     )
 

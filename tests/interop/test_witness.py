@@ -196,4 +196,4 @@ def test_without_finn(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv(finn_environment.VARIABLE, str(tmp_path))
     assert main(["witness", str(write_tfc(tmp_path))]) == 2
     told = capsys.readouterr().err
-    assert f"FINN's environment is not in {tmp_path}: run 'make finn-env'" in told
+    assert f"FINN's environment is not in {tmp_path}: run 'bonn-hw setup finn'" in told

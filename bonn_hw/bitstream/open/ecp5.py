@@ -114,10 +114,15 @@ def use_of(report: Mapping[str, Any]) -> PerResource[ImplementedAmount]:
     return PerResource(*map(ImplementedAmount, (lut, ff, halves / 2, dsp)))
 
 
-def _program(name: str, board: Board) -> Path:
-    """A program on PATH, or the one from PyPI in the folder of this Python."""
+def program(name: str) -> str | None:
+    """A program on PATH, or the one from PyPI in the folder of this Python; None without either."""
     scripts = str(Path(sys.executable).parent)
-    path = shutil.which(name) or shutil.which(f"yowasp-{name}", path=scripts)
+    return shutil.which(name) or shutil.which(f"yowasp-{name}", path=scripts)
+
+
+def _program(name: str, board: Board) -> Path:
+    """As `program`; raises ToolMissing."""
+    path = program(name)
     if path is None:
         raise ToolMissing(
             f"the open flow for {board.name} lacks {name}: {extras.install(PACKAGE)}, or put it on "

@@ -15,7 +15,7 @@ from bonn_hw.errors import ToolMissing, UserError
 
 ROUTER, PACKER, READER = "nextpnr-himbaechel-xilinx", "xc7frames2bit", "bitread"
 OLDEST = (0, 9)  # supported nextpnr
-REMEDY = "run 'make open-toolchain' (Debian or Ubuntu, no root), or put them on PATH"
+REMEDY = "run 'bonn-hw setup open-toolchain' (Debian or Ubuntu, no root), or put them on PATH"
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,15 @@ class Toolchain:
     version: str
 
 
+def folder() -> Path:
+    """The folder into which ``bonn-hw setup open-toolchain`` fetches it."""
+    return cache.folder() / "open-toolchain"
+
+
 def find(device: str, part: str) -> Toolchain:
     """Find everything for a part.
 
-    Programs are searched on PATH and in the folder of ``make open-toolchain``. Prjxray's database
+    Programs are searched on PATH and in the folder of ``bonn-hw setup open-toolchain``. Prjxray's database
     is searched in ``$PRJXRAY_DB_DIR`` and in the ``share`` folders of the programs.
 
     Raises
@@ -43,15 +48,15 @@ def find(device: str, part: str) -> Toolchain:
     UserError
         If the router is too old, or does not print its version.
     """
-    own = cache.folder() / "open-toolchain"
+    own = folder()
     programs = {name: _program(name, own / "bin") for name in (ROUTER, PACKER, READER)}
     roots = {own / "usr", Path("/usr"), Path("/usr/local")}
     roots |= {path.resolve().parents[1] for path in programs.values() if path}
     shares = [root / "share" for root in sorted(roots)]
     chip = _first([share / f"nextpnr/himbaechel/xilinx/chipdb-{device}.bin" for share in shares])
-    folders = [Path(os.environ.get("PRJXRAY_DB_DIR", "/nonexistent")) / "zynq7"]
-    folders += [share / "prjxray" / "database" / "zynq7" for share in shares]
-    database = _first([folder / device / "tilegrid.json" for folder in folders])
+    places = [Path(os.environ.get("PRJXRAY_DB_DIR", "/nonexistent")) / "zynq7"]
+    places += [share / "prjxray" / "database" / "zynq7" for share in shares]
+    database = _first([place / device / "tilegrid.json" for place in places])
     missing = [name for name, path in programs.items() if path is None]
     missing += [] if chip else [f"chipdb-{device}.bin"]
     missing += [] if database else ["prjxray's database"]

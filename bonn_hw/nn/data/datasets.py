@@ -64,7 +64,7 @@ SOURCES = {
                 "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion",
                 "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
             ),
-            remedy="run `python -m bonn_hw.nn.data.fetch fashion-mnist`, or `apt-get install "
+            remedy="run `bonn-hw setup data fashion-mnist`, or `apt-get install "
             "dataset-fashion-mnist`",
         ),
         Source(
@@ -89,7 +89,7 @@ SOURCES = {
             archive=Archive(
                 _CIFAR_FOLDER, "cifar-10-binary.tar.gz", md5="c32a1d4ab5d03f1284b67883e8d87530"
             ),
-            remedy="run `python -m bonn_hw.nn.data.fetch cifar10`, or unpack "
+            remedy="run `bonn-hw setup data cifar10`, or unpack "
             "cifar-10-binary.tar.gz there",
         ),
         Source(
@@ -103,7 +103,7 @@ SOURCES = {
             archive=Archive(
                 _CIFAR_FOLDER, "cifar-100-binary.tar.gz", md5="03b5dce01913d631647c71ecec9e9cb8"
             ),
-            remedy="run `python -m bonn_hw.nn.data.fetch cifar100`, or unpack "
+            remedy="run `bonn-hw setup data cifar100`, or unpack "
             "cifar-100-binary.tar.gz there",
         ),
         Source(

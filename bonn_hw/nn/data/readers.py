@@ -77,7 +77,7 @@ def read_idx(path: Path, sha256: str | None = None) -> NDArray[np.uint8]:
         if actual != sha256:
             raise UserError(
                 f"{path}: SHA-256 of its content is {actual[:12]}..., but the published file's is "
-                f"{sha256[:12]}...; delete the file and fetch it again with `make data`"
+                f"{sha256[:12]}...; delete the file and fetch it again with `bonn-hw setup data`"
             )
     rank = content[3] if len(content) >= 4 else 0
     header = 4 + 4 * rank

@@ -21,11 +21,15 @@ rm -rf "$folder"
 install $source "$torch"
 install --requirement "$here/requirements.txt"
 install --no-deps finn-plus==1.6.1
-# Our operators for FINN's flow, of this checkout if it is one: by a path, not by pip, which `make
-# setup` may be running on the same sources.
+# Our operators for FINN's flow, of this bonn_hw: by a path, not by pip, which `make setup` may be
+# running on the same sources. In a checkout, this script is three folders below the root; installed,
+# three folders below the package itself, whose neighbours are not FINN's business.
 root=$(realpath "$here/../../..")
+packages=$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 if [ -f "$root/pyproject.toml" ]; then
-  echo "$root" >"$("$folder/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/bonn_hw.pth"
+  echo "$root" >"$packages/bonn_hw.pth"
+elif [ -f "$root/__init__.py" ]; then
+  ln -s "$root" "$packages/bonn_hw"
 fi
 if "$folder/bin/pip" list 2>/dev/null | grep -qi '^nvidia-'; then
   echo "environment.sh: a CUDA build of torch came in: set TORCH to a build for CPU" >&2

@@ -82,7 +82,7 @@ def test_without_the_tools_there_is_a_plan(build, monkeypatch, tmp_path, capsys)
         assert main(["bitstream", str(build), "--tool", "open"]) == 3
         message = " ".join(capsys.readouterr().err.split())
         assert "the open flow lacks nextpnr-himbaechel-xilinx" in message
-        assert "run 'make open-toolchain'" in message
+        assert "run 'bonn-hw setup open-toolchain'" in message
         plans.append((build / "system" / "open" / "plan.json").read_bytes())
     assert plans[0] == plans[1]
     assert str(tmp_path).encode() not in plans[0]

@@ -78,7 +78,7 @@ def test_fashion_that_is_not_the_published_one_is_refused(fashion):
     wrong = hashlib.sha256(other).hexdigest()[:12]
     assert str(error.value) == (
         f"{path}: SHA-256 of its content is {wrong}..., but the published file's is {right}...; "
-        "delete the file and fetch it again with `make data`"
+        "delete the file and fetch it again with `bonn-hw setup data`"
     )
     # A user's own images in MNIST's form are nobody's published ones.
     assert datasets.load("mnist", "train", fashion).labels.tolist() == [0, 1, 3]
@@ -167,14 +167,14 @@ def test_missing_data_says_where_it_was_sought_and_how_to_get_it(tmp_path):
         datasets.load("fashion-mnist", "test", tmp_path)
     assert str(error.value) == (
         f"data set fashion-mnist: t10k-images-idx3-ubyte.gz is in none of {tmp_path}; run "
-        "`python -m bonn_hw.nn.data.fetch fashion-mnist`, or "
+        "`bonn-hw setup data fashion-mnist`, or "
         "`apt-get install dataset-fashion-mnist`"
     )
     with pytest.raises(UserError) as error:
         datasets.load("cifar10", "train", tmp_path)
     assert str(error.value) == (
         f"data set cifar10: data_batch_1.bin is in none of {tmp_path}; run "
-        "`python -m bonn_hw.nn.data.fetch cifar10`, or unpack cifar-10-binary.tar.gz there"
+        "`bonn-hw setup data cifar10`, or unpack cifar-10-binary.tar.gz there"
     )
 
 
