@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The errors that a user can cause and can fix; the command line ends with exit code 2 on them."""
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -36,5 +35,7 @@ class UnsupportedModel(UserError):
 
 def near(word: str, known: Iterable[str]) -> str:
     """Return ``" (did you mean ...?)"`` if `word` is close to one of the `known`, else nothing."""
+    import difflib  # here, since most runs name everything rightly
+
     matches = difflib.get_close_matches(word, list(known), n=1)
     return f" (did you mean {matches[0]!r}?)" if matches else ""

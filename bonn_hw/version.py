@@ -7,7 +7,6 @@ It reads git's files and does not run git.
 
 from __future__ import annotations
 
-from importlib import metadata
 from pathlib import Path
 
 RELEASE = "0.1.0"
@@ -22,6 +21,8 @@ def version_of(root: Path) -> str:
     if (root / "pyproject.toml").is_file():
         commit = _commit(root)
         return f"{RELEASE}+g{commit[:10]}" if commit else RELEASE
+    from importlib import metadata  # slow, and a checkout does not need it
+
     try:
         return metadata.version("bonn-hw")
     except metadata.PackageNotFoundError:  # copied by hand

@@ -27,7 +27,7 @@ ORDER = (
     ("synth", "interop", "board_sim"),
     ("report",),
     ("bitstream", "nn"),
-    ("build_folder", "images"),
+    ("build_folder", "images", "doctor"),
     ("pipeline",),
     ("sweep",),
     ("api",),

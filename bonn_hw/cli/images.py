@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bonn_hw.cli.arguments import count
 from bonn_hw.errors import UserError
-from bonn_hw.images import ImageSource
+
+if TYPE_CHECKING:
+    from bonn_hw.images import ImageSource
 
 
 def add_images(
@@ -61,6 +64,8 @@ def add_images(
 
 def image_source(options: argparse.Namespace) -> ImageSource:
     """The source of frames that the options select."""
+    from bonn_hw.images import ImageSource
+
     own = {name: getattr(options, name, None) for name in ("labels", "expected")}
     for name, given in own.items():
         if given is not None and options.inputs is None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from pathlib import Path
 
 from bonn_hw.cli.exit_codes import DONE
@@ -35,6 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Write the files of a new project."""
+    import shutil
+
     from bonn_hw.files import shipped, writing
 
     out: Path = options.folder

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 
 import bonn_hw
-from bonn_hw import files, tools
-from bonn_hw.cli import endings, exit_codes
+from bonn_hw.cli import exit_codes
 from bonn_hw.cli.spelling import check_spelling
 from bonn_hw.cli.table import COMMANDS
 from bonn_hw.cli.terminal import Terminal
@@ -29,8 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with suppress(AttributeError):  # a stream of tests
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
+        options = _parse(words)  # `--help` ends here, before slow imports
+        from bonn_hw import tools
+
         with tools.ended_by_signals():
-            return _run(words)
+            return _run(options, words)
     finally:
         for stream in (sys.stdout, sys.stderr):
             try:
@@ -39,10 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 discard(stream)
 
 
-def _run(words: Sequence[str]) -> int:
-    parser, subparsers = make_parsers()
+def _parse(words: Sequence[str]) -> argparse.Namespace:
+    parser, subparsers = make_parsers(words)
     check_spelling(words, parser, subparsers)
-    options = parser.parse_args(words)
+    return parser.parse_args(words)
+
+
+def _run(options: argparse.Namespace, words: Sequence[str]) -> int:
+    from bonn_hw import files
+    from bonn_hw.cli import endings
+
     terminal = Terminal(options.quiet, getattr(options, "json", None))
     try:
         # While this command uses a build, no other command may replace it.
@@ -56,15 +64,25 @@ def _run(words: Sequence[str]) -> int:
     return code
 
 
-def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    """The parser of the command line, and those of the commands by their names."""
+def make_parsers(
+    words: Sequence[str] | None = None,
+) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of the command line, and those of the commands by their names.
+
+    Parameters
+    ----------
+    words
+        The command line: only commands that it names get their arguments; None: all get them.
+    """
     parser = argparse.ArgumentParser(
         prog="bonn-hw",
         description=bonn_hw.__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=bonn_hw.__version__)
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="show program's version number and exit"
+    )
     _add_common(parser, default=False)
     choices = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
     subparsers = {}
@@ -72,13 +90,21 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
         subparser = choices.add_parser(
             command.NAME, help=command.HELP, description=f"{command.HELP}."
         )
-        command.add_arguments(subparser)
-        _add_common(
-            subparser, default=argparse.SUPPRESS
-        )  # else it would reset the option given before the command
-        subparser.set_defaults(command=command.run)
+        if words is None or command.NAME in words:
+            command.add_arguments(subparser)
+            # A default would reset the option given before the command.
+            _add_common(subparser, default=argparse.SUPPRESS)
+            subparser.set_defaults(command=command.run)
         subparsers[command.NAME] = subparser
     return parser, subparsers
+
+
+class _Version(argparse.Action):
+    """Print the version, which is only read then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(bonn_hw.__version__)
+        parser.exit()
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -50,8 +50,10 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Fetch it."""
     if options.what == "data":
         if options.out is not None:
-            raise UserError("setup: data goes into the cache: leave --out out, or set "
-                            "XDG_CACHE_HOME")  # fmt: skip
+            raise UserError(
+                "setup: data goes into the cache folder: leave --out out; XDG_CACHE_HOME names "
+                "another cache"
+            )
         return _data(options, terminal)
     for flag, given in (("NAME", options.names), ("--from", options.archive)):
         if given:
@@ -104,8 +106,6 @@ def _run(script: tuple[str, str], place: Path, mark: str, terminal: Terminal) ->
     kind, name = script
     file = shipped("flows", "scripts", kind) / name
     environment: Mapping[str, str] = {"PYTHON": sys.executable, **os.environ}
-    done = tools.run(
-        ["bash", file, place.absolute()], env=environment, on_line=terminal.note
-    )
+    done = tools.run(["bash", file, place.absolute()], env=environment, on_line=terminal.note)
     if done.code:
         raise UserError(f"setup: {name}: {done.failure}")

@@ -4,16 +4,13 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bonn_hw.cli.exit_codes import DONE
 from bonn_hw.cli.outputs import check_writable
 from bonn_hw.cli.terminal import STDOUT, Terminal
 from bonn_hw.errors import UserError, near
-from bonn_hw.files import fresh_folder, shipped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,18 +51,19 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         )
     check_writable(terminal.json)
     trained = [TrainedNetwork.read(folder) for folder in folders().values()]
-    terminal.report([asdict(one) for one in trained], lambda console: _show(trained, console))
+    terminal.report([one._asdict() for one in trained], lambda console: _show(trained, console))
     return DONE
 
 
 def folders() -> dict[str, Path]:
     """The run folders of the zoo by name."""
+    from bonn_hw.files import shipped
+
     found = sorted(path.parent for path in shipped("zoo").glob(f"*/{METRICS}"))
     return {folder.name: folder for folder in found}
 
 
-@dataclass(frozen=True)
-class TrainedNetwork:
+class TrainedNetwork(NamedTuple):
     """What the list shows of a network.
 
     Attributes
@@ -148,6 +146,10 @@ def _show(trained: list[TrainedNetwork], console: Console) -> None:
 
 
 def _get(options: argparse.Namespace, terminal: Terminal) -> int:
+    import shutil
+
+    from bonn_hw.files import fresh_folder
+
     known = folders()
     if options.network is None:
         raise UserError(f"zoo: name the network to copy, one of {', '.join(known)}")

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import bonn_hw
 from bonn_hw.doctor import packages
 from bonn_hw.doctor.item import BASE, Item, State
+from bonn_hw.version import VERSION
 
 SCHEMA = 1  # of `Examination.document`
 
@@ -39,7 +39,7 @@ class Examination:
         """What ``--json`` prints."""
         return {
             "schema": SCHEMA,
-            "version": bonn_hw.__version__,
+            "version": VERSION,
             "works": not self.lacking,
             "items": [
                 {

@@ -40,8 +40,8 @@ def python() -> Path:
         if (place / "ready").is_file():
             return (place / "bin" / "python").absolute()
     raise ToolMissing(
-        f"FINN's environment is not in {folders[-1]}: run 'bonn-hw setup finn', or name its folder in "
-        f"{VARIABLE}"
+        f"FINN's environment is not in {folders[-1]}: run 'bonn-hw setup finn', or name its "
+        f"folder in {VARIABLE}"
     )
 
 

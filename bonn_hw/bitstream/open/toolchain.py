@@ -38,8 +38,8 @@ def folder() -> Path:
 def find(device: str, part: str) -> Toolchain:
     """Find everything for a part.
 
-    Programs are searched on PATH and in the folder of ``bonn-hw setup open-toolchain``. Prjxray's database
-    is searched in ``$PRJXRAY_DB_DIR`` and in the ``share`` folders of the programs.
+    Programs are searched on PATH and in the folder of ``bonn-hw setup open-toolchain``. Prjxray's
+    database is searched in ``$PRJXRAY_DB_DIR`` and in the ``share`` folders of the programs.
 
     Raises
     ------

@@ -89,8 +89,7 @@ SOURCES = {
             archive=Archive(
                 _CIFAR_FOLDER, "cifar-10-binary.tar.gz", md5="c32a1d4ab5d03f1284b67883e8d87530"
             ),
-            remedy="run `bonn-hw setup data cifar10`, or unpack "
-            "cifar-10-binary.tar.gz there",
+            remedy="run `bonn-hw setup data cifar10`, or unpack cifar-10-binary.tar.gz there",
         ),
         Source(
             "cifar100",
@@ -103,8 +102,7 @@ SOURCES = {
             archive=Archive(
                 _CIFAR_FOLDER, "cifar-100-binary.tar.gz", md5="03b5dce01913d631647c71ecec9e9cb8"
             ),
-            remedy="run `bonn-hw setup data cifar100`, or unpack "
-            "cifar-100-binary.tar.gz there",
+            remedy="run `bonn-hw setup data cifar100`, or unpack cifar-100-binary.tar.gz there",
         ),
         Source(
             "imagenet",
