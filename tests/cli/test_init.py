@@ -60,6 +60,19 @@ def test_its_commands_are_understood(project):
     assert "RESULTS=${RESULTS:-results}" in (project / "ci.sh").read_text()
 
 
+def test_the_page_shows_its_steps():
+    """docs/ci.md has the commands of ci.sh, with the settings that stand at its top."""
+    script = (ROOT / "flows" / "project" / "ci.sh").read_text().replace("\\\n", "")
+    settings = dict(re.findall(r"^(\w+)=\$\{\w+:-([^}]*)\}", script, re.M))
+    frames = re.search(r"set -- (--inputs .*)$", script, re.M)[1]
+    steps = [line.replace('"$@"', frames) for line in re.findall(r"^bonn-hw .*$", script, re.M)]
+    for name, value in settings.items():
+        steps = [step.replace(f"${name}", value) for step in steps]
+    page = (ROOT / "docs" / "ci.md").read_text().split("## The steps")[1]
+    shown = re.findall(r"^bonn-hw .*$", page, re.M)
+    assert len(steps) == 4 and list(map(shlex.split, shown)) == list(map(shlex.split, steps))
+
+
 @pytest.mark.torch
 def test_its_experiment_and_its_frames(project):
     pytest.importorskip("sklearn")
