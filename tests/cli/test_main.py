@@ -135,6 +135,21 @@ def test_a_missing_package_is_named_with_its_extra(module, text):
     assert told == f"plot needs the package {module!r}, which is not installed: {text}"
 
 
+def test_fold_without_matplotlib_writes_no_pictures(tmp_path, monkeypatch, capsys):
+    from tests.cli.conftest import odd_model
+
+    monkeypatch.setattr(extras, "installed", lambda module: module != "matplotlib")
+    model = str(odd_model(tmp_path))
+    for goal in (["--fps", "1000"], ["--pareto"]):
+        assert main(["fold", model, *goal, "--out", str(tmp_path / "out")]) == 0
+        assert (tmp_path / "out" / "report.json").is_file()
+        assert not (tmp_path / "out" / "pictures").exists()
+        assert capsys.readouterr().err.splitlines()[-1] == (
+            "no pictures: fold needs the package 'matplotlib', which is not installed: "
+            "pip install 'bonn-hw[plot]'"
+        )
+
+
 def test_a_sweep_that_meets_a_bug_of_ours(tmp_path, monkeypatch, capsys):
     """The other designs are kept; the log has the traceback."""
     from bonn_hw.report.sweep_values import SweepRow

@@ -30,6 +30,7 @@ COMMANDS = [
     ("witness none.onnx", "--json"),
     ("report none", "--json"),
     ("zoo list", "--json"),
+    ("doctor", "--json"),
     ("zoo get digits", "--out"),
 ]
 
