@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from pathlib import Path
+
 import pytest
 
 from bonn_hw import boards
+from bonn_hw.bitstream.open import toolchain
 from bonn_hw.doctor import programs
 from bonn_hw.doctor.item import State
 
@@ -67,3 +70,22 @@ def test_what_is_in_the_cache_is_found(bare):
 
 def test_the_board_of_the_open_tools_has_some():
     assert boards.board(programs.OPEN_BOARD).open_tools is not None
+
+
+def test_the_open_tools_of_another_folder(bare, monkeypatch):
+    """As `bonn-hw setup open-toolchain --out mine` leaves them, with mine/bin on PATH."""
+    mine = bare / "mine"
+    share = mine / "usr" / "share"
+    (mine / "bin").mkdir(parents=True)
+    chip = share / "nextpnr" / "himbaechel" / "xilinx" / "chipdb-xc7z020.bin"
+    tiles = share / "prjxray" / "database" / "zynq7" / "xc7z020" / "tilegrid.json"
+    for file in (chip, tiles):
+        file.parent.mkdir(parents=True)
+        file.write_text("{}")
+    for name in (toolchain.ROUTER, toolchain.PACKER, toolchain.READER):
+        script(mine / "bin" / name, "echo 'Version nextpnr-0.11'")
+    monkeypatch.setenv("PATH", f"{mine}/bin:/usr/bin:/bin")
+    found = toolchain.find("xc7z020", "xc7z020clg400-1")
+    assert found.chip in (chip, Path("/usr/share", *chip.parts[-4:]))
+    router = mine / "bin" / toolchain.ROUTER
+    assert programs.open_toolchain().found == f"nextpnr 0.11, {router}"

@@ -51,7 +51,9 @@ def find(device: str, part: str) -> Toolchain:
     own = folder()
     programs = {name: _program(name, own / "bin") for name in (ROUTER, PACKER, READER)}
     roots = {own / "usr", Path("/usr"), Path("/usr/local")}
-    roots |= {path.resolve().parents[1] for path in programs.values() if path}
+    beside = {path.resolve().parents[1] for path in programs.values() if path}
+    # `bonn-hw setup --out` has its programs in bin, and what Debian has in /usr in usr.
+    roots |= beside | {root / "usr" for root in beside}
     shares = [root / "share" for root in sorted(roots)]
     chip = _first([share / f"nextpnr/himbaechel/xilinx/chipdb-{device}.bin" for share in shares])
     places = [Path(os.environ.get("PRJXRAY_DB_DIR", "/nonexistent")) / "zynq7"]
