@@ -15,10 +15,10 @@ from bonn_hw.doctor.item import BASE, Item, State
 # What an extra is for. `dev` is not named here: CONTRIBUTING.md has `make setup`.
 PURPOSES = {
     "train": "train, prune, export, release and --checkpoint",
-    "plot": "plot, and the pictures of fold and report",
+    "plot": "plot, and the pictures of fold",
     "sweep": "sweep",
     "cluster": "sweep --cluster",
-    "synth": "synth",
+    "synth": "synth and bitstream --tool open",
     "ecp5": "bitstreams for the ULX3S",
 }
 PART = re.compile(r"(>=|<)\s*([\d.]+)")
