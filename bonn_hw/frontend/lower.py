@@ -218,9 +218,10 @@ def _depends_on_input(graph: DataflowGraph) -> bool:
     for node in reversed(graph.nodes):
         *_, widest = node.kernel.foldings()  # the fewest steps
         schedule = node.kernel.schedule(widest)
-        input_lanes, output_lanes = node.kernel.lanes(widest)
+        _, output_lanes = node.kernel.lanes(widest)
         beats = -(-max(needed_elements[name] for name in node.outputs) // output_lanes)
         steps = int(np.flatnonzero(schedule.emit)[beats - 1]) + 1 if beats else 0
         needed = int(schedule.need[:steps].max(initial=0))
-        needed_elements |= dict.fromkeys(node.inputs, needed * input_lanes)
+        for name, lanes in zip(node.inputs, node.kernel.input_lanes(widest), strict=True):
+            needed_elements[name] = needed * lanes
     return needed_elements[graph.input] > 0

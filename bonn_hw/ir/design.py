@@ -68,9 +68,11 @@ class FoldedDesign:
         produced: dict[str, tuple[str | None, int]] = {}
         consumed: dict[str, tuple[str | None, int]] = {}
         for stage in self.stages:
-            input_lanes, output_lanes = stage.node.kernel.lanes(stage.folding)
-            for name in stage.node.inputs:
-                consumed[name] = (stage.name, input_lanes)
+            kernel = stage.node.kernel
+            _, output_lanes = kernel.lanes(stage.folding)
+            input_lanes = kernel.input_lanes(stage.folding)
+            for name, lanes in zip(stage.node.inputs, input_lanes, strict=True):
+                consumed[name] = (stage.name, lanes)
             for name in stage.node.outputs:
                 produced[name] = (stage.name, output_lanes)
         produced[self.graph.input] = (None, consumed[self.graph.input][1])

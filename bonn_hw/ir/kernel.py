@@ -45,8 +45,12 @@ class Kernel(ABC):
         """Enumerate the legal foldings, the least parallel first."""
 
     def lanes(self, folding: Folding) -> tuple[int, int]:
-        """Lanes of the input and of the output stream."""
+        """Lanes of the input and of the output stream; of several inputs see `input_lanes`."""
         return folding.simd, folding.pe
+
+    def input_lanes(self, folding: Folding) -> tuple[int, ...]:
+        """Lanes of each input stream: of all the same, but for kernels that state their own."""
+        return (self.lanes(folding)[0],) * len(self.inputs)
 
     @abstractmethod
     def cycles(self, folding: Folding) -> int:

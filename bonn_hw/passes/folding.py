@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -88,14 +88,14 @@ class Space:
         self._feeds: dict[str, list[tuple[str, Uses]]] = {}
         producers: dict[str, str] = {}
         for node in graph.nodes:
-            inputs = self._options[node.name].inputs
+            inputs = zip(*self._options[node.name].inputs, strict=True)
             self._feeds[node.name] = [
                 (
                     producer,
-                    _conversions(graph.tensors[tensor], self._options[producer].outputs, inputs),
+                    _conversions(graph.tensors[tensor], self._options[producer].outputs, lanes),
                 )
-                for tensor, producer in ((name, producers.get(name)) for name in node.inputs)
-                if producer is not None  # the graph's input has any lanes
+                for tensor, lanes in zip(node.inputs, inputs, strict=True)
+                if (producer := producers.get(tensor)) is not None  # the graph's input has any
             ]
             producers.update(dict.fromkeys(node.outputs, node.name))
 
@@ -205,7 +205,7 @@ def _first_impossible(parts: list[list[Factor]]) -> int:
     )
 
 
-def _conversions(kind: TensorType, from_lanes: list[int], to_lanes: list[int]) -> Uses:
+def _conversions(kind: TensorType, from_lanes: Sequence[int], to_lanes: Sequence[int]) -> Uses:
     """Resources of converters between lanes, ``(from, to, 4)``; infinite where none exist."""
     uses = np.full((len(from_lanes), len(to_lanes), 4), np.inf)
     for row, before in enumerate(from_lanes):
@@ -248,8 +248,10 @@ class _Options:
 
     Attributes
     ----------
-    inputs, outputs : list of int, ascending
-        Input and output lanes of all foldings.
+    inputs : list of tuples, ascending
+        Lanes of each input, of all foldings.
+    outputs : list of int, ascending
+        Output lanes of all foldings.
     input, output : int ``(foldings,)``
         Indices into these, for each folding.
     """
@@ -257,7 +259,7 @@ class _Options:
     foldings: list[Folding]
     cycles: NDArray[np.int64]
     uses: Uses
-    inputs: list[int]
+    inputs: list[tuple[int, ...]]
     outputs: list[int]
     input: NDArray[np.intp]
     output: NDArray[np.intp]
@@ -266,16 +268,18 @@ class _Options:
     def of(cls, node: Node, fixed: Folding | None) -> _Options:
         kernel = node.kernel
         foldings = list(kernel.foldings()) if fixed is None else [fixed]
-        lanes = np.array([kernel.lanes(folding) for folding in foldings])
-        inputs, input_ = np.unique(lanes[:, 0], return_inverse=True)
-        outputs, output = np.unique(lanes[:, 1], return_inverse=True)
+        each = [kernel.input_lanes(folding) for folding in foldings]
+        inputs = sorted(set(each))
+        places = {lanes: place for place, lanes in enumerate(inputs)}
+        given = np.array([kernel.lanes(folding)[1] for folding in foldings])
+        outputs, output = np.unique(given, return_inverse=True)
         return cls(
             foldings,
             np.array([kernel.cycles(folding) for folding in foldings], np.int64),
             np.array([kernel.resources(folding).astuple() for folding in foldings]),
-            inputs.tolist(),
+            inputs,
             outputs.tolist(),
-            input_,
+            np.array([places[lanes] for lanes in each], np.intp),
             output,
         )
 

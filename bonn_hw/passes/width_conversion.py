@@ -48,14 +48,14 @@ def insert_width_converters(graph: DataflowGraph, foldings: Mapping[str, Folding
     made = 0
     for node in graph.nodes:
         folding = foldings[node.name]
-        input_lanes, output_lanes = node.kernel.lanes(folding)
+        _, output_lanes = node.kernel.lanes(folding)
         inputs = []
-        for name in node.inputs:
+        for name, after in zip(node.inputs, node.kernel.input_lanes(folding), strict=True):
             kind = tensors[name]
-            before = lanes.get(name, input_lanes)
-            steps = conversions(kind, before, input_lanes)
+            before = lanes.get(name, after)
+            steps = conversions(kind, before, after)
             if steps is None:
-                raise ValueError(f"{node.name}: no converter from {before} to {input_lanes} lanes")
+                raise ValueError(f"{node.name}: no converter from {before} to {after} lanes")
             for step in steps:
                 kernel = WidthConverter(kind)
                 fresh = f"{name}_x{step.pe}"

@@ -80,11 +80,12 @@ def side_by_side(points: Sequence[Point]) -> RtlProject:
         for name, image in instance.memories.items():
             file = f"mem/{place}_{name.lower()}.hex"
             files[file], values[name] = image.hex(), f'"{file}"'
-        lanes_in, lanes_out = kernel.lanes(folding)
+        inputs, outputs = kernel.inputs, kernel.outputs
+        given = (kernel.lanes(folding)[1],) * len(outputs)
         ports = [
             *("input clk", "input rst"),
-            *_ports("s_axis", "input", "output", lanes_in, kernel.inputs),
-            *_ports("m_axis", "output", "input", lanes_out, kernel.outputs),
+            *_ports("s_axis", "input", "output", kernel.input_lanes(folding), inputs),
+            *_ports("m_axis", "output", "input", given, outputs),
         ]
         names = [port.split()[-1] for port in ports]
         modules += [
@@ -100,9 +101,11 @@ def side_by_side(points: Sequence[Point]) -> RtlProject:
     return RtlProject("top", tuple(sorted(sources)), files, nothing, nothing, probes=())
 
 
-def _ports(prefix: str, to: str, back: str, lanes: int, kinds: Sequence[TensorType]) -> list[str]:
+def _ports(
+    prefix: str, to: str, back: str, lanes: Sequence[int], kinds: Sequence[TensorType]
+) -> list[str]:
     """The ports of one side of a module; several streams are concatenated."""
-    width = lanes * sum(kind.element.bits for kind in kinds)
+    width = sum(each * kind.element.bits for each, kind in zip(lanes, kinds, strict=True))
     return [
         f"{to} [{width - 1}:0] {prefix}_tdata",
         f"{to} [{len(kinds) - 1}:0] {prefix}_tvalid",

@@ -200,9 +200,9 @@ def test_parameters_are_those_of_the_module(kernel, tmp_path):
 def test_promises_hold_together(kernel):
     """Lanes divide the tensors, cycles cover the beats, memories have the stated widths."""
     for folding in kernel.foldings():
-        taken, given = kernel.lanes(folding)
+        taken, (_, given) = kernel.input_lanes(folding), kernel.lanes(folding)
         beats_in, beats_out = kernel.schedule(folding).beats
-        assert beats_in * taken == kernel.inputs[0].size
+        assert [beats_in * lanes for lanes in taken] == [kind.size for kind in kernel.inputs]
         assert beats_out * given == kernel.outputs[0].size
         assert kernel.cycles(folding) >= max(beats_in, beats_out)
         use = kernel.resources(folding)

@@ -61,7 +61,7 @@ def meeting(kind, branches, lanes):
 
 def prove_meeting(design, folder):
     """As `bench.prove` does: outputs and cycles, unstalled; outputs under stalls."""
-    frames = random_values(design.graph.tensors["in"], FRAMES)
+    frames = random_values(design.graph.tensors[design.graph.input], FRAMES)
     expected = design.graph.run(frames)
     assert design.graph.tensors[design.graph.output].element.holds(expected)
     for stall in STALLS:

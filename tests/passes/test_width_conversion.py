@@ -61,6 +61,7 @@ def test_all_inputs_and_outputs_of_a_node_are_converted_and_nothing_changes(data
             assert stream.lanes == source.node.kernel.lanes(source.folding)[1]
         if stream.sink:
             sink = stages[stream.sink]
-            assert stream.lanes == sink.node.kernel.lanes(sink.folding)[0]
+            place = sink.node.inputs.index(stream.tensor)
+            assert stream.lanes == sink.node.kernel.input_lanes(sink.folding)[place]
     frames = random_values(graph.tensors["input"], 2)
     np.testing.assert_array_equal(design.graph.run(frames), graph.run(frames))
