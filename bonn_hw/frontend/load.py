@@ -31,6 +31,7 @@ from bonn_hw.frontend.model import Model, QuantGrid
 from bonn_hw.frontend.operator import NoGrid
 from bonn_hw.frontend.operators import table
 from bonn_hw.frontend.operators.quantize_linear import constant_grid
+from bonn_hw.frontend.operators.split import as_slices
 from bonn_hw.frontend.outputs import JOINED, described, join
 from bonn_hw.frontend.siblings import merge_heads
 from bonn_hw.frontend.standard_onnx import STANDARD, by_definition, quantiser_of, to_standard_onnx
@@ -145,6 +146,7 @@ def _standardise(proto: ModelProto, sha256: str, grid: StatedGrid | None) -> Mod
     part.fold()
     batch = max(1, extents[0])
     shapes, kinds = part.infer_shapes(entry, (batch, *extents[1:]), exits)
+    part.nodes = as_slices(part.nodes, constants, shapes, opset)
     part.keep_needed(exits)
     outputs = described(exits, shapes, kinds)
     exit_ = outputs[0].name

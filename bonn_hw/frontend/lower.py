@@ -55,11 +55,15 @@ def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
     cut: Cut | None = None  # the last place from which the host could go on
     try:
         for place, node in enumerate(body):
+            if cut is not None and _for_host(node) and can_run(body[cut.place :]):
+                lowered = _finish(cut.branch, host, body[cut.place :])
+                break
             branch = _lowered(node, branches)
             if place >= last_matrix and branches.empty() and branch.in_layout():
                 cut = Cut(branch.saved(), place + 1)
             branches.add(node.output[0], branch)
-        lowered = _finish(branches.last(), host, [])
+        else:
+            lowered = _finish(branches.last(), host, [])
     except UnsupportedModel as error:
         if cut is None or not can_run(body[cut.place :]):
             if len(model.outputs) > 1 and node.name.startswith(JOINED):
@@ -84,6 +88,12 @@ class Cut:
 
     branch: Branch
     place: int
+
+
+def _for_host(node: NodeProto) -> bool:
+    """Whether the host does a node for nothing that would need hardware here."""
+    operator = table().get(node.op_type)
+    return operator is not None and operator.host_first
 
 
 def _apart(model: Model) -> UnsupportedModel:
@@ -162,12 +172,12 @@ def _applied(node: NodeProto, branches: list[Branch]) -> Branch:
         operator.lower(branch, node)
         branch.tensor = node.output[0]
         return branch
-    if operator is None or operator.join is None or len(others) > 1:
+    if operator is None or operator.join is None:
         raise UnsupportedModel(
             f"{node.name}: operator {node.op_type} joins several computed tensors; the supported "
             f"layers are {supported()}"
         )
-    operator.join(branch, node, others[0])
+    operator.join(branch, node, *others)
     branch.tensor = node.output[0]
     return branch
 

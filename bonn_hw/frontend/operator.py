@@ -65,7 +65,7 @@ def trials(points: Iterable[float], scale: NDArray[np.float32]) -> NDArray[np.fl
 
 
 Lower = Callable[[Branch, NodeProto], None]
-Join = Callable[[Branch, NodeProto, Branch], None]
+Join = Callable[..., None]  # of a branch, the node, and one or more branches
 FreeBatch = Callable[[NodeProto, dict[str, Array], Mapping[str, tuple[int, ...]], int], None]
 Definition = Callable[[NodeProto, Array, Sequence[Array]], Array]
 Rewrite = Callable[[NodeProto, Mapping[str, Array], int], StandardOnnx]
@@ -86,7 +86,7 @@ class Operator:
         Applies the operator to the branch of its one computed input. None if the operator is never
         applied to a branch (quantisers, and operators that run on the host).
     join : function or None
-        Applies it to two branches.
+        Applies it to two branches or more: ``join(branch, node, *others)``.
     rewrite : function or None
         Only for quantisers: writes it as standard ONNX operators with the same float32 operations.
     definition : function or None
@@ -96,6 +96,9 @@ class Operator:
         the node, the constants, the shapes with the batch axis, and the exported batch size.
     onnx : bool
         Whether this quantiser is an operator of standard ONNX (`integer_tensors`).
+    host_first : bool
+        Whether the host does it behind the last matrix layer, if it can go on from there: it only
+        moves elements, which costs the host nothing.
     internal : bool
         Whether no file has this operator: it is made when a file is read (`composites`).
     """
@@ -109,4 +112,5 @@ class Operator:
     definition: Definition | None = None
     free_batch: FreeBatch | None = None
     onnx: bool = False
+    host_first: bool = False
     internal: bool = False

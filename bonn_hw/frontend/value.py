@@ -269,9 +269,12 @@ class Value:
         if found is None:
             levels = activations.distinct(pending, self.model, MOST_LEVELS)
             unit = None if levels is None else common_scale(levels)
+            if unit is None and not pending.ops and self.matrix is None:
+                raise _several_scales(node.name, source, pending.scale)
             if unit is None:
                 raise activations.not_an_activation(node.name, source, pending, self.model, remedy)
-            self._to_multiples(pending.ops[-1].node.name, unit, len(pending.ops))
+            name = pending.ops[-1].node.name if pending.ops else source
+            self._to_multiples(name, unit, len(pending.ops))
             return
         scale, bits = found
         self._binarise(source, bits)
@@ -362,3 +365,12 @@ class Value:
                 "depending on the channel; pad after the activation"
             )
         return float(mapped[0])
+
+
+def _several_scales(consumer: str, source: str, scale: NDArray[np.float32]) -> UnsupportedModel:
+    """Describe integers whose scales have no common divisor."""
+    return UnsupportedModel(
+        f"{consumer}: its input, from {source}, has {len(np.unique(scale))} scales (from "
+        f"{scale.min():g} to {scale.max():g}), which are not multiples of one: quantise it with "
+        "one scale, or the branches of a concatenation with the same quantiser"
+    )

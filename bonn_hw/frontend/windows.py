@@ -12,6 +12,7 @@ from onnx import NodeProto
 from bonn_hw.errors import UnsupportedModel
 from bonn_hw.frontend.attributes import Malformed, integer, integers, text
 from bonn_hw.frontend.branch import Branch
+from bonn_hw.frontend.channels import permutation, settle
 from bonn_hw.frontend.padding import Geometry, explicit_pads
 from bonn_hw.frontend.pending_ops import canonical
 
@@ -45,6 +46,8 @@ def both(values: tuple[int, ...], filler: int, what: str) -> tuple[int, int]:
 def image_in_order(branch: Branch, node: NodeProto) -> tuple[int, int]:
     """Extents (H, W) of an image in stream order; raises UnsupportedModel for other orders."""
     frame = image(branch, node)
+    if permutation(branch.pending.order, branch.pending.channels) is not None:
+        settle(branch, node, "quantise before the channels are shuffled")
     order = branch.pending.order
     if not np.array_equal(canonical((*frame, branch.pending.channels), order.ndim), order):
         raise UnsupportedModel(

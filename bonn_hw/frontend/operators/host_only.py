@@ -8,7 +8,7 @@ OPERATORS = (
     Operator(
         (
             *("ArgMax", "ArgMin", "DepthToSpace", "GlobalMaxPool", "LogSoftmax", "ReduceMax"),
-            *("Slice", "Softmax", "Split", "TopK"),
+            *("Softmax", "TopK"),
         ),
         Kind.TAIL,
         "behind the last matrix layer, on the host; so is every other operator of ONNX there that "
