@@ -101,7 +101,7 @@ def _apart(model: Model) -> UnsupportedModel:
     return UnsupportedModel(
         f"the outputs {names} come from different layers, and the accelerator has one output "
         "stream: compute all of them from one last layer, or from last layers of one input and one "
-        "form, or split the model"
+        "form, or let each be the sums of a layer or the values of a quantiser, or split the model"
     )
 
 

@@ -153,9 +153,21 @@ def test_two_convolutions_as_heads_that_are_joined_in_the_model(tmp_path):
     assert kernels(result).count("mvu") == 2
 
 
-def test_outputs_of_different_layers_are_refused(tmp_path):
+def test_sums_of_different_layers_are_outputs_together(tmp_path):
     sketch = Sketch(6, seed=2).quant(4, scale=0.5).sign().dense(6, 5)
     sketch.outputs = [sketch.last]
+    sketch.sign().dense(5, 3, "last")
+    sketch.outputs.append(sketch.last)
+    lowered, got, expected = joined(sketch, tmp_path, sketch.images())
+    same(got, expected)
+    assert kernels(lowered)[-1] == "concat"
+
+
+def test_outputs_of_different_layers_are_refused_if_one_is_no_integer(tmp_path):
+    sketch = Sketch(6, seed=2).quant(4, scale=0.5).sign().dense(6, 5)
+    middle = sketch.last
+    sketch.outputs = [sketch.norm(5).last]
+    sketch.last = middle
     sketch.sign().dense(5, 3, "last")
     sketch.outputs.append(sketch.last)
     with pytest.raises(UnsupportedModel, match="come from different layers") as caught:

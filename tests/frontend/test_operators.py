@@ -30,7 +30,7 @@ def test_kinds_by_name():
 
 def test_the_supported_layers_are_those_of_the_table():
     layers, _, rest = supported().partition(", Add of two branches")
-    assert rest == ", and elementwise operators between them"
+    assert rest == ", Concat of two branches, and elementwise operators between them"
     named = [n for n, one in table().items() if one.kind in (Kind.MATRIX, Kind.LAYER)]
     assert layers.split(", ") == named
     assert named[:3] == ["Conv", "MatMul", "Gemm"] and {"MaxPool", "Pad"} <= set(named)

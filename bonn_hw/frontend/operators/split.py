@@ -132,7 +132,7 @@ OPERATORS = (
         ("Slice", "Split"),
         Kind.LAYER,
         "of channels, with constant ends and any step; of a matrix layer's sums, of bits, or of "
-        "integers",
+        "integers. Behind the last matrix layer the host does it, along any axis",
         slice_channels,
         host_first=True,
     ),
