@@ -3,6 +3,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
 
 from bonn_hw.errors import UnsupportedModel
 from bonn_hw.passes.fifo_sizing import size_fifos
@@ -30,8 +32,7 @@ def concat(sketch, *tensors, axis=1, name=""):
 
 def split(sketch, *sizes, axis=1, name=""):
     """Split `last`; returns the names of the parts."""
-    source = sketch.last
-    parts = [f"{source}/part{place}" for place in range(len(sizes))]
+    parts = [f"part{place}_{len(sketch.nodes)}" for place in range(len(sizes))]
     sketch.add("Split", np.array(sizes, np.int64), name=name, axis=axis)
     sketch.nodes[-1].output[:] = parts
     return parts
@@ -161,7 +162,7 @@ def test_scales_without_a_common_one_are_refused_by_the_layer_that_follows(tmp_p
     sketch, image = start(2, 4, 4)
     one = sketch.conv(3, 2).quant(4, 1, 1.7).last
     other = on(sketch, image).conv(2, 2).quant(4, 1, 2.3).last
-    concat(sketch, one, other, name="both").conv(2, 5, name="after")
+    concat(sketch, one, other, name="both").conv(2, 5, (2, 2), name="after")
     message = (
         r"after: its input, from both, has 2 scales \(from 1\.7 to 2\.3\), which are not multiples "
         r"of one: quantise it with one scale, or the branches of a concatenation with the same "
@@ -303,3 +304,60 @@ def test_what_is_refused(build, message, tmp_path):
     build(sketch, image)
     with pytest.raises(UnsupportedModel, match=message):
         lowered(sketch, tmp_path)
+
+
+@st.composite
+def joined_networks(draw):
+    """Tensors of one size, each made of one or more before, by a layer or by moving channels."""
+    channels = draw(st.integers(1, 4))
+    sketch, entry = start(channels, 3, 4, seed=draw(st.integers(0, 99)))
+    tensors = [(entry, channels)]
+    for _ in range(draw(st.integers(2, 6))):
+        tensor, wide = draw(st.sampled_from(tensors[-3:]))
+        on(sketch, tensor)
+        kind = draw(st.sampled_from(["conv", "sums", "concat", "slice", "split", "shuffle"]))
+        if kind == "slice":
+            first = draw(st.integers(0, wide - 1))
+            wide = draw(st.integers(first + 1, wide)) - first
+            sliced(sketch, first, first + wide)
+        elif kind == "split" and wide > 1:
+            parts = split(sketch, 1, wide - 1)
+            tensors.append((parts[0], 1))
+            on(sketch, parts[1])
+            wide -= 1
+        elif kind == "shuffle":
+            groups = draw(st.sampled_from([g for g in range(1, wide + 1) if wide % g == 0]))
+            shuffled(sketch, groups, wide, 3, 4)
+        elif kind == "concat":
+            others = [
+                (tensor, wide),
+                *draw(st.lists(st.sampled_from(tensors), min_size=1, max_size=2)),
+            ]
+            concat(sketch, *(name for name, _ in others))
+            wide = sum(width for _, width in others)
+        else:
+            wide, before = draw(st.integers(1, 4)), wide
+            side = draw(st.sampled_from([1, 3]))
+            sketch.conv(wide, before, (side, side), pads=[side // 2] * 4, scale=draw(SCALES))
+            if kind == "conv":
+                sketch.norm(wide)
+                draw(st.sampled_from([lambda: sketch.sign(0.5), lambda: sketch.quant(3, 1, 0.5)]))()
+        tensors.append((sketch.last, wide))
+    if draw(st.booleans()):
+        sketch.quant(3, 1, 0.7)
+    return sketch.flatten().dense(12 * wide, 2)
+
+
+SCALES = st.sampled_from([1.0, 0.25, 0.3])
+
+
+@given(joined_networks())
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_network_of_these_layers_is_exact_or_refused(tmp_path, sketch):
+    try:
+        agree(sketch, tmp_path)
+        event("lowered")
+    except UnsupportedModel as error:
+        event("refused")
+        layers = {node.name for node in sketch.nodes}
+        assert any(name in str(error) for name in layers), str(error)

@@ -92,8 +92,8 @@ OPERATORS = (
         Kind.JOIN,
         "of the channels of two or more branches whose values are bits, integers, or sums of a "
         "matrix layer. Their scales may differ if a quantiser follows, or if they are multiples of "
-        "one; otherwise a layer that follows needs one scale: use the same quantiser for all. Behind "
-        "the last matrix layer the host does it",
+        "one; otherwise a layer that follows needs one scale: use the same quantiser for all. "
+        "Behind the last matrix layer the host does it",
         lower,
         join,
         host_first=True,
