@@ -352,7 +352,7 @@ SCALES = st.sampled_from([1.0, 0.25, 0.3])
 
 
 @given(joined_networks())
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_network_of_these_layers_is_exact_or_refused(tmp_path, sketch):
     try:
         agree(sketch, tmp_path)
