@@ -256,14 +256,7 @@ def test_a_branch_without_a_quantiser_is_refused_with_the_remedy(tmp_path):
     )
 
 
-def test_branches_that_cannot_be_added(tmp_path):
-    sketch = Sketch(2, 4, 4).sign(name="bits")
-    entry = sketch.last
-    text = refused(head(sketch.join(entry, "sum1").quant(**GRID), 2), tmp_path)
-    assert text == (
-        "sum1: adds the bits of x; take a quantiser of several bits instead of the binary one, "
-        "with the same scale in both branches"
-    )
+def test_branches_that_are_multiplied(tmp_path):
     sketch = stem(2, 4, 4)
     entry = sketch.last
     sketch.quant(bits=5, scale=0.25).join(entry, "odd", "Mul").quant(**GRID)
