@@ -177,6 +177,47 @@ class Expected:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FirstDifference:
+    """The first value, in dataflow order, that differs from a reference.
+
+    Attributes
+    ----------
+    reference : str
+        ``integer graph`` or ``expected outputs``.
+    layer, stage : str
+        The layer of the model that computes the value, and its unit; ``outputs`` and an empty
+        string for the model's own outputs.
+    frame : int
+        Its place among the frames of the run, from 0 on.
+    place : tuple of int
+        Row, column and channel of an inner layer; the index of one of the model's outputs.
+    value, expected : float
+    cycle : int or None
+        The cycle of the RTL's beat, from the reset before ``cycle_frame`` on; None for a value
+        that was not seen in the RTL.
+    cycle_frame : int or None
+        The first frame of the run that shows the beat: frames are simulated from it on.
+    channel : int
+        The channel (or output) of the first of the values around it.
+    values_around, expected_around : tuple of float
+        The values of neighbouring channels at the same place.
+    """
+
+    reference: str
+    layer: str
+    stage: str
+    frame: int
+    place: tuple[int, ...]
+    value: float
+    expected: float
+    cycle: int | None = None
+    cycle_frame: int | None = None
+    channel: int
+    values_around: tuple[float, ...]
+    expected_around: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class LayerNote:
     """A remark of the lowering about some channels of a layer; see `frontend.Note`."""
 
@@ -201,6 +242,8 @@ class Comparison:
         How the outputs that the user expects compare with the RTL's.
     stall_seed : int or None
         Seed of the random stalls; simulated cycles include the stalls.
+    first_difference : FirstDifference or None
+        Where it first differs, if ``bonn-hw compare`` found a difference.
     """
 
     frames: int
@@ -210,6 +253,7 @@ class Comparison:
     expected: Expected | None = None
     stall_seed: int | None
     simulation: SimulatorSpeed
+    first_difference: FirstDifference | None = None
 
 
 @dataclass(frozen=True)

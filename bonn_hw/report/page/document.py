@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Report and design -> one page of HTML that needs no other file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bonn_hw import files
+from bonn_hw.frontend import Note
+from bonn_hw.ir.design import FoldedDesign
+from bonn_hw.report.page import tables, verdict
+from bonn_hw.report.page.markup import Content, Markup, joined, raw, tag
+from bonn_hw.report.page.network import Network, network
+from bonn_hw.report.page.picture import picture
+from bonn_hw.report.values import LayerNote, Report
+
+NAME = "report.html"
+STYLE = Path(__file__).with_name("page.css")
+# No request leaves the page, whatever a name in it says.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def write(report: Report, design: FoldedDesign, title: str, path: Path) -> None:
+    """Write a page; raises UserError if it cannot be written."""
+    text = page(report, design, title)
+    with files.fresh_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def page(report: Report, design: FoldedDesign, title: str) -> str:
+    """A page about a build.
+
+    Parameters
+    ----------
+    report, design
+        Of the same build.
+    title : str
+        Its heading, such as the name of the build.
+
+    Raises
+    ------
+    ValueError
+        If they are of different builds.
+    """
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name_="color-scheme", content="light dark"),
+        tag("title", f"{title}: bonn-hw report"),
+        tag("style", raw(STYLE.read_text(encoding="utf-8"))),
+    )
+    drawn = network(design, report)
+    body = tag("body", tag("main", _top(report, title), *_sections(report, drawn)))
+    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+
+
+def summary(report: Report) -> Markup:
+    """The verdict and the main figures alone, with their style, for a notebook."""
+    scope = raw(STYLE.read_text(encoding="utf-8").replace(":root", ".bonn-hw"))
+    return tag("div", tag("style", scope), _verdict(report), class_="bonn-hw")
+
+
+def _top(report: Report, title: str) -> Markup:
+    target = report.target
+    place = f"{target.board} ({target.part}) at {target.clock_mhz:g} MHz"
+    return tag("header", tag("p", "bonn-hw report"), tag("h1", title), tag("p", place))
+
+
+def _verdict(report: Report) -> Markup:
+    state, sentence = verdict.headline(report)
+    banner = tag(
+        "div",
+        tag("span", verdict.MARKS[state], class_="mark"),
+        tag("div", tag("h2", sentence), [tag("p", one) for one in verdict.explanation(report)]),
+        class_=f"banner {state.value}",
+    )
+    return joined(banner, verdict.tiles(report))
+
+
+def _sections(report: Report, drawn: Network) -> list[Markup]:
+    comparison, found = report.comparison, []
+    found.append(tag("section", _verdict(report), verdict.verdicts(report)))
+    if comparison is not None and comparison.first_difference is not None:
+        first = verdict.difference(comparison.first_difference)
+        found.append(_section("Where it first differs", first, class_="differs"))
+    accuracy = None if report.accuracy is None else tables.accuracy(report.accuracy)
+    if accuracy is not None:
+        found.append(_section("Accuracy", accuracy))
+    found.append(_section("Board", tables.board(report), _boards(report)))
+    found.append(
+        _section(
+            "Network",
+            tag(
+                "p",
+                "Rows are hardware units in the order of the data, with the layer of the model, "
+                "the shape of the output and the parallelism. Streams are elements a beat × bits; "
+                "an arrow is a width converter, and FIFO depths are in beats.",
+                class_="lead",
+            ),
+            picture(drawn),
+        )
+    )
+    found.append(
+        _section(
+            "Layers",
+            tag(
+                "p",
+                "Width converters and FIFOs are counted with the layer behind them. A bar is the "
+                "share of the largest in its column. The slowest layer sets the frame rate.",
+                class_="lead",
+            ),
+            tables.layers(report, drawn),
+        )
+    )
+    notes = _notes(report)
+    if notes:
+        found.append(_section("Notes", *notes))
+    found.append(_section("Tools and hashes", _origins(report)))
+    return found
+
+
+def _section(title: str, *contents: Content, class_: str | None = None) -> Markup:
+    return tag("section", tag("h2", title), *contents, class_=class_)
+
+
+def _boards(report: Report) -> Markup | None:
+    holding = [name for name, fits in report.boards.items() if fits]
+    if not report.boards:
+        return None
+    return tag("p", f"Predicted to fit: {', '.join(holding) or 'none of the boards known'}.")
+
+
+def _notes(report: Report) -> list[Markup]:
+    """Remarks by layer, then those about the whole design."""
+    by_layer: dict[str, list[str]] = {}
+    for note in report.layer_notes:
+        by_layer.setdefault(note.layer, []).append(_text(note))
+    told = {text for texts in by_layer.values() for text in texts}
+    general = [text for text in (*report.notes, *report.findings) if text not in told]
+    blocks = []
+    for layer, texts in by_layer.items():
+        items = [tag("li", text.removeprefix(f"{layer}: ")) for text in texts]
+        blocks.append(tag("div", tag("h3", layer), tag("ul", *items), class_="note"))
+    if general:
+        items = [tag("li", text) for text in general]
+        blocks.append(tag("div", tag("h3", "Whole design"), tag("ul", *items), class_="note"))
+    return blocks
+
+
+def _text(note: LayerNote) -> str:
+    return Note(note.layer, note.kind, note.channels, note.of, note.sums).text  # type: ignore[arg-type]
+
+
+def _origins(report: Report) -> Markup:
+    values = {"Model, SHA-256": report.model.sha256}
+    if report.model.dataset:
+        values["Data set"] = report.model.dataset
+    if report.model.transform:
+        values["Transform"] = report.model.transform
+    if report.comparison is not None and report.comparison.stall_seed is not None:
+        values["Stalls, seed"] = str(report.comparison.stall_seed)
+    if report.implementation is not None:
+        timing = report.implementation.timing
+        slack = f"{timing.wns_ns:g} ns at {timing.clock_mhz:g} MHz"
+        values["Bitstream, worst slack"] = slack
+        if timing.worst_path:
+            values["Slowest path"] = timing.worst_path
+    return tables.pairs({**values, **report.tools})

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The picture of the network: one row a unit, and its streams as lines beside the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bonn_hw.report.page.markup import Markup, tag
+from bonn_hw.report.page.network import Link, Network, Unit
+from bonn_hw.report.page.tables import bar
+
+ROW = 84  # pixels, as in page.css
+TRACK = 16  # pixels between two parallel lines
+DOT = 54  # the middle of a row's card, from the top of the row
+LEFT = 12  # the middle of the column of dots
+
+
+def picture(network: Network) -> Markup:
+    """The rows with the lines of the streams; the slowest units are marked."""
+    arriving: dict[int, list[Link]] = {}
+    for link in network.links:
+        arriving.setdefault(link.last, []).append(link)
+    tracks = _tracks(network.links)
+    width = 2 * LEFT + TRACK * max(tracks.values(), default=0)
+    rows = [
+        _row(network, unit, arriving.get(place, [])) for place, unit in enumerate(network.units)
+    ]
+    lines = tag(
+        "svg",
+        *_lines(network, tracks),
+        class_="streams",
+        width=width,
+        height=ROW * len(network.units),
+        aria_hidden="true",
+    )
+    return tag("div", lines, tag("ol", *rows), class_="network", style=f"--gutter:{width}px")
+
+
+def stream_text(link: Link) -> str:
+    """A stream in words: ``32 × 1 bit → 8 × 1 bit, FIFO 512 (311 used)``."""
+    unit = "bit" if link.bits == 1 else "bits"
+    text = " → ".join(f"{lanes} × {link.bits} {unit}" for lanes in link.lanes)
+    for fifo in link.fifos:
+        used = "" if fifo.peak is None else f" ({fifo.peak:,} used)"
+        text += f", FIFO {fifo.depth:,}{used}"
+    return text
+
+
+def _row(network: Network, unit: Unit, links: Sequence[Link]) -> Markup:
+    height, width, channels = unit.shape
+    bits = "1 bit" if unit.bits == 1 else f"{unit.bits} bits"
+    shape = tag("span", f"{height} × {width} × {channels}, {bits}", class_="shape")
+    words = "; ".join(stream_text(link) for link in links)
+    stream = tag("div", words, class_="stream", title=words)
+    layer, share = unit.layer, unit.cycles / network.slowest
+    if layer is None:
+        card = tag("div", tag("div", tag("b", unit.name), shape, class_="what"), class_="card end")
+        return tag("li", stream, card)
+    slow = unit.cycles == network.slowest
+    name = layer.origin or unit.name
+    label = tag("span", tag("b", name), " ", layer.kernel.replace("_", " "), class_="name")
+    told = f"{unit.cycles:,} cycles" + (", slowest" if slow else "")
+    time = tag("span", told, bar(share, "slow" if slow else ""), class_="time")
+    folding = tag("span", f"PE {layer.pe}, SIMD {layer.simd}", class_="name")
+    card = tag(
+        "div",
+        tag("div", label, shape, class_="what"),
+        tag("div", folding, time, class_="about"),
+        class_="card slow" if slow else "card",
+        title=f"{name} ({unit.name})",
+    )
+    return tag("li", stream, card)
+
+
+def _tracks(links: Sequence[Link]) -> dict[Link, int]:
+    """The column of every link: 0 between neighbours, else the first that is free all the way."""
+    tracks: dict[Link, int] = {}
+    taken: list[int] = []  # for each column, the row until which it is taken
+    for link in sorted(links, key=lambda one: (one.first, one.last)):
+        if link.last == link.first + 1 and link not in tracks:
+            tracks[link] = 0
+            continue
+        free = next((n for n, end in enumerate(taken) if end <= link.first), len(taken))
+        taken[free : free + 1] = [link.last]
+        tracks[link] = free + 1
+    return tracks
+
+
+def _lines(network: Network, tracks: dict[Link, int]) -> Iterator[Markup]:
+    for link, track in tracks.items():
+        top, bottom = ROW * link.first + DOT, ROW * link.last + DOT
+        if track == 0:
+            drawn = f"M{LEFT} {top}V{bottom}"
+        else:
+            x, bend = LEFT + TRACK * track, 22
+            drawn = (
+                f"M{LEFT} {top}C{x} {top} {x} {top + 4} {x} {top + bend}"
+                f"V{bottom - bend}C{x} {bottom - 4} {x} {bottom} {LEFT} {bottom}"
+            )
+        yield tag("path", d=drawn)
+    for place, unit in enumerate(network.units):
+        slow = unit.layer is not None and unit.cycles == network.slowest
+        centre = ROW * place + DOT
+        yield tag("circle", cx=LEFT, cy=centre, r=5, class_="slow" if slow else None)
