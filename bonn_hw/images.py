@@ -149,3 +149,19 @@ def read_array(path: Path, option: str, holds: str = "float32, batch first") -> 
     if not inputs and values.dtype.kind not in "biuf":
         raise UserError(f"{option} {path} holds no numbers: write it with numpy.save, {holds}")
     return values
+
+
+def read_arrays(path: Path, option: str) -> dict[str, NDArray[Any]]:
+    """Read a file of `numpy.savez`; raises UserError that names the option."""
+    import zipfile
+
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{option} {path} cannot be read as NumPy arrays ({error}): write it with numpy.savez, "
+            "one array for each layer, named after it"
+        ) from error

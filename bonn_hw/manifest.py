@@ -15,7 +15,7 @@ from pathlib import Path
 from bonn_hw.errors import UserError
 
 NAME = "manifest.json"
-CHANGING = ("report", "report.json", "pictures")  # later commands write them again
+CHANGING = ("report", "report.json", "report.html", "pictures")  # later commands write them again
 VERSION = 1
 REMEDY = "compile the model again, or use the folder as it is with --trust"
 

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw import extras, files, frontend, manifest
+from bonn_hw import extras, files, frontend, locate, manifest
 from bonn_hw.bitstream import make
 from bonn_hw.boards import board as find_board
 from bonn_hw.build_folder import REFERENCE, Build, write_design
@@ -31,6 +31,7 @@ from bonn_hw.report import assemble, pictures, sections
 from bonn_hw.report.answers import Answers
 from bonn_hw.report.expected import check_shape
 from bonn_hw.report.merge import with_simulated
+from bonn_hw.report.page.beside import write_beside
 from bonn_hw.report.section_values import Synthesised
 from bonn_hw.report.simulation import PyTorch, simulated
 from bonn_hw.report.store import NAME, save
@@ -50,6 +51,7 @@ __all__ = [
     "export_finn",
     "fold_front",
     "fold_model",
+    "load_images",
     "make_bitstream",
     "read_model",
     "simulate",
@@ -135,6 +137,7 @@ def fold_model(
             progress("drawing")
             (folder / "pictures").mkdir()
             pictures.draw_layers(report, folder / "pictures")
+        write_beside(folder, planned.design, out.resolve().name)
     return report
 
 
@@ -201,6 +204,7 @@ def compile_model(
         write_design(planned, target, report, folder)
         write_project(project, folder / "rtl")
         manifest.write(folder)
+        write_beside(folder, planned.design, out.resolve().name)
     return report
 
 
@@ -266,7 +270,9 @@ def synthesise(
     else:
         whole, stages = synth.synthesise_all(build.rtl, part, names, jobs)
     synthesised = Synthesised(whole=whole, stages=stages, tools={"pyosys": synth.version()})
-    return sections.add_synthesised(build.folder, build.identity, synthesised)
+    report = sections.add_synthesised(build.folder, build.identity, synthesised)
+    write_beside(build.folder, build.design)
+    return report
 
 
 def bitstream_defaults(build: Build, board: str) -> tuple[str, float]:
@@ -299,7 +305,9 @@ def make_bitstream(
     implemented = make.make(
         build.folder, build.design, build.host, build.report, chosen, clock_mhz, tool, progress
     )
-    return sections.add_implemented(build.folder, build.identity, implemented)
+    report = sections.add_implemented(build.folder, build.identity, implemented)
+    write_beside(build.folder, build.design)
+    return report
 
 
 def board_ends_before(build: Build) -> str:
@@ -417,15 +425,27 @@ def simulate_and_compare(
     UserError
         If the images or the checkpoint cannot be read, or the build was replaced meanwhile.
     """
-    transform, trained = build.report.model.transform, None
+    transform, trained = None, None
     if checkpoint is not None:
         from bonn_hw.nn.training.checkpoint import Checkpoint  # imports torch
 
         trained = Checkpoint.load(checkpoint)
-        # Models that bonn-hw exported name their transform; other models get images in [0, 1].
-        transform = trained.experiment.transform if trained.experiment else transform
-    images = source.load(build.host.input_shape, transform, build.random_frames)
+        transform = trained.experiment.transform if trained.experiment else None
+    images = load_images(build, source, transform)
     return simulate_images(build, images, trained, jobs, stall, trace, progress, keep)
+
+
+def load_images(build: Build, source: ImageSource, transform: str | None = None) -> Images:
+    """Read the frames for a build.
+
+    Parameters
+    ----------
+    transform : str or None
+        Of the images of a data set; None: the one that the model names, if bonn-hw exported it;
+        other models get images in [0, 1].
+    """
+    transform = transform or build.report.model.transform
+    return source.load(build.host.input_shape, transform, build.random_frames)
 
 
 class Trained(Protocol):
@@ -447,8 +467,16 @@ def simulate_images(
     trace: Path | None = None,
     progress: Progress = silent,
     keep: bool = True,
+    clues: locate.Clues | None = None,
 ) -> Outcome:
-    """As `simulate_and_compare`, for images that are loaded."""
+    """As `simulate_and_compare`, for images that are loaded.
+
+    Parameters
+    ----------
+    clues : locate.Clues or None
+        If there is a mismatch, find the first value that differs, with what else is known; None:
+        do not search.
+    """
     if images.expected is not None:
         check_shape(images.expected, len(images.values), build.output_shape)
     answers = simulate(build, images.values, jobs, stall, trace, progress)
@@ -457,9 +485,16 @@ def simulate_images(
         progress("PyTorch")
         pytorch = PyTorch(trained.predict(images.values), trained.accumulators(images.values))
     stages = [stage.name for stage in build.design.stages]
+    inner = None if clues is None else locate.frames_with_other_layers(build, images.values, clues)
     figures = simulated(
-        stages, answers, images.labels, pytorch, stall, images.expected, images.rounded
+        stages, answers, images.labels, pytorch, stall, images.expected, images.rounded, inner
     )
+    if clues is not None and figures.comparison.mismatches:
+        progress("finding the first difference")
+        first = locate.first_difference(build, images, answers, clues, pytorch, stall, progress)
+        figures = replace(figures, comparison=replace(figures.comparison, first_difference=first))
     if not keep:
         return Outcome(with_simulated(build.report, figures), answers)
-    return Outcome(sections.add_simulated(build.folder, build.identity, figures), answers)
+    report = sections.add_simulated(build.folder, build.identity, figures)
+    write_beside(build.folder, build.design)
+    return Outcome(report, answers)

@@ -28,6 +28,7 @@ ORDER = (
     ("report",),
     ("bitstream", "nn"),
     ("build_folder", "images", "doctor"),
+    ("locate",),
     ("pipeline",),
     ("sweep",),
     ("api",),

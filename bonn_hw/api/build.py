@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw import build_folder, files, pipeline
+from bonn_hw import build_folder, files, locate, pipeline
 from bonn_hw.api.display import html_of, text_of
 from bonn_hw.api.exporting import torch_needed
 from bonn_hw.api.frames import as_float32, as_labels
-from bonn_hw.api.layers import Layer, layers, tensor_behind
+from bonn_hw.api.layers import Layer, expected_layers, layers, tensor_behind
 from bonn_hw.api.progress import Shown, shown
 from bonn_hw.api.pytorch import PyTorchSide, pytorch_side
 from bonn_hw.api.simulation import Simulation
 from bonn_hw.errors import UserError
 from bonn_hw.images import Images
 from bonn_hw.report import store, tables
+from bonn_hw.report.page.document import summary
 from bonn_hw.report.values import Front, Report
 from bonn_hw.report.verdicts import EXPECTED, Verdict, of_simulation
 
@@ -75,7 +77,7 @@ class Build:
         return text_of(lambda console: tables.show(report, console))
 
     def _repr_html_(self) -> str:
-        return html_of(str(self))
+        return f"{summary(self.report)}{html_of(str(self))}"
 
     def predict(self, x: Any) -> NDArray[np.float32]:
         """The accelerator's outputs, computed with exact integers; equal to the RTL's.
@@ -92,7 +94,7 @@ class Build:
         host, graph = self._loaded.host, self._loaded.design.graph
         return host.decode(graph.run(host.encode(as_float32(x))))
 
-    def values(self, x: Any, layer: str) -> NDArray[np.integer[Any]]:
+    def values(self, x: Any, layer: str, *, rtl: bool = False) -> NDArray[np.integer[Any]]:
         """The integers that leave a layer, as on the hardware's stream.
 
         Parameters
@@ -100,6 +102,9 @@ class Build:
         layer : str
             A layer of the model (``Layer.layer``), a module such as ``3`` of the layer ``3/Quant``,
             or a unit (``Layer.name``).
+        rtl : bool
+            Record the stream in a simulation of the RTL; otherwise compute the values with the
+            exact engine, which is faster.
 
         Returns
         -------
@@ -107,6 +112,9 @@ class Build:
         """
         graph = self._loaded.design.graph
         wanted = tensor_behind(graph, layer)
+        if rtl:
+            with files.reading(self.folder):
+                return locate.stream_values(self._loaded, as_float32(x), wanted)
         frames = self._loaded.host.encode(as_float32(x))
         for name, values in graph.walk(frames):
             if name == wanted:
@@ -156,12 +164,16 @@ class Build:
     ) -> Simulation:
         """Simulate the RTL, and compare it also with your own outputs, PyTorch and labels.
 
+        If there is a mismatch, the first value that differs is found: layer, frame, pixel, channel
+        and cycle (`Simulation.first_difference`).
+
         Parameters
         ----------
         x : array or tensor ``(N, ...)``
             Inputs of the model, batch first.
-        expected : array or tensor ``(N, ...)``, or None
-            Outputs that you expect.
+        expected : array or tensor ``(N, ...)``, mapping, or None
+            Outputs that you expect; or, by layer, the integers that you expect to leave it, as
+            `values` returns them.
         torch : torch.nn.Module, run folder or None
             The network itself. Its quantisers are compared one by one, so that the first layer
             that differs is known. None: the network that the model was made from, if there is one
@@ -177,6 +189,10 @@ class Build:
             raise UserError("compare: expected= and torch= exclude each other: compare twice")
         network = self.torch if torch is None and expected is None else torch
         side = pytorch_side(network, self._loaded, frames)
+        layers: dict[str, NDArray[Any]] = {}
+        if isinstance(expected, Mapping):
+            layers = expected_layers(expected, self._loaded.design.graph, len(frames))
+            expected = None
         if side.decisions is not None:
             expected = side.decisions.outputs
         images = Images(
@@ -185,7 +201,8 @@ class Build:
             None if expected is None else as_float32(expected, "expected"),
             None if side.decisions is None else side.decisions.rounded,
         )
-        return self._simulate(images, side, stall, jobs, None, save, strict, progress)
+        clues = locate.Clues(layers, side.first_difference)
+        return self._simulate(images, side, stall, jobs, None, save, strict, progress, clues)
 
     def synth(
         self, kernel: str | None = None, *, jobs: int | None = None, progress: Shown = None
@@ -248,13 +265,14 @@ class Build:
         save: bool,
         strict: bool,
         progress: Shown,
+        clues: locate.Clues | None = None,
     ) -> Simulation:
         wave = None if trace is None else Path(trace)
         if wave is not None and wave.suffix not in (".fst", ".vcd"):
             raise UserError(f"trace={trace}: name a file that ends with .fst or .vcd")
         with files.reading(self.folder), shown("simulate", progress) as step:
             outcome = pipeline.simulate_images(
-                self._loaded, images, side.trained, jobs or _cores(), stall, wave, step, save
+                self._loaded, images, side.trained, jobs or _cores(), stall, wave, step, save, clues
             )
         difference, decisions = None, side.decisions
         if decisions is not None and decisions.differences:

@@ -3,7 +3,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bonn_hw.errors import UserError, near
 from bonn_hw.ir.design import FoldedDesign
@@ -86,3 +92,27 @@ def tensor_behind(graph: DataflowGraph, layer: str) -> str:
             f"{', '.join(names)}"
         )
     return by_layer[layer].outputs[0]
+
+
+def expected_layers(
+    expected: Mapping[str, Any], graph: DataflowGraph, frames: int
+) -> dict[str, NDArray[Any]]:
+    """A user's values of layers, by their tensors.
+
+    Raises
+    ------
+    UserError
+        If there is no such layer, or its values have another shape.
+    """
+    found: dict[str, NDArray[Any]] = {}
+    for layer, given in expected.items():
+        tensor = tensor_behind(graph, layer)
+        shape = (frames, *graph.tensors[tensor].shape)
+        values = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
+        if values.dtype.kind not in "fiub" or values.size != math.prod(shape):
+            raise UserError(
+                f"expected values of layer {layer}: give its integers of the shape {shape}, as "
+                f"Build.values returns them, not {values.dtype} of the shape {values.shape}"
+            )
+        found[tensor] = values.reshape(shape)
+    return found

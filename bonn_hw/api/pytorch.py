@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bonn_hw import build_folder, pipeline
 from bonn_hw.api.exporting import torch_needed
+from bonn_hw.report.values import FirstDifference
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,6 +26,26 @@ class PyTorchSide:
 
     trained: pipeline.Trained | None = None
     decisions: Decisions | None = None
+
+    @property
+    def first_difference(self) -> FirstDifference | None:
+        """The first quantiser that differs, if rounding does not explain it."""
+        wrong = None if self.decisions is None else self.decisions.wrong
+        if wrong is None:
+            return None
+        channel, *pixel = (*wrong.element, 0, 0)[:3] if len(wrong.element) < 3 else wrong.element
+        return FirstDifference(
+            reference="PyTorch network",
+            layer=wrong.layer,
+            stage="",
+            frame=wrong.frame,
+            place=(*pixel, channel),
+            value=wrong.file[1],
+            expected=wrong.pytorch[1],
+            channel=channel,
+            values_around=(wrong.file[1],),
+            expected_around=(wrong.pytorch[1],),
+        )
 
 
 def pytorch_side(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.report.values import Report
+from bonn_hw.report.first_difference import sentence
+from bonn_hw.report.values import FirstDifference, Report
 from bonn_hw.report.verdicts import State, Verdict
 
 if TYPE_CHECKING:
@@ -50,6 +51,12 @@ class Simulation:
         return not any(one.failed for one in self.verdicts)
 
     @property
+    def first_difference(self) -> FirstDifference | None:
+        """Where the build first differs from a reference, if `Build.compare` found a mismatch."""
+        comparison = self.report.comparison
+        return None if comparison is None else comparison.first_difference
+
+    @property
     def frames(self) -> int:
         """Number of frames."""
         return len(self.y)
@@ -68,7 +75,9 @@ class Simulation:
         lines = [f"{MARKS[one.state]:>6}  {one.text}" for one in self.verdicts]
         if self.accuracy is not None:
             lines.append(f"{'':6}  accuracy of the RTL: {100 * self.accuracy:.2f} %")
-        if self.difference is not None:
+        if self.first_difference is not None:
+            lines.append(f"{'':6}  {sentence(self.first_difference)}")
+        elif self.difference is not None:
             why = " (a rounded sum)" if self.difference.rounded else ""
             lines.append(f"{'':6}  first difference from PyTorch: {self.difference}{why}")
         return "\n".join(lines)

@@ -13,6 +13,7 @@ from bonn_hw.errors import UserError
 
 NAME = "report"
 HELP = "show the report of a build or of foldings"
+BESIDE = Path("report.html")  # of the build
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const=STDOUT,
         help="write the report as JSON to this file; without a file or with -: to stdout",
     )
+    parser.add_argument(
+        "--html",
+        metavar="FILE",
+        type=Path,
+        nargs="?",
+        const=BESIDE,
+        help="write the report as one page to look at, to this file; without a file: report.html "
+        "of the build",
+    )
     add_verdicts(parser, accuracy=True)
 
 
@@ -38,12 +48,18 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
     if options.build is None and options.json not in (None, STDOUT):
         options.build, terminal.json = options.json, STDOUT  # ``report --json BUILD``
+    if options.build is None and options.html not in (None, BESIDE):
+        options.build, options.html = options.html, BESIDE  # ``report --html BUILD``
     if options.build is None:
         raise UserError("report: name the build: bonn-hw report BUILD")
     check_writable(terminal.json)
     check_writable(options.junit)
+    page = options.build / BESIDE if options.html is BESIDE else options.html
+    check_writable(page)
     report = store.load_build(options.build)
     terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
+    if page is not None:
+        _write_page(options.build, page, isinstance(report, Front), terminal)
     found: tuple[verdicts.Verdict, ...] = ()
     if not isinstance(report, Front):
         limits = thresholds(options)
@@ -53,3 +69,17 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
                 *verdicts.of_thresholds(report, limits),
             )
     return conclude(options, options.build, found, terminal)
+
+
+def _write_page(build: Path, page: Path, front: bool, terminal: Terminal) -> None:
+    from bonn_hw import files
+    from bonn_hw.report.page.beside import page_of
+
+    if front:
+        raise UserError(
+            f"--html: {build} holds the trade-offs of 'fold --pareto', and no design: look at "
+            f"{build / 'pictures' / 'front.svg'}"
+        )
+    with files.fresh_file(page) as partial:
+        partial.write_text(page_of(build), encoding="utf-8")
+    terminal.note(f"page: {page}")

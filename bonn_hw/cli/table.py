@@ -9,6 +9,7 @@ from typing import Protocol
 from bonn_hw.cli import (
     bitstream,
     check,
+    compare,
     compile,
     doctor,
     export,
@@ -63,6 +64,7 @@ COMMANDS: tuple[Command, ...] = (
     fold,
     compile,
     simulate,
+    compare,
     sweep,
     synth,
     bitstream,

@@ -101,6 +101,15 @@ def merged(folder: Path) -> Report:
     return report
 
 
+def shown(folder: Path) -> Report:
+    """The report for a reader: of the last run, if that one found a mismatch."""
+    report = merged(folder)
+    simulated = _section(Simulations, folder, SIMULATED)
+    if simulated is not None and simulated.last.comparison.mismatches:
+        return with_simulated(report, simulated.last)
+    return report
+
+
 def _write_merged(folder: Path) -> Report:
     report = merged(folder)
     save(report, folder / NAME)

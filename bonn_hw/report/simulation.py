@@ -42,6 +42,7 @@ def simulated(
     stall: int | None = None,
     expected: NDArray[np.float32] | None = None,
     rounded: NDArray[np.bool_] | None = None,
+    inner: NDArray[np.bool_] | None = None,
 ) -> Simulated:
     """The figures of a simulation and the comparison with its references.
 
@@ -56,6 +57,8 @@ def simulated(
         The outputs that the user expects.
     rounded : bool ``(N,)`` or None
         Frames in which a rounded sum is known to lead to another expected output.
+    inner : bool ``(N,)`` or None
+        Frames in which a layer does not have the values that the user expects.
     """
     frames, run = len(answers.y), answers.run
     integer = _unequal(answers.rtl, answers.integer)
@@ -65,6 +68,8 @@ def simulated(
     users = None if expected is None else compare_expected(answers, expected, rounded)
     if users is not None:
         every = every | users.differ
+    if inner is not None:
+        every = every | inner
     return Simulated(
         comparison=Comparison(
             frames=frames,

@@ -183,7 +183,8 @@ class FirstDifference:
     Attributes
     ----------
     reference : str
-        ``integer graph`` or ``expected outputs``.
+        ``integer graph``, ``QONNX model``, ``PyTorch network``, ``expected outputs`` (of the model)
+        or ``expected values`` (of a layer).
     layer, stage : str
         The layer of the model that computes the value, and its unit; ``outputs`` and an empty
         string for the model's own outputs.

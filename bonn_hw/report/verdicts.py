@@ -14,6 +14,7 @@ from bonn_hw.report.figures import Cycles
 from bonn_hw.report.values import Comparison, Expected, Report
 
 EXPECTED = "expected outputs"
+LAYERS = "expected values"  # of layers, in a first difference
 BEST = ("implemented", "synthesised", "predicted")  # sources of resources, the surest first
 
 
@@ -94,6 +95,7 @@ def of_simulation(report: Report, strict: bool = False) -> tuple[Verdict, ...]:
         return ()
     return (
         *_equalities(report.comparison),
+        *_layers(report.comparison),
         *_rounding(report.comparison, strict),
         *_cycles(report, report.comparison, strict),
     )
@@ -125,6 +127,13 @@ def _kinds(expected: Expected) -> str:
         "with another decision of a rounded sum": expected.rounded,
     }
     return ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count)
+
+
+def _layers(comparison: Comparison) -> Iterator[Verdict]:
+    first = comparison.first_difference
+    if first is not None and first.reference == LAYERS:
+        text = f"RTL and expected values: the values of layer {first.layer} differ"
+        yield Verdict("RTL and expected values", State.FAILED, text)
 
 
 def _rounding(comparison: Comparison, strict: bool) -> Iterator[Verdict]:

@@ -51,22 +51,27 @@ class Simulator:
 class _Toolchain:
     verilator: Verilator
     compiler: str
-    trace: str | None  # "fst" or "vcd"
+    trace: str | None  # "fst", "vcd", or "streams": a VCD of the top module's own signals
     optimisation: tuple[str, ...]
 
     @property
     def flags(self) -> tuple[str, ...]:
         """Flags of every compilation."""
         include = self.verilator.include
-        traced = (f"-DTRACE_{self.trace.upper()}",) if self.trace else ()
+        traced = (f"-DTRACE_{self.format.upper()}",) if self.trace else ()
         # The parts of zlib and lz4 that the PyPI package's FST writer needs are in `STORED`.
         stored = (f"-I{STORED}",) if self.bundled else ()
         return (
             *("-std=c++17", *self.optimisation, "-DVL_USER_FATAL", "-DVM_COVERAGE=0", "-DVM_SC=0"),
-            *(f"-DVM_TRACE={int(bool(self.trace))}", f"-DVM_TRACE_FST={int(self.trace == 'fst')}"),
-            *(f"-DVM_TRACE_VCD={int(self.trace == 'vcd')}", *traced, *stored),
+            *(f"-DVM_TRACE={int(bool(self.trace))}", f"-DVM_TRACE_FST={int(self.format == 'fst')}"),
+            *(f"-DVM_TRACE_VCD={int(self.format == 'vcd')}", *traced, *stored),
             *(f"-I{include}", f"-I{include / 'vltstd'}"),
         )
+
+    @property
+    def format(self) -> str:
+        """The format of the waveforms; empty without any."""
+        return "vcd" if self.trace == "streams" else self.trace or ""
 
     @property
     def headers(self) -> str | None:
@@ -89,13 +94,13 @@ class _Toolchain:
         """Sources of Verilator's runtime."""
         names = ["verilated.cpp", "verilated_threads.cpp"]
         if self.trace:
-            names.append(f"verilated_{self.trace}_c.cpp")
+            names.append(f"verilated_{self.format}_c.cpp")
         return [self.verilator.include / name for name in names]
 
     @property
     def libraries(self) -> tuple[str, ...]:
         """Linker options of the executable."""
-        return ("-pthread", "-lz") if self.trace == "fst" and not self.bundled else ("-pthread",)
+        return ("-pthread", "-lz") if self.format == "fst" and not self.bundled else ("-pthread",)
 
     def identity(self) -> list[str]:
         """Everything but the sources that the object files depend on."""
@@ -120,8 +125,9 @@ def build(
 
     Parameters
     ----------
-    trace : "fst", "vcd" or None
-        Format of the waveforms that the executable can write; they make it slower.
+    trace : "fst", "vcd", "streams" or None
+        Format of the waveforms that the executable can write; they make it slower. "streams" is a
+        VCD of the signals of the top module alone: all streams.
     harness : Path or None
         C++ file with another main program than the default, which reads and writes files of beats.
 
@@ -145,7 +151,7 @@ def build(
     sources += [(templates / name).read_bytes() for name in project.templates]
     program = [harness] if harness else [MODEL, MODEL.with_suffix(".h"), HARNESS]
     sources += [source.read_bytes() for source in program]
-    key = cache.digest(*identity, *sources, project.top, *VERILATE)
+    key = cache.digest(*identity, *sources, project.top, *VERILATE, *_shallow(trace))
 
     def make(folder: Path) -> None:
         runtime = _runtime(chain, identity, progress)
@@ -157,6 +163,11 @@ def build(
 
     entry = cache.entry("simulators", key, make)
     return Simulator(entry / "simulator", chain.verilator.version)
+
+
+def _shallow(trace: str | None) -> tuple[str, ...]:
+    """Options for waveforms of the top module's own signals only."""
+    return ("--trace-depth", "1") if trace == "streams" else ()
 
 
 def _verilog(project: RtlProject) -> list[str]:
@@ -176,7 +187,8 @@ def _compile_design(
     traced = (
         [f"--trace-{chain.trace}" if chain.trace == "fst" else "--trace"] if chain.trace else []
     )
-    command = [*chain.verilator.command, *VERILATE, *traced, "--top-module", project.top]
+    command = [*chain.verilator.command, *VERILATE, *traced, *_shallow(chain.trace)]
+    command += ["--top-module", project.top]
     command += ["--Mdir", "cpp", *_verilog(project), *project.templates]
     _run(command, folder, chain.verilator.environment)
     sources = [*sorted((folder / "cpp").glob("*.cpp")), harness or MODEL]

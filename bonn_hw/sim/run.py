@@ -93,6 +93,7 @@ def simulate(
     stall: int | None = None,
     trace: Path | None = None,
     templates: Path | None = None,
+    streams_only: bool = False,
     progress: Progress = silent,
 ) -> SimulationRun:
     """Simulate ``frames`` frames.
@@ -112,6 +113,8 @@ def simulate(
     trace : Path or None
         Wave file, ``.fst`` or ``.vcd``, of one process that simulates all frames. It is also
         written when the RTL hangs.
+    streams_only : bool
+        The wave file, a .vcd, has the signals of the top module alone (`recorded` reads it).
 
     Raises
     ------
@@ -125,7 +128,8 @@ def simulate(
     source, sink = project.source, project.sink
     if beats.shape != (frames * source.beats, words_a_beat(source.lanes, source.element)):
         raise ValueError(f"{frames} frames of {source.beats} beats do not fit {beats.shape}")
-    simulator = build(project, trace.suffix[1:] if trace else None, templates, progress)
+    kind = None if trace is None else "streams" if streams_only else trace.suffix[1:]
+    simulator = build(project, kind, templates, progress)
     count = max(1, min(1 if trace else jobs, frames))
     bounds = [frames * place // count for place in range(count + 1)]
     stalls = Stalls.random(stall)

@@ -95,8 +95,9 @@ def _sections(report: Report, drawn: Network) -> list[Markup]:
             tag(
                 "p",
                 "Rows are hardware units in the order of the data, with the layer of the model, "
-                "the shape of the output and the parallelism. Streams are elements a beat × bits; "
-                "an arrow is a width converter, and FIFO depths are in beats.",
+                "its type, the shape of its output, its parallelism and its cycles per frame. "
+                "Between them: the width of the stream (elements a beat × bits), an arrow for a "
+                "width converter, and the depth of a FIFO in beats.",
                 class_="lead",
             ),
             picture(drawn),

@@ -37,13 +37,17 @@ def picture(network: Network) -> Markup:
 
 
 def stream_text(link: Link) -> str:
-    """A stream in words: ``32 × 1 bit → 8 × 1 bit, FIFO 512 (311 used)``."""
-    unit = "bit" if link.bits == 1 else "bits"
-    text = " → ".join(f"{lanes} × {link.bits} {unit}" for lanes in link.lanes)
+    """A stream in words: ``24 bits (3 × 8) → 8 bits (1 × 8), FIFO 512 (311 used)``."""
+    text = " → ".join(_width(lanes, link.bits) for lanes in link.lanes)
     for fifo in link.fifos:
         used = "" if fifo.peak is None else f" ({fifo.peak:,} used)"
         text += f", FIFO {fifo.depth:,}{used}"
     return text
+
+
+def _width(lanes: int, bits: int) -> str:
+    width = lanes * bits
+    return f"{width} {'bit' if width == 1 else 'bits'} ({lanes} × {bits})"
 
 
 def _row(network: Network, unit: Unit, links: Sequence[Link]) -> Markup:

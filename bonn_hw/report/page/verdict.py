@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bonn_hw.report.first_difference import place
 from bonn_hw.report.page.markup import Markup, tag
 from bonn_hw.report.values import FirstDifference, Report
 from bonn_hw.report.verdicts import State, of_simulation
@@ -73,8 +74,11 @@ def tiles(report: Report) -> Markup:
     figures = [
         ("Frames per second", f"{report.frames_per_second.predicted:,.0f}", "predicted"),
         ("Cycles per frame", f"{cycles.predicted:,}", source),
-        ("Latency", _time(latency.predicted / report.target.clock_mhz), f"{latency.predicted:,} "
-         "cycles"),
+        (
+            "Latency",
+            _time(latency.predicted / report.target.clock_mhz),
+            f"{latency.predicted:,} cycles",
+        ),
         ("LUT", _share(report), f"of {report.resources.lut.available:,.0f}"),
     ]
     if board is not None:
@@ -93,16 +97,11 @@ def tiles(report: Report) -> Markup:
 
 def difference(found: FirstDifference) -> Markup:
     """The first value that differs, and its neighbours."""
-    where = f"Layer {found.layer}" if found.stage else "The model's outputs"
-    if len(found.place) == 3:
-        y, x, channel = found.place
-        place = f"frame {found.frame}, row {y}, column {x}, channel {channel}"
-    else:
-        place = f"frame {found.frame}, output {', '.join(map(str, found.place))}"
+    words = place(found)
     seen = "RTL" if found.reference == "integer graph" else "accelerator"
     sentence = (
-        f"{where}: {place}. The {seen} has {found.value:g}, and the {found.reference} "
-        f"{found.expected:g}."
+        f"{_capital(words)}: the {seen} has {found.value:g}, and the "
+        f"{found.reference} {found.expected:g}."
     )
     beat = None
     if found.cycle is not None:
@@ -112,9 +111,12 @@ def difference(found: FirstDifference) -> Markup:
             f"frame {found.cycle_frame}. All layers before it agree.",
         )
     count = len(found.values_around)
-    names = [str(found.channel + place) for place in range(count)]
-    lines = {seen: found.values_around, found.reference: found.expected_around}
-    head = tag("tr", tag("th", "channel"), [tag("th", name) for name in names])
+    names = [str(found.channel + number) for number in range(count)]
+    lines = {
+        _capital(seen): found.values_around,
+        _capital(found.reference): found.expected_around,
+    }
+    head = tag("tr", tag("th", "Channel"), [tag("th", name) for name in names])
     rows = [
         tag(
             "tr",
@@ -140,6 +142,10 @@ def _time(microseconds: float) -> str:
     if microseconds >= 1000:
         return f"{microseconds / 1000:,.3g} ms"
     return f"{microseconds:,.3g} µs"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _frames(count: int) -> str:
