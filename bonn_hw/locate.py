@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw.build_folder import Build
-from bonn_hw.emit.stored import read_project
+from bonn_hw.emit.stored import read_project, verified
 from bonn_hw.files import scratch
 from bonn_hw.images import Images
 from bonn_hw.ir.design import Stream
@@ -206,7 +206,8 @@ def _record(
     progress: Progress,
     only: int | None = None,
 ) -> dict[int, recorded.Beats]:
-    project, streams = read_project(build.rtl), build.design.streams
+    project = read_project(build.rtl) if build.trusted else verified(build.design, build.rtl)
+    streams = build.design.streams
     inputs = build.host.encode(images)
     with scratch() as folder:
         waves: Path = folder / "streams.vcd"
@@ -215,7 +216,7 @@ def _record(
             pack(inputs, project.source.lanes, project.source.element),
             len(images),
             folder=build.rtl,
-            templates=build.rtl,
+            templates=build.rtl if build.trusted else None,
             stall=stall,
             trace=waves,
             streams_only=True,

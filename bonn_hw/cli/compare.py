@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bonn_hw.cli.arguments import add_jobs, add_json, seed
+from bonn_hw.cli.arguments import add_jobs, add_json, add_trust, seed
 from bonn_hw.cli.exit_codes import DONE
 from bonn_hw.cli.images import add_images, image_source
 from bonn_hw.cli.outputs import check_writable, is_writable
@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "build", metavar="BUILD", type=Path, help="build folder, from 'bonn-hw compile'"
     )
+    add_trust(parser)
     add_images(parser, required=True, own_data=True)
     parser.add_argument(
         "--checkpoint",
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     for target in (options.outputs, options.json, options.junit):
         check_writable(target)
     images, layers = _load(options)
-    build = Build(options.build)
+    build = Build(options.build, trust=options.trust)
     with terminal.progress(NAME) as progress:
         if options.layer is not None:
             return _write_layer(options, build, images, terminal)
@@ -110,7 +111,7 @@ def _load(options: argparse.Namespace) -> tuple[Images, dict[str, Any] | None]:
     if source.expected is not None and source.expected.suffix == ".npz":
         layers = read_arrays(source.expected, "--expected")
         source = replace(source, expected=None)
-    return pipeline.load_images(pipeline.Build.load(options.build), source), layers
+    return pipeline.load_images(pipeline.Build.load(options.build, options.trust), source), layers
 
 
 def _write_layer(
