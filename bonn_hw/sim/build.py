@@ -138,7 +138,7 @@ def build(
     UserError
         If the cache cannot be written, or ``$BONN_HW_SIM_OPTIMISE`` is not one of `LEVELS`.
     """
-    chain = _Toolchain(verilator(), compiler(), trace, _optimisation())
+    chain = _Toolchain(verilator(), compiler(), trace, _optimisation(trace))
     if trace == "fst" and not chain.bundled and not _compiles(chain, "#include <zlib.h>"):
         raise ToolMissing(
             f"FST waves with Verilator {chain.verilator.version} need zlib.h: install zlib1g-dev, "
@@ -224,9 +224,13 @@ def _runtime(chain: _Toolchain, identity: Sequence[str], progress: Progress) -> 
     return cache.entry("runtime", cache.digest(*identity, *contents, headers or ""), make)
 
 
-def _optimisation() -> tuple[str, ...]:
-    """Compiler flags for the level ``$BONN_HW_SIM_OPTIMISE``; default: the highest."""
-    level = os.environ.get(OPTIMISE) or LEVELS[-1]
+def _optimisation(trace: str | None) -> tuple[str, ...]:
+    """Compiler flags for the level ``$BONN_HW_SIM_OPTIMISE``; default: the highest.
+
+    Streams are recorded for a frame or two: the time is that of the compilation, so the default is
+    the lowest that is not slow.
+    """
+    level = os.environ.get(OPTIMISE) or (LEVELS[1] if trace == "streams" else LEVELS[-1])
     if level not in LEVELS:
         raise UserError(
             f"{OPTIMISE}={level} is not a level: set one of {', '.join(LEVELS)}, or unset it"
