@@ -23,7 +23,6 @@ from bonn_hw.api.simulation import Simulation
 from bonn_hw.errors import UserError
 from bonn_hw.images import Images
 from bonn_hw.report import store, tables
-from bonn_hw.report.page.document import summary
 from bonn_hw.report.values import Front, Report
 from bonn_hw.report.verdicts import EXPECTED, Verdict, of_simulation
 
@@ -77,7 +76,7 @@ class Build:
         return text_of(lambda console: tables.show(report, console))
 
     def _repr_html_(self) -> str:
-        return f"{summary(self.report)}{html_of(str(self))}"
+        return html_of(str(self))
 
     def predict(self, x: Any) -> NDArray[np.float32]:
         """The accelerator's outputs, computed with exact integers; equal to the RTL's.

@@ -56,12 +56,6 @@ def page(report: Report, design: FoldedDesign, title: str) -> str:
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def summary(report: Report) -> Markup:
-    """The verdict and the main figures alone, with their style, for a notebook."""
-    scope = raw(STYLE.read_text(encoding="utf-8").replace(":root", ".bonn-hw"))
-    return tag("div", tag("style", scope), _verdict(report), class_="bonn-hw")
-
-
 def _top(report: Report, title: str) -> Markup:
     target = report.target
     place = f"{target.board} ({target.part}) at {target.clock_mhz:g} MHz"
@@ -81,10 +75,12 @@ def _verdict(report: Report) -> Markup:
 
 def _sections(report: Report, drawn: Network) -> list[Markup]:
     comparison, found = report.comparison, []
+    first = None if comparison is None else comparison.first_difference
     found.append(tag("section", _verdict(report), verdict.verdicts(report)))
-    if comparison is not None and comparison.first_difference is not None:
-        first = verdict.difference(comparison.first_difference)
-        found.append(_section("Where it first differs", first, class_="differs"))
+    if first is not None:
+        found.append(
+            _section("Where it first differs", verdict.difference(first), class_="differs")
+        )
     accuracy = None if report.accuracy is None else tables.accuracy(report.accuracy)
     if accuracy is not None:
         found.append(_section("Accuracy", accuracy))
@@ -100,7 +96,7 @@ def _sections(report: Report, drawn: Network) -> list[Markup]:
                 "width converter, and the depth of a FIFO in beats.",
                 class_="lead",
             ),
-            picture(drawn),
+            picture(drawn, first.stage if first is not None else ""),
         )
     )
     found.append(

@@ -15,15 +15,22 @@ DOT = 54  # the middle of a row's card, from the top of the row
 LEFT = 12  # the middle of the column of dots
 
 
-def picture(network: Network) -> Markup:
-    """The rows with the lines of the streams; the slowest units are marked."""
+def picture(network: Network, wrong: str = "") -> Markup:
+    """The rows with the lines of the streams; the slowest units are marked.
+
+    Parameters
+    ----------
+    wrong : str
+        The unit in which a value first differs, to be marked too.
+    """
     arriving: dict[int, list[Link]] = {}
     for link in network.links:
         arriving.setdefault(link.last, []).append(link)
     tracks = _tracks(network.links)
     width = 2 * LEFT + TRACK * max(tracks.values(), default=0)
     rows = [
-        _row(network, unit, arriving.get(place, [])) for place, unit in enumerate(network.units)
+        _row(network, unit, arriving.get(place, []), wrong)
+        for place, unit in enumerate(network.units)
     ]
     lines = tag(
         "svg",
@@ -50,7 +57,7 @@ def _width(lanes: int, bits: int) -> str:
     return f"{width} {'bit' if width == 1 else 'bits'} ({lanes} × {bits})"
 
 
-def _row(network: Network, unit: Unit, links: Sequence[Link]) -> Markup:
+def _row(network: Network, unit: Unit, links: Sequence[Link], wrong: str) -> Markup:
     height, width, channels = unit.shape
     bits = "1 bit" if unit.bits == 1 else f"{unit.bits} bits"
     shape = tag("span", f"{height} × {width} × {channels}, {bits}", class_="shape")
@@ -63,14 +70,16 @@ def _row(network: Network, unit: Unit, links: Sequence[Link]) -> Markup:
     slow = unit.cycles == network.slowest
     name = layer.origin or unit.name
     label = tag("span", tag("b", name), " ", layer.kernel.replace("_", " "), class_="name")
+    differs = bool(wrong) and wrong in (unit.name, *(one.name for one in unit.before))
     told = f"{unit.cycles:,} cycles" + (", slowest" if slow else "")
+    told += ", differs first" if differs else ""
     time = tag("span", told, bar(share, "slow" if slow else ""), class_="time")
     folding = tag("span", f"PE {layer.pe}, SIMD {layer.simd}", class_="name")
     card = tag(
         "div",
         tag("div", label, shape, class_="what"),
         tag("div", folding, time, class_="about"),
-        class_="card slow" if slow else "card",
+        class_="card bad" if differs else "card slow" if slow else "card",
         title=f"{name} ({unit.name})",
     )
     return tag("li", stream, card)
