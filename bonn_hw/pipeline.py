@@ -31,7 +31,7 @@ from bonn_hw.report import assemble, pictures, sections
 from bonn_hw.report.answers import Answers
 from bonn_hw.report.expected import check_shape
 from bonn_hw.report.merge import with_simulated
-from bonn_hw.report.page.beside import write_beside
+from bonn_hw.report.page import beside
 from bonn_hw.report.section_values import Synthesised
 from bonn_hw.report.simulation import PyTorch, simulated
 from bonn_hw.report.store import NAME, save
@@ -137,7 +137,7 @@ def fold_model(
             progress("drawing")
             (folder / "pictures").mkdir()
             pictures.draw_layers(report, folder / "pictures")
-        write_beside(folder, planned.design, out.resolve().name)
+        beside.begin(folder, planned.design, out.resolve().name)
     return report
 
 
@@ -204,7 +204,7 @@ def compile_model(
         write_design(planned, target, report, folder)
         write_project(project, folder / "rtl")
         manifest.write(folder)
-        write_beside(folder, planned.design, out.resolve().name)
+        beside.begin(folder, planned.design, out.resolve().name)
     return report
 
 
@@ -271,7 +271,7 @@ def synthesise(
         whole, stages = synth.synthesise_all(build.rtl, part, names, jobs)
     synthesised = Synthesised(whole=whole, stages=stages, tools={"pyosys": synth.version()})
     report = sections.add_synthesised(build.folder, build.identity, synthesised)
-    write_beside(build.folder, build.design)
+    beside.write_again(build.folder, build.design)
     return report
 
 
@@ -306,7 +306,7 @@ def make_bitstream(
         build.folder, build.design, build.host, build.report, chosen, clock_mhz, tool, progress
     )
     report = sections.add_implemented(build.folder, build.identity, implemented)
-    write_beside(build.folder, build.design)
+    beside.write_again(build.folder, build.design)
     return report
 
 
@@ -496,5 +496,5 @@ def simulate_images(
     if not keep:
         return Outcome(with_simulated(build.report, figures), answers)
     report = sections.add_simulated(build.folder, build.identity, figures)
-    write_beside(build.folder, build.design)
+    beside.write_again(build.folder, build.design)
     return Outcome(report, answers)

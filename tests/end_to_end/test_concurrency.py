@@ -71,7 +71,7 @@ def contents(folder):
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and path.name not in ("report.json", "simulated.json")
+        if path.is_file() and path.name not in ("report.json", "report.html", "simulated.json")
     }
 
 

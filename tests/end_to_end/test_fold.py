@@ -46,7 +46,7 @@ def test_fold_writes_what_compile_makes(model, tmp_path, capsys):
     names = {path.name for path in (tmp_path / "fold").iterdir()}
     assert names == {
         *("design.json", "design.npz", "folding.json", "finn_folding.json"),
-        *("report.json", "report", "pictures"),
+        *("report.json", "report.html", "report", "pictures"),
     }  # fmt: skip
     pictures = {path.name for path in (tmp_path / "fold/pictures").iterdir()}
     assert pictures == {"layers.png", "layers.svg"}

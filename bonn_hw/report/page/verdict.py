@@ -24,7 +24,7 @@ def headline(report: Report) -> tuple[State, str]:
     if comparison is None:
         if misfits:
             return State.FAILED, f"This design does not fit {report.target.board}."
-        return State.NOTED, "Compiled, and not simulated yet."
+        return State.NOTED, "Not simulated yet: all figures are predictions."
     frames = _frames(comparison.frames)
     if comparison.mismatches:
         wrong = f"{comparison.mismatches:,} of {frames} differ"
@@ -46,7 +46,7 @@ def explanation(report: Report) -> Iterator[str]:
         f"MHz{asked}, and uses {_share(report)} of the LUTs of {target.board}."
     )
     if report.comparison is None:
-        yield "Run 'bonn-hw simulate' to compare its RTL with the model, bit for bit."
+        yield "'bonn-hw simulate' compares the RTL of a build with the model, bit for bit."
     elif report.comparison.mismatches and report.comparison.first_difference is None:
         yield "Run 'bonn-hw compare' to find the first layer, pixel and channel that differ."
 

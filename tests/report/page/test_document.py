@@ -44,7 +44,7 @@ def test_compiled(made):
     report, design, folder = made
     found = read(report, design)
     assert found.said("h1") == "mine"
-    assert found.said("banner noted/div./h2") == "Compiled, and not simulated yet."
+    assert found.said("banner noted/div./h2") == "Not simulated yet: all figures are predictions."
     assert "bonn-hw simulate" in found.said("banner")
     assert f"{report.frames_per_second.predicted:,.0f}" in found.said("tiles")
     for layer in report.layers:
@@ -155,5 +155,9 @@ def test_another_design_is_refused_and_no_command_fails(made, tmp_path):
     with pytest.raises(ValueError, match="the report has no figures of mvu_"):
         page(replace(report, layers=()), design, "mine")
     nothing = FoldedDesign(DataflowGraph((), {}, "x", "y"), ())
-    assert not beside.write_beside(folder, nothing)
-    assert not beside.write_beside(tmp_path / "lost", design)
+    before = (folder / "report.html").read_text()
+    assert not beside.write_again(folder, nothing)
+    assert not beside.write_again(tmp_path / "lost", design)
+    assert (folder / "report.html").read_text() == before
+    (folder / "report.html").unlink()
+    assert beside.write_again(folder, design) and (folder / "report.html").read_text() == before
