@@ -193,11 +193,9 @@ class FirstDifference:
     place : tuple of int
         Row, column and channel of an inner layer; the index of one of the model's outputs.
     value, expected : float
-    cycle : int or None
-        The cycle of the RTL's beat, from the reset before ``cycle_frame`` on; None for a value
-        that was not seen in the RTL.
-    cycle_frame : int or None
-        The first frame of the run that shows the beat: frames are simulated from it on.
+    cycle, cycle_frame : int or None
+        The cycle in which the RTL's beat passes, counted from the reset of a simulation that begins
+        with the frame ``cycle_frame``; None for a value that was not recorded in the RTL.
     channel : int
         The channel (or output) of the first of the values around it.
     values_around, expected_around : tuple of float

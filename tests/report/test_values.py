@@ -25,6 +25,7 @@ from bonn_hw.report.values import (
     Bitstream,
     Comparison,
     FifoDepth,
+    FirstDifference,
     Front,
     Implementation,
     Mismatches,
@@ -73,9 +74,24 @@ FULL = replace(
         cost=1.0, limit="LUT", proved=True, most_frames_per_second_without_fifos=2.0
     ),
 )
+FIRST = FirstDifference(
+    reference="integer graph",
+    layer="conv1",
+    stage="mvu_0",
+    frame=3,
+    place=(0, 1, 2),
+    value=1.0,
+    expected=-1.0,
+    cycle=4711,
+    cycle_frame=3,
+    channel=1,
+    values_around=(1.0, 1.0),
+    expected_around=(1.0, -1.0),
+)
 VALUES = (
     PLAIN,
     FULL,
+    replace(FULL, comparison=replace(COMPARISON, first_difference=FIRST)),
     replace(PLAIN, accuracy=Accuracy(board=0.8)),
     front([point(61.0), point(3052.0, fits=False)]),
     Simulations(main=RUN, last=replace(RUN, accuracy=Accuracy())),
