@@ -12,6 +12,7 @@ from bonn_hw.report.page.tables import bar
 ROW = 84  # pixels, as in page.css
 TRACK = 16  # pixels between two parallel lines
 DOT = 54  # the middle of a row's card, from the top of the row
+BEND = 22  # pixels in which a line leaves the column of dots
 LEFT = 12  # the middle of the column of dots
 
 
@@ -28,19 +29,14 @@ def picture(network: Network, wrong: str = "") -> Markup:
         arriving.setdefault(link.last, []).append(link)
     tracks = _tracks(network.links)
     width = 2 * LEFT + TRACK * max(tracks.values(), default=0)
-    rows = [
-        _row(network, unit, arriving.get(place, []), wrong)
-        for place, unit in enumerate(network.units)
-    ]
-    lines = tag(
-        "svg",
-        *_lines(network, tracks),
-        class_="streams",
-        width=width,
-        height=ROW * len(network.units),
-        aria_hidden="true",
-    )
-    return tag("div", lines, tag("ol", *rows), class_="network", style=f"--gutter:{width}px")
+    rows = []
+    for place, unit in enumerate(network.units):
+        slow = unit.layer is not None and unit.cycles == network.slowest
+        lines = tag(
+            "svg", *_lines(place, slow, tracks), width=width, height=ROW, aria_hidden="true"
+        )
+        rows.append(_row(network, unit, arriving.get(place, []), wrong, lines))
+    return tag("ol", *rows, class_="network", style=f"--gutter:{width}px")
 
 
 def stream_text(link: Link) -> str:
@@ -57,7 +53,7 @@ def _width(lanes: int, bits: int) -> str:
     return f"{width} {'bit' if width == 1 else 'bits'} ({lanes} × {bits})"
 
 
-def _row(network: Network, unit: Unit, links: Sequence[Link], wrong: str) -> Markup:
+def _row(network: Network, unit: Unit, links: Sequence[Link], wrong: str, lines: Markup) -> Markup:
     height, width, channels = unit.shape
     bits = "1 bit" if unit.bits == 1 else f"{unit.bits} bits"
     shape = tag("span", f"{height} × {width} × {channels}, {bits}", class_="shape")
@@ -66,7 +62,7 @@ def _row(network: Network, unit: Unit, links: Sequence[Link], wrong: str) -> Mar
     layer, share = unit.layer, unit.cycles / network.slowest
     if layer is None:
         card = tag("div", tag("div", tag("b", unit.name), shape, class_="what"), class_="card end")
-        return tag("li", stream, card)
+        return tag("li", lines, stream, card)
     slow = unit.cycles == network.slowest
     name = layer.origin or unit.name
     label = tag("span", tag("b", name), " ", layer.kernel.replace("_", " "), class_="name")
@@ -82,7 +78,7 @@ def _row(network: Network, unit: Unit, links: Sequence[Link], wrong: str) -> Mar
         class_="card bad" if differs else "card slow" if slow else "card",
         title=f"{name} ({unit.name})",
     )
-    return tag("li", stream, card)
+    return tag("li", lines, stream, card)
 
 
 def _tracks(links: Sequence[Link]) -> dict[Link, int]:
@@ -99,19 +95,16 @@ def _tracks(links: Sequence[Link]) -> dict[Link, int]:
     return tracks
 
 
-def _lines(network: Network, tracks: dict[Link, int]) -> Iterator[Markup]:
+def _lines(place: int, slow: bool, tracks: dict[Link, int]) -> Iterator[Markup]:
+    """The parts of all links that run through a row, and its dot: rows may be parted in print."""
     for link, track in tracks.items():
-        top, bottom = ROW * link.first + DOT, ROW * link.last + DOT
-        if track == 0:
-            drawn = f"M{LEFT} {top}V{bottom}"
-        else:
-            x, bend = LEFT + TRACK * track, 22
-            drawn = (
-                f"M{LEFT} {top}C{x} {top} {x} {top + 4} {x} {top + bend}"
-                f"V{bottom - bend}C{x} {bottom - 4} {x} {bottom} {LEFT} {bottom}"
-            )
-        yield tag("path", d=drawn)
-    for place, unit in enumerate(network.units):
-        slow = unit.layer is not None and unit.cycles == network.slowest
-        centre = ROW * place + DOT
-        yield tag("circle", cx=LEFT, cy=centre, r=5, class_="slow" if slow else None)
+        x = LEFT + TRACK * track
+        if link.first < place < link.last:
+            yield tag("path", d=f"M{x} 0V{ROW}")
+        elif place == link.first:
+            bend = f"C{x} {DOT} {x} {DOT + 4} {x} {DOT + BEND}" if track else ""
+            yield tag("path", d=f"M{LEFT} {DOT}{bend}V{ROW}")
+        elif place == link.last:
+            bend = f"V{DOT - BEND}C{x} {DOT - 4} {x} {DOT} {LEFT} {DOT}" if track else f"V{DOT}"
+            yield tag("path", d=f"M{x} 0{bend}")
+    yield tag("circle", cx=LEFT, cy=DOT, r=5, class_="slow" if slow else None)

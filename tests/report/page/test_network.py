@@ -6,7 +6,7 @@ import re
 from bonn_hw.report.page import network as drawn
 from bonn_hw.report.page.markup import joined, tag
 from bonn_hw.report.page.network import Fifo, Link, Network, Unit
-from bonn_hw.report.page.picture import TRACK, picture, stream_text
+from bonn_hw.report.page.picture import LEFT, TRACK, picture, stream_text
 from tests.support.pages import Page
 from tests.support.reports import report, stage
 
@@ -25,18 +25,17 @@ def test_skips_have_columns_of_their_own():
     units = (Unit("input", (4, 4, 2), 1), *(unit(name) for name in "abcd"), unit("e", 700))
     chain = [Link(place, place + 1, 1, (1,), ()) for place in range(5)]
     skips = [Link(1, 4, 1, (1,), ()), Link(2, 5, 1, (1,), ()), Link(4, 5, 4, (1,), ())]
-    text = picture(Network(units, (*chain, *skips[:2])))
-    page = Page(text)
-    paths = [one["d"] for tag, one in page.found if tag == "path"]
-    assert len(paths) == 7 and len(set(paths)) == 7
-    columns = [re.search(r"C(\d+) ", path) for path in paths]
-    assert sorted(int(one[1]) for one in columns if one) == [12 + TRACK, 12 + 2 * TRACK]
-    assert [one["class"] for tag, one in page.found if tag == "circle" and "class" in one] == [
-        "slow"
-    ]
+    rows = Page(picture(Network(units, (*chain, *skips[:2])))).found
+    assert [one["class"] for tag, one in rows if tag == "circle" and "class" in one] == ["slow"]
+    paths = [one["d"] for tag, one in rows if tag == "path"]
+    # Each link leaves a row and enters one; the skips pass two rows each, in their own columns.
+    assert len(paths) == 2 * 7 + 2 + 2
+    passing = [path for path in paths if re.fullmatch(r"M\d+ 0V84", path)]
+    first, second = (f"M{LEFT + column * TRACK} 0V84" for column in (1, 2))
+    assert sorted(passing) == [first] * 2 + [second] * 2
     # Two streams between the same neighbours are two lines.
     both = [tag for tag, _ in Page(picture(Network(units, (*chain, skips[2])))).found]
-    assert both.count("path") == 6
+    assert both.count("path") == 12
 
 
 def test_converters_and_fifos_belong_to_the_unit_behind_them():
