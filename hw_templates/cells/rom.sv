@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Constants read by address: DEPTH words of WIDTH bits from FILE, one cycle after read is set.
 // BLOCK: in block memory, otherwise in LUTs. The synthesiser does not choose, so that the predicted
-// resources hold. A single word is a constant and not a memory.
+// resources hold. A single word is a constant and not a memory. A simulation without FILE, or with
+// another number of digits in it, ends with a message: $readmemh only warns, and answers are wrong.
 module bonn_rom #(
   parameter int DEPTH = 1,
   parameter int WIDTH = 1,
@@ -28,8 +29,32 @@ module bonn_rom #(
     initial $readmemh(FILE, words);
     always_ff @(posedge clk) if (read) word <= words[address];
   end else begin : gen_logic
-    (* rom_style = "logic" *) logic [WIDTH-1:0] words[DEPTH];
+    // Vivado reads rom_style and ignores ram_block. Yosys reads ram_block first; for it,
+    // "distributed" means a RAM that can be written, which no ROM maps to.
+    (* ram_block = "logic", rom_style = "distributed" *) logic [WIDTH-1:0] words[DEPTH];
     initial $readmemh(FILE, words);
     always_ff @(posedge clk) if (read) word <= words[address];
   end
+`ifndef SYNTHESIS
+  localparam int Digits = DEPTH * ((WIDTH + 3) / 4);
+  int file, char, found;
+  initial begin
+    file = $fopen(FILE, "r");
+    if (file == 0) begin
+      $fatal(1, "rom: cannot open the memory image %s: start the simulation in its folder", FILE);
+    end else begin
+      found = 0;
+      char = $fgetc(file);
+      while (char != -1) begin
+        if (char > 32) found = found + 1;  // not white space
+        char = $fgetc(file);
+      end
+      $fclose(file);
+      if (found != Digits) begin
+        $fatal(1, "rom: the memory image %s has %0d digits, not %0d: it was truncated or changed",
+               FILE, found, Digits);
+      end
+    end
+  end
+`endif
 endmodule
