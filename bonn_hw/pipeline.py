@@ -15,6 +15,8 @@ from bonn_hw import extras, files, frontend, locate, manifest
 from bonn_hw.bitstream import make
 from bonn_hw.boards import board as find_board
 from bonn_hw.build_folder import REFERENCE, Build, write_design
+from bonn_hw.emit.names import default_top
+from bonn_hw.emit.standalone import Timing, write_standalone
 from bonn_hw.emit.stored import read_project, verified, write_project
 from bonn_hw.emit.top import emit
 from bonn_hw.errors import UserError
@@ -22,6 +24,7 @@ from bonn_hw.frontend.numpy_host import tail_of
 from bonn_hw.images import Images, ImageSource
 from bonn_hw.interop import dialect, finn_writer
 from bonn_hw.ir import store
+from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.ir.target import Target
 from bonn_hw.passes.folding_file import FoldingConstraints, constraints_of, read_constraints
@@ -180,8 +183,14 @@ def compile_model(
     progress: Progress = silent,
     grid: frontend.StatedGrid | None = None,
     external_data: Path | None = None,
+    top: str | None = None,
 ) -> Report:
     """QONNX file -> build folder. Returns its report.
+
+    Parameters
+    ----------
+    top : str or None
+        Name of the top module, see `emit.names`; None: derived from the name of the file.
 
     Raises
     ------
@@ -192,7 +201,7 @@ def compile_model(
     constraints = _constraints(folding, model, lowered)
     planned = plan(lowered.graph, target, constraints, progress)
     progress("emitting RTL")
-    project = emit(planned.design)
+    project = emit(planned.design, top=top or default_top(model_file))
     report = assemble.compiled(planned, target, _model_of(model), lowered.notes)
     with files.fresh_folder(out) as folder:
         content = frontend.read_proto(model_file, external_data)[1]  # with all of its tensors
@@ -203,9 +212,20 @@ def compile_model(
         store.save(lowered.graph, folder, "graph")
         write_design(planned, target, report, folder)
         write_project(project, folder / "rtl")
+        progress("golden vectors")
+        timing = Timing(target.clock_mhz, planned.timing.interval, _patience(planned.design))
+        write_standalone(project, planned.design.graph, timing, folder / "rtl")
         manifest.write(folder)
         beside.begin(folder, planned.design, out.resolve().name)
     return report
+
+
+def _patience(design: FoldedDesign) -> int:
+    """Cycles without a beat at either end after which RTL hangs.
+
+    A frame may wait for all others in the pipeline, and stalls make it slower.
+    """
+    return 20 * design.bound + 10_000
 
 
 def _lower(
@@ -263,12 +283,12 @@ def synthesise(
     names = [stage.name for stage in build.design.stages]
     if kernel is not None and kernel not in names:
         raise UserError(f"synth: there is no stage {kernel!r}; the stages are {', '.join(names)}")
-    part = build.report.target.part
+    part, top = build.report.target.part, read_project(build.rtl).top
     progress("Yosys")
     if kernel is not None:
-        whole, stages = None, {kernel: synth.synthesise_stage(build.rtl, part, kernel)}
+        whole, stages = None, {kernel: synth.synthesise_stage(build.rtl, part, kernel, top)}
     else:
-        whole, stages = synth.synthesise_all(build.rtl, part, names, jobs)
+        whole, stages = synth.synthesise_all(build.rtl, part, names, jobs, top)
     synthesised = Synthesised(whole=whole, stages=stages, tools={"pyosys": synth.version()})
     report = sections.add_synthesised(build.folder, build.identity, synthesised)
     beside.write_again(build.folder, build.design)
@@ -373,8 +393,7 @@ def simulate(
         jobs=jobs,
         stall=stall,
         trace=trace,
-        # A frame may wait for all others in the pipeline, and stalls make it slower.
-        timeout_cycles=20 * build.design.bound + 10_000,
+        timeout_cycles=_patience(build.design),
         progress=progress,
     )
     rtl = unpack(run.outputs, project.sink.lanes, project.sink.element).reshape(integer.shape)

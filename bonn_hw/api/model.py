@@ -16,6 +16,7 @@ from bonn_hw.api.display import html_of, text_of
 from bonn_hw.api.exporting import export, torch_needed
 from bonn_hw.api.progress import Shown, shown
 from bonn_hw.boards import board as find_board
+from bonn_hw.emit.names import check_top, default_top
 from bonn_hw.errors import UserError
 from bonn_hw.ir.target import Target
 from bonn_hw.report import other_tables
@@ -168,6 +169,7 @@ class Model:
         lut_fraction: float = 0.7,
         clock_mhz: float | None = None,
         folding: str | Path | None = None,
+        top: str | None = None,
         progress: Shown = None,
     ) -> Build:
         """Write the accelerator.
@@ -191,6 +193,8 @@ class Model:
         folding : str, Path or None
             Instead of ``fps``: a JSON file with PE and SIMD of the layers; "model" keeps those of a
             hardware graph of FINN.
+        top : str or None
+            Name of the top module in ``rtl/``; None: the name of the file and ``_top``.
         progress
             None: a line on a terminal; False: nothing; a function: called with each step.
 
@@ -201,9 +205,12 @@ class Model:
         """
         target = _target(board, clock_mhz, fps, max_fps, latency_ms, lut_fraction)
         _rate("compile", target, folding)
+        name = default_top(Path(self.name)) if top is None else check_top(top)
         place = Path(out) if out is not None else Path("build") / self.name
         with shown("compile", progress) as step:
-            pipeline.compile_model(self.path, target, place, _path(folding), self._run, step)
+            pipeline.compile_model(
+                self.path, target, place, _path(folding), self._run, step, top=name
+            )
         build = Build(place)
         build.torch = self.torch
         return build

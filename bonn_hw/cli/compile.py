@@ -23,12 +23,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="BUILD", type=Path, required=True, help="build folder to write"
     )
+    parser.add_argument(
+        "--top",
+        metavar="NAME",
+        help="name of the top module (default: the file's name and _top, such as digits_top)",
+    )
     add_json(parser)
     add_verdicts(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Write the accelerator."""
-    from bonn_hw import pipeline
+    from functools import partial
 
-    return make_design(options, terminal, pipeline.compile_model)
+    from bonn_hw import pipeline
+    from bonn_hw.emit.names import check_top
+
+    top = None if options.top is None else check_top(options.top)
+    return make_design(options, terminal, partial(pipeline.compile_model, top=top))

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from bonn_hw.emit.top import emit
+from bonn_hw.emit.top import TOP, emit
 from bonn_hw.emit.write import templates_folder, write
 from bonn_hw.errors import UserError
 from bonn_hw.ir.design import FoldedDesign
@@ -78,7 +78,8 @@ def verified(design: FoldedDesign, folder: Path) -> RtlProject:
     UserError
         If a file differs from what `emit` and hw_templates give.
     """
-    stored, project = read_project(folder), emit(design)
+    stored = read_project(folder)
+    project = emit(design, top=None if stored.top == TOP else stored.top)
     given = {name: text.encode() for name, text in project.files.items()}
     given |= {name: (templates_folder() / name).read_bytes() for name in project.templates}
     for name in sorted({*given, *stored.files, *stored.templates}):

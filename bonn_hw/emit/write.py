@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from bonn_hw.files import shipped
@@ -21,7 +22,12 @@ def write(project: RtlProject, folder: Path, templates: Path | None = None) -> N
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
-    for name in project.templates:
+    copy(project.templates, folder, templates)
+
+
+def copy(names: Iterable[str], folder: Path, templates: Path | None = None) -> None:
+    """Copy templates, with the folders that they are in."""
+    for name in names:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile((templates or templates_folder()) / name, target)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -108,7 +109,7 @@ class RtlProject:
     Attributes
     ----------
     top : str
-        Name of the top module; its text is ``files["top.v"]``.
+        Name of the top module; its text is ``files[f"{top}.v"]``.
     templates : tuple of str
         Files of ``hw_templates/``, sorted.
     files : mapping
@@ -125,7 +126,9 @@ class RtlProject:
     probes: tuple[str, ...]
 
     def check(self) -> None:
-        """Raise ValueError if a name would leave the project's folder."""
+        """Raise ValueError if a name would leave the project's folder, or is no module's name."""
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", self.top):
+            raise ValueError(f"top {self.top!r} is not the name of a module")
         for name in (*self.files, *self.templates):
             if name.startswith("/") or ".." in name.split("/") or "\\" in name:
                 raise ValueError(f"file name {name!r} leaves the project: use relative names")

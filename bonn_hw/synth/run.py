@@ -28,9 +28,14 @@ def family(part: str) -> str:
 
 
 def synthesise_all(
-    folder: Path, part: str, stages: Sequence[str], jobs: int
+    folder: Path, part: str, stages: Sequence[str], jobs: int, top: str = "top"
 ) -> tuple[Use, dict[str, Use]]:
     """Synthesise the design in a folder and its stages; in at most two processes.
+
+    Parameters
+    ----------
+    top : str
+        Name of the top module and its file.
 
     Raises
     ------
@@ -40,11 +45,11 @@ def synthesise_all(
     version()  # raises ToolMissing before anything is started
     kind = family(part)
     with tools.threads(min(2, jobs)) as pool:
-        whole = pool.submit(synthesise, Job(folder, kind))
-        apart = pool.submit(synthesise, Job(folder, kind, tuple(stages)))
+        whole = pool.submit(synthesise, Job(folder, kind, top=top))
+        apart = pool.submit(synthesise, Job(folder, kind, tuple(stages), top))
         return whole.result()["top"], {name: apart.result()[name] for name in stages}
 
 
-def synthesise_stage(folder: Path, part: str, stage: str) -> Use:
+def synthesise_stage(folder: Path, part: str, stage: str, top: str = "top") -> Use:
     """Synthesise one stage out of context."""
-    return synthesise(Job(folder, family(part), (stage,)))[stage]
+    return synthesise(Job(folder, family(part), (stage,), top))[stage]

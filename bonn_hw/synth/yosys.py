@@ -31,16 +31,19 @@ class Job:
     Attributes
     ----------
     folder : Path
-        Folder of ``top.v``, the templates and the memory images.
+        Folder of the top module, the templates and the memory images.
     family : str
         ``xc7`` (7 series) or ``xcup`` (UltraScale+).
     stages : tuple of str
         Instances of the top that are synthesised separately; empty: flatten the whole design.
+    top : str
+        Name of the top module and its file.
     """
 
     folder: Path
     family: str
     stages: tuple[str, ...] = ()
+    top: str = "top"
 
     @property
     def script(self) -> list[str]:
@@ -50,8 +53,9 @@ class Job:
         # Deferred: modules with file parameters can only be elaborated with their values.
         lines = [
             f"read_verilog -sv -defer {' '.join([*cells, *(f'{name}.sv' for name in modules)])}",
-            "read_verilog top.v",
-            "hierarchy -top top",
+            f"read_verilog {self.top}.v",
+            f"hierarchy -top {self.top}",
+            *([f"rename {self.top} top"] if self.top != "top" else []),
         ]
         if self.stages:
             apart = [module_name(stem) for stem in modules]
