@@ -87,7 +87,7 @@ def _lines(project: RtlProject, vectors: Vectors, frames: int, timeout: int) -> 
     yield "  );"
     yield ""
     images = {name: text for name, text in project.files.items() if name.endswith(".hex")}
-    for place, (name, text) in enumerate((images | vectors.files).items()):
+    for place, (name, text) in enumerate({**images, **vectors.files}.items()):
         yield (
             f"  {module_name('image_check')} #(.FILE({_file(name)}), .BYTES({len(text)}),\n"
             f"    .SUM(32'h{checksum(text):08x})) check_{place} ();"

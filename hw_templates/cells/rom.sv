@@ -41,7 +41,8 @@ module bonn_rom #(
   initial begin
     file = $fopen(FILE, "r");
     if (file == 0) begin
-      $fatal(1, "rom: cannot open the memory image %s: start the simulation in its folder", FILE);
+      $fatal(1, "rom: cannot open the memory image %s: simulate in the folder of the top module, %s",
+             FILE, "or set its parameter MEMORIES");
     end else begin
       found = 0;
       char = $fgetc(file);
