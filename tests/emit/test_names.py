@@ -38,6 +38,7 @@ def test_the_default_comes_from_the_file_and_is_a_name(model, name):
             "--top always_ff: this is a keyword of SystemVerilog: add a word, always_ff_top",
         ),
         ("table", "this is a keyword"),
+        ("top", "--top top: this is its name in a bitstream: add a word, my_top"),
         ("bonn_mvu", "names that begin with bonn_ are those of the kernels"),
     ],
 )

@@ -24,9 +24,9 @@ def test_resnet18(tmp_path):
     assert report.cycles_per_frame.predicted <= 1_000_000
 
     folder = tmp_path / "build" / "rtl"
-    files = [folder / "top.v", *sorted(folder.rglob("*.sv"))]
-    assert lint.verilator("top", files, waived=["UNUSEDSIGNAL"]) == ""
-    assert lint.slang("top", files) == ""
+    files = [folder / name for name in (folder / "resnet_top.f").read_text().split()]
+    assert lint.verilator("resnet_top", files, waived=["UNUSEDSIGNAL"]) == ""
+    assert lint.slang("resnet_top", files) == ""
 
     levels = np.random.default_rng(0).integers(-128, 128, (1, 3, 224, 224))
     images = (levels / 128).astype(np.float32)
