@@ -21,7 +21,8 @@ def seed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("seed")
     sketch = Sketch(6).quant(4, scale=0.25).few_bit_dense(6, 5, "fc1").norm(5, 1).sign()
     model = sketch.dense(5, 3, "last").write(folder)
-    pipeline.compile_model(model, Target(board("pynq-z2"), 100.0, 1000.0), folder / "build")
+    target = Target(board("pynq-z2"), 100.0, 1000.0)
+    pipeline.compile_model(model, target, folder / "build", top="seed_top")
     return folder / "build"
 
 
@@ -44,7 +45,7 @@ def test_every_file_that_is_only_read_is_in_the_manifest(build):
     assert pipeline.Build.load(build).trusted is False
 
 
-@pytest.mark.parametrize("name", ["design.json", "design.npz", "host/host.json", "rtl/top.v"])
+@pytest.mark.parametrize("name", ["design.json", "design.npz", "host/host.json", "rtl/seed_top.v"])
 def test_a_changed_file_is_named(build, name):
     content = bytearray((build / name).read_bytes())
     content[-20] ^= 1
@@ -89,7 +90,10 @@ def test_a_damaged_file_of_a_trusted_build_gets_one_message(build, name):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("rtl/top.v", 'module top; initial $c("system(\\"touch pwned\\");"); endmodule\n'),
+        (
+            "rtl/seed_top.v",
+            'module seed_top; initial $c("system(\\"touch pwned\\");"); endmodule\n',
+        ),
         ("rtl/mvu.sv", 'module bonn_mvu; initial $system("touch pwned"); endmodule\n'),
         ("rtl/mem/mvu_0_weights.hex", "0\n"),
     ],

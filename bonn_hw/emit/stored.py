@@ -73,6 +73,11 @@ def verified(design: FoldedDesign, folder: Path) -> RtlProject:
     A simulator is a program that is compiled from RTL, which can call any function of the machine.
     So RTL of unknown origin is not simulated.
 
+    Returns
+    -------
+    RtlProject
+        The same with the top's name `TOP`, so that a design has one simulator under all names.
+
     Raises
     ------
     UserError
@@ -90,7 +95,7 @@ def verified(design: FoldedDesign, folder: Path) -> RtlProject:
                 "it is not simulated, because RTL can contain code that would run on this machine. "
                 "Compile the model again, or simulate the folder as it is with --trust"
             )
-    return project
+    return project if stored.top == TOP else emit(design)
 
 
 def _port(described: dict[str, Any]) -> Port:

@@ -6,9 +6,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from bonn_hw.synth import netlist
 from bonn_hw.synth.netlist import Use, read
 
 PACKAGE = "pyosys"
+SOURCES = ("*.sv", "cells/*.sv", "mem/*.hex")  # besides the top
 USES = "uses.json"  # file in a cache entry
 # -noiopad, -noclkbuf: the module will be part of a larger design.
 SYNTHESIS = "synth_xilinx -family {family} -flatten -noiopad -noclkbuf -abc9"
@@ -69,12 +71,17 @@ class Job:
 
     @property
     def key(self) -> str:
-        """Cache key: digest of the commands, the folder's files, Yosys' version and `netlist`."""
-        digest = hashlib.sha256("\n".join([version(), *self.script]).encode())
+        """Cache key: digest of the commands, the sources, Yosys' version and `netlist`.
+
+        The name of the top does not count, so that a design has one entry under all names.
+        """
+        script = replace(self, top="top").script
+        digest = hashlib.sha256("\n".join([version(), *script]).encode())
         digest.update(Path(netlist.__file__).read_bytes())
-        for path in sorted(self.folder.rglob("*")):
-            if path.is_file():
-                digest.update(str(path.relative_to(self.folder)).encode() + path.read_bytes())
+        text = (self.folder / f"{self.top}.v").read_text()
+        digest.update(re.sub(rf"^module {self.top}\b", "module top", text, flags=re.M).encode())
+        for path in sorted(path for kind in SOURCES for path in self.folder.glob(kind)):
+            digest.update(str(path.relative_to(self.folder)).encode() + path.read_bytes())
         return digest.hexdigest()[:32]
 
 

@@ -2,6 +2,7 @@
 """`bonn-hw synth`, with the real Yosys: figures beside the formulas, by stage and in all."""
 
 import json
+import shutil
 
 import pytest
 
@@ -9,13 +10,15 @@ from bonn_hw.cli.main import main
 from bonn_hw.synth import yosys
 from tests.support.sketch import Sketch
 
+TOP = "small_top"
+
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory):
     folder = tmp_path_factory.mktemp("synth")
     sketch = Sketch(2, 4, 4).quant(6, scale=0.25).sign().conv(2, 2, pads=[1] * 4, name="conv1")
     model = sketch.sign().flatten().few_bit_dense(32, 3, name="head").write(folder)
-    arguments = ("compile", model, "--fps", 50_000, "--out", folder / "build")
+    arguments = ("compile", model, "--fps", 50_000, "--out", folder / "build", "--top", TOP)
     assert main([str(argument) for argument in arguments]) == 0
     return folder / "build"
 
@@ -66,5 +69,18 @@ def test_ultrascale(build, tmp_path, monkeypatch):
     from bonn_hw.synth.run import family
 
     assert family("xczu3eg-sbva484-1-i") == "xcup" and family("xc7z020clg400-1") == "xc7"
-    job = yosys.Job((build / "rtl").resolve(), "xcup", ("mvu_0",))
+    job = yosys.Job((build / "rtl").resolve(), "xcup", ("mvu_0",), TOP)
     assert yosys.synthesise(job)["mvu_0"].ff > 0
+
+
+def test_a_design_has_one_entry_in_the_cache_under_all_names(build, tmp_path):
+    known = yosys.Job(build / "rtl", "xc7", top=TOP)
+    other = shutil.copytree(build / "rtl", tmp_path / "rtl")
+    text = (other / f"{TOP}.v").read_text()
+    (other / "mine.v").write_text(text.replace(TOP, "mine"))
+    (other / f"{TOP}.v").unlink()
+    job = yosys.Job(other, "xc7", top="mine")
+    assert "hierarchy -top mine" in job.script and job.key == known.key
+    image = other / "mem/mvu_0_weights.hex"
+    image.write_text(image.read_text().replace("0", "1", 1))
+    assert job.key != known.key
