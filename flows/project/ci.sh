@@ -2,7 +2,8 @@
 # Is model.onnx still right, small and fast enough? Trains nothing: compiles it, simulates the RTL
 # cycle by cycle, compares every frame with the model, and checks the limits below.
 # Exit code: 0 if all is well, 1 if a frame differs or a limit is not met, 2 if an input is wrong.
-# results/ gets the report and JUnit files (one test case for each verdict).
+# results/ gets the report, JUnit files (one test case for each verdict), and build/report.html, a
+# page to look at.
 set -eu
 
 MODEL=${MODEL:-model.onnx}
