@@ -119,3 +119,14 @@ def test_names_of_stages_cannot_become_code(build, name):
     (build / "design.json").write_text(text)
     manifest.write(build)
     assert f"the name {name!r} of a stage is not an identifier".split("\n")[0] in refusal(build)
+
+
+@pytest.mark.rtl
+def test_a_truncated_image_of_a_trusted_build_ends_its_simulation(build):
+    image = build / "rtl/mem/mvu_0_weights.hex"
+    image.write_text(image.read_text()[:-3])
+    loaded = pipeline.Build.load(build, trust=True)
+    with pytest.raises(
+        UserError, match=r"simulate: the memory image .* digits, not .*: it was trun"
+    ):
+        pipeline.simulate(loaded, loaded.random_frames(2))

@@ -122,6 +122,7 @@ void store(const char* path, const std::vector<Value>& data) {
 
 // The runtime's own way to end flushes the waves, and waits for ever if their disk is full.
 void vl_fatal(const char* file, int line, const char*, const char* message) {
+  std::fflush(stdout);  // the text of $fatal
   std::fprintf(stderr, "%s:%d: %s\n", file, line, message);
   std::_Exit(4);
 }

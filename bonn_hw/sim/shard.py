@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ class Shard:
         self.done = 0  # frames that are complete
         self.last_line: list[str] = []
         self.errors = ""
+        self.fatal = ""  # what the RTL itself ended with
         self.code = 0
 
     def command(self, simulator: Simulator, options: Mapping[str, object]) -> list[str]:
@@ -42,6 +44,8 @@ class Shard:
                 self.done = int(words[1])
             elif words[:1] in (["done"], ["hang"], ["surplus"]):
                 self.last_line = words
+            elif "%Fatal:" in words:  # Verilator's word for $fatal, behind the time
+                self.fatal = line.decode(errors="replace").strip()
         self.errors = process.stderr.read().decode(errors="replace") if process.stderr else ""
         self.code = process.wait()
 
@@ -55,6 +59,9 @@ class Shard:
             raise surplus(project, self.last_line, self.frames)
         if self.code == 5:
             raise full(self.folder.parent)
+        found = re.search(r"the memory image .*", self.fatal)
+        if found:  # of cells/rom.sv
+            raise UserError(f"simulate: {found[0]}: compile the model again")
         # The FST writer aborts on a full disk, without saying why.
         if trace is not None and os.statvfs(trace.parent).f_bavail == 0:
             raise full(trace)
