@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from bonn_hw.cli.outputs import check_writable, is_writable
 from bonn_hw.cli.terminal import Terminal
 from bonn_hw.cli.verdicts import add_verdicts, conclude, thresholds
 from bonn_hw.errors import UserError
-from bonn_hw.images import read_arrays
 
 if TYPE_CHECKING:
     from bonn_hw.api.build import Build
@@ -105,7 +103,10 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
 def _load(options: argparse.Namespace) -> tuple[Images, dict[str, Any] | None]:
     """The frames, and the values of layers in an .npz file of ``--expected``."""
+    from dataclasses import replace
+
     from bonn_hw import pipeline
+    from bonn_hw.images import read_arrays
 
     source, layers = image_source(options), None
     if source.expected is not None and source.expected.suffix == ".npz":

@@ -7,6 +7,7 @@ from bonn_hw import boards
 from bonn_hw.bitstream.open import toolchain
 from bonn_hw.doctor import programs
 from bonn_hw.doctor.item import State
+from bonn_hw.interop import finn_environment
 
 
 def script(path, text):
@@ -59,7 +60,8 @@ def test_a_compiler_s_first_line_is_shown(bare, monkeypatch):
     assert (broken.state, broken.found) == (State.WRONG, f"{bare}/broken: no")
 
 
-def test_what_is_in_the_cache_is_found(bare):
+def test_what_is_in_the_cache_is_found(bare, monkeypatch):
+    monkeypatch.setattr(finn_environment, "shipped", lambda *names: bare.joinpath("a", *names))
     finn = bare / "cache" / "bonn_hw" / "finn"
     finn.mkdir(parents=True)
     (finn / "ready").touch()

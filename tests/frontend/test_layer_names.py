@@ -60,7 +60,7 @@ def test_metadata_that_names_nothing(scopes):
 
 
 def test_messages_use_the_names(tmp_path):
-    weights = np.arange(1, 9, dtype=np.float32).reshape(4, 2)
+    weights = np.sqrt(np.arange(1, 9, dtype=np.float32)).reshape(4, 2)  # on no grid
     sketch = Sketch(4).quant(4).add("MatMul", weights)
     sketch.nodes[-1].metadata_props.add(key=SCOPES, value="['', 'body.fc1', 'linear']")
     with pytest.raises(UnsupportedModel, match=r"^body\.fc1: the weights of output channel 0"):

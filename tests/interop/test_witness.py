@@ -152,7 +152,7 @@ def test_few_bits_and_a_quantised_output_are_equal(recorded, tmp_path):
     assert {layer.node: layer.layer for layer in found.layers} == {
         "ConvolutionInputGenerator_0": "sliding_window_0",
         "MVAU_0": "mvu_0",
-        "Thresholding_1": "requantize_0",
+        "Thresholding_1": "multi_threshold_0",
         "MVAU_1": "mvu_1",
         "Pool_0": "max_pool_0",
         "MVAU_2": "mvu_2",

@@ -102,7 +102,18 @@ def forms():
     return sketch.add("MatMul", weights, name="last")
 
 
+def joined():
+    """A slice of the channels, a split, and both put together again."""
+    sketch = Sketch(3, 4, 4, seed=9).quant(4, scale=0.5)
+    sketch.conv(5, 3, (2, 2), name="conv1", scale=0.5).norm(5, 1).quant(3, scale=0.5)
+    entry = sketch.last
+    ends = [np.array([value], np.int64) for value in (1, 4, 1)]
+    sketch.add("Slice", *ends).conv(4, 3, (1, 1), name="conv2").norm(4, 1).quant(3, scale=0.5)
+    sketch._behind("Concat", [sketch.last, entry], "both", axis=1).flatten()
+    return sketch.dense(9 * 9, 3, "last")
+
+
 NETWORKS = {
     one.__name__: one
-    for one in (bits, few_bits, residual, moved, selected, pooled_twice, quantisers, forms)
+    for one in (bits, few_bits, residual, moved, selected, pooled_twice, quantisers, forms, joined)
 }

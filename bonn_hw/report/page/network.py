@@ -16,7 +16,7 @@ ENDS = ("input", "output")  # names of the two ends of the accelerator
 
 
 @dataclass(frozen=True)
-class Fifo:
+class Queue:
     """Its capacity in beats, and the most beats in it in the cycle model (None: not known)."""
 
     depth: int
@@ -35,14 +35,14 @@ class Link:
         Of an element.
     lanes : tuple of int
         Elements a beat, again behind each width converter.
-    fifos : tuple of Fifo
+    fifos : tuple of Queue
     """
 
     first: int
     last: int
     bits: int
     lanes: tuple[int, ...]
-    fifos: tuple[Fifo, ...]
+    fifos: tuple[Queue, ...]
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _link(
     first = 0 if path[0].source is None else places[path[0].source]
     lanes = [path[0].lanes]
     lanes += [one.lanes for before, one in pairwise(path) if one.lanes != before.lanes]
-    fifos = [Fifo(one.fifo.depth, one.fifo.peak) for one in _stages(path, figures) if one.fifo]
+    fifos = [Queue(one.fifo.depth, one.fifo.peak) for one in _stages(path, figures) if one.fifo]
     return Link(first, last, path[0].kind.element.bits, tuple(lanes), tuple(fifos))
 
 

@@ -301,7 +301,7 @@ def test_without_matplotlib(run, monkeypatch, capsys):
     assert main.main(["plot", str(run)]) == 2
     assert capsys.readouterr().err == (
         "bonn-hw: plot needs the package 'matplotlib', which is not installed: "
-        "pip install 'bonn-hw'\n"
+        "pip install 'bonn-hw[plot]'\n"
     )
     assert not (run / "figures").exists()
 

@@ -5,7 +5,7 @@ import re
 
 from bonn_hw.report.page import network as drawn
 from bonn_hw.report.page.markup import joined, tag
-from bonn_hw.report.page.network import Fifo, Link, Network, Unit
+from bonn_hw.report.page.network import Link, Network, Queue, Unit
 from bonn_hw.report.page.picture import LEFT, TRACK, picture, stream_text
 from tests.support.pages import Page
 from tests.support.reports import report, stage
@@ -16,7 +16,7 @@ def unit(name, cycles=100):
 
 
 def test_a_stream_in_words():
-    link = Link(0, 1, 8, (3, 1), (Fifo(512, 311), Fifo(2, None)))
+    link = Link(0, 1, 8, (3, 1), (Queue(512, 311), Queue(2, None)))
     assert stream_text(link) == "24 bits (3 × 8) → 8 bits (1 × 8), FIFO 512 (311 used), FIFO 2"
     assert stream_text(Link(0, 1, 1, (1,), ())) == "1 bit (1 × 1)"
 
