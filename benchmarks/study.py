@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bonn_hw.marked_page import rewritten
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.run_files import EXPERIMENT, METRICS, write_atomically
 
@@ -115,8 +116,5 @@ def study(program: str, about: str | None, name: str, limit: int | None = None) 
 
 def write_between(page: Path, mark: str, lines: list[str]) -> None:
     """Replace what stands between the two marks of a page, and print it."""
-    head, _, tail = page.read_text().partition(mark)
-    tail = tail.partition(mark)[2]
-    text = "\n".join(lines)
-    write_atomically(page, f"{head}{mark}\n\n{text}\n\n{mark}{tail}".encode())
-    print(text)
+    write_atomically(page, rewritten(page.read_text(), mark, (*lines, ""), mark).encode())
+    print("\n".join(lines))

@@ -19,7 +19,7 @@ ROOT = Path(bonn_hw.__file__).parent
 ORDER = (
     ("version",),  # read by the build, before there is a package
     ("errors", "driver"),  # the driver is copied to the board: nothing of ours is there
-    ("files", "ir", "extras", "progress", "console"),
+    ("files", "ir", "extras", "progress", "console", "marked_page"),
     ("cache", "manifest", "tools"),
     ("boards", "kernels"),
     ("timing", "frontend", "emit"),

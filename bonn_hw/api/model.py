@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import re
 import weakref
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bonn_hw import files, pipeline
 from bonn_hw.api.build import Build
@@ -18,7 +20,9 @@ from bonn_hw.api.progress import Shown, shown
 from bonn_hw.boards import board as find_board
 from bonn_hw.emit.names import check_top, default_top
 from bonn_hw.errors import UserError
+from bonn_hw.frontend import StatedGrid
 from bonn_hw.ir.target import Target
+from bonn_hw.progress import Progress
 from bonn_hw.report import other_tables
 from bonn_hw.report.values import Front, Report
 
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from bonn_hw.nn.brevitas_export.module import Exported
+
+Told = TypeVar("Told")
 
 
 class Model:
@@ -42,9 +48,27 @@ class Model:
         How the file compares with PyTorch, and the bits and scales of its layers.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        """Name a file; it is read when it is used."""
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        input: str | None = None,
+        external_data: str | Path | None = None,
+    ) -> None:
+        """Name a file; it is read when it is used.
+
+        Parameters
+        ----------
+        path : str or Path
+        input : str or None
+            Values of the input, of a model without a quantiser there: an integer type and a scale,
+            such as ``uint8/255``, ``int8`` or ``int4*0.125``.
+        external_data : str, Path or None
+            The folder in which tensors may be that are not in the file.
+        """
         self.path = Path(path)
+        self._grid = None if input is None else StatedGrid.parse(input)
+        self._external_data = None if external_data is None else Path(external_data)
         self.torch: nn.Module | Path | None = None
         self.exported: Exported | None = None
         if not self.path.is_file():
@@ -62,28 +86,34 @@ class Model:
         path : str, Path or None
             The file to write; None: a temporary one, which lives as long as the model.
         """
-        with ExitStack() as stack:
-            name = f"{re.sub(r'[^A-Za-z0-9]+', '_', type(net).__name__).lower() or 'model'}.onnx"
-            place = Path(path) if path is not None else stack.enter_context(files.scratch()) / name
-            exported = export(net, example, place)
-            model = cls(place)
-            model.torch, model.exported = net, exported
-            weakref.finalize(model, stack.pop_all().close)
+        name = re.sub(r"[^A-Za-z0-9]+", "_", type(net).__name__).lower() or "model"
+        model, exported = cls._written(lambda place: export(net, example, place), name, path)
+        model.torch, model.exported = net, exported
         return model
 
     @classmethod
     def from_run(cls, run: str | Path, path: str | Path | None = None) -> Model:
         """Export a run folder of ``bonn-hw train``, or of the zoo."""
-        with torch_needed("from_run"), ExitStack() as stack:
+        with torch_needed("from_run"):
             from bonn_hw.nn.export import export as export_run
 
-            name = f"{Path(run).resolve().name}.onnx"
-            place = Path(path) if path is not None else stack.enter_context(files.scratch()) / name
-            export_run(Path(run), place)
-            model = cls(place)
-            model.torch = Path(run)
-            weakref.finalize(model, stack.pop_all().close)
+            write = partial(export_run, Path(run))
+            model, _ = cls._written(write, Path(run).resolve().name, path)
+        model.torch = Path(run)
         return model
+
+    @classmethod
+    def _written(
+        cls, write: Callable[[Path], Told], name: str, path: str | Path | None
+    ) -> tuple[Model, Told]:
+        """The model of a file that is written first; a temporary one lives as long as the model."""
+        with ExitStack() as stack:
+            if path is None:
+                path = stack.enter_context(files.scratch()) / f"{name}.onnx"
+            told = write(Path(path))
+            model = cls(path)
+            weakref.finalize(model, stack.pop_all().close)
+        return model, told
 
     @property
     def name(self) -> str:
@@ -113,7 +143,9 @@ class Model:
         elif fps is not None or clock_mhz is not None:
             raise UserError("check: fps and clock_mhz need a board")
         with shown("check", progress) as step:
-            return Check(pipeline.check_model(self.path, target, step))
+            return Check(
+                pipeline.check_model(self.path, target, step, self._grid, self._external_data)
+            )
 
     def fold(
         self,
@@ -138,7 +170,7 @@ class Model:
         place = None if out is None else Path(out)
         with shown("fold", progress) as step:
             return pipeline.fold_model(
-                self.path, target, place, _path(folding), self._run, progress=step
+                self.path, target, place, _path(folding), *self._reading(step)
             )
 
     def front(
@@ -155,7 +187,7 @@ class Model:
         place = None if out is None else Path(out)
         with shown("front", progress) as step:
             return pipeline.fold_front(
-                self.path, target, place, _path(folding), self._run, progress=step
+                self.path, target, place, _path(folding), *self._reading(step)
             )
 
     def compile(
@@ -209,16 +241,18 @@ class Model:
         place = Path(out) if out is not None else Path("build") / self.name
         with shown("compile", progress) as step:
             pipeline.compile_model(
-                self.path, target, place, _path(folding), self._run, step, top=name
+                self.path, target, place, _path(folding), *self._reading(step), top=name
             )
         build = Build(place)
         build.torch = self.torch
         return build
 
-    @property
-    def _run(self) -> Path | None:
-        """The run folder, whose rounding the lowering follows."""
-        return self.torch if isinstance(self.torch, Path) else None
+    def _reading(
+        self, step: Progress
+    ) -> tuple[Path | None, Progress, StatedGrid | None, Path | None]:
+        """How the file is read; a run folder is one whose rounding the lowering follows."""
+        run = self.torch if isinstance(self.torch, Path) else None
+        return run, step, self._grid, self._external_data
 
 
 @dataclass(frozen=True, eq=False)

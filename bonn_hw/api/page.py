@@ -16,6 +16,7 @@ from bonn_hw.api.exporting import export
 from bonn_hw.api.layers import Layer
 from bonn_hw.api.model import Check, Model
 from bonn_hw.api.simulation import Simulation
+from bonn_hw.marked_page import rewritten
 
 BEGIN = "<!-- reference: written by python -m bonn_hw.api.page docs/api.md -->"
 END = "<!-- end of reference -->"
@@ -30,11 +31,7 @@ def documented(page: str) -> str:
     ValueError
         If the page lacks a mark.
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page lacks one of the marks {BEGIN!r} and {END!r}")
-    return "\n".join((before + BEGIN, "", *reference(), END)) + after
+    return rewritten(page, BEGIN, reference(), END)
 
 
 def reference() -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bonn_hw.cli.arguments import numbers
 from bonn_hw.cli.exit_codes import DONE
@@ -82,7 +82,7 @@ def _export_factory(options: argparse.Namespace, terminal: Terminal) -> None:
         terminal.result(f"{grid}")
 
 
-def _example(options: argparse.Namespace) -> NDArray | None:  # type: ignore[type-arg]
+def _example(options: argparse.Namespace) -> NDArray[Any] | None:
     import numpy as np
 
     from bonn_hw.images import read_array

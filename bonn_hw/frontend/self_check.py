@@ -78,6 +78,7 @@ def _check_batch(reference: Reference, frames: NDArray[np.float32], together: Ar
     shape = together.shape
     if together.ndim and len(together) == len(frames) and alone.shape == (1, *shape[1:]):
         size = max(1.0, float(np.abs(together[0].astype(np.float64)).max(initial=0.0)))
+        # Alone and together a float sum may be rounded otherwise; another frame changes far more.
         if np.allclose(alone[0], together[0], rtol=0, atol=1e-3 * size, equal_nan=True):
             return
     raise UnsupportedModel(

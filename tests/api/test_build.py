@@ -142,3 +142,13 @@ def test_what_is_no_model_and_no_build(tmp_path):
         bonn_hw.Model(tmp_path / "none.onnx")
     with pytest.raises(bonn_hw.UserError, match="is not a build: make one with"):
         bonn_hw.Build(str(tmp_path))
+
+
+def test_a_model_without_a_quantiser_at_its_input(tmp_path):
+    model = Sketch(4).dense(4, 3).write(tmp_path)
+    with pytest.raises(bonn_hw.UserError, match="--input"):
+        bonn_hw.Model(model).check()
+    found = bonn_hw.Model(model, input="uint4/2").check()
+    assert found.checked.lowered.graph.tensors["input"].element.high == 15
+    with pytest.raises(bonn_hw.UserError, match="is no grid: give an integer type"):
+        bonn_hw.Model(model, input="colours")

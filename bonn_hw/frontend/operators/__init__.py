@@ -13,6 +13,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from bonn_hw.frontend.operator import Kind, Operator
+from bonn_hw.marked_page import rewritten
 
 BEGIN = "<!-- operators: written by python -m bonn_hw.frontend.operators docs/models.md -->"
 END = "<!-- end of operators -->"
@@ -71,14 +72,10 @@ def documented(page: str) -> str:
     ValueError
         If the page lacks a marker.
     """
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page lacks one of the marks {BEGIN!r} and {END!r}")
     rows = [
         f"| {', '.join(f'`{name}`' for name in operator.names)} | {operator.text} |"
         for operator in operators()
         if not operator.internal
     ]
-    lines = (BEGIN, "", "| operators | what is supported |", "|---|---|", *rows, "", END)
-    return before + "\n".join(lines) + after
+    lines = ("| operators | what is supported |", "|---|---|", *rows, "")
+    return rewritten(page, BEGIN, lines, END)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from bonn_hw import files
 from bonn_hw.frontend import Note
@@ -13,6 +14,9 @@ from bonn_hw.report.page.markup import Content, Markup, joined, raw, tag
 from bonn_hw.report.page.network import Network, network
 from bonn_hw.report.page.picture import picture
 from bonn_hw.report.values import LayerNote, Report
+
+if TYPE_CHECKING:
+    from bonn_hw.frontend.notes import Kind
 
 NAME = "report.html"
 STYLE = Path(__file__).with_name("page.css")
@@ -147,7 +151,8 @@ def _notes(report: Report) -> list[Markup]:
 
 
 def _text(note: LayerNote) -> str:
-    return Note(note.layer, note.kind, note.channels, note.of, note.sums).text  # type: ignore[arg-type]
+    kind = cast("Kind", note.kind)  # a report keeps it as text
+    return Note(note.layer, kind, note.channels, note.of, note.sums).text
 
 
 def _origins(report: Report) -> Markup:
