@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bonn_hw import frontend, pipeline
+from bonn_hw import frontend, pipeline, verification
 from bonn_hw.boards import board
 from bonn_hw.interop import finn_environment
 from bonn_hw.interop.crosscheck import crosscheck
@@ -188,7 +188,7 @@ def reading(models: dict[str, Path], folder: Path) -> Iterator[str]:
         with np.load(known_at) as known:
             images, answers = known["images"], known["answers"]
         pipeline.compile_model(graph, TARGET, folder / "read")
-        found = pipeline.simulate(pipeline.Build.load(folder / "read"), images)
+        found = verification.simulate(pipeline.Build.load(folder / "read"), images)
         equal = [(one == answers.reshape(one.shape)).all() for one in (found.y_integer, found.y)]
         words = ["equal" if one else "DIFFERS" for one in equal]
         told = f"{found.run.interval:,}" if found.run.interval else "–"
@@ -244,7 +244,7 @@ def estimates(model: Path, folder: Path) -> Iterator[str]:
 
 def stage_cycles(made: pipeline.Build, frames: np.ndarray) -> dict[str, int]:
     """Steps a frame of each stage in the RTL."""
-    run = pipeline.simulate(made, frames, jobs=2).run
+    run = verification.simulate(made, frames, jobs=2).run
     names = [stage.name for stage in made.design.stages]
     return dict(zip(names, run.stage_cycles, strict=True))
 

@@ -1,51 +1,39 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The whole flow: QONNX file -> build folder -> simulation, synthesis, bitstream."""
+"""The flow: QONNX file -> build folder -> synthesis, bitstream; `verification` simulates it."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bonn_hw import extras, files, frontend, locate, manifest
+from bonn_hw import extras, files, frontend, manifest
 from bonn_hw.bitstream import make
 from bonn_hw.boards import board as find_board
 from bonn_hw.build_folder import REFERENCE, Build, write_design
 from bonn_hw.emit.names import default_top
 from bonn_hw.emit.standalone import Timing, write_standalone
-from bonn_hw.emit.stored import read_project, verified, write_project
+from bonn_hw.emit.stored import read_project, write_project
 from bonn_hw.emit.top import emit
 from bonn_hw.errors import UserError
 from bonn_hw.frontend.numpy_host import tail_of
-from bonn_hw.images import Images, ImageSource
 from bonn_hw.interop import dialect, finn_writer
 from bonn_hw.ir import store
-from bonn_hw.ir.design import FoldedDesign
-from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.ir.target import Target
 from bonn_hw.passes.folding_file import FoldingConstraints, constraints_of, read_constraints
 from bonn_hw.passes.plan import Reach, feasibility, pareto_front, plan
 from bonn_hw.progress import Progress, silent
 from bonn_hw.report import assemble, pictures, sections
-from bonn_hw.report.answers import Answers
-from bonn_hw.report.expected import check_shape
-from bonn_hw.report.merge import with_simulated
 from bonn_hw.report.page import beside
 from bonn_hw.report.section_values import Synthesised
-from bonn_hw.report.simulation import PyTorch, simulated
 from bonn_hw.report.store import NAME, save
 from bonn_hw.report.values import Front, Model, Report
-from bonn_hw.sim import run as simulator
 from bonn_hw.synth import run as synth
 
 __all__ = [
     "Build",
     "Checked",
-    "Outcome",
     "Target",
     "bitstream_defaults",
     "board_ends_before",
@@ -54,12 +42,8 @@ __all__ = [
     "export_finn",
     "fold_front",
     "fold_model",
-    "load_images",
     "make_bitstream",
     "read_model",
-    "simulate",
-    "simulate_and_compare",
-    "simulate_images",
     "synthesise",
 ]
 
@@ -213,19 +197,11 @@ def compile_model(
         write_design(planned, target, report, folder)
         write_project(project, folder / "rtl")
         progress("golden vectors")
-        timing = Timing(target.clock_mhz, planned.timing.interval, _patience(planned.design))
+        timing = Timing(target.clock_mhz, planned.timing.interval, planned.design.patience)
         write_standalone(project, planned.design.graph, timing, folder / "rtl")
         manifest.write(folder)
         beside.begin(folder, planned.design, out.resolve().name)
     return report
-
-
-def _patience(design: FoldedDesign) -> int:
-    """Cycles without a beat at either end after which RTL hangs.
-
-    A frame may wait for all others in the pipeline, and stalls make it slower.
-    """
-    return 20 * design.bound + 10_000
 
 
 def _lower(
@@ -353,167 +329,3 @@ def export_finn(build: Build, out: Path) -> list[Path]:
         with files.fresh_file(out / name) as partial:
             partial.write_bytes(content)
     return [out / name for name in contents]
-
-
-def simulate(
-    build: Build,
-    images: NDArray[np.float32],
-    jobs: int = 1,
-    stall: int | None = None,
-    trace: Path | None = None,
-    progress: Progress = silent,
-) -> Answers:
-    """Simulate the RTL in the build cycle by cycle, and compute the references.
-
-    Parameters
-    ----------
-    images : float32, batch first
-        Inputs of the QONNX model.
-    stall : int or None
-        Seed of random gaps on the input and random stalls of the output.
-    """
-    inputs = build.host.encode(images)
-    progress("integer graph")
-    integer = build.design.graph.run(inputs)
-    progress("QONNX model")
-    reference, model = (
-        build.reference,
-        read_model(build.folder / "model.onnx", build.host.stated_by_user),
-    )
-    qonnx = reference.run(images)
-    rounded = model.run(images)
-    plain = frontend.compare(model, reference, images, qonnx, rounded)
-    project = read_project(build.rtl) if build.trusted else verified(build.design, build.rtl)
-    run = simulator.simulate(
-        project,
-        pack(inputs, project.source.lanes, project.source.element),
-        len(images),
-        folder=build.rtl,
-        templates=build.rtl if build.trusted else None,
-        jobs=jobs,
-        stall=stall,
-        trace=trace,
-        timeout_cycles=_patience(build.design),
-        progress=progress,
-    )
-    rtl = unpack(run.outputs, project.sink.lanes, project.sink.element).reshape(integer.shape)
-    decode = build.host.decode
-    return Answers(rtl, integer, decode(rtl), decode(integer), qonnx, plain, run, rounded)
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """The result of a simulation: the report with the figures of this run, and the answers."""
-
-    report: Report
-    answers: Answers
-
-    @property
-    def equal(self) -> bool:
-        """Whether all answers are equal, for every frame."""
-        comparison = self.report.comparison
-        return comparison is not None and comparison.mismatches == 0
-
-    @property
-    def decided_alike(self) -> bool:
-        """Whether ONNX Runtime's own, rounded sums lead to the same decisions everywhere."""
-        return not self.answers.plain.other_decisions.any()
-
-
-def simulate_and_compare(
-    build: Build,
-    source: ImageSource,
-    checkpoint: Path | None = None,
-    jobs: int = 1,
-    stall: int | None = None,
-    trace: Path | None = None,
-    progress: Progress = silent,
-    keep: bool = True,
-) -> Outcome:
-    """Simulate a build, compare with all references, and save the figures in its report.
-
-    Parameters
-    ----------
-    checkpoint : Path or None
-        Run folder of the training, to compare with PyTorch.
-    keep : bool
-        Save the figures in the build's report; otherwise, the folder is not changed.
-
-    Raises
-    ------
-    UserError
-        If the images or the checkpoint cannot be read, or the build was replaced meanwhile.
-    """
-    transform, trained = None, None
-    if checkpoint is not None:
-        from bonn_hw.nn.training.checkpoint import Checkpoint  # imports torch
-
-        trained = Checkpoint.load(checkpoint)
-        transform = trained.experiment.transform if trained.experiment else None
-    images = load_images(build, source, transform)
-    return simulate_images(build, images, trained, jobs, stall, trace, progress, keep)
-
-
-def load_images(build: Build, source: ImageSource, transform: str | None = None) -> Images:
-    """Read the frames for a build.
-
-    Parameters
-    ----------
-    transform : str or None
-        Of the images of a data set; None: the one that the model names, if bonn-hw exported it;
-        other models get images in [0, 1].
-    """
-    transform = transform or build.report.model.transform
-    return source.load(build.host.input_shape, transform, build.random_frames)
-
-
-class Trained(Protocol):
-    """A trained network of bonn_hw, such as `nn.training.checkpoint.Checkpoint`."""
-
-    def predict(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """PyTorch's outputs ``(N, classes)``."""
-
-    def accumulators(self, images: NDArray[np.float32]) -> NDArray[np.int32]:
-        """The integers of its last layer ``(N, classes)``."""
-
-
-def simulate_images(
-    build: Build,
-    images: Images,
-    trained: Trained | None = None,
-    jobs: int = 1,
-    stall: int | None = None,
-    trace: Path | None = None,
-    progress: Progress = silent,
-    keep: bool = True,
-    clues: locate.Clues | None = None,
-) -> Outcome:
-    """As `simulate_and_compare`, for images that are loaded.
-
-    Parameters
-    ----------
-    clues : locate.Clues or None
-        If there is a mismatch, find the first value that differs, with what else is known; None:
-        do not search.
-    """
-    if images.expected is not None:
-        check_shape(images.expected, len(images.values), build.output_shape)
-    answers = simulate(build, images.values, jobs, stall, trace, progress)
-    pytorch = None
-    if trained is not None:
-        progress("PyTorch")
-        pytorch = PyTorch(trained.predict(images.values), trained.accumulators(images.values))
-    stages = [stage.name for stage in build.design.stages]
-    inner = None if clues is None else locate.frames_with_other_layers(build, images.values, clues)
-    figures = simulated(
-        stages, answers, images.labels, pytorch, stall, images.expected, images.rounded, inner
-    )
-    if clues is not None and figures.comparison.mismatches:
-        progress("finding the first difference")
-        first = locate.first_difference(build, images, answers, clues, pytorch, stall, progress)
-        figures = replace(figures, comparison=replace(figures.comparison, first_difference=first))
-    if not keep:
-        return Outcome(with_simulated(build.report, figures), answers)
-    report = sections.add_simulated(build.folder, build.identity, figures)
-    beside.write_again(build.folder, build.design)
-    return Outcome(report, answers)

@@ -30,7 +30,7 @@ ORDER = (
     ("build_folder", "images", "doctor"),
     ("locate",),
     ("pipeline",),
-    ("sweep",),
+    ("sweep", "verification"),
     ("api",),
     ("__init__",),  # the public names, which nothing below the command line uses
     ("cli",),

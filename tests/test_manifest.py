@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from bonn_hw import manifest, pipeline
+from bonn_hw import manifest, pipeline, verification
 from bonn_hw.boards import board
 from bonn_hw.errors import UserError
 from bonn_hw.ir.target import Target
@@ -105,7 +105,7 @@ def test_rtl_with_code_is_not_compiled_although_the_manifest_fits(build, name, t
     manifest.write(build)
     loaded = pipeline.Build.load(build)
     with pytest.raises(UserError) as error:
-        pipeline.simulate(loaded, np.zeros((1, 6), np.float32))
+        verification.simulate(loaded, np.zeros((1, 6), np.float32))
     assert str(error.value).startswith(
         f"{(build / name).resolve()} differs from the RTL that this version of bonn-hw writes for "
         "the design: it is not simulated, because RTL can contain code"
@@ -129,4 +129,4 @@ def test_a_truncated_image_of_a_trusted_build_ends_its_simulation(build):
     with pytest.raises(
         UserError, match=r"simulate: the memory image .* digits, not .*: it was trun"
     ):
-        pipeline.simulate(loaded, loaded.random_frames(2))
+        verification.simulate(loaded, loaded.random_frames(2))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw import build_folder, files, locate, pipeline
+from bonn_hw import build_folder, files, locate, pipeline, verification
 from bonn_hw.api.display import html_of, text_of
 from bonn_hw.api.exporting import torch_needed
 from bonn_hw.api.frames import as_float32, as_labels
@@ -270,7 +270,7 @@ class Build:
         if wave is not None and wave.suffix not in (".fst", ".vcd"):
             raise UserError(f"trace={trace}: name a file that ends with .fst or .vcd")
         with files.reading(self.folder), shown("simulate", progress) as step:
-            outcome = pipeline.simulate_images(
+            outcome = verification.simulate_images(
                 self._loaded, images, side.trained, jobs or _cores(), stall, wave, step, save, clues
             )
         difference, decisions = None, side.decisions

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw import build_folder, pipeline
+from bonn_hw import build_folder, pipeline, verification
 from bonn_hw.api.exporting import torch_needed
 from bonn_hw.report.values import FirstDifference
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class PyTorchSide:
     """What PyTorch computes: a trained network of bonn_hw, or the decisions of any other."""
 
-    trained: pipeline.Trained | None = None
+    trained: verification.Trained | None = None
     decisions: Decisions | None = None
 
     @property

@@ -105,14 +105,16 @@ def _load(options: argparse.Namespace) -> tuple[Images, dict[str, Any] | None]:
     """The frames, and the values of layers in an .npz file of ``--expected``."""
     from dataclasses import replace
 
-    from bonn_hw import pipeline
+    from bonn_hw import pipeline, verification
     from bonn_hw.images import read_arrays
 
     source, layers = image_source(options), None
     if source.expected is not None and source.expected.suffix == ".npz":
         layers = read_arrays(source.expected, "--expected")
         source = replace(source, expected=None)
-    return pipeline.load_images(pipeline.Build.load(options.build, options.trust), source), layers
+    return verification.load_images(
+        pipeline.Build.load(options.build, options.trust), source
+    ), layers
 
 
 def _write_layer(

@@ -60,7 +60,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Run the RTL on images."""
     import numpy as np
 
-    from bonn_hw import files, pipeline
+    from bonn_hw import files, pipeline, verification
     from bonn_hw.report import store, tables, verdicts
 
     if options.trace is not None and options.trace.suffix not in (".fst", ".vcd"):
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     if not writable:
         terminal.note(f"{options.build} cannot be written: its report is not changed")
     with terminal.progress("simulate") as progress:
-        outcome = pipeline.simulate_and_compare(
+        outcome = verification.simulate_and_compare(
             build,
             source,
             options.checkpoint,

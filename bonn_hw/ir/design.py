@@ -98,6 +98,14 @@ class FoldedDesign:
         """Cycles per frame that the slowest stage needs; FIFOs are sized to reach it."""
         return max(stage.cycles for stage in self.stages)
 
+    @property
+    def patience(self) -> int:
+        """Cycles without a beat at either end after which RTL hangs.
+
+        A frame may wait for all others in the pipeline, and stalls make it slower.
+        """
+        return 20 * self.bound + 10_000
+
     def check(self) -> FoldedDesign:
         """Return self, or raise ValueError that names the stage or stream."""
         self.graph.check()

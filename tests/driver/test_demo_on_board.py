@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bonn_hw import pipeline
+from bonn_hw import pipeline, verification
 from bonn_hw.bitstream.pack import pack
 from bonn_hw.board_sim import SimulatedBoard, SimulatedMachine
 from bonn_hw.cli.main import main
@@ -47,7 +47,7 @@ def known(build):
     """The test set as the network is fed, its labels, and what `bonn-hw simulate` answers."""
     tests = datasets.load("digits", "test").transformed(build.report.model.transform)
     images = np.asarray(tests.images, np.float32).reshape(-1, *build.host.input_shape)
-    return images, np.asarray(tests.labels), pipeline.simulate(build, images)
+    return images, np.asarray(tests.labels), verification.simulate(build, images)
 
 
 def test_every_test_image(accelerator, known):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import bonn_hw.driver.measure
-from bonn_hw import pipeline
+from bonn_hw import pipeline, verification
 from bonn_hw.bitstream.pack import DRIVER, pack
 from bonn_hw.board_sim import SimulatedBoard, SimulatedMachine
 from bonn_hw.boards import board
@@ -62,7 +62,7 @@ def images(count, seed=0):
 def known(build):
     """Images and what `bonn-hw simulate` answers."""
     frames = images(40)
-    return frames, pipeline.simulate(build, frames).y
+    return frames, verification.simulate(build, frames).y
 
 
 def test_answers_are_those_of_the_simulation(accelerator, known):

@@ -10,8 +10,9 @@ import pytest
 from bonn_hw.cli.main import main
 from bonn_hw.errors import UserError
 from bonn_hw.images import ImageSource
-from bonn_hw.pipeline import Build, simulate_and_compare
+from bonn_hw.pipeline import Build
 from bonn_hw.report.store import load_build
+from bonn_hw.verification import simulate_and_compare
 from tests.support.sketch import Sketch
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bonn_hw import pipeline
+from bonn_hw import pipeline, verification
 from bonn_hw.boards import board
 from bonn_hw.report.merge import with_simulated
 from bonn_hw.report.simulation import PyTorch, simulated
@@ -49,7 +49,7 @@ def test_padded_cnv_answers_as_pytorch_on_real_images(tmp_path):
     report = pipeline.compile_model(tmp_path / "cnv.onnx", target, tmp_path / "build")
     tests = datasets.load("fashion-mnist", "test").first(64).transformed("pad32")
     build = pipeline.Build.load(tmp_path / "build")
-    answers = pipeline.simulate(build, tests.images, jobs=cores())
+    answers = verification.simulate(build, tests.images, jobs=cores())
     pytorch = PyTorch(checkpoint.predict(tests.images), checkpoint.accumulators(tests.images))
     stages = [layer.name for layer in report.layers]
     found = simulated(stages, answers, tests.labels, pytorch)
@@ -75,7 +75,7 @@ def test_cnv_with_finns_folding_needs_32768_cycles(tmp_path):
     report = pipeline.compile_model(tmp_path / "cnv.onnx", target, tmp_path / "build", foldings)
     levels = np.random.default_rng(0).integers(-128, 128, (20, 3, 32, 32))
     images = (levels / 128).astype(np.float32)
-    answers = pipeline.simulate(pipeline.Build.load(tmp_path / "build"), images)
+    answers = verification.simulate(pipeline.Build.load(tmp_path / "build"), images)
     np.testing.assert_array_equal(answers.rtl.reshape(20, -1), checkpoint.accumulators(images))
     np.testing.assert_array_equal(answers.y, answers.qonnx)
     assert answers.run.interval == report.cycles_per_frame.predicted == 32768

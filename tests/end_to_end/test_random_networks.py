@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from bonn_hw import pipeline
+from bonn_hw import pipeline, verification
 from bonn_hw.boards import board
 from bonn_hw.errors import UnsupportedModel, UserError
 from tests.support.models import networks
@@ -31,7 +31,7 @@ def test_compiled_networks_answer_exactly(builder, cycles):
             assume(False)
         build = pipeline.Build.load(folder / "build")
         for stall in (None, 1):
-            answers = pipeline.simulate(build, builder.images(8), stall=stall)
+            answers = verification.simulate(build, builder.images(8), stall=stall)
             np.testing.assert_array_equal(answers.rtl, answers.integer)
             np.testing.assert_array_equal(answers.y, answers.qonnx)
             assert not answers.plain.unexplained.any()

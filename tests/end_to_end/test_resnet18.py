@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks.calibration import calibrated
-from bonn_hw import pipeline
+from bonn_hw import pipeline, verification
 from bonn_hw.boards import board
 from tests.support import lint
 
@@ -30,7 +30,7 @@ def test_resnet18(tmp_path):
 
     levels = np.random.default_rng(0).integers(-128, 128, (1, 3, 224, 224))
     images = (levels / 128).astype(np.float32)
-    answers = pipeline.simulate(pipeline.Build.load(tmp_path / "build"), images)
+    answers = verification.simulate(pipeline.Build.load(tmp_path / "build"), images)
     np.testing.assert_array_equal(answers.rtl, answers.integer)
     np.testing.assert_array_equal(answers.y, answers.qonnx)
     np.testing.assert_array_equal(answers.y, checkpoint.predict(images))

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from bonn_hw import pipeline
+from bonn_hw import pipeline, verification
 from bonn_hw.cli.main import main
 from tests.support.sketch import Sketch
 
@@ -37,7 +37,7 @@ def test_rounded_sums_are_told_and_are_no_mismatches(tmp_path, capsys):
     assert main([*simulate, "--stall", "3", "--strict"]) == 1
 
     loaded = pipeline.Build.load(build)
-    answers = pipeline.simulate(loaded, np.load(frames))
+    answers = verification.simulate(loaded, np.load(frames))
     np.testing.assert_array_equal(answers.y, answers.qonnx)
     (build / "reference.onnx").unlink()
     assert main(simulate) == 2

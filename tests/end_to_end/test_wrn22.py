@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.calibration import calibrated
-from bonn_hw import frontend, pipeline
+from bonn_hw import frontend, pipeline, verification
 from bonn_hw.boards import board
 from bonn_hw.report.simulation import PyTorch, simulated
 from bonn_hw.report.values import Mismatches
@@ -68,7 +68,7 @@ def test_wrn22(network, count, images, tmp_path):
         (STALLED // share, 2),
     ):
         part = frames[:simulated_frames]
-        answers = pipeline.simulate(build, part, jobs=cores(), stall=stall)
+        answers = verification.simulate(build, part, jobs=cores(), stall=stall)
         truth = PyTorch(checkpoint.predict(part), checkpoint.accumulators(part))
         stages = [layer.name for layer in report.layers]
         found = simulated(stages, answers, labels[:simulated_frames], truth, stall)

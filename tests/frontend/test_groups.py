@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from bonn_hw import pipeline
+from bonn_hw import pipeline, verification
 from bonn_hw.boards import board
 from bonn_hw.errors import UnsupportedModel
 from tests.support.sketch import Sketch, agree, lowered
@@ -65,7 +65,7 @@ def test_separable_blocks_in_rtl(tmp_path):
     build = pipeline.Build.load(tmp_path / "build")
     images = sketch.images(12, -9, 9, 0.5)
     for stall in (None, 1):
-        answers = pipeline.simulate(build, images, stall=stall)
+        answers = verification.simulate(build, images, stall=stall)
         np.testing.assert_array_equal(answers.rtl, answers.integer)
         np.testing.assert_array_equal(answers.y, answers.qonnx)
         if stall is None:

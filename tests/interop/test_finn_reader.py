@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from bonn_hw import frontend, pipeline
+from bonn_hw import frontend, pipeline, verification
 from bonn_hw.boards import board
 from bonn_hw.cli.main import main
 from bonn_hw.errors import UnsupportedModel, UserError
@@ -43,7 +43,7 @@ def test_answers_are_those_of_finn(known):
 def test_the_rtl_answers_so_too(known, tmp_path):
     target = pipeline.Target(board("pynq-z2"), 100.0, 100_000)
     pipeline.compile_model(DATA / "small_cnn.onnx", target, tmp_path / "build")
-    found = pipeline.simulate(pipeline.Build.load(tmp_path / "build"), known["images"])
+    found = verification.simulate(pipeline.Build.load(tmp_path / "build"), known["images"])
     np.testing.assert_array_equal(found.y, known["answers"].reshape(found.y.shape))
 
 

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from bonn_hw import frontend, pipeline
+from bonn_hw import frontend, pipeline, verification
 from bonn_hw.boards import board
 from bonn_hw.errors import UnsupportedModel
 from bonn_hw.ir.folding import Folding
@@ -171,7 +171,7 @@ def test_from_qonnx_to_rtl_under_stalls(tmp_path):
     build = pipeline.Build.load(tmp_path / "build")
     frames = sketch.images(6, -9, 9)
     for stall in (None, 1):
-        answers = pipeline.simulate(build, frames, stall=stall)
+        answers = verification.simulate(build, frames, stall=stall)
         np.testing.assert_array_equal(answers.rtl, answers.integer)
         np.testing.assert_array_equal(answers.y, answers.qonnx)
     assert any(stage.name == "upsample_0" for stage in build.design.stages)

@@ -16,7 +16,7 @@ pytest.importorskip("sklearn")
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 
-from bonn_hw import frontend, pipeline
+from bonn_hw import frontend, pipeline, verification
 from bonn_hw.boards import board
 from bonn_hw.cli.main import main
 from bonn_hw.errors import UserError
@@ -576,7 +576,7 @@ def test_pruned_residual_network_is_smaller_and_its_rtl_is_equal(tmp_path):
     images = on_grid(smaller, 6)
     logits = Checkpoint(smaller).predict(images)
     for stall in (None, 1):
-        answers = pipeline.simulate(build, images, stall=stall)
+        answers = verification.simulate(build, images, stall=stall)
         np.testing.assert_array_equal(answers.rtl, answers.integer)
         np.testing.assert_array_equal(answers.y, answers.qonnx)
         np.testing.assert_array_equal(answers.y, logits)

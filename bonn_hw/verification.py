@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Simulate a build, and compare it with its integer graph, its model, PyTorch and your outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw import frontend, locate
+from bonn_hw.build_folder import Build
+from bonn_hw.emit.stored import read_project, verified
+from bonn_hw.images import Images, ImageSource
+from bonn_hw.ir.stream import pack, unpack
+from bonn_hw.pipeline import read_model
+from bonn_hw.progress import Progress, silent
+from bonn_hw.report import sections
+from bonn_hw.report.answers import Answers
+from bonn_hw.report.expected import check_shape
+from bonn_hw.report.merge import with_simulated
+from bonn_hw.report.page import beside
+from bonn_hw.report.simulation import PyTorch, simulated
+from bonn_hw.report.values import Report
+from bonn_hw.sim import run as simulator
+
+
+def simulate(
+    build: Build,
+    images: NDArray[np.float32],
+    jobs: int = 1,
+    stall: int | None = None,
+    trace: Path | None = None,
+    progress: Progress = silent,
+) -> Answers:
+    """Simulate the RTL in the build cycle by cycle, and compute the references.
+
+    Parameters
+    ----------
+    images : float32, batch first
+        Inputs of the QONNX model.
+    stall : int or None
+        Seed of random gaps on the input and random stalls of the output.
+    """
+    inputs = build.host.encode(images)
+    progress("integer graph")
+    integer = build.design.graph.run(inputs)
+    progress("QONNX model")
+    reference, model = (
+        build.reference,
+        read_model(build.folder / "model.onnx", build.host.stated_by_user),
+    )
+    qonnx = reference.run(images)
+    rounded = model.run(images)
+    plain = frontend.compare(model, reference, images, qonnx, rounded)
+    project = read_project(build.rtl) if build.trusted else verified(build.design, build.rtl)
+    run = simulator.simulate(
+        project,
+        pack(inputs, project.source.lanes, project.source.element),
+        len(images),
+        folder=build.rtl,
+        templates=build.rtl if build.trusted else None,
+        jobs=jobs,
+        stall=stall,
+        trace=trace,
+        timeout_cycles=build.design.patience,
+        progress=progress,
+    )
+    rtl = unpack(run.outputs, project.sink.lanes, project.sink.element).reshape(integer.shape)
+    decode = build.host.decode
+    return Answers(rtl, integer, decode(rtl), decode(integer), qonnx, plain, run, rounded)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The result of a simulation: the report with the figures of this run, and the answers."""
+
+    report: Report
+    answers: Answers
+
+    @property
+    def equal(self) -> bool:
+        """Whether all answers are equal, for every frame."""
+        comparison = self.report.comparison
+        return comparison is not None and comparison.mismatches == 0
+
+    @property
+    def decided_alike(self) -> bool:
+        """Whether ONNX Runtime's own, rounded sums lead to the same decisions everywhere."""
+        return not self.answers.plain.other_decisions.any()
+
+
+def simulate_and_compare(
+    build: Build,
+    source: ImageSource,
+    checkpoint: Path | None = None,
+    jobs: int = 1,
+    stall: int | None = None,
+    trace: Path | None = None,
+    progress: Progress = silent,
+    keep: bool = True,
+) -> Outcome:
+    """Simulate a build, compare with all references, and save the figures in its report.
+
+    Parameters
+    ----------
+    checkpoint : Path or None
+        Run folder of the training, to compare with PyTorch.
+    keep : bool
+        Save the figures in the build's report; otherwise, the folder is not changed.
+
+    Raises
+    ------
+    UserError
+        If the images or the checkpoint cannot be read, or the build was replaced meanwhile.
+    """
+    transform, trained = None, None
+    if checkpoint is not None:
+        from bonn_hw.nn.training.checkpoint import Checkpoint  # imports torch
+
+        trained = Checkpoint.load(checkpoint)
+        transform = trained.experiment.transform if trained.experiment else None
+    images = load_images(build, source, transform)
+    return simulate_images(build, images, trained, jobs, stall, trace, progress, keep)
+
+
+def load_images(build: Build, source: ImageSource, transform: str | None = None) -> Images:
+    """Read the frames for a build.
+
+    Parameters
+    ----------
+    transform : str or None
+        Of the images of a data set; None: the one that the model names, if bonn-hw exported it;
+        other models get images in [0, 1].
+    """
+    transform = transform or build.report.model.transform
+    return source.load(build.host.input_shape, transform, build.random_frames)
+
+
+class Trained(Protocol):
+    """A trained network of bonn_hw, such as `nn.training.checkpoint.Checkpoint`."""
+
+    def predict(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """PyTorch's outputs ``(N, classes)``."""
+
+    def accumulators(self, images: NDArray[np.float32]) -> NDArray[np.int32]:
+        """The integers of its last layer ``(N, classes)``."""
+
+
+def simulate_images(
+    build: Build,
+    images: Images,
+    trained: Trained | None = None,
+    jobs: int = 1,
+    stall: int | None = None,
+    trace: Path | None = None,
+    progress: Progress = silent,
+    keep: bool = True,
+    clues: locate.Clues | None = None,
+) -> Outcome:
+    """As `simulate_and_compare`, for images that are loaded.
+
+    Parameters
+    ----------
+    clues : locate.Clues or None
+        If there is a mismatch, find the first value that differs, with what else is known; None:
+        do not search.
+    """
+    if images.expected is not None:
+        check_shape(images.expected, len(images.values), build.output_shape)
+    answers = simulate(build, images.values, jobs, stall, trace, progress)
+    pytorch = None
+    if trained is not None:
+        progress("PyTorch")
+        pytorch = PyTorch(trained.predict(images.values), trained.accumulators(images.values))
+    stages = [stage.name for stage in build.design.stages]
+    inner = None if clues is None else locate.frames_with_other_layers(build, images.values, clues)
+    figures = simulated(
+        stages, answers, images.labels, pytorch, stall, images.expected, images.rounded, inner
+    )
+    if clues is not None and figures.comparison.mismatches:
+        progress("finding the first difference")
+        first = locate.first_difference(build, images, answers, clues, pytorch, stall, progress)
+        figures = replace(figures, comparison=replace(figures.comparison, first_difference=first))
+    if not keep:
+        return Outcome(with_simulated(build.report, figures), answers)
+    report = sections.add_simulated(build.folder, build.identity, figures)
+    beside.write_again(build.folder, build.design)
+    return Outcome(report, answers)
