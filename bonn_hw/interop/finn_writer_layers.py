@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.errors import UnsupportedModel
+from bonn_hw.frontend.requantization import Quantiser
 from bonn_hw.interop.finn_folding import TAPS
 from bonn_hw.interop.finn_stream_types import BITS, TERNARY, integer_type, width
-from bonn_hw.interop.finn_writing import Writing
+from bonn_hw.interop.finn_thresholds import falling, limits_of, reachable
+from bonn_hw.interop.finn_writing import Writing, unsupported
 from bonn_hw.interop.true_zeros import thresholds_on_zeros
 from bonn_hw.ir.design import Stage
 from bonn_hw.ir.kernel import Kernel
@@ -30,14 +30,6 @@ from bonn_hw.kernels.sliding_window import SlidingWindow
 from bonn_hw.kernels.stream_fork import StreamFork
 from bonn_hw.kernels.threshold import Threshold
 from bonn_hw.kernels.width_converter import WidthConverter
-
-Quantiser = Requantize | MultiThreshold
-EVALUATED = 1 << 26  # values of a requantiser, over all channels
-
-
-def unsupported(stage: Stage, reason: str) -> UnsupportedModel:
-    """The error for a layer that FINN's nodes cannot express."""
-    return UnsupportedModel(f"{stage.name} ({stage.node.origin}): {reason}")
 
 
 def refuse(here: Writing, stage: Stage) -> None:
@@ -216,89 +208,8 @@ def _quantise(here: Writing, stage: Stage) -> None:
     kernel = stage.node.kernel
     assert isinstance(kernel, Quantiser)  # noqa: S101  # narrows: WRITERS is keyed by the class
     factor, _ = here.state(stage.node.inputs[0])
-    reach = _reach(kernel, here.maker(stage.node.inputs[0]))
-    _thresholding(here, stage, _limits(stage, kernel, reach, factor < 0), kernel.element.low)
-
-
-def _reach(kernel: Quantiser, before: Stage | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The smallest and the largest input of each channel, ``(C,)``: only they have meaning."""
-    element, channels = kernel.input.element, kernel.input.shape[2]
-    low, high = np.full(channels, element.low), np.full(channels, element.high)
-    unit = None if before is None else before.node.kernel
-    if not isinstance(unit, Mvu) or unit.offsets is None:
-        return low, high
-    least, most = unit.element.low, unit.element.high
-    if unit.classes > 1:
-        least, most = min(least, 0), max(most, 0)
-    weights = unit.weights.astype(np.int64)
-    up, down = np.maximum(weights, 0).sum(axis=1), np.minimum(weights, 0).sum(axis=1)
-    offsets = unit.offsets if unit.classes == 1 else np.zeros((1, channels), np.int64)
-    low = np.maximum(low, up * least + down * most + offsets.min(axis=0))
-    high = np.minimum(high, up * most + down * least + offsets.max(axis=0))
-    return low, high
-
-
-def _inputs(
-    stage: Stage, kernel: Quantiser, reach: tuple[NDArray[np.int64], NDArray[np.int64]]
-) -> list[NDArray[np.int64]]:
-    """The inputs of each channel, ascending."""
-    step = 1 + kernel.input.element.bipolar
-    evaluations = int((reach[1] - reach[0] + 1).sum())
-    if evaluations > EVALUATED:
-        raise unsupported(
-            stage,
-            f"its thresholds need {evaluations} evaluations, at most {EVALUATED} are made",
-        )
-    return [
-        np.arange(low, high + 1, step, dtype=np.int64) for low, high in zip(*reach, strict=True)
-    ]
-
-
-def _outputs(kernel: Quantiser, inputs: NDArray[np.int64], channel: int) -> NDArray[np.int64]:
-    """The outputs of one channel."""
-    if isinstance(kernel, Requantize):
-        return kernel.apply(inputs, np.full(inputs.shape, channel, np.int64))
-    kind = replace(kernel.input, shape=(1, 1, 1))
-    rows = slice(channel, channel + 1)
-    thresholds, inverted = kernel.thresholds[rows], kernel.inverted[rows]
-    alone = replace(kernel, input=kind, thresholds=thresholds, inverted=inverted)
-    (outputs,) = alone.reference(inputs.reshape(-1, 1, 1, 1))
-    return outputs.reshape(-1).astype(np.int64)
-
-
-def _falling(stage: Stage, kernel: Quantiser, before: Stage) -> NDArray[np.bool_]:
-    """The channels of a requantiser whose outputs fall with its inputs, ``(C,)``."""
-    falls = []
-    for channel, domain in enumerate(_inputs(stage, kernel, _reach(kernel, before))):
-        first, last = _outputs(kernel, domain[[0, -1]], channel)
-        falls.append(last < first)
-    return np.array(falls)
-
-
-def _limits(
-    stage: Stage,
-    kernel: Quantiser,
-    reach: tuple[NDArray[np.int64], NDArray[np.int64]],
-    reverse: NDArray[np.bool_],
-) -> NDArray[np.int64]:
-    """The first input at each step of every channel, ``(C, steps)``.
-
-    Inputs ascend, or descend where ``reverse`` is set; a step that is never reached has the value
-    behind the last.
-    """
-    levels = np.arange(kernel.element.low + 1, kernel.element.high + 1)
-    limits = np.empty((kernel.input.shape[2], levels.size), np.int64)
-    falls = np.broadcast_to(reverse, len(limits))
-    for channel, ascending in enumerate(_inputs(stage, kernel, reach)):
-        domain = ascending[::-1] if falls[channel] else ascending
-        values = _outputs(kernel, domain, channel)
-        if (np.diff(values) < 0).any():
-            raise unsupported(
-                stage, f"channel {channel} falls somewhere, which FINN's thresholds cannot express"
-            )
-        behind = domain[-1] + (-1 if falls[channel] else 1)
-        limits[channel] = np.append(domain, behind)[np.searchsorted(values, levels)]
-    return limits
+    reach = reachable(kernel, here.maker(stage.node.inputs[0]))
+    _thresholding(here, stage, limits_of(stage, kernel, reach, factor < 0), kernel.element.low)
 
 
 def _thresholding(here: Writing, stage: Stage, limits: NDArray[np.int64], start: int) -> None:
@@ -327,7 +238,7 @@ def _turned(here: Writing, stage: Stage) -> NDArray[np.bool_]:
         if isinstance(later.node.kernel, Fifo | WidthConverter):
             tensor = later.node.outputs[0]
         elif isinstance(later.node.kernel, Quantiser):
-            return _falling(later, later.node.kernel, stage)
+            return falling(later, later.node.kernel, stage)
         else:
             return none
     return none

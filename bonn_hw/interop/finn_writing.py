@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from bonn_hw.errors import UnsupportedModel
 from bonn_hw.interop.finn_attributes import DOMAIN
 from bonn_hw.interop.finn_stream_types import stream_types
 from bonn_hw.ir.design import FoldedDesign, Stage
@@ -87,3 +88,8 @@ class Writing:
                     return self.maker(stage.node.inputs[0])
                 return stage
         return None
+
+
+def unsupported(stage: Stage, reason: str) -> UnsupportedModel:
+    """The error for a layer that FINN's nodes cannot express."""
+    return UnsupportedModel(f"{stage.name} ({stage.node.origin}): {reason}")
