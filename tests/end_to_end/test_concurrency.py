@@ -22,7 +22,7 @@ from bonn_hw.sim import build as building
 from tests.end_to_end.test_bad_input import tiny_model
 from tests.support.processes import ended, fork
 
-TRIALS = int(os.environ.get("BONN_HW_TRIALS", "8"))
+TRIALS = int(os.environ.get("BONN_HW_TRIALS", "6"))
 # What a command may say with exit code 2: the folder is in use, or is none that it can work on.
 REFUSALS = (
     r"\S+ is being (written|read) by another bonn-hw \(pid \d+\): wait for it, or choose another "

@@ -103,7 +103,7 @@ def _extent(frame, kernel, strides, pads=(0, 0, 0, 0), auto_pad=""):
 
 
 @settings(
-    max_examples=80,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

@@ -14,7 +14,7 @@ from tests.support.models import by_qonnx, networks
 
 
 @given(networks())
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_exact_or_refused(builder):
     with tempfile.TemporaryDirectory() as folder:
         path = builder.path(Path(folder))

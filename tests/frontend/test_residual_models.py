@@ -203,7 +203,7 @@ def test_copies_of_filters_that_are_pooled(gain, tmp_path):
 
 
 @settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

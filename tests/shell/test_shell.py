@@ -209,6 +209,7 @@ def test_the_watchdog_bites(bench, machine):
     bench.run(machine)
 
 
+@pytest.mark.parametrize("bench", [few_bits], indirect=True, ids=["few_bits"])
 @pytest.mark.parametrize(
     ("file", "ours", "wrong", "message"),
     [

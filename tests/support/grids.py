@@ -26,7 +26,7 @@ class Grid:
     points : function
         All of them: what docs/synthesis.md is about.
     step : int
-        Half of the distance between the points that the tests take.
+        A quarter of the distance between the points that the tests take.
     depth : function
         The most LUT between two registers of a point.
     """
@@ -37,7 +37,7 @@ class Grid:
 
     def sample(self) -> list[Point]:
         """A few points, wide apart."""
-        return list(self.points())[3 :: 2 * self.step]
+        return list(self.points())[3 :: 4 * self.step]
 
 
 def unsigned(bits: int) -> Element:

@@ -51,7 +51,7 @@ def told(network, engine, **how):
     st.sampled_from((0, 0, 200, 3000)),
     st.sampled_from((None, None, 1, 2)),
 )
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 def test_events_and_steps_agree(network, frames, pace, stall):
     how = {"frames": frames, "pace": pace, "stall": stall}
     assert told(network, engines.events, **how) == told(network, engines.stepping, **how)
@@ -75,7 +75,7 @@ def schedules(draw):
 
 
 @given(st.lists(schedules(), min_size=1, max_size=1), st.sampled_from((None, 3)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_stages_of_any_manner(stages, stall):
     results = []
     for engine in (engines.events, engines.stepping):

@@ -34,7 +34,7 @@ def folded(graph, draw):
 
 
 @given(st.data())
-@settings(max_examples=60, **RELAXED)
+@settings(max_examples=40, **RELAXED)
 def test_sized_fifos_reach_the_bound(data):
     design = folded(data.draw(residual_graphs()), data.draw)
     sized = size_fifos(design)
@@ -44,7 +44,7 @@ def test_sized_fifos_reach_the_bound(data):
 
 @pytest.mark.rtl
 @given(st.data())
-@settings(max_examples=12, **RELAXED)
+@settings(max_examples=6, **RELAXED)
 def test_random_residual_graphs(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("design")
     design = size_fifos(folded(data.draw(residual_graphs()), data.draw))
