@@ -24,7 +24,7 @@ ORDER = (
     ("boards", "kernels"),
     ("timing", "frontend", "emit"),
     ("passes", "sim"),
-    ("synth", "interop", "board_sim"),
+    ("synth", "interop", "board_sim", "engine"),
     ("report",),
     ("bitstream", "nn"),
     ("build_folder", "images", "doctor"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""C++ libraries of the cycle model: compiled on first use, cached by content."""
+"""C++ libraries of ours: compiled on first use, cached by content."""
 
 from __future__ import annotations
 
@@ -28,14 +28,28 @@ def compiler() -> str:
 
 
 @functools.cache
-def library(source: Path) -> ctypes.CDLL:
-    """Compile a C++ file into a shared library, unless the same one was compiled before."""
+def library(source: Path, for_this_machine: bool = False) -> ctypes.CDLL:
+    """Compile a C++ file into a shared library, unless the same one was compiled before.
+
+    Parameters
+    ----------
+    for_this_machine : bool
+        Use all instructions that its processor has.
+    """
     compiler_path, name = compiler(), f"{source.stem}.so"
+    flags = (*FLAGS, "-march=native") if for_this_machine else FLAGS
 
     def make(folder: Path) -> None:
-        done = tools.run([compiler_path, *FLAGS, source, "-o", folder / name])
+        done = tools.run([compiler_path, *flags, source, "-o", folder / name])
         if done.code:
             raise RuntimeError(f"{source.name}: {done.failure}")
 
-    key = cache.digest(compiler_path, *FLAGS, source.read_bytes())
+    meaning = _native(compiler_path) if for_this_machine else ""
+    key = cache.digest(compiler_path, *flags, meaning, source.read_bytes())
     return ctypes.CDLL(str(cache.entry("libraries", key, make) / name))
+
+
+def _native(compiler_path: str) -> str:
+    """What "native" means: machines with different processors may share a home folder."""
+    command = [compiler_path, "-march=native", "-###", "-E", "-x", "c++", os.devnull]
+    return tools.run(command, env={**os.environ, "LC_ALL": "C"}).output

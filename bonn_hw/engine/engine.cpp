@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Layers of the integer graph on packed bits and 32-bit integers. Compiled for the machine that it
+// runs on: AVX-512 with VPOPCNTDQ, AVX2, or plain C++, whichever there is.
+//
+// A tensor of bits has a word of 64 channels after the other for each pixel, channel 0 in bit 0; bits
+// beyond the last channel are 0. 1 is +1 and 0 is -1.
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+struct Window {  // of a convolution or pool, without padding
+  int64_t height, width, depth;  // of a frame; depth in words (bits) or channels (integers)
+  int64_t rows, columns;         // of the kernel
+  int64_t down, right;           // strides
+  int64_t out_height, out_width;
+
+  int64_t pixels() const { return out_height * out_width; }
+  int64_t origin(int64_t pixel) const {  // of the window of a pixel of any frame
+    const int64_t frame = pixel / pixels(), at = pixel % pixels();
+    const int64_t y = at / out_width * down, x = at % out_width * right;
+    return ((frame * height + y) * width + x) * depth;
+  }
+};
+
+namespace {
+
+constexpr int OUTPUTS = 8;  // neurons at a time: a byte of packed outputs
+constexpr int PIXELS = 4;   // windows at a time, for which a weight is loaded once
+
+// Numbers of bits that differ, for `OUTPUTS` neurons.
+#if defined(__AVX512VPOPCNTDQ__)
+struct Differences {
+  __m512i sums = _mm512_setzero_si512();
+
+  void add(const uint64_t* weights, uint64_t bits) {
+    const __m512i both = _mm512_xor_si512(_mm512_load_si512(weights), _mm512_set1_epi64(bits));
+    sums = _mm512_add_epi64(sums, _mm512_popcnt_epi64(both));
+  }
+  void flush() {}
+  uint8_t at_most(const int64_t* levels) const {
+    return _mm512_cmple_epi64_mask(sums, _mm512_loadu_si512(levels));
+  }
+  void store(int64_t* to) const { _mm512_storeu_si512(to, sums); }
+};
+constexpr int64_t UNTIL_FLUSH = INT64_MAX;
+#elif defined(__AVX2__)
+struct Differences {  // bytes are counted by nibbles, and summed up before one is full
+  __m256i bytes[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+  __m256i sums[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+
+  void add(const uint64_t* weights, uint64_t bits) {
+    const __m256i counts = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+    const __m256i nibble = _mm256_set1_epi8(15);
+    const __m256i all = _mm256_set1_epi64x(static_cast<int64_t>(bits));
+    for (int half = 0; half < 2; half++) {
+      const auto* from = reinterpret_cast<const __m256i*>(weights + 4 * half);
+      const __m256i both = _mm256_xor_si256(_mm256_load_si256(from), all);
+      const __m256i low = _mm256_and_si256(both, nibble);
+      const __m256i high = _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble);
+      bytes[half] = _mm256_add_epi8(bytes[half], _mm256_shuffle_epi8(counts, low));
+      bytes[half] = _mm256_add_epi8(bytes[half], _mm256_shuffle_epi8(counts, high));
+    }
+  }
+  void flush() {
+    for (int half = 0; half < 2; half++) {
+      sums[half] = _mm256_add_epi64(sums[half], _mm256_sad_epu8(bytes[half], __m256i{}));
+      bytes[half] = _mm256_setzero_si256();
+    }
+  }
+  uint8_t at_most(const int64_t* levels) const {
+    int above = 0;
+    for (int half = 0; half < 2; half++) {
+      const auto* level = reinterpret_cast<const __m256i*>(levels + 4 * half);
+      const __m256i more = _mm256_cmpgt_epi64(sums[half], _mm256_loadu_si256(level));
+      above |= _mm256_movemask_pd(_mm256_castsi256_pd(more)) << 4 * half;
+    }
+    return static_cast<uint8_t>(~above);
+  }
+  void store(int64_t* to) const {
+    for (int half = 0; half < 2; half++)
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 4 * half), sums[half]);
+  }
+};
+constexpr int64_t UNTIL_FLUSH = 31;  // 31 * 8 < 256
+#else
+struct Differences {
+  int64_t sums[OUTPUTS] = {};
+
+  void add(const uint64_t* weights, uint64_t bits) {
+    for (int i = 0; i < OUTPUTS; i++) sums[i] += __builtin_popcountll(weights[i] ^ bits);
+  }
+  void flush() {}
+  uint8_t at_most(const int64_t* levels) const {
+    int found = 0;
+    for (int i = 0; i < OUTPUTS; i++) found |= (sums[i] <= levels[i]) << i;
+    return static_cast<uint8_t>(found);
+  }
+  void store(int64_t* to) const { std::copy(sums, sums + OUTPUTS, to); }
+};
+constexpr int64_t UNTIL_FLUSH = INT64_MAX;
+#endif
+
+void differences(const Window& window, const uint64_t* const* origins, const uint64_t* weights,
+                 Differences* found) {
+  const int64_t line = window.columns * window.depth, next = window.width * window.depth;
+  int64_t left = UNTIL_FLUSH;
+  for (int64_t row = 0; row < window.rows; row++) {
+    for (int64_t word = 0; word < line; word++, weights += OUTPUTS) {
+#pragma GCC unroll 4
+      for (int p = 0; p < PIXELS; p++) found[p].add(weights, origins[p][row * next + word]);
+      if (--left == 0) {
+        for (int p = 0; p < PIXELS; p++) found[p].flush();
+        left = UNTIL_FLUSH;
+      }
+    }
+  }
+  for (int p = 0; p < PIXELS; p++) found[p].flush();
+}
+
+// Products of neighbouring pairs of 16-bit integers are summed up: `vpmaddwd`.
+void sums_of_products(const int16_t* values, const int16_t* weights, int64_t pairs, int64_t outputs,
+                      int32_t* sums) {
+  std::fill(sums, sums + outputs, 0);
+#if defined(__AVX2__)
+  for (int64_t from = 0; from < outputs; from += 8) {
+    __m256i sum = _mm256_setzero_si256();
+    for (int64_t pair = 0; pair < pairs; pair++) {
+      int32_t both;
+      std::memcpy(&both, values + 2 * pair, sizeof both);
+      const auto* w = reinterpret_cast<const __m256i*>(weights + 2 * (pair * outputs + from));
+      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_loadu_si256(w), _mm256_set1_epi32(both)));
+    }
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + from), sum);
+  }
+#else
+  for (int64_t pair = 0; pair < pairs; pair++, weights += 2 * outputs) {
+    const int32_t one = values[2 * pair], other = values[2 * pair + 1];
+    for (int64_t i = 0; i < outputs; i++)
+      sums[i] += one * weights[2 * i] + other * weights[2 * i + 1];
+  }
+#endif
+}
+
+}  // namespace
+
+extern "C" {
+
+// The instructions that this was compiled for.
+const char* instructions() {
+#if defined(__AVX512VPOPCNTDQ__)
+  return "AVX-512 VPOPCNTDQ";
+#elif defined(__AVX2__)
+  return "AVX2";
+#else
+  return "plain C++";
+#endif
+}
+
+// XNOR-popcount convolution; a matrix product is one of 1x1 frames.
+//
+// weights: [groups of 8 neurons][words of a window][8], aligned to 64 bytes.
+// levels: [border classes][8 * groups]. With `out_bits`: the most bits that may differ where the
+// output is +1; otherwise the number to which -2 for each bit that differs is added.
+// classes: border class of each pixel of a frame.
+void bit_convolution(const Window* window, const uint64_t* in, int64_t frames,
+                     const uint64_t* weights, const int64_t* levels, const int32_t* classes,
+                     int64_t outputs, uint64_t* out_bits, int32_t* out_integers) {
+  const int64_t words = window->rows * window->columns * window->depth;
+  const int64_t groups = (outputs + OUTPUTS - 1) / OUTPUTS, total = frames * window->pixels();
+  const int64_t out_bytes = (outputs + 63) / 64 * 8;
+  for (int64_t first = 0; first < total; first += PIXELS) {
+    const int used = static_cast<int>(std::min<int64_t>(PIXELS, total - first));
+    const uint64_t* origins[PIXELS];
+    const int64_t* level[PIXELS];
+    for (int p = 0; p < PIXELS; p++) {
+      const int64_t pixel = first + std::min(p, used - 1);
+      origins[p] = in + window->origin(pixel);
+      level[p] = levels + classes[pixel % window->pixels()] * groups * OUTPUTS;
+    }
+    for (int64_t group = 0; group < groups; group++) {
+      Differences found[PIXELS];
+      differences(*window, origins, weights + group * words * OUTPUTS, found);
+      for (int p = 0; p < used; p++) {
+        const int64_t* own = level[p] + group * OUTPUTS;
+        if (out_bits) {
+          auto* bytes = reinterpret_cast<uint8_t*>(out_bits) + (first + p) * out_bytes;
+          bytes[group] = found[p].at_most(own);
+        } else {
+          int64_t counts[OUTPUTS];
+          found[p].store(counts);
+          int32_t* to = out_integers + (first + p) * outputs + group * OUTPUTS;
+          const int64_t there = std::min<int64_t>(OUTPUTS, outputs - group * OUTPUTS);
+          for (int64_t i = 0; i < there; i++)
+            to[i] = static_cast<int32_t>(own[i] - 2 * counts[i]);
+        }
+      }
+    }
+  }
+}
+
+// Convolution of integers; sums are below 2^31. `padded` outputs are a multiple of 8.
+// weights: [pairs of elements of a window][padded outputs][2].
+void integer_convolution(const Window* window, const int16_t* in, int64_t frames,
+                         const int16_t* weights, int64_t outputs, int64_t padded, int32_t* out) {
+  const int64_t line = window->columns * window->depth, taps = window->rows * line;
+  const int64_t pairs = (taps + 1) / 2, next = window->width * window->depth;
+  std::vector<int16_t> values(2 * pairs, 0);
+  std::vector<int32_t> sums(padded);
+  for (int64_t pixel = 0; pixel < frames * window->pixels(); pixel++, out += outputs) {
+    const int16_t* origin = in + window->origin(pixel);
+    for (int64_t row = 0; row < window->rows; row++)
+      std::copy_n(origin + row * next, line, values.data() + row * line);
+    sums_of_products(values.data(), weights, pairs, padded, sums.data());
+    std::copy_n(sums.data(), outputs, out);
+  }
+}
+
+// Bits of integers: +1 where a value is at least the level of its border class and channel.
+void compare(const int32_t* in, int64_t frames, int64_t pixels, int64_t channels,
+             const int32_t* levels, const int32_t* classes, const uint8_t* inverted,
+             uint64_t* out) {
+  for (int64_t frame = 0; frame < frames; frame++) {
+    for (int64_t pixel = 0; pixel < pixels; pixel++, in += channels) {
+      const int32_t* level = levels + classes[pixel] * channels;
+      for (int64_t from = 0; from < channels; from += 64) {
+        uint64_t word = 0;
+        const int64_t there = std::min<int64_t>(64, channels - from);
+        for (int64_t i = 0; i < there; i++) {
+          const bool reached = in[from + i] >= level[from + i];
+          word |= static_cast<uint64_t>(reached != static_cast<bool>(inverted[from + i])) << i;
+        }
+        *out++ = word;
+      }
+    }
+  }
+}
+
+// A function of the value for each channel: table[channel][value - low].
+void look_up(const int32_t* in, int64_t pixels, int64_t channels, int64_t low, int64_t range,
+             const int32_t* table, int32_t* out) {
+  for (int64_t pixel = 0; pixel < pixels; pixel++)
+    for (int64_t channel = 0; channel < channels; channel++)
+      *out++ = table[channel * range + *in++ - low];
+}
+
+// Maximum of bits in each window.
+void bit_pool(const Window* window, const uint64_t* in, int64_t frames, uint64_t* out) {
+  const int64_t depth = window->depth, next = window->width * depth;
+  for (int64_t pixel = 0; pixel < frames * window->pixels(); pixel++, out += depth) {
+    const uint64_t* origin = in + window->origin(pixel);
+    for (int64_t word = 0; word < depth; word++) {
+      uint64_t any = 0;
+      for (int64_t row = 0; row < window->rows; row++)
+        for (int64_t column = 0; column < window->columns; column++)
+          any |= origin[row * next + column * depth + word];
+      out[word] = any;
+    }
+  }
+}
+}

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""``engine.cpp`` for Python: its types, and the arrays that it takes."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw.timing import native
+
+SOURCE = Path(__file__).with_name("engine.cpp")
+ALIGNMENT = 64  # bytes, of vectors of weights
+
+
+class Window(ctypes.Structure):
+    """Geometry of a convolution or pool: the fields of ``struct Window``."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_int64)
+        for name in (
+            *("height", "width", "depth", "rows", "columns", "down", "right"),
+            *("out_height", "out_width"),
+        )
+    )
+
+
+@functools.cache
+def library() -> ctypes.CDLL:
+    """Compile it for this machine, once. Raises ToolMissing without a C++ compiler."""
+    loaded = native.library(SOURCE, for_this_machine=True)
+    loaded.instructions.restype = ctypes.c_char_p
+    return loaded
+
+
+def call(name: str, *arguments: object) -> None:
+    """Call a function; arrays are passed by address, integers as 64 bits."""
+    getattr(library(), name)(*map(_passed, arguments))
+
+
+def aligned(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    """A contiguous copy that starts at a multiple of `ALIGNMENT` bytes."""
+    room = np.empty(array.nbytes + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    copy = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def _passed(argument: object) -> object:
+    if isinstance(argument, np.ndarray):
+        return ctypes.c_void_p(argument.ctypes.data)
+    if isinstance(argument, int):
+        return ctypes.c_int64(argument)
+    return ctypes.byref(argument) if isinstance(argument, Window) else argument
