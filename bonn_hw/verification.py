@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw import frontend, locate
+from bonn_hw import engine, frontend, locate
 from bonn_hw.build_folder import Build
 from bonn_hw.emit.stored import read_project, verified
 from bonn_hw.images import Images, ImageSource
@@ -46,7 +46,7 @@ def simulate(
     """
     inputs = build.host.encode(images)
     progress("integer graph")
-    integer = build.design.graph.run(inputs)
+    integer = engine.run(build.design.graph, inputs)
     progress("QONNX model")
     reference, model = (
         build.reference,

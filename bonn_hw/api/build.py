@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw import build_folder, files, locate, pipeline, verification
+from bonn_hw import build_folder, engine, files, locate, pipeline, verification
 from bonn_hw.api.display import html_of, text_of
 from bonn_hw.api.exporting import torch_needed
 from bonn_hw.api.frames import as_float32, as_labels
@@ -91,7 +91,7 @@ class Build:
         float32 ``(N, ...)``
         """
         host, graph = self._loaded.host, self._loaded.design.graph
-        return host.decode(graph.run(host.encode(as_float32(x))))
+        return host.decode(engine.run(graph, host.encode(as_float32(x))))
 
     def values(self, x: Any, layer: str, *, rtl: bool = False) -> NDArray[np.integer[Any]]:
         """The integers that leave a layer, as on the hardware's stream.

@@ -158,7 +158,7 @@ def _integer_convolution(window: SlidingWindow | None, mvu: Mvu) -> Work:
 def _compared(
     levels: NDArray[np.int64], classes: NDArray[np.int32], inverted: NDArray[np.bool_]
 ) -> Callable[[NDArray[np.int32]], Bits]:
-    """Bits of integers: +1 where ``(x >= level) != inverted``; levels of 32 bits ``(classes, C)``."""
+    """Bits of integers: +1 where ``(x >= level) != inverted``; levels are ``(classes, C)``."""
     narrow = np.ascontiguousarray(levels, np.int32)
     flags = np.ascontiguousarray(inverted, np.uint8)
 

@@ -85,4 +85,3 @@ def fits(element: Element, kind: type[np.signedinteger]) -> bool:
 def empty(frames: int, shape: tuple[int, int, int]) -> Words:
     """Words of packed frames, all 0."""
     return np.zeros((frames, *shape[:2], words_of(shape[2])), np.uint64)
-

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Measure the exact engine beside PyTorch, ONNX Runtime and NumPy; writes docs/engine.md.
+
+``python -m benchmarks.engine [FRAMES]``: all of them from float32 to float32 on the same frames, in
+turns, on an idle machine. In each round the integers are compared with ``==`` with those of NumPy
+and PyTorch, and the floats with ONNX Runtime's but for their last places.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.__main__ import ROOT, lively, processor
+from benchmarks.calibration import calibrated
+from bonn_hw import engine, frontend
+from bonn_hw.engine import native
+from bonn_hw.nn.export import export
+from bonn_hw.nn.models.networks import build
+from bonn_hw.nn.training.checkpoint import Checkpoint
+from bonn_hw.sim.run import cores
+
+PAGE = ROOT / "docs" / "engine.md"
+FRAMES, ROUNDS = 10_000, 3
+NETWORKS: dict[str, Callable[[], Checkpoint]] = {
+    "CNV-W1A1, 32x32x3": lambda: Checkpoint(lively(build("cnv", in_channels=3)).eval()),
+    "WRN-22, hardware form, 32x32x3": lambda: calibrated("wrn22", in_channels=3),
+}
+WAYS = ("engine", "PyTorch", "ONNX Runtime", "NumPy")
+
+
+@dataclass(frozen=True)
+class Times:
+    """Median seconds of each of `WAYS` for all frames."""
+
+    network: str
+    frames: int
+    seconds: tuple[float, ...]
+
+    def row(self) -> str:
+        """A line of the table."""
+        own, *others = self.seconds
+        cells = [f"{own:.2f} s", *(f"{one:.1f} s ({one / own:.1f} x)" for one in others)]
+        return f"| {self.network} | {self.frames:,} | {' | '.join(cells)} |"
+
+
+def measure(name: str, frames: int) -> Times:
+    """Time all ways for a network."""
+    checkpoint = NETWORKS[name]()
+    levels = np.random.default_rng(0).integers(-128, 128, (frames, 3, 32, 32))
+    images = (levels / 128).astype(np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        export(checkpoint, path)
+        model = frontend.read(path)
+        lowered = frontend.lower(model)
+    host, graph = lowered.host, lowered.graph
+
+    work: tuple[Callable[[], Any], ...] = (
+        lambda: engine.Engine(graph).run(host.encode(images)),
+        lambda: checkpoint.accumulators(images),
+        lambda: model.run(images),
+        lambda: graph.run(host.encode(images)),
+    )
+    work[0]()  # compiles it, once for this machine
+    seconds: list[list[float]] = [[] for _ in WAYS]
+    for _ in range(ROUNDS):
+        results = []
+        for one, times in zip(work, seconds, strict=True):
+            start = time.perf_counter()
+            results.append(one())
+            times.append(time.perf_counter() - start)
+        integers, pytorch, onnx, numpy = results
+        if not np.array_equal(integers, numpy):
+            raise SystemExit(f"{name}: the engine and NumPy differ")
+        if not np.array_equal(integers.reshape(pytorch.shape), pytorch):
+            raise SystemExit(f"{name}: the engine and PyTorch differ")
+        decoded = host.decode(integers)
+        if not np.allclose(decoded, onnx, rtol=1e-5, atol=1e-5 * np.abs(decoded).max()):
+            raise SystemExit(f"{name}: the engine and ONNX Runtime differ")
+    return Times(name, frames, tuple(map(statistics.median, seconds)))
+
+
+def page(rows: Sequence[Times]) -> str:
+    """The page."""
+    lines = [
+        "# The exact engine",
+        "",
+        "`predict`, and `simulate` beside the RTL, run the integer graph with bits packed along",
+        "the channels (`bonn_hw/engine`). Its answers are those of the NumPy references with `==`,",
+        "for every kernel (`tests/engine`). It is compiled at first use, for the processor that",
+        "runs it; without a C++ compiler NumPy does the work.",
+        "",
+        f"`python -m benchmarks.engine` wrote this table: {processor()}, {cores()} cores, "
+        f"{native.library().instructions().decode()}, Python {platform.python_version()}. Random "
+        f"images, from float32 to float32, medians of {ROUNDS} rounds; in brackets how many times "
+        "as long as the engine.",
+        "",
+        f"| network | images | {' | '.join(WAYS)} |",
+        f"|---|---|{'---|' * len(WAYS)}",
+        *(row.row() for row in rows),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("frames", nargs="?", type=int, default=FRAMES)
+    frames = parser.parse_args(arguments).frames
+    torch.set_num_threads(cores())
+    text = page([measure(name, frames) for name in NETWORKS])
+    print(text)
+    if frames == FRAMES:
+        PAGE.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
