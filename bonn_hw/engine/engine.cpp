@@ -146,6 +146,29 @@ void sums_of_products(const int16_t* values, const int16_t* weights, int64_t pai
 #endif
 }
 
+// A line for each channel, rounded down or to even, and clipped. `Sum` holds every sum.
+template <typename Sum>
+void lines(const int32_t* in, int64_t pixels, int64_t channels, const Sum* slopes,
+           const Sum* offsets, int shift, Sum low, Sum high, int32_t* out) {
+  for (int64_t pixel = 0; pixel < pixels; pixel++, in += channels, out += channels)
+    for (int64_t i = 0; i < channels; i++) {
+      const Sum step = (slopes[i] * in[i] + offsets[i]) >> shift;
+      out[i] = static_cast<int32_t>(std::min(std::max(step, low), high));
+    }
+}
+
+template <typename Sum>
+void lines_to_even(const int32_t* in, int64_t pixels, int64_t channels, const Sum* slopes,
+                   const Sum* offsets, int shift, Sum low, Sum high, int32_t* out) {
+  const Sum fraction = (Sum{1} << shift) - 1;
+  for (int64_t pixel = 0; pixel < pixels; pixel++, in += channels, out += channels)
+    for (int64_t i = 0; i < channels; i++) {
+      const Sum sum = slopes[i] * in[i] + offsets[i];
+      const Sum step = (sum >> shift) & ~static_cast<Sum>((sum & fraction) == 0);
+      out[i] = static_cast<int32_t>(std::min(std::max(step, low), high));
+    }
+}
+
 }  // namespace
 
 extern "C" {
@@ -220,24 +243,48 @@ void integer_convolution(const Window* window, const int16_t* in, int64_t frames
   }
 }
 
-// Bits of integers: +1 where a value is at least the level of its border class and channel.
+// Bits of integers: +1 where a value is at least the level of its border class and channel, or
+// below it where its bit in `flips`, words of a pixel, is set.
 void compare(const int32_t* in, int64_t frames, int64_t pixels, int64_t channels,
-             const int32_t* levels, const int32_t* classes, const uint8_t* inverted,
+             const int32_t* levels, const int32_t* classes, const uint64_t* flips,
              uint64_t* out) {
   for (int64_t frame = 0; frame < frames; frame++) {
     for (int64_t pixel = 0; pixel < pixels; pixel++, in += channels) {
       const int32_t* level = levels + classes[pixel] * channels;
       for (int64_t from = 0; from < channels; from += 64) {
-        uint64_t word = 0;
         const int64_t there = std::min<int64_t>(64, channels - from);
-        for (int64_t i = 0; i < there; i++) {
-          const bool reached = in[from + i] >= level[from + i];
-          word |= static_cast<uint64_t>(reached != static_cast<bool>(inverted[from + i])) << i;
+        uint64_t word = 0;
+        int64_t i = 0;
+#if defined(__AVX2__)
+        for (; i + 8 <= there; i += 8) {
+          const auto* value = reinterpret_cast<const __m256i*>(in + from + i);
+          const auto* own = reinterpret_cast<const __m256i*>(level + from + i);
+          const __m256i below = _mm256_cmpgt_epi32(_mm256_loadu_si256(own), _mm256_loadu_si256(value));
+          const int mask = ~_mm256_movemask_ps(_mm256_castsi256_ps(below)) & 255;
+          word |= static_cast<uint64_t>(mask) << i;
         }
-        *out++ = word;
+#endif
+        for (; i < there; i++) word |= static_cast<uint64_t>(in[from + i] >= level[from + i]) << i;
+        *out++ = word ^ flips[from / 64];
       }
     }
   }
+}
+
+// Lines of a quantiser, one for each channel; `narrow` where all sums are below 2^31.
+void requantize(const int32_t* in, int64_t pixels, int64_t channels, const int64_t* slopes,
+                const int64_t* offsets, int64_t shift, int64_t to_even, int64_t narrow, int64_t low,
+                int64_t high, int32_t* out) {
+  const int by = static_cast<int>(shift);
+  if (!narrow) {
+    const auto work = to_even ? lines_to_even<int64_t> : lines<int64_t>;
+    work(in, pixels, channels, slopes, offsets, by, low, high, out);
+    return;
+  }
+  const std::vector<int32_t> slope(slopes, slopes + channels), offset(offsets, offsets + channels);
+  const auto work = to_even ? lines_to_even<int32_t> : lines<int32_t>;
+  work(in, pixels, channels, slope.data(), offset.data(), by, static_cast<int32_t>(low),
+       static_cast<int32_t>(high), out);
 }
 
 // A function of the value for each channel: table[channel][value - low].

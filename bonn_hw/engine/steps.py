@@ -15,6 +15,7 @@ from bonn_hw.engine.native import Window, aligned, call
 from bonn_hw.engine.tensors import Bits, Tensor, bits, empty, fits, integers, words_of
 from bonn_hw.ir.kernel import Elementwise, Kernel
 from bonn_hw.ir.tensor import Element, TensorType
+from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.multi_threshold import MultiThreshold
 from bonn_hw.kernels.mvu import Mvu
@@ -37,7 +38,11 @@ def step(kernel: Kernel) -> Work:
         return lambda tensor: (tensor,) * kernel.copies
     if isinstance(kernel, Threshold):
         return _threshold(kernel) or by_reference(kernel)
-    if isinstance(kernel, Requantize | MultiThreshold):
+    if isinstance(kernel, Add) and fits(kernel.outputs[0].element, np.int32):
+        return lambda *pair: (np.add(*map(integers, pair), dtype=np.int32),)
+    if isinstance(kernel, Requantize):
+        return _lines(kernel) or _looked_up(kernel, kernel.input) or by_reference(kernel)
+    if isinstance(kernel, MultiThreshold):
         return _looked_up(kernel, kernel.input) or by_reference(kernel)
     if kernel.outputs[0].element.bipolar:
         if isinstance(kernel, Pad):
@@ -160,13 +165,13 @@ def _compared(
 ) -> Callable[[NDArray[np.int32]], Bits]:
     """Bits of integers: +1 where ``(x >= level) != inverted``; levels are ``(classes, C)``."""
     narrow = np.ascontiguousarray(levels, np.int32)
-    flags = np.ascontiguousarray(inverted, np.uint8)
+    flips = Bits.of(inverted.astype(np.int8)).words
 
     def work(values: NDArray[np.int32]) -> Bits:
         frames, rows, columns, channels = values.shape
         found = empty(frames, (rows, columns, channels))
         pixels = rows * columns
-        call("compare", values, frames, pixels, channels, narrow, classes, flags, found)
+        call("compare", values, frames, pixels, channels, narrow, classes, flips, found)
         return Bits(found, channels)
 
     return work
@@ -180,6 +185,30 @@ def _threshold(kernel: Threshold) -> Work | None:
     height, width, _ = kernel.input.shape
     compared = _compared(levels, np.zeros(height * width, np.int32), kernel.inverted)
     return lambda tensor: (compared(np.ascontiguousarray(integers(tensor), np.int32)),)
+
+
+def _lines(kernel: Requantize) -> Work | None:
+    """One line for each channel; None if a channel has several, or values need 64 bits."""
+    element, channels = kernel.input.element, kernel.input.shape[2]
+    if kernel.segment_bits or element.bipolar or not fits(element, np.int32):
+        return None
+    slopes, offsets = (
+        np.ascontiguousarray(np.broadcast_to(values[:, 0], channels), np.int64)
+        for values in (kernel.slopes, kernel.offsets)
+    )
+    reach = np.abs(slopes) * max(-element.low, element.high) + np.abs(offsets)
+    narrow = int(reach.max() < np.iinfo(np.int32).max and kernel.shift < 31)
+    rounding = (kernel.shift, int(kernel.ties_even), narrow)
+
+    def work(tensor: Tensor) -> tuple[Tensor]:
+        values = np.ascontiguousarray(integers(tensor), np.int32)
+        result = np.empty(values.shape, np.int32)
+        limits = (kernel.element.low, kernel.element.high)
+        arguments = (values, values.size // channels, channels, slopes, offsets)
+        call("requantize", *arguments, *rounding, *limits, result)
+        return (result,)
+
+    return work
 
 
 def _looked_up(kernel: Elementwise, kind: TensorType) -> Work | None:

@@ -16,6 +16,7 @@ from bonn_hw.engine.tensors import Bits, integers
 from bonn_hw.errors import ToolMissing, UnsupportedModel
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.mvu import Mvu
+from bonn_hw.kernels.requantize import Requantize
 from bonn_hw.kernels.sliding_window import SlidingWindow
 from bonn_hw.timing import native as compiled
 from tests.support import contract, every_kernel
@@ -102,6 +103,21 @@ def test_convolutions_of_integers(element, bits, levels):
     work = convolution(window, mvu) or (lambda x: step(mvu)(*step(window)(x)))
     (found,) = work(frames)
     np.testing.assert_array_equal(integers(found), wanted)
+
+
+@pytest.mark.parametrize("ties_even", [True, False])
+@pytest.mark.parametrize("slope", [5, 1 << 40])
+@pytest.mark.parametrize("rows", [1, 9])
+def test_lines_of_quantisers(ties_even, slope, rows):
+    """Sums of 32 bits and of more, one line or one for each channel."""
+    kind = TensorType((3, 2, 9), Element(-300, 299))
+    slopes = RNG.integers(-slope, slope, (rows, 1))
+    shift = slope.bit_length() + 2
+    offsets = RNG.integers(-1 << shift, 1 << shift, (rows, 1))
+    slopes[0] = 1 << shift - 3  # eighths: ties
+    offsets[0] = 0
+    kernel = Requantize(kind, Element(-20, 17), slopes, offsets, shift, ties_even, 0)
+    agree(kernel, step(kernel))
 
 
 def test_large_windows_of_bits():
