@@ -20,6 +20,22 @@ def lut_memory(depth: int, width: int) -> float:
     return 4 * -(-width // 3) * -(-depth // 64)
 
 
+def single_port(depth: int, width: int) -> float:
+    """LUT of a memory that is read and written at one address (UG474).
+
+    A LUT holds 64 bits, four LUT hold 32 words of 8 bits; up to 256 words the multiplexers of a
+    slice select the output.
+    """
+    if depth <= 1:
+        return 0.0
+    if depth <= 32:
+        return 4 * -(-width // 8)
+    if depth <= 256:
+        return width * -(-depth // 64)
+    parts = -(-depth // 256)
+    return parts + width * (4 * parts + -(-(parts - 1) // 3))
+
+
 # A Zynq 7020 has 380 LUT per block memory. Fast 1-bit networks run out of LUT and leave half of the
 # block memories unused, so one block memory counts as half of that.
 LUT_PER_BRAM36 = 190
@@ -109,13 +125,17 @@ def lane_blocks(words: int, width: int, lanes: int, first: int = 0) -> float:
     return sum(spans) * size
 
 
-LARGEST_IN_LUT = 4  # bits; a product of two larger operands is predicted to take a DSP slice
+SMALLEST_IN_DSP = 9  # bits of a product that Yosys puts into a DSP slice
 
 
 def multiplier(one: int, other: int) -> Resources:
     """A product of two numbers of so many bits, in LUT or in a DSP slice."""
-    narrow, wide = sorted((one, other))
-    return Resources(dsp=1) if narrow > LARGEST_IN_LUT else Resources(lut=1.2 * narrow * wide)
+    narrow, bits = min(one, other), one + other
+    if narrow > 1 and bits >= SMALLEST_IN_DSP:
+        return Resources(dsp=1)
+    if bits <= 6:  # each bit is a function of all bits
+        return Resources(lut=bits if narrow > 1 else max(one, other))
+    return Resources(lut=1.2 * one * other)
 
 
 def counter(states: int) -> Resources:

@@ -113,7 +113,40 @@ def joined():
     return sketch.dense(9 * 9, 3, "last")
 
 
+def pools():
+    """An average that counts its pads, and a dilated maximum."""
+    sketch = Sketch(2, 5, 6, seed=10).quant(4, scale=0.5)
+    sketch.pool((2, 3), (1, 1), dilations=(2, 1), pads=(0, 1, 1, 0))
+    sketch.add("AveragePool", kernel_shape=(2, 3), pads=(1, 0, 0, 2), count_include_pad=1)
+    sketch.quant(5, scale=0.25).flatten()
+    return sketch.dense(2 * 4 * 5, 3, "last")
+
+
+def combined():
+    """A gate for each channel, and a difference."""
+    sketch = Sketch(2, 3, 4, seed=11).quant(4, scale=0.3)
+    frame = sketch.last
+    sketch.add("GlobalAveragePool").quant(3, signed=0, scale=0.25)
+    sketch._behind("Mul", [frame, sketch.last], "gate").quant(4, scale=0.3)
+    sketch._behind("Sub", [sketch.last, frame], "rest").quant(4, scale=0.3).flatten()
+    return sketch.dense(24, 3, "last")
+
+
+def enlarged():
+    """A transposed convolution that is cut, channels to pixels and back."""
+    sketch = Sketch(2, 3, 4, seed=12).sign()
+    weights = sketch.signs(2, 8, 4, 3)
+    given = {"strides": (2, 3), "pads": (1, 0, 1, 2)}
+    sketch.add("ConvTranspose", weights, name="up", **given).norm(8, 2).sign()
+    sketch.add("DepthToSpace", blocksize=2, mode="CRD").conv(3, 2, (1, 3)).norm(3, 1).quant(3)
+    sketch.add("SpaceToDepth", blocksize=2).flatten()
+    return sketch.dense(3 * 12 * 18, 3, "last")
+
+
 NETWORKS = {
     one.__name__: one
-    for one in (bits, few_bits, residual, moved, selected, pooled_twice, quantisers, forms, joined)
+    for one in (
+        *(bits, few_bits, residual, moved, selected, pooled_twice, quantisers, forms, joined),
+        *(pools, combined, enlarged),
+    )
 }
