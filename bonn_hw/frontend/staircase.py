@@ -65,6 +65,14 @@ class Staircase:
         """Whether the output is -1 or +1, and changes at most once in every channel."""
         return bool((self.runs <= 2).all() and (np.abs(self.value) == 1).all())
 
+    @property
+    def monotone(self) -> bool:
+        """Whether no channel both rises and falls."""
+        inside = self.channel[1:] == self.channel[:-1]
+        steps, channel = np.diff(self.value)[inside], self.channel[1:][inside]
+        rises, falls = (np.isin(self.channel, channel[part]) for part in (steps > 0, steps < 0))
+        return not (rises & falls).any()
+
     def constant(self, channels: int) -> Array:
         """Channels whose output is the same for every integer; one channel stands for all."""
         alone = np.flatnonzero(self.runs == 1)
@@ -94,7 +102,8 @@ class Staircase:
         """
         base, span = int(self.low.min()), int(self.high.max() - self.low.min()) + 1
         mine, theirs = (one.channel * span + one.start - base for one in (self, other))
-        keys = np.union1d(mine, theirs)
+        keys = np.sort(np.concatenate([mine, theirs]), kind="stable")  # two ascending parts
+        keys = keys[np.append(True, keys[1:] != keys[:-1])]
         values = [
             one.value[np.searchsorted(starts, keys, side="right") - 1]
             for one, starts in ((self, mine), (other, theirs))

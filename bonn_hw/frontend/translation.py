@@ -22,6 +22,8 @@ from bonn_hw.frontend.operators.quantize_linear import constant_grid
 from bonn_hw.frontend.standard_onnx import STANDARD, by_definition, quantiser_of, to_standard_onnx
 
 LARGEST_TENSOR = 1 << 28  # elements
+LARGEST_INPUT = 1 << 25  # elements of a frame; a 4K picture has 25 million
+LARGEST_ACTIVATION = 1 << 27  # elements of a frame
 MOVES = frozenset(("Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"))
 
 
@@ -150,18 +152,18 @@ def _check_bounds(
         raise UnsupportedModel(
             f"{node.name}: operator {node.op_type} is not supported; export without control flow"
         )
-    proto = execute.assemble(todo, {}, list(node.output), constants, opset, light=True)
+    proto = execute.for_shapes(todo, {}, list(node.output), constants, opset)
     inferred = onnx.shape_inference.infer_shapes(proto, data_prop=True)
     for info in (*inferred.graph.value_info, *inferred.graph.output):
         check_size(node.name, [axis.dim_value for axis in info.type.tensor_type.shape.dim])
 
 
-def check_size(name: str, shape: Sequence[int]) -> None:
+def check_size(name: str, shape: Sequence[int], most: int = LARGEST_TENSOR) -> None:
     """Refuse a tensor of so many elements that memory would not be bounded."""
-    if math.prod(shape) > LARGEST_TENSOR:
+    if math.prod(shape) > most:
         raise UnsupportedModel(
-            f"{name}: a tensor of the shape {tuple(shape)} has more than {LARGEST_TENSOR} "
-            "elements; use a smaller network"
+            f"{name}: a tensor of the shape {tuple(shape)} has more than {most} elements; use a "
+            "smaller network"
         )
 
 
@@ -185,7 +187,7 @@ def _shapes(
     """Static shapes, batch included, and element types of all tensors where they are known."""
     entries = {entry: (TensorProto.FLOAT, len(shape))}
     shaped = composites.shaped(nodes)
-    proto = execute.assemble(shaped, entries, outputs, constants, opset, light=True)
+    proto = execute.for_shapes(shaped, entries, outputs, constants, opset)
     for axis, extent in zip(proto.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
         axis.dim_value = extent
     inferred = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
