@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
+import torch
+
 from benchmarks import screenshots
-from benchmarks.study import ROOT
+from benchmarks.screenshots import ROOT
 from bonn_hw import pipeline
 from bonn_hw.api import page as api_page
 from bonn_hw.boards import board
@@ -30,6 +32,7 @@ from bonn_hw.report import pictures, schema
 DOCS = ROOT / "docs"
 BOARD = board("pynq-z2")
 FPS = 3000.0  # of the picture of CNV's layers
+KINDS = ("layers", "front")
 RESULTS = "<!-- results: written by python -m benchmarks.figures -->", "<!-- end of results -->"
 NAMES = {
     "digits": "padded CNN",
@@ -77,14 +80,12 @@ def drawings(folder: Path) -> dict[Path, Path]:
     return {DOCS / "pictures" / f"cnv_{name}.svg": folder / f"{name}.svg" for name in KINDS}
 
 
-KINDS = ("layers", "front")
-
-
 @cache
 def _cnv(folder: Path) -> Path:
     from benchmarks.__main__ import lively
 
     path = folder / "cnv.onnx"
+    torch.manual_seed(0)
     export(Checkpoint(lively(build("cnv", in_channels=3)).eval()), path)
     return path
 

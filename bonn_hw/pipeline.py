@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,8 +24,8 @@ from bonn_hw.ir.target import Target
 from bonn_hw.passes.folding_file import FoldingConstraints, constraints_of, read_constraints
 from bonn_hw.passes.plan import Reach, feasibility, pareto_front, plan
 from bonn_hw.progress import Progress, silent
-from bonn_hw.report import assemble, pictures, sections
-from bonn_hw.report.page import beside
+from bonn_hw.report import assemble, pictures, sections, training
+from bonn_hw.report.page import beside, document, trades
 from bonn_hw.report.section_values import Synthesised
 from bonn_hw.report.store import NAME, save
 from bonn_hw.report.values import Front, Model, Report
@@ -116,6 +116,7 @@ def fold_model(
     constraints = _constraints(folding, model, lowered)
     planned = plan(lowered.graph, target, constraints, progress)
     report = assemble.compiled(planned, target, _model_of(model), lowered.notes)
+    report = replace(report, training=training.of_run(checkpoint))
     if out is None:
         return report
     with files.fresh_folder(out) as folder:
@@ -151,6 +152,7 @@ def fold_front(
         return front
     with files.fresh_folder(out) as folder:
         save(front, folder / NAME)
+        trades.write_front(front, out.resolve().name, folder / document.NAME)
         if extras.installed("matplotlib"):
             progress("drawing")
             (folder / "pictures").mkdir()
@@ -187,6 +189,7 @@ def compile_model(
     progress("emitting RTL")
     project = emit(planned.design, top=top or default_top(model_file))
     report = assemble.compiled(planned, target, _model_of(model), lowered.notes)
+    report = replace(report, training=training.of_run(checkpoint))
     with files.fresh_folder(out) as folder:
         content = frontend.read_proto(model_file, external_data)[1]  # with all of its tensors
         (folder / "model.onnx").write_bytes(content)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from bonn_hw.report.difference_values import FirstDifference
 from bonn_hw.report.first_difference import sentence
-from bonn_hw.report.values import FirstDifference, Report
+from bonn_hw.report.values import Report
 from bonn_hw.report.verdicts import EXPECTED, State, Verdict, of_simulation
 
 if TYPE_CHECKING:
