@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.support.walk import Walk, blocks
@@ -43,8 +44,11 @@ def folder(tmp_path_factory):
     patch.chdir(place)
     patch.syspath_prepend(place)
     walk = Walk()
-    follow(walk, PAGES[0])
-    shutil.copy("net.onnx", "cnv.onnx")
+    for page in PAGES[:3]:
+        follow(walk, page)
+        if page == PAGES[0]:
+            shutil.copy("net.onnx", "cnv.onnx")
+    assert len(np.unique(np.load("y.npy").argmax(axis=1))) > 1  # else the test would be empty
     yield place, walk
     patch.undo()
 
@@ -57,7 +61,7 @@ def follow(walk, name):
             walk.commands(text, PATTERN)
 
 
-@pytest.mark.parametrize("name", PAGES[1:])
+@pytest.mark.parametrize("name", PAGES[3:])
 def test_the_blocks_run(folder, name):
     _, walk = folder
     follow(walk, name)  # each line must end with exit code 0
