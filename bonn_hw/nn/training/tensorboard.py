@@ -45,7 +45,7 @@ class TensorBoard(lightning.Callback):
             if value is not None:
                 self._writer.add_scalar(curve, value, last["epoch"])
         for layer, figures in training.kernels[-1]["layers"].items():
-            self._writer.add_scalar(f"mean |X|/{layer}", figures["mean_abs"], last["epoch"])
+            self._writer.add_scalar(f"mean_abs/{layer}", figures["mean_abs"], last["epoch"])
         self._writer.flush()
 
     def teardown(

@@ -474,4 +474,4 @@ def test_logs_for_tensorboard(tmp_path):
     for epoch in epochs:
         assert found["loss", epoch["epoch"]] == pytest.approx(epoch["loss"])
         assert found["accuracy/test", epoch["epoch"]] == pytest.approx(epoch["test_accuracy"])
-    assert any(name.startswith("mean |X|/") for name, _ in found)
+    assert any(name.startswith("mean_abs/") for name, _ in found)
