@@ -10,7 +10,7 @@ WORKERS ?= 2
 ROUNDS ?= 10
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest
 
-.PHONY: setup demo test nightly lint bench data open-toolchain finn-env clean
+.PHONY: setup demo test nightly lint docs figures bench data open-toolchain finn-env clean
 
 setup: .venv/ready
 
@@ -51,6 +51,14 @@ lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+# The documentation as a site, without network access: build/docs/index.html. A warning is an error.
+docs: setup
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
+
+# All pages and pictures of docs/ that follow from code; screenshots if there is a Chromium.
+figures: setup
+	$(BIN)/python -m benchmarks.figures
 
 # Timings, side by side in one run; the tables are kept in docs/.
 bench: setup

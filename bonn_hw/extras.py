@@ -10,6 +10,7 @@ EXTRAS = {
     **dict.fromkeys(("numpy", "onnx", "onnxruntime", "qonnx", "rich"), ""),
     **dict.fromkeys(("torch", "brevitas", "lightning", "sklearn", "PIL"), "train"),
     "matplotlib": "plot",
+    "tensorboardX": "tensorboard",
     "joblib": "sweep",
     "distributed": "cluster",
     "pyosys": "synth",

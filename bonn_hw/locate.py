@@ -23,15 +23,16 @@ from bonn_hw.ir.design import Stream
 from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.progress import Progress, silent
 from bonn_hw.report.answers import Answers
+from bonn_hw.report.difference_values import FirstDifference, Wave
 from bonn_hw.report.expected import wrong_values
 from bonn_hw.report.first_difference import OUTPUTS, differing
 from bonn_hw.report.simulation import PyTorch
-from bonn_hw.report.values import FirstDifference
 from bonn_hw.report.verdicts import LAYERS
 from bonn_hw.sim import recorded
 from bonn_hw.sim import run as simulator
 
 INTEGER = "integer graph"
+AROUND = 8  # cycles of the waves on each side of the one that differs
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,8 +186,31 @@ def _recorded_difference(
             place = (found.frame - first_frame, *found.place)
             element = int(np.ravel_multi_index(place, values.shape))
             cycle = int(beats[number].cycles[element // stream.lanes])
-            return replace(found, cycle=cycle, cycle_frame=first_frame)
+            inputs = () if source is None else stages[source].inputs
+            shown = [n for n, one in enumerate(streams) if one.tensor in inputs]
+            around = tuple(wave(beats[n], streams[n], n, cycle) for n in (*shown, number))
+            return replace(found, cycle=cycle, cycle_frame=first_frame, waves=around)
     return None
+
+
+def wave(beats: recorded.Beats, stream: Stream, number: int, cycle: int) -> Wave:
+    """A stream around a cycle; data that wait are those of the next beat, since they hold."""
+    begin = max(0, cycle - AROUND)
+    cycles = np.arange(begin, min(cycle + AROUND + 1, len(beats.valid)))
+    places, digits = np.searchsorted(beats.cycles, cycles), (stream.width + 3) // 4
+    data = []
+    for valid, place in zip(beats.valid[cycles], places, strict=True):
+        word = beats.words[place] if valid and place < len(beats.words) else ()
+        text = "".join(f"{int(part):08x}" for part in reversed(word))
+        data.append(text[len(text) - digits :] if text else "")
+    return Wave(
+        stream=f"stream_{number}",
+        source=stream.source or "input",
+        first_cycle=int(begin),
+        valid="".join(str(int(one)) for one in beats.valid[cycles]),
+        ready="".join(str(int(one)) for one in beats.ready[cycles]),
+        data=tuple(data),
+    )
 
 
 def _tensors(

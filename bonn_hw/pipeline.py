@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,8 +26,8 @@ from bonn_hw.ir.target import Target
 from bonn_hw.passes.folding_file import FoldingConstraints, constraints_of, read_constraints
 from bonn_hw.passes.plan import Reach, feasibility, pareto_front, plan
 from bonn_hw.progress import Progress, silent
-from bonn_hw.report import assemble, pictures, sections
-from bonn_hw.report.page import beside
+from bonn_hw.report import assemble, pictures, sections, training
+from bonn_hw.report.page import beside, document, trades
 from bonn_hw.report.section_values import Synthesised
 from bonn_hw.report.store import NAME, save
 from bonn_hw.report.values import Front, Model, Report
@@ -118,6 +118,7 @@ def fold_model(
     constraints = _constraints(folding, model, lowered)
     planned = plan(lowered.graph, target, constraints, progress)
     report = assemble.compiled(planned, target, _model_of(model), lowered.notes)
+    report = replace(report, training=training.of_run(checkpoint))
     if out is None:
         return report
     with files.fresh_folder(out) as folder:
@@ -153,6 +154,7 @@ def fold_front(
         return front
     with files.fresh_folder(out) as folder:
         save(front, folder / NAME)
+        trades.write_front(front, out.resolve().name, folder / document.NAME)
         if extras.installed("matplotlib"):
             progress("drawing")
             (folder / "pictures").mkdir()
@@ -195,6 +197,7 @@ def compile_model(
     progress("emitting RTL")
     project = emit(planned.design, top=name)
     report = assemble.compiled(planned, target, _model_of(model), lowered.notes)
+    report = replace(report, training=training.of_run(checkpoint))
     with files.fresh_folder(out) as folder:
         (folder / "model.onnx").write_bytes(content)
         (folder / REFERENCE).write_bytes(lowered.reference.to_bytes())

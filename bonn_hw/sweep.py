@@ -21,15 +21,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
 from bonn_hw import cache, extras, files
 from bonn_hw.boards import board
 from bonn_hw.errors import UserError
 from bonn_hw.ir.target import Target
+from bonn_hw.progress import Progress, silent
 from bonn_hw.report.codec import encode
 from bonn_hw.report.figures import RESOURCES, PerResource
+from bonn_hw.report.page import trades
 from bonn_hw.report.store import NAME, load
 from bonn_hw.report.sweep_values import Design, SweepRow
 from bonn_hw.report.values import Report
@@ -222,11 +221,11 @@ def sweep(
     out: Path,
     processes: int,
     cluster: str | None,
-    notes: Console,
+    progress: Progress = silent,
     grid: str | None = None,
     external_data: Path | None = None,
 ) -> list[SweepRow]:
-    """Run all jobs of a sweep file; writes ``sweep.json`` and ``sweep.csv`` next to their folders.
+    """Run all jobs of a sweep file; writes ``sweep.json``, ``.csv`` and ``.html`` beside them.
 
     Parameters
     ----------
@@ -252,18 +251,12 @@ def sweep(
     with files.writing(out):
         out.mkdir(parents=True, exist_ok=True)
     rows: dict[str, SweepRow] = {}
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with _backend(processes, cluster), Progress(*columns, console=notes) as progress:
-        task = progress.add_task("sweep", total=len(jobs))
+    with _backend(processes, cluster):
         parallel = joblib.Parallel(return_as="generator_unordered", batch_size=1)
+        progress(f"design 0 of {len(jobs)}")
         for row in parallel(joblib.delayed(run_job)(job, str(out)) for job in jobs):
             rows[row.folder] = row
-            progress.update(task, advance=1, description=f"sweep: {Path(row.folder).name}")
+            progress(f"design {len(rows)} of {len(jobs)}, {Path(row.folder).name} is done")
     ordered = [rows[str(out / job.name)] for job in jobs]
     written = [encode(row) for row in ordered]
     with files.fresh_file(out / "sweep.json") as partial:
@@ -274,6 +267,7 @@ def sweep(
     writer.writerows(written)
     with files.fresh_file(out / "sweep.csv") as partial:
         partial.write_text(text.getvalue())
+    trades.write_sweep(ordered, path.stem, out / "sweep.html")
     return ordered
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from bonn_hw import console
 from tests.support.environment import absent
 
 DEBIAN = Path("/usr/bin/verilator")
@@ -19,6 +20,9 @@ PACKAGES = (
 )
 # Compiling costs more than running in nearly all tests: RTL of some thousand cycles.
 os.environ.setdefault("BONN_HW_SIM_OPTIMISE", "1")
+
+# A slow machine must not print progress into what a test reads.
+console.EVERY = 3600.0
 
 # The same examples in each run: what fails fails again, and the cache holds their simulators.
 settings.register_profile("fixed", derandomize=True, deadline=None)

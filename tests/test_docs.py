@@ -3,6 +3,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ PAGES = [
     ROOT / "hw_templates" / "README.md",
     ROOT / "zoo" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "howto").glob("*.md")),
 ]
 IDENTIFY = {"argvalues": PAGES, "ids": lambda page: page.name}
 
@@ -26,7 +29,8 @@ def commands(page):
     for language, block in re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(), re.S | re.M):
         if language:
             continue
-        yield from (line.split("#")[0] for line in block.splitlines() if "bonn-hw " in line)
+        lines = (line.split("#")[0] for line in block.splitlines())
+        yield from (line for line in lines if line.startswith("bonn-hw "))
 
 
 @pytest.mark.parametrize("page", **IDENTIFY)
@@ -39,8 +43,8 @@ def test_commands_are_understood(page):
                 assert (ROOT / word).is_file(), line
 
 
-def test_the_readme_shows_every_command():
-    shown = {shlex.split(line)[1] for line in commands(ROOT / "README.md")}
+def test_the_page_of_commands_shows_every_one():
+    shown = {shlex.split(line)[1] for line in commands(ROOT / "docs" / "cli.md")}
     assert shown == {command.NAME for command in COMMANDS}
 
 
@@ -61,3 +65,47 @@ def test_make_targets_that_are_named_exist():
 def test_the_exit_codes_are_described():
     rows = re.findall(r"^\| (\d+) \| (.*) \|$", (ROOT / "docs" / "cli.md").read_text(), re.M)
     assert {int(code): meaning for code, meaning in rows} == exit_codes.MEANING
+
+
+def test_the_readme_is_short_and_renders_on_an_index():
+    """As PyPI shows it; 300 words of text, one picture, one table of results, two commands."""
+    from readme_renderer import markdown
+
+    text = (ROOT / "README.md").read_text()
+    assert "<h1" in markdown.render(text)
+    text = re.sub(
+        r"<!-- results.*?<!-- end of results -->|^```.*?^```", "", text, flags=re.S | re.M
+    )
+    words = re.findall(r"[\w'’-]+", re.sub(r"\]\([^)]*\)|\|[-|]+\|", "", text))
+    assert len(words) <= 310
+    assert len(re.findall(r"!\[", text)) == 1
+    assert re.findall(r"^make (\w+)", (ROOT / "README.md").read_text(), re.M) == ["demo", "test"]
+
+
+def test_spelling():
+    """No word of codespell's list of frequent mistakes; the words of ours that are on it."""
+    ours = "fpr,ser,inout,te,ot,nd,ans,ede,ths,befores"
+    files = [str(page) for page in PAGES] + [str(ROOT / "CHANGELOG.md"), str(ROOT / "bonn_hw")]
+    command = [sys.executable, "-m", "codespell_lib", "--ignore-words-list", ours, *files]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("", 0)
+
+
+def test_the_site_builds_without_warnings(tmp_path):
+    """`make docs`: links between pages and to their headings, the index, no network."""
+    words = ["-W", "--keep-going", "-q", "-b", "html", str(ROOT / "docs"), str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", *words], capture_output=True, text=True, cwd=ROOT
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    page = (tmp_path / "howto" / "my_network.html").read_text()
+    assert "my_nets.py" in page and "bonn-hw compile" in page
+    loaded = re.findall(r"""(?:src|href)="(https?:[^"]+\.(?:js|css|woff2?))""", page)
+    assert loaded == []  # all of it is in the folder
+
+
+def test_every_page_is_on_the_site():
+    index = (ROOT / "docs" / "index.md").read_text()
+    listed = set(re.findall(r"^([\w/]+)$", index, re.M))
+    pages = {str(p.relative_to(ROOT / "docs"))[:-3] for p in (ROOT / "docs").rglob("*.md")}
+    assert pages - {"index"} == listed

@@ -70,6 +70,27 @@ def test_the_layer_the_pixel_and_the_cycle(made):
     where = f"Layer second/Conv ({UNIT}), frame {frame}, row {row}, column {column}, channel 2"
     assert where in page.said("differs")
     assert f"{len(wrong)} of 8 frames differ" in page.said("banner failed")
+    waves(first, build, faulty[frame], page)
+
+
+def waves(first, build, faulty, page):
+    """The picture has the streams into the unit and out of it, at the cycle that differs."""
+    *_, own = first.waves
+    assert own.source == UNIT and len(first.waves) > 1
+    place = first.cycle - own.first_cycle
+    assert own.valid[place] == own.ready[place] == "1"
+    stream = build._loaded.design.streams[int(own.stream.partition("_")[2])]
+    row, column, channel = first.place
+    begin = channel - channel % stream.lanes
+    lanes = faulty[row, column, begin : begin + stream.lanes]
+    beat = "".join(str(int(one > 0)) for one in lanes[::-1])
+    assert int(own.data[place], 16) == int(beat, 2)  # element 0 is in the lowest bit
+    lengths = {len(w.valid) for w in first.waves} | {len(w.data) for w in first.waves}
+    assert lengths == {len(own.ready)} and len(own.ready) <= 17
+    for one in first.waves:
+        assert [word != "" for word in one.data] == [level == "1" for level in one.valid]
+    assert page.of_class("waves") == page.of_class("here") == 1
+    assert own.data[place] in page.said("svg.waves") and f"{first.cycle:,}" in page.said("cycle")
 
 
 def test_the_command(made, tmp_path, capsys):

@@ -2,10 +2,14 @@
 """What is installed is whole: a wheel holds every file that the package reads."""
 
 import importlib.metadata
+import os
+import re
+import resource
 import shutil
 import subprocess
 import sys
 import tomllib
+import venv
 import zipfile
 from pathlib import Path
 
@@ -114,3 +118,64 @@ def test_tools_of_development_are_pinned():
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pinned = {line.split("==")[0] for line in lines if not line.startswith("#")}
     assert names - pinned == {"torch"}
+
+
+EXAMPLE = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "api.md").read_text(), re.S | re.M)[
+    0
+]
+
+
+def fresh(wheel, folder, requirement, *options):
+    """An environment with nothing but the wheel; what it printed for the example of docs/api.md."""
+    assert len(EXAMPLE.splitlines()) <= 10
+    venv.create(folder / "env", with_pip=not options)
+    python = folder / "env" / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    subprocess.run([*pip, *options, requirement], check=True)
+    environment = {name: v for name, v in os.environ.items() if name != "PYTHONPATH"}
+    program = f"import torch; torch.manual_seed(0)\n{EXAMPLE}print(bonn_hw.__file__)"
+    done = subprocess.run(
+        [str(python), "-c", program], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    *verdicts, place = done.stdout.splitlines()
+    assert Path(place).is_relative_to(folder / "env")
+    assert len(verdicts) == 6 and all(line.startswith("    ok  ") for line in verdicts), verdicts
+    command = [str(folder / "env" / "bin" / "bonn-hw"), "report", "build/sequential"]
+    said = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert said.returncode == 0 and "20 frames: 0 mismatches" in said.stdout
+
+
+@pytest.mark.rtl
+@pytest.mark.torch
+def test_a_new_user(wheel, tmp_path):
+    """From the wheel to a compared build of an own network, in ten lines.
+
+    The packages that it needs are those of this environment; test_a_new_machine fetches them.
+    """
+    pytest.importorskip("brevitas")
+    folder = tmp_path / "env" / "lib" / f"python3.{sys.version_info.minor}" / "site-packages"
+    folder.mkdir(parents=True)
+    others = [path for path in sys.path if path.endswith("-packages")]
+    (folder / "others.pth").write_text("\n".join(others) + "\n")
+    fresh(wheel, tmp_path, str(wheel), "--no-deps", "--no-index", "--no-compile")
+
+
+@pytest.mark.large
+@pytest.mark.torch
+def test_a_new_machine(wheel, tmp_path):
+    """The same, with all packages from the index: minutes, and 2 GB."""
+    fresh(wheel, tmp_path, f"bonn-hw[train] @ {wheel.as_uri()}")
+
+
+@pytest.mark.parametrize(("words", "most"), [(["-c", "import bonn_hw"], 0.3),
+                                             (["-m", "bonn_hw.cli", "--help"], 0.2)])  # fmt: skip
+def test_import_and_help_are_fast(words, most):
+    """Seconds of processor time; the best of five, since other tests run beside this one."""
+    times = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, *words], check=True, capture_output=True, cwd=ROOT)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(times) < most

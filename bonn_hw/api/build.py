@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +13,16 @@ from numpy.typing import NDArray
 
 from bonn_hw import build_folder, engine, files, locate, pipeline, verification
 from bonn_hw.api.display import html_of, text_of
-from bonn_hw.api.exporting import torch_needed
 from bonn_hw.api.frames import as_float32, as_labels
 from bonn_hw.api.layers import Layer, expected_layers, layers, tensor_behind
+from bonn_hw.api.picture import Picture, layers_of
 from bonn_hw.api.progress import Shown, shown
 from bonn_hw.api.pytorch import PyTorchSide, pytorch_side
-from bonn_hw.api.simulation import Simulation
+from bonn_hw.api.simulation import Simulation, simulation_of
 from bonn_hw.errors import UserError
 from bonn_hw.images import Images
 from bonn_hw.report import store, tables
 from bonn_hw.report.values import Front, Report
-from bonn_hw.report.verdicts import EXPECTED, Verdict, of_simulation
 
 if TYPE_CHECKING:
     from torch import nn
@@ -246,13 +244,8 @@ class Build:
         folder : str, Path or None
             Gets ``layers.png`` and ``layers.svg``; None: ``pictures`` in the build.
         """
-        from bonn_hw.report import pictures
-
         place = self.folder / "pictures" if folder is None else Path(folder)
-        place.mkdir(parents=True, exist_ok=True)
-        with torch_needed("plot"):
-            drawn = pictures.draw_layers(self.report, place)
-        return Picture(next(path for path in drawn if path.suffix == ".svg"))
+        return layers_of(self.report, place)
 
     def _simulate(
         self,
@@ -273,39 +266,7 @@ class Build:
             outcome = verification.simulate_images(
                 self._loaded, images, side.trained, jobs or _cores(), stall, wave, step, save, clues
             )
-        difference, decisions = None, side.decisions
-        if decisions is not None and decisions.differences:
-            difference = decisions.wrong or decisions.differences[0]
-        verdicts = of_simulation(outcome.report, strict)
-        if decisions is not None:  # the expected outputs are PyTorch's
-            verdicts = tuple(_of_pytorch(one) for one in verdicts)
-        answers = outcome.answers
-        return Simulation(answers.y, answers.rtl, outcome.report, verdicts, difference)
-
-
-class Picture:
-    """A picture in a file; a notebook shows it.
-
-    Attributes
-    ----------
-    path : Path
-        The SVG file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __repr__(self) -> str:
-        return f"<Picture {self.path}>"
-
-    def _repr_html_(self) -> str:
-        svg = self.path.read_text()
-        return svg[svg.index("<svg") :]
-
-
-def _of_pytorch(verdict: Verdict) -> Verdict:
-    name, text = (one.replace(EXPECTED, "PyTorch") for one in (verdict.name, verdict.text))
-    return replace(verdict, name=name, text=text)
+        return simulation_of(outcome, side.decisions, strict)
 
 
 def _cores() -> int:

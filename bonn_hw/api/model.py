@@ -7,27 +7,23 @@ import re
 import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bonn_hw import files, pipeline
 from bonn_hw.api.build import Build
-from bonn_hw.api.display import html_of, text_of
+from bonn_hw.api.check import Check
 from bonn_hw.api.exporting import export, torch_needed
 from bonn_hw.api.progress import Shown, shown
-from bonn_hw.boards import board as find_board
+from bonn_hw.api.target import check_rate, folding_of, target_of
 from bonn_hw.emit.names import check_top, default_top
 from bonn_hw.errors import UserError
 from bonn_hw.frontend import StatedGrid
-from bonn_hw.ir.target import Target
 from bonn_hw.progress import Progress
-from bonn_hw.report import other_tables
 from bonn_hw.report.values import Front, Report
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from torch import nn
 
     from bonn_hw.nn.brevitas_export.module import Exported
@@ -139,7 +135,7 @@ class Model:
         """
         target = None
         if board is not None:
-            target = _target(board, clock_mhz, fps)
+            target = target_of(board, clock_mhz, fps)
         elif fps is not None or clock_mhz is not None:
             raise UserError("check: fps and clock_mhz need a board")
         with shown("check", progress) as step:
@@ -165,12 +161,12 @@ class Model:
         Parameters are those of `compile`. With ``out``, the folder gets the folding files, the
         report and pictures.
         """
-        target = _target(board, clock_mhz, fps, max_fps, latency_ms, lut_fraction)
-        _rate("fold", target, folding)
+        target = target_of(board, clock_mhz, fps, max_fps, latency_ms, lut_fraction)
+        check_rate("fold", target, folding)
         place = None if out is None else Path(out)
         with shown("fold", progress) as step:
             return pipeline.fold_model(
-                self.path, target, place, _path(folding), *self._reading(step)
+                self.path, target, place, folding_of(folding), *self._reading(step)
             )
 
     def front(
@@ -183,11 +179,11 @@ class Model:
         progress: Shown = None,
     ) -> Front:
         """All trade-offs of frame rate and resources, FIFOs not counted; the slowest first."""
-        target = _target(board, clock_mhz)
+        target = target_of(board, clock_mhz)
         place = None if out is None else Path(out)
         with shown("front", progress) as step:
             return pipeline.fold_front(
-                self.path, target, place, _path(folding), *self._reading(step)
+                self.path, target, place, folding_of(folding), *self._reading(step)
             )
 
     def compile(
@@ -238,13 +234,13 @@ class Model:
         UserError
             For every input that cannot be compiled; nothing is written then.
         """
-        target = _target(board, clock_mhz, fps, max_fps, latency_ms, lut_fraction)
-        _rate("compile", target, folding)
+        target = target_of(board, clock_mhz, fps, max_fps, latency_ms, lut_fraction)
+        check_rate("compile", target, folding)
         name = default_top(Path(self.name)) if top is None else check_top(top)
         place = Path(out) if out is not None else Path("build") / self.name
         with shown("compile", progress) as step:
             pipeline.compile_model(
-                *(self.path, target, place, _path(folding), *self._reading(step)),
+                *(self.path, target, place, folding_of(folding), *self._reading(step)),
                 top=name,
                 labels=labels_on_chip,
             )
@@ -258,66 +254,3 @@ class Model:
         """How the file is read; a run folder is one whose rounding the lowering follows."""
         run = self.torch if isinstance(self.torch, Path) else None
         return run, step, self._grid, self._external_data
-
-
-@dataclass(frozen=True, eq=False)
-class Check:
-    """A model that can be compiled; ``print`` it to see its kernels and notes.
-
-    Attributes
-    ----------
-    checked : pipeline.Checked
-    """
-
-    checked: pipeline.Checked
-
-    @property
-    def findings(self) -> tuple[str, ...]:
-        """Notes in words: of single layers, and what the board can reach."""
-        return self.checked.findings
-
-    @property
-    def most_fps(self) -> float | None:
-        """The highest frame rate that fits the board; None without a board, or if nothing fits."""
-        return None if self.checked.reach is None else self.checked.reach.most_fps
-
-    def _show(self, console: Console) -> None:
-        other_tables.show_kernels(self.checked.lowered.graph, self.findings, console)
-
-    def __str__(self) -> str:
-        return text_of(self._show)
-
-    def __repr__(self) -> str:
-        count = len(self.checked.lowered.graph.nodes)
-        return f"<Check: can be compiled, {count} kernels, {len(self.findings)} notes>"
-
-    def _repr_html_(self) -> str:
-        return html_of(str(self))
-
-
-def _path(folding: str | Path | None) -> pipeline.Folding:
-    return "model" if folding == "model" else None if folding is None else Path(folding)
-
-
-def _rate(name: str, target: Target, folding: str | Path | None) -> None:
-    if target.fps is None and not target.fastest and folding is None:
-        raise UserError(f"{name}: give fps=, max_fps=True, or foldings of the layers with folding=")
-
-
-def _target(
-    board: str | Path,
-    clock_mhz: float | None,
-    fps: float | None = None,
-    max_fps: bool = False,
-    latency_ms: float | None = None,
-    lut_fraction: float = 0.7,
-) -> Target:
-    for name, value in (("fps", fps), ("clock_mhz", clock_mhz), ("latency_ms", latency_ms)):
-        if value is not None and not 0 < value < float("inf"):
-            raise UserError(f"{name}={value}: give a positive number")
-    if fps is not None and max_fps:
-        raise UserError("fps= and max_fps=True exclude each other: leave one out")
-    if max_fps and latency_ms is not None:
-        raise UserError("latency_ms= goes with fps=, not with max_fps=True")
-    chosen = find_board(str(board))
-    return Target(chosen, clock_mhz or chosen.clock_mhz, fps, max_fps, latency_ms, lut_fraction)

@@ -12,9 +12,10 @@ from types import FunctionType
 from typing import Any
 
 from bonn_hw.api.build import Build
+from bonn_hw.api.check import Check
 from bonn_hw.api.exporting import export
 from bonn_hw.api.layers import Layer
-from bonn_hw.api.model import Check, Model
+from bonn_hw.api.model import Model
 from bonn_hw.api.simulation import Simulation
 from bonn_hw.marked_page import rewritten
 

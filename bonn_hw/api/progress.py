@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Progress of a long call: a line with its time on a terminal, or the user's own function."""
+"""Progress of a long call: a line with its time, or the user's own function."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from bonn_hw.console import progress_line
 from bonn_hw.progress import Progress, silent
 
-# None: a line on a terminal, nothing elsewhere; True: a line; False: nothing; or a function, which
-# is called with the text of each step.
+# None: a line on a terminal, nothing elsewhere; True: a line, elsewhere one a minute; False:
+# nothing; or a function, which is called with the text of each step.
 Shown = Callable[[str], None] | bool | None
 
 
@@ -23,12 +24,5 @@ def shown(what: str, progress: Shown) -> Iterator[Progress]:
     if progress is False or (progress is None and not sys.stderr.isatty()):
         yield silent
         return
-    from rich.progress import Progress as Bars
-    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    from bonn_hw.console import make_console
-
-    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
-    with Bars(*columns, console=make_console(sys.stderr), transient=True) as bars:
-        task = bars.add_task(what, total=None)
-        yield lambda text: bars.update(task, description=f"{what}: {text}")
+    with progress_line(sys.stderr, what) as step:
+        yield step

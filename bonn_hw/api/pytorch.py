@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bonn_hw import build_folder, pipeline, verification
 from bonn_hw.api.exporting import torch_needed
-from bonn_hw.report.values import FirstDifference
+from bonn_hw.report.difference_values import FirstDifference
 
 if TYPE_CHECKING:
     from torch import nn

@@ -3,19 +3,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bonn_hw.report.difference_values import FirstDifference
 from bonn_hw.report.first_difference import sentence
-from bonn_hw.report.values import FirstDifference, Report
-from bonn_hw.report.verdicts import State, Verdict
+from bonn_hw.report.values import Report
+from bonn_hw.report.verdicts import EXPECTED, State, Verdict, of_simulation
 
 if TYPE_CHECKING:
-    from bonn_hw.nn.brevitas_export.decisions import Difference
+    from bonn_hw.nn.brevitas_export.decisions import Decisions, Difference
+    from bonn_hw.verification import Outcome
 
 MARKS = {State.PASSED: "ok", State.NOTED: "note", State.FAILED: "FAILED"}
 
@@ -95,3 +97,20 @@ class Simulation:
             for one in self.verdicts
         )
         return f"<table>{rows}</table>"
+
+
+def simulation_of(outcome: Outcome, decisions: Decisions | None, strict: bool) -> Simulation:
+    """The result of a run, with what is known of PyTorch's decisions."""
+    difference = None
+    if decisions is not None and decisions.differences:
+        difference = decisions.wrong or decisions.differences[0]
+    verdicts = of_simulation(outcome.report, strict)
+    if decisions is not None:  # the expected outputs are PyTorch's
+        verdicts = tuple(_of_pytorch(one) for one in verdicts)
+    answers = outcome.answers
+    return Simulation(answers.y, answers.rtl, outcome.report, verdicts, difference)
+
+
+def _of_pytorch(verdict: Verdict) -> Verdict:
+    name, text = (one.replace(EXPECTED, "PyTorch") for one in (verdict.name, verdict.text))
+    return replace(verdict, name=name, text=text)

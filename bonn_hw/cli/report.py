@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bonn_hw.cli.outputs import check_writable
 from bonn_hw.cli.terminal import STDOUT, Terminal
 from bonn_hw.cli.verdicts import add_verdicts, conclude, thresholds
 from bonn_hw.errors import UserError
+
+if TYPE_CHECKING:
+    from bonn_hw.report.values import Front, Report
 
 NAME = "report"
 HELP = "show the report of a build or of foldings"
@@ -59,7 +63,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     report = store.load_build(options.build)
     terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
     if page is not None:
-        _write_page(options.build, page, isinstance(report, Front), terminal)
+        _write_page(options.build, report, page, terminal)
     found: tuple[verdicts.Verdict, ...] = ()
     if not isinstance(report, Front):
         limits = thresholds(options)
@@ -71,15 +75,16 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     return conclude(options, options.build, found, terminal)
 
 
-def _write_page(build: Path, page: Path, front: bool, terminal: Terminal) -> None:
+def _write_page(build: Path, report: Report | Front, page: Path, terminal: Terminal) -> None:
     from bonn_hw import files
+    from bonn_hw.report.page import trades
     from bonn_hw.report.page.beside import page_of
+    from bonn_hw.report.values import Front
 
-    if front:
-        raise UserError(
-            f"--html: {build} holds the trade-offs of 'fold --pareto', and no design: look at "
-            f"{build / 'pictures' / 'front.svg'}"
-        )
+    if isinstance(report, Front):
+        text = trades.front_page(report, build.resolve().name)
+    else:
+        text = page_of(build)
     with files.fresh_file(page) as partial:
-        partial.write_text(page_of(build), encoding="utf-8")
+        partial.write_text(text, encoding="utf-8")
     terminal.note(f"page: {page}")

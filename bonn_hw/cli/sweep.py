@@ -45,15 +45,16 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     check_writable(options.out, "folder")
     check_writable(options.json)
     stated_grid(options)  # its errors come before the work
-    rows = sweep.sweep(
-        options.file,
-        options.out,
-        options.jobs,
-        options.cluster,
-        terminal.notes,
-        options.grid,
-        options.external_data,
-    )
+    with terminal.progress(NAME) as progress:
+        rows = sweep.sweep(
+            options.file,
+            options.out,
+            options.jobs,
+            options.cluster,
+            progress,
+            options.grid,
+            options.external_data,
+        )
     written = [encode(row) for row in rows]
     terminal.report(written, lambda console: other_tables.show_sweep(rows, console))
     bugs = [f"{row.folder}:\n{row.traceback}" for row in rows if row.traceback is not None]

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from bonn_hw.console import discard, make_console
+from bonn_hw.console import discard, make_console, progress_line
+from bonn_hw.progress import silent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,21 +36,14 @@ class Terminal:
         self.quiet = quiet
         self.json = json
 
-    @property
-    def notes(self) -> Console:
-        """The console of stderr: progress."""
-        return make_console(sys.stderr, self.quiet)
-
     @contextmanager
     def progress(self, command: str) -> Iterator[Callable[[str], None]]:
-        """Yield a function that shows the current step; it does nothing without a terminal."""
-        if self.quiet or not sys.stderr.isatty():
-            yield lambda text: None
+        """Yield a function that shows the current step, with its time; see `progress_line`."""
+        if self.quiet:
+            yield silent
             return
-        from rich.text import Text
-
-        with self.notes.status(Text("")) as status:  # a Text, since a str would be read as markup
-            yield lambda text: status.update(Text(f"{command}: {text}"))
+        with progress_line(sys.stderr, command) as step:
+            yield step
 
     def note(self, text: str) -> None:
         """Print a note on stderr, unless quiet."""

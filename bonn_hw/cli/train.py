@@ -29,6 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", metavar="N", type=count, help="train with the first N images only; default: all"
     )
+    parser.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="also write logs for TensorBoard, into the folder tensorboard of the run",
+    )
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -42,5 +47,6 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
         resume=options.resume,
         progress=not terminal.quiet,
         limit=options.limit,
+        tensorboard=options.tensorboard,
     )
     return DONE

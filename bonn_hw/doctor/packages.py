@@ -16,6 +16,7 @@ from bonn_hw.doctor.item import BASE, Item, State
 PURPOSES = {
     "train": "train, prune, export, release and --checkpoint",
     "plot": "plot, and the pictures of fold",
+    "tensorboard": "train --tensorboard",
     "sweep": "sweep",
     "cluster": "sweep --cluster",
     "synth": "synth and bitstream --tool open",

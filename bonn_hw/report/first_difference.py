@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.report.values import FirstDifference
+from bonn_hw.report.difference_values import FirstDifference
 
 OUTPUTS = "outputs"  # the layer of a difference between the model's own outputs
 AROUND = 4  # channels on each side of the one that differs

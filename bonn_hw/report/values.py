@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 from bonn_hw.passes.optimum import Optimum
+from bonn_hw.report.difference_values import FirstDifference
 from bonn_hw.report.figures import Amount, Cycles, PerResource, Rate, Share
 from bonn_hw.synth.netlist import Use
 
@@ -177,46 +178,6 @@ class Expected:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FirstDifference:
-    """The first value, in dataflow order, that differs from a reference.
-
-    Attributes
-    ----------
-    reference : str
-        ``integer graph``, ``QONNX model``, ``PyTorch network``, ``expected outputs`` (of the model)
-        or ``expected values`` (of a layer).
-    layer, stage : str
-        The layer of the model that computes the value, and its unit; ``outputs`` and an empty
-        string for the model's own outputs.
-    frame : int
-        Its place among the frames of the run, from 0 on.
-    place : tuple of int
-        Row, column and channel of an inner layer; the index of one of the model's outputs.
-    value, expected : float
-    cycle, cycle_frame : int or None
-        The cycle in which the RTL's beat passes, counted from the reset of a simulation that begins
-        with the frame ``cycle_frame``; None for a value that was not recorded in the RTL.
-    channel : int
-        The channel (or output) of the first of the values around it.
-    values_around, expected_around : tuple of float
-        The values of neighbouring channels at the same place.
-    """
-
-    reference: str
-    layer: str
-    stage: str
-    frame: int
-    place: tuple[int, ...]
-    value: float
-    expected: float
-    cycle: int | None = None
-    cycle_frame: int | None = None
-    channel: int
-    values_around: tuple[float, ...]
-    expected_around: tuple[float, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class LayerNote:
     """A remark of the lowering about some channels of a layer; see `frontend.Note`."""
 
@@ -253,6 +214,24 @@ class Comparison:
     stall_seed: int | None
     simulation: SimulatorSpeed
     first_difference: FirstDifference | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """An epoch of a training; an accuracy is None where it was not measured."""
+
+    loss: float
+    train_accuracy: float | None = None
+    test_accuracy: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The training of a build's network: its name, what was tested, and its epochs."""
+
+    network: str
+    tested: str
+    epochs: tuple[Epoch, ...]
 
 
 @dataclass(frozen=True)
@@ -308,6 +287,8 @@ class Report:
         Of the saved simulation (see `sections`).
     synthesis : Use or None
         Resources of the whole design.
+    training : Training or None
+        Of the run that ``compile --checkpoint`` was given.
     tools : mapping
         Versions by tool.
     """
@@ -332,6 +313,7 @@ class Report:
     synthesis: Use | None = None
     implementation: Implementation | None = field(default=None, metadata=FLAT)
     frames_on_board: int | None = None
+    training: Training | None = None
 
     def __repr__(self) -> str:
         lut, target = self.resources.lut, self.target

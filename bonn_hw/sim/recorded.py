@@ -32,10 +32,14 @@ class Beats:
         As `ir.stream.unpack` reads them.
     cycles : int64 ``(beats,)``
         The cycle of each, from reset on.
+    valid, ready : bool ``(cycles,)``
+        The two signals in every cycle.
     """
 
     words: NDArray[np.uint32]
     cycles: NDArray[np.int64]
+    valid: NDArray[np.bool_]
+    ready: NDArray[np.bool_]
 
 
 def read(waves: Path, widths: Mapping[int, int]) -> dict[int, Beats]:
@@ -60,14 +64,15 @@ def read(waves: Path, widths: Mapping[int, int]) -> dict[int, Beats]:
         if missing := [part.decode() for _, part in parts if (stream, part) not in changes]:
             raise ValueError(f"{waves} has no signal stream_{stream}_t{missing[0]}")
         valid, ready, data = (changes[part] for part in parts)
-        passes = _levels(valid, end) & _levels(ready, end)
-        cycles = np.flatnonzero(passes)
+        offered, taken = _levels(valid, end), _levels(ready, end)
+        cycles = np.flatnonzero(offered & taken)
         places = np.searchsorted(np.array(data[0], np.int64), 2 * cycles, side="right") - 1
         octets = 4 * -(-width // WORD)
         # A value that stays for many beats is converted once.
         values = {one: int(data[1][one], 2).to_bytes(octets, "little") for one in set(places)}
         words = np.frombuffer(b"".join(values[one] for one in places), "<u4")
-        found[stream] = Beats(words.reshape(len(cycles), octets // 4), cycles.astype(np.int64))
+        words = words.reshape(len(cycles), octets // 4)
+        found[stream] = Beats(words, cycles.astype(np.int64), offered, taken)
     return found
 
 

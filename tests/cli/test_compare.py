@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """``compare`` with values that a user expects, and ``report --html``."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -83,10 +85,12 @@ def test_report_as_a_page(build, tmp_path, capsys):
     assert "is a folder" in capsys.readouterr().err
 
 
-def test_a_front_has_no_page(build, tmp_path, capsys):
+def test_the_page_of_a_front(build, tmp_path):
     out = tmp_path / "front"
     assert main(["fold", str(build / "model.onnx"), "--pareto", "--out", str(out), "--quiet"]) == 0
-    assert main(["report", str(out), "--html", "--quiet"]) == 2
-    assert "holds the trade-offs of 'fold --pareto', and no design: look at" in (
-        capsys.readouterr().err
-    )
+    text = (out / "report.html").read_text()
+    (out / "report.html").unlink()
+    assert main(["report", str(out), "--html", "--quiet"]) == 0
+    assert (out / "report.html").read_text() == text
+    points = json.loads((out / "report.json").read_text())["front"]
+    assert len(points) == Page(text).said("tbody").count("yes") > 1

@@ -2,32 +2,56 @@
 """The demo's commands, one by one, as a user types them."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bonn_hw.cli.main import main
+from tests.support.walk import Walk, blocks
 
 pytestmark = [pytest.mark.rtl, pytest.mark.torch]
+ROOT = Path(__file__).parents[2]
+NOTHING = re.compile("(?!)")  # every command runs here
 FRAMES = 364  # test images of the data set
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """Train, export, compile; the training is the demo's own."""
-    folder = tmp_path_factory.mktemp("demo")
-    run, model, build = folder / "run", folder / "digits.onnx", folder / "accelerator"
-    assert main(["train", "flows/experiments/digits.toml", "--out", str(run)]) == 0
-    assert main(["export", str(run), "--out", str(model)]) == 0
-    arguments = ["--board", "pynq-z2", "--fps", "50000", "--checkpoint", str(run)]
-    assert main(["compile", str(model), *arguments, "--out", str(build)]) == 0
+    """The tutorial, followed from top to bottom; its commands are those of `make demo`."""
+    folder, patch = tmp_path_factory.mktemp("demo"), pytest.MonkeyPatch()
+    walk, missing = Walk(), []
+    with patch.context() as there:
+        there.chdir(folder)
+        there.setenv("COLUMNS", "100")
+        for language, text in blocks(ROOT / "docs" / "tutorial.md"):
+            if language == "python":
+                walk.python(text)
+                assert walk.printed.splitlines()[1:] == ["(4, 8, 8, 32)", "True"]
+            elif language == "text":
+                missing += walk.shown(text)
+            else:
+                walk.commands(text, NOTHING, codes=(0, 3))  # 3: there is no Vivado
+    assert missing == []
     return folder
+
+
+def test_the_tutorial_is_the_demo():
+    """`make demo` runs the same commands, with other places for what they write."""
+    recipe = re.search(r"^demo:.*?\n\n", (ROOT / "Makefile").read_text(), re.M | re.S)[0]
+    recipe = recipe.replace("$(DEMO)/run", "runs/digits").replace("$(DEMO)/digits", "digits")
+    recipe = recipe.replace("$(DEMO)/accelerator", "build/digits").replace("$(BIN)/", "")
+    shown = [" ".join(line.split()) for _, text in blocks(ROOT / "docs" / "tutorial.md")
+             for line in text.splitlines()]  # fmt: skip
+    for line in re.findall(r"^\t(bonn-hw .*?)(?: --json \S+)?$", recipe, re.M):
+        assert line in shown
 
 
 def simulate(demo, *arguments):
     """Run the command and return its report."""
     report = demo / "sim.json"
-    command = ["simulate", str(demo / "accelerator"), "--json", str(report), *arguments]
+    command = ["simulate", str(demo / "build" / "digits"), "--json", str(report), *arguments]
     assert main(command) == 0
     return json.loads(report.read_text())
 
@@ -35,7 +59,9 @@ def simulate(demo, *arguments):
 @pytest.mark.parametrize("stall", [None, 1, 2])
 def test_every_test_image_is_equal_everywhere(demo, stall):
     stalls = [] if stall is None else ["--stall", str(stall)]
-    facts = simulate(demo, "--dataset", "digits", "--checkpoint", str(demo / "run"), *stalls)
+    facts = simulate(
+        demo, "--dataset", "digits", "--checkpoint", str(demo / "runs" / "digits"), *stalls
+    )
     assert facts["frames"] == FRAMES
     assert facts["mismatches"] == 0
     assert facts["mismatches_between"] == {"rtl_integer": 0, "rtl_qonnx": 0, "rtl_pytorch": 0}
@@ -48,12 +74,12 @@ def test_every_test_image_is_equal_everywhere(demo, stall):
             assert layer["cycles"]["simulated"] == layer["cycles"]["predicted"], layer
     else:
         assert facts["cycles_per_frame"]["simulated"] > facts["cycles_per_frame"]["predicted"] * 0.5
-    kept = json.loads((demo / "accelerator" / "report.json").read_text())
+    kept = json.loads((demo / "build" / "digits" / "report.json").read_text())
     if stall is None:
         assert kept == facts
     else:  # the run without stalls stands, the last one beside it
         assert (kept["stall_seed"], kept["frames"]) == (None, FRAMES)
-        section = json.loads((demo / "accelerator" / "report" / "simulated.json").read_text())
+        section = json.loads((demo / "build" / "digits" / "report" / "simulated.json").read_text())
         assert section["last"]["stall_seed"] == stall
         assert section["main"]["stall_seed"] is None
 
@@ -87,25 +113,25 @@ def test_outputs_are_what_the_qonnx_model_answers(demo, tmp_path):
 
 def test_the_same_model_gives_the_same_files(demo, tmp_path):
     arguments = ["compile", str(demo / "digits.onnx"), "--fps", "50000"]
-    arguments += ["--checkpoint", str(demo / "run"), "--out", str(tmp_path / "again")]
+    arguments += ["--checkpoint", str(demo / "runs" / "digits"), "--out", str(tmp_path / "again")]
     assert main(arguments) == 0
-    first, second = demo / "accelerator" / "rtl", tmp_path / "again" / "rtl"
+    first, second = demo / "build" / "digits" / "rtl", tmp_path / "again" / "rtl"
     names = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
     assert names == sorted(p.relative_to(second) for p in second.rglob("*") if p.is_file())
     assert all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
 
 
 def test_report_prints_what_is_known(demo, capsys):
-    run = ("--dataset", "digits", "--checkpoint", str(demo / "run"))
+    run = ("--dataset", "digits", "--checkpoint", str(demo / "runs" / "digits"))
     simulate(demo, *run)
     capsys.readouterr()
     assert simulate(demo, *run, "--count", "20")["frames"] == 20
     assert "20 frames: 0 mismatches (this run)" in capsys.readouterr().out
-    assert main(["report", str(demo / "accelerator")]) == 0
+    assert main(["report", str(demo / "build" / "digits")]) == 0
     text = capsys.readouterr().out
     assert "cycles per frame" in text and "RTL (Verilator)" in text
     assert f"{FRAMES} frames: 0 mismatches (of all runs, the one without stalls" in text
-    assert main(["report", str(demo / "accelerator"), "--json"]) == 0
+    assert main(["report", str(demo / "build" / "digits"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["frames"] == FRAMES
 
 

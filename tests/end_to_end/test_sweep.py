@@ -15,6 +15,7 @@ from distributed import LocalCluster
 from bonn_hw import cache
 from bonn_hw.cli.main import main
 from bonn_hw.sweep import read_sweep
+from tests.support.pages import Page
 from tests.support.sketch import Sketch
 
 PATIENCE = 300  # seconds, of a machine that is busy with other things
@@ -53,6 +54,8 @@ def test_a_sweep_and_what_it_leaves(model, tmp_path, capsys):
         assert [float(row["lut"] or 0) for row in csv.DictReader(file)] == [
             row.get("lut", 0) for row in rows
         ]
+    page = Page((tmp_path / "out/sweep.html").read_text())
+    assert "4 designs, and 2 refused." in page.said("section")
     for row in rows:
         assert ("error" in row) or os.path.isfile(f"{row['folder']}/folding.json")
 

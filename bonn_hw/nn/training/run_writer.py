@@ -17,6 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from bonn_hw.console import EVERY
 from bonn_hw.errors import UserError
 from bonn_hw.files import file_aside
 from bonn_hw.nn.training.experiment import Experiment
@@ -31,6 +32,7 @@ from bonn_hw.nn.training.run_files import (
     write_atomically,
 )
 from bonn_hw.nn.training.training_module import TrainingModule
+from bonn_hw.progress import Pace, clock
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -61,6 +63,8 @@ class RunWriter(lightning.Callback):
         self.bar: tqdm | None = None
         self.started = time.monotonic()
         self.finished = 0
+        self.pace = Pace("train")
+        self._told = time.monotonic()
         self._said: set[str] = set()
 
     def admit(self, resume: bool) -> None:
@@ -127,6 +131,10 @@ class RunWriter(lightning.Callback):
         # Only when the bar is drawn: to read the loss is to wait for the device.
         if self.bar is not None and self.bar.update():
             self.bar.set_postfix_str(f"loss {float(outputs['loss']):.3f}", refresh=False)
+        elif self.bar is not None and self.bar.disable and self._due(trainer.is_global_zero):
+            done, epoch = index + 1, trainer.current_epoch + 1
+            self.pace.step(f"epoch {epoch}, batch {done} of {trainer.num_training_batches}")
+            print(self.pace.line(), file=sys.stderr, flush=True)
 
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, module: lightning.LightningModule
@@ -153,18 +161,37 @@ class RunWriter(lightning.Callback):
         if not trainer.is_global_zero:
             return
         self.write_figures(training.history, training.kernels)
-        self.show(f"epoch {last['epoch']}/{trainer.max_epochs}", last, last["seconds"])
+        epochs = trainer.max_epochs or self.finished
+        self.show(f"epoch {last['epoch']}/{epochs}", last, last["seconds"], epochs)
         self._complain(training.kernels)
 
-    def show(self, start: str, last: EpochFigures, seconds: float) -> None:
-        """Print one line about a finished epoch, beginning with `start`, if progress is shown."""
+    def _due(self, first: bool) -> bool:
+        """Whether a minute has passed without a line, where there is no terminal."""
+        if not self.progress or not first or time.monotonic() - self._told < EVERY:
+            return False
+        self._told = time.monotonic()
+        return True
+
+    def show(
+        self, start: str, last: EpochFigures, seconds: float, epochs: int | None = None
+    ) -> None:
+        """Print one line about a finished epoch, beginning with `start`, if progress is shown.
+
+        Parameters
+        ----------
+        epochs : int or None
+            How many there will be, for the time that is left; None: not told.
+        """
         if not self.progress:
             return
+        self._told = time.monotonic()
+        left = 0.0 if epochs is None else seconds * (epochs - last["epoch"])
+        rest = f", {clock(left)} left" if left else ""
         accuracy = last["test_accuracy"]
         tested = "" if accuracy is None else f"{self.experiment.tested} {accuracy:.2%}  "
         print(
             f"{start}  loss {last['loss']:.4f}  train {last['train_accuracy']:.2%}  {tested}"
-            f"{seconds:.1f} s",
+            f"{seconds:.1f} s{rest}",
             file=sys.stderr,
             flush=True,
         )

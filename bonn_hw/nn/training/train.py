@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.run_files import CHECKPOINT
 from bonn_hw.nn.training.run_writer import RunWriter
 from bonn_hw.nn.training.speed import precision
+from bonn_hw.nn.training.tensorboard import TensorBoard
 from bonn_hw.nn.training.training_module import TrainingModule
 from bonn_hw.nn.training.warm_start import start_from
 
@@ -44,6 +45,7 @@ def train(
     resume: bool = False,
     progress: bool = True,
     limit: int | None = None,
+    tensorboard: bool = False,
 ) -> TrainedCheckpoint:
     """Train a network; return it as it is after the last epoch.
 
@@ -59,6 +61,8 @@ def train(
         Show a progress bar and a line for each epoch.
     limit
         Train with the first `limit` images only (all are tested).
+    tensorboard
+        Also write logs for TensorBoard, into the folder ``tensorboard`` of the run.
 
     Raises
     ------
@@ -85,10 +89,11 @@ def train(
     module = TrainingModule(experiment, network, train_set, test_set)
     if first:
         writer.begin()
+    others = [TensorBoard(out)] if tensorboard and first else []
     if resumed:
         read_state(saved)
     try:
-        trainer = fit(module, writer, saved if resumed else None)
+        trainer = fit(module, writer, saved if resumed else None, others)
     except SystemExit as stop:
         raise Interrupted(
             f"{out}: interrupted after {writer.finished} of {experiment.all_epochs} epochs; "
@@ -102,7 +107,12 @@ def train(
     return Checkpoint.load(out)
 
 
-def fit(module: TrainingModule, writer: RunWriter, saved: Path | None = None) -> lightning.Trainer:
+def fit(
+    module: TrainingModule,
+    writer: RunWriter,
+    saved: Path | None = None,
+    others: Sequence[lightning.Callback] = (),
+) -> lightning.Trainer:
     """Train `module` for all epochs of its experiment, after the checkpoint `saved` if given.
 
     Raises
@@ -117,7 +127,7 @@ def fit(module: TrainingModule, writer: RunWriter, saved: Path | None = None) ->
             **_processes(),
             precision=precision(experiment),
             max_epochs=experiment.all_epochs,
-            callbacks=[writer],
+            callbacks=[writer, *others],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,

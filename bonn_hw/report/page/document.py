@@ -10,18 +10,18 @@ from bonn_hw import files
 from bonn_hw.frontend import Note
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.report.page import tables, verdict
-from bonn_hw.report.page.markup import Content, Markup, joined, raw, tag
+from bonn_hw.report.page.curves import curves
+from bonn_hw.report.page.markup import Markup, joined, tag
 from bonn_hw.report.page.network import Network, network
 from bonn_hw.report.page.picture import picture
+from bonn_hw.report.page.waves import waves
+from bonn_hw.report.page.whole import section, whole
 from bonn_hw.report.values import LayerNote, Report
 
 if TYPE_CHECKING:
     from bonn_hw.frontend.notes import Kind
 
 NAME = "report.html"
-STYLE = Path(__file__).with_name("page.css")
-# No request leaves the page, whatever a name in it says.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def write(report: Report, design: FoldedDesign, title: str, path: Path) -> None:
@@ -46,18 +46,8 @@ def page(report: Report, design: FoldedDesign, title: str) -> str:
     ValueError
         If they are of different builds.
     """
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name_="color-scheme", content="light dark"),
-        tag("title", f"{title}: bonn-hw report"),
-        tag("style", raw(STYLE.read_text(encoding="utf-8"))),
-    )
     drawn = network(design, report)
-    body = tag("body", tag("main", _top(report, title), *_sections(report, drawn)))
-    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
+    return whole(title, _top(report, title), *_sections(report, drawn))
 
 
 def _top(report: Report, title: str) -> Markup:
@@ -83,14 +73,18 @@ def _sections(report: Report, drawn: Network) -> list[Markup]:
     found.append(tag("section", _verdict(report), verdict.verdicts(report)))
     if first is not None:
         found.append(
-            _section("Where it first differs", verdict.difference(first), class_="differs")
+            section(
+                "Where it first differs", verdict.difference(first), waves(first), class_="differs"
+            )
         )
     accuracy = None if report.accuracy is None else tables.accuracy(report.accuracy)
     if accuracy is not None:
-        found.append(_section("Accuracy", accuracy))
-    found.append(_section("Board", tables.board(report), _boards(report)))
+        found.append(section("Accuracy", accuracy))
+    if report.training is not None and report.training.epochs:
+        found.append(section("Training", *curves(report.training)))
+    found.append(section("Board", tables.board(report), _boards(report)))
     found.append(
-        _section(
+        section(
             "Network",
             tag(
                 "p",
@@ -104,7 +98,7 @@ def _sections(report: Report, drawn: Network) -> list[Markup]:
         )
     )
     found.append(
-        _section(
+        section(
             "Layers",
             tag(
                 "p",
@@ -117,13 +111,9 @@ def _sections(report: Report, drawn: Network) -> list[Markup]:
     )
     notes = _notes(report)
     if notes:
-        found.append(_section("Notes", *notes))
-    found.append(_section("Tools and hashes", _origins(report)))
+        found.append(section("Notes", *notes))
+    found.append(section("Tools and hashes", _origins(report)))
     return found
-
-
-def _section(title: str, *contents: Content, class_: str | None = None) -> Markup:
-    return tag("section", tag("h2", title), *contents, class_=class_)
 
 
 def _boards(report: Report) -> Markup | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bonn_hw.report.difference_values import FirstDifference
 from bonn_hw.report.first_difference import place
 from bonn_hw.report.page.markup import Markup, tag
-from bonn_hw.report.values import FirstDifference, Report
+from bonn_hw.report.values import Report
 from bonn_hw.report.verdicts import State, of_simulation
 
 MARKS = {State.PASSED: "✓", State.NOTED: "!", State.FAILED: "✗"}

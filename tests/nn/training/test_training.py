@@ -452,3 +452,26 @@ def test_digits_are_learnt(tmp_path):
     )
     training.train(experiment, tmp_path / "run", progress=False)
     assert json.loads((tmp_path / "run/metrics.json").read_text())["accuracy"] >= 0.95
+
+
+def test_logs_for_tensorboard(tmp_path):
+    """The curves are those of metrics.json; a resumed run goes on in the same folder."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    out = tmp_path / "run"
+    train(out, replace(TINY, epochs=2), tensorboard=True)
+    found = {}
+    for path in (out / "tensorboard").glob("events.*"):
+        data = path.read_bytes()
+        place = 0
+        while place < len(data):  # length, its checksum, the record, its checksum
+            size = int.from_bytes(data[place : place + 8], "little")
+            event = Event.FromString(data[place + 12 : place + 12 + size])
+            place += 16 + size
+            for value in event.summary.value:
+                found[value.tag, event.step] = value.simple_value
+    epochs = json.loads((out / "metrics.json").read_text())["epochs"]
+    for epoch in epochs:
+        assert found["loss", epoch["epoch"]] == pytest.approx(epoch["loss"])
+        assert found["accuracy/test", epoch["epoch"]] == pytest.approx(epoch["test_accuracy"])
+    assert any(name.startswith("mean_abs/") for name, _ in found)
