@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Measure the exact engine beside PyTorch, ONNX Runtime and NumPy; writes docs/engine.md.
 
-``python -m benchmarks.engine [FRAMES]``: all of them on the same float32 frames, in turns, on an idle
-machine; with FRAMES, fewer of them, and no page is written. In each round the integers are compared with ``==`` with those of NumPy
-and PyTorch, and the floats with ONNX Runtime's but for their last places.
+``python -m benchmarks.engine [FRAMES]``: all of them on the same float32 frames, in turns, on an
+idle machine; with FRAMES, fewer of them, and no page is written. In each round the integers are
+compared with ``==`` with those of NumPy and PyTorch, and the floats with ONNX Runtime's but for
+their last places.
 """
 
 from __future__ import annotations
@@ -107,8 +108,8 @@ def page(rows: Sequence[Times]) -> str:
         "",
         f"`python -m benchmarks.engine` wrote this table: {processor()}, {cores()} cores, "
         f"{native.library().instructions().decode()}, Python {platform.python_version()}. Random "
-        f"images, from float32 to the integers of the last layer, medians of {ROUNDS} rounds; in brackets how many times "
-        "as long as the engine.",
+        f"images, from float32 to the integers of the last layer, medians of {ROUNDS} rounds; in "
+        "brackets how many times as long as the engine.",
         "",
         f"| network | images | {' | '.join(WAYS)} |",
         f"|---|---|{'---|' * len(WAYS)}",
