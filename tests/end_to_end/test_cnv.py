@@ -47,6 +47,7 @@ def test_padded_cnv_answers_as_pytorch_on_real_images(tmp_path):
     export(checkpoint, tmp_path / "cnv.onnx")
     target = pipeline.Target(board("pynq-z2"), 100.0, 3000.0)
     report = pipeline.compile_model(tmp_path / "cnv.onnx", target, tmp_path / "build")
+    assert (tmp_path / "build" / "report.html").stat().st_size < 2_000_000  # to mail
     tests = datasets.load("fashion-mnist", "test").first(64).transformed("pad32")
     build = pipeline.Build.load(tmp_path / "build")
     answers = verification.simulate(build, tests.images, jobs=cores())

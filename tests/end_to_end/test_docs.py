@@ -61,7 +61,14 @@ def follow(walk, name):
             walk.commands(text, PATTERN)
 
 
-@pytest.mark.parametrize("name", PAGES[3:])
+def pages():
+    """The pages that the fixture has not followed; those that fold many times run nightly."""
+    for name in PAGES[3:]:
+        often = name in ("howto/timing_not_met", "folding")
+        yield pytest.param(name, marks=pytest.mark.large if often else ())
+
+
+@pytest.mark.parametrize("name", list(pages()))
 def test_the_blocks_run(folder, name):
     _, walk = folder
     follow(walk, name)  # each line must end with exit code 0
