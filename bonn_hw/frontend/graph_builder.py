@@ -155,14 +155,20 @@ class GraphBuilder:
 
     def pool(self, kind: type[Pool], geometry: Geometry, padding: int, origin: str) -> None:
         """Append a pool; windows that overlap or leave gaps need a sliding window before it."""
-        if geometry.kernel == geometry.stride:
+        if geometry.kernel == geometry.stride and geometry.dilation == (1, 1):
             self.pad(geometry.frame, geometry.pads, padding, origin)
             self.add(kind(self.framed(geometry.padded), geometry.kernel), origin)
             return
         self.windows(geometry, padding, origin)
         # The taps of a window follow each other in the stream, like rows of one pixel.
-        taps = geometry.kernel[0] * geometry.kernel[1]
-        rows = geometry.pixels[0] * geometry.pixels[1] * taps
+        taps, pixels = len(geometry.taps), geometry.pixels[0] * geometry.pixels[1]
+        if geometry.dilation != (1, 1):
+            all_taps = geometry.kernel[0] * geometry.kernel[1]
+            self.kind = self.framed((pixels, 1))
+            channels = self.kind.shape[2] // all_taps
+            chosen = geometry.taps[:, None] * channels + np.arange(channels)
+            self.copy(chosen.reshape(-1), origin)
+        rows = pixels * taps
         self.add(kind(self.framed((rows, 1)), (taps, 1)), origin)
 
     def pools(self, matrix: Matrix) -> None:

@@ -14,12 +14,16 @@ NO_PADS: Pads = (0, 0, 0, 0)
 
 @dataclass(frozen=True)
 class Geometry:
-    """Kernel (KH, KW) at strides (SY, SX) over a frame (H, W) with padding around it."""
+    """Kernel (KH, KW) at strides (SY, SX) over a frame (H, W) with padding around it.
+
+    With a `dilation` of a pool, only every (DY, DX)-th row and column of a window is part of it.
+    """
 
     frame: tuple[int, int]
     kernel: tuple[int, int]
     stride: tuple[int, int]
     pads: Pads
+    dilation: tuple[int, int] = (1, 1)
 
     @property
     def padded(self) -> tuple[int, int]:
@@ -35,6 +39,13 @@ class Geometry:
             for extent, kernel, stride in zip(self.padded, self.kernel, self.stride, strict=True)
         )
         return rows, columns
+
+    @property
+    def taps(self) -> NDArray[np.int64]:
+        """Places of the taps in a window of KH * KW pixels; all of them without a dilation."""
+        (high, wide), (down, right) = self.kernel, self.dilation
+        places = np.arange(high * wide, dtype=np.int64).reshape(high, wide)
+        return places[::down, ::right].reshape(-1)
 
     def classes(self) -> tuple[tuple[int, ...], tuple[int, ...], NDArray[np.bool_]]:
         """Group output pixels into border classes by the taps that lie in the padding.

@@ -58,7 +58,26 @@ def image_in_order(branch: Branch, node: NodeProto) -> tuple[int, int]:
 
 
 def windows(branch: Branch, node: NodeProto, kernel: tuple[int, int]) -> Geometry:
-    """Read strides and pads; raises UnsupportedModel."""
+    """Read strides and pads; raises UnsupportedModel. The pads include those of ``ceil_mode``."""
+    geometry, pixels = _windows(branch, node, kernel)
+    return _with_ceil(geometry, pixels) if integer(node, "ceil_mode", 0) else geometry
+
+
+def whole_windows(branch: Branch, node: NodeProto, kernel: tuple[int, int]) -> Geometry:
+    """Read strides and pads; raises UnsupportedModel also for windows that ``ceil_mode`` adds."""
+    geometry, pixels = _windows(branch, node, kernel)
+    if integer(node, "ceil_mode", 0) and geometry.pixels != pixels:
+        raise UnsupportedModel(
+            f"{node.name}: averages windows that ceil_mode adds, which have fewer pixels than the "
+            "others; use ceil_mode=0, or sizes that whole windows cover"
+        )
+    return geometry
+
+
+def _windows(
+    branch: Branch, node: NodeProto, kernel: tuple[int, int]
+) -> tuple[Geometry, tuple[int, int]]:
+    """Windows without those of ``ceil_mode``, and the extents of the node's output."""
     frame = image_in_order(branch, node)
     axes = branch.pending.order.ndim - 1
     down, right = both(integers(node, "strides", (1,) * axes, axes), 1, "strides")
@@ -80,7 +99,7 @@ def windows(branch: Branch, node: NodeProto, kernel: tuple[int, int]) -> Geometr
         raise UnsupportedModel(
             f"{node.name}: a {kernel[0]}x{kernel[1]} window does not fit its input"
         )
-    return _with_ceil(geometry, pixels) if integer(node, "ceil_mode", 0) else geometry
+    return geometry, pixels
 
 
 def _halves(values: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -97,13 +116,16 @@ def _with_ceil(geometry: Geometry, pixels: tuple[int, ...]) -> Geometry:
     return replace(geometry, pads=(top, left, bottom + rows, right + columns))
 
 
-def pooling(node: NodeProto) -> tuple[int, int]:
-    """Read the window (KH, KW) of a MaxPool or AveragePool; (K, 1) over a sequence."""
+def pooling(node: NodeProto) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Read window (KH, KW) and dilation of a MaxPool or AveragePool; (K, 1) over a sequence."""
     kernel = integers(node, "kernel_shape", ())
     if len(kernel) not in (1, 2):
         raise UnsupportedModel(
             f"{node.name}: only pooling over images (2 dimensions) and sequences (1) is supported"
         )
-    if set(integers(node, "dilations", (1, 1))) != {1} or len(node.output) > 1:
-        raise UnsupportedModel(f"{node.name}: dilated pooling and its indices are not supported")
-    return both(kernel, 1, "kernel_shape")
+    if len(node.output) > 1:
+        raise UnsupportedModel(f"{node.name}: the indices of a pool are not supported")
+    dilation = integers(node, "dilations", (1,) * len(kernel), len(kernel))
+    if min(dilation) < 1:
+        raise Malformed(f"dilations {dilation}")
+    return both(kernel, 1, "kernel_shape"), both(dilation, 1, "dilations")

@@ -113,7 +113,19 @@ def joined():
     return sketch.dense(9 * 9, 3, "last")
 
 
+def pools():
+    """An average that counts its pads, and a dilated maximum."""
+    sketch = Sketch(2, 5, 6, seed=10).quant(4, scale=0.5)
+    sketch.pool((2, 3), (1, 1), dilations=(2, 1), pads=(0, 1, 1, 0))
+    sketch.add("AveragePool", kernel_shape=(2, 3), pads=(1, 0, 0, 2), count_include_pad=1)
+    sketch.quant(5, scale=0.25).flatten()
+    return sketch.dense(2 * 4 * 5, 3, "last")
+
+
 NETWORKS = {
     one.__name__: one
-    for one in (bits, few_bits, residual, moved, selected, pooled_twice, quantisers, forms, joined)
+    for one in (
+        *(bits, few_bits, residual, moved, selected, pooled_twice, quantisers, forms, joined),
+        pools,
+    )
 }

@@ -21,17 +21,23 @@ from bonn_hw.frontend.exact_sums import (
 from bonn_hw.frontend.operator import Kind, Operator
 from bonn_hw.frontend.padding import NO_PADS, Geometry
 from bonn_hw.frontend.pending_ops import PendingOps, channel_axis, last
-from bonn_hw.frontend.windows import both, image, ordered, pooling, windows
+from bonn_hw.frontend.windows import both, image, ordered, pooling, whole_windows
 from bonn_hw.kernels.average_pool import AveragePool
 
 
 def average_pool(branch: Branch, node: NodeProto) -> None:
-    """Lower an average over windows without padding."""
-    geometry = windows(branch, node, pooling(node))
-    if any(geometry.pads):
+    """Lower an average over windows; padding counts as zeros, and all windows have one divisor."""
+    kernel, dilation = pooling(node)
+    if dilation != (1, 1):
         raise UnsupportedModel(
-            f"{node.name}: an average pool with pads or ceil_mode is not supported; use sizes "
-            "that its windows cover"
+            f"{node.name}: averages windows with a dilation of {dilation[0]}x{dilation[1]}; use a "
+            "dilation of 1"
+        )
+    geometry = whole_windows(branch, node, kernel)
+    if any(geometry.pads) and not integer(node, "count_include_pad", 0):
+        raise UnsupportedModel(
+            f"{node.name}: averages windows with fewer pixels at the border, each with a divisor "
+            "of its own; use count_include_pad=1 (in PyTorch count_include_pad=True)"
         )
     _average(branch, node, geometry)
 
@@ -82,8 +88,17 @@ def _average(
     flat: bool = False,
     channels_last: bool = False,
 ) -> None:
-    branch.materialise(node)
+    branch.materialise(node, zero_pads=True)
     branch.widen(node.name)
+    if any(branch.zero_pads):  # around bits, which are integers now
+        pads, branch.zero_pads = branch.zero_pads, NO_PADS
+        branch.pad(node.name, branch.zero_pads_frame, pads, 0.0)
+    element = branch.builder.kind.element
+    if any(geometry.pads) and not element.holds(np.array([0])):
+        raise UnsupportedModel(
+            f"{node.name}: pads with zero, which is outside its input's range "
+            f"[{element.low}, {element.high}]; widen the quantiser"
+        )
     taps, scale = geometry.kernel[0] * geometry.kernel[1], branch.pending.scale[0]
     largest = taps * int(np.abs([branch.pending.low.min(), branch.pending.high.max()]).max())
     if largest > LARGEST_SUM:
@@ -119,7 +134,9 @@ def _average(
     if channels_last:
         perm = [0, order.ndim, *range(1, order.ndim)]
         integers = parts.add("Transpose", integers, perm=perm)
-    sums = parts.add("Conv", integers, ones, group=channels, strides=geometry.stride[:axes])
+    (top, left, bottom, right), strides = geometry.pads, geometry.stride[:axes]
+    around = [top, left, bottom, right] if axes == 2 else [top, bottom]
+    sums = parts.add("Conv", integers, ones, group=channels, strides=strides, pads=around)
     parts.scaled(sums, pending.scale, 2 + axes)
     parts.end(total)
     parts.nodes += after
@@ -132,14 +149,15 @@ OPERATORS = (
     Operator(
         ("AveragePool",),
         Kind.LAYER,
-        "over images and sequences, any kernel and stride without pads, on integers",
+        "over images and sequences, any kernel and stride, on integers and bits; with pads if they "
+        "are counted (`count_include_pad`); no windows that `ceil_mode` adds",
         average_pool,
     ),
-    Operator(("GlobalAveragePool",), Kind.LAYER, "on integers", global_average_pool),
+    Operator(("GlobalAveragePool",), Kind.LAYER, "on integers and bits", global_average_pool),
     Operator(
         ("ReduceMean",),
         Kind.LAYER,
-        "over height and width, or the length of a sequence, on integers",
+        "over height and width, or the length of a sequence, on integers and bits",
         reduce_mean,
     ),
 )

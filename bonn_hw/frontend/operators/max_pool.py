@@ -17,7 +17,9 @@ from bonn_hw.kernels.max_pool import MaxPool
 
 def max_pool(branch: Branch, node: NodeProto) -> None:
     """Lower a max pool; the sums of a pending matrix layer are pooled with that layer."""
-    geometry = windows(branch, node, pooling(node))
+    kernel, dilation = pooling(node)
+    sizes = [(size - 1) * step + 1 for size, step in zip(kernel, dilation, strict=True)]
+    geometry = replace(windows(branch, node, (sizes[0], sizes[1])), dilation=dilation)
     scale = branch.integer_scale() if not branch.quantised() else None
     if branch.quantised() or (scale is not None and scale > 0):
         branch.materialise(node)
@@ -48,7 +50,7 @@ OPERATORS = (
     Operator(
         ("MaxPool",),
         Kind.LAYER,
-        "over images and sequences, any kernel and stride, on bits or integers",
+        "over images and sequences, any kernel, stride and dilation, on bits or integers",
         max_pool,
     ),
 )
