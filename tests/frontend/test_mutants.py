@@ -27,6 +27,10 @@ MUTANTS = [
     ),
     ("operators.add", "low, high, one.scale, np", "low, high, 2 * one.scale, np", "residual"),
     ("operators.add", 'parts.add("Add", *', 'parts.add("Sub", *', "residual"),
+    ("operators.combine", "scale * other.scale[0]", "scale", "combined"),
+    ("operators.combine", '"Sub": "subtract"', '"Sub": "maximum"', "combined"),
+    ("operators.combine", "parts.add(node.op_type, *", 'parts.add("Add", *', "combined"),
+    ("broadcast", "factors = (shape[1], ", "factors = (shape[1] - 1, ", "combined"),
     (
         "operators.average_pool",
         "geometry.kernel[0] * geometry.kernel[1], branch",

@@ -12,6 +12,7 @@ from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.tensor import Element, TensorType
 from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.average_pool import AveragePool
+from bonn_hw.kernels.combine import Combine
 from bonn_hw.kernels.concat import Concat
 from bonn_hw.kernels.copy_channels import CopyChannels
 from bonn_hw.kernels.depthwise import Depthwise
@@ -60,7 +61,7 @@ def graph() -> DataflowGraph:
     matrix(end, 4, bits=False)
     lines = np.array([[3], [2], [4], [3]]), np.array([[0], [4], [-2], [1]])
     end.add(Requantize(end.kind, Element(-4, 3), *lines, 2, True, 0), "quantizer")
-    long, short, third = end.fork(3, "fork")
+    long, short, third, fourth = end.fork(4, "fork")
     sign(long)
     convolution(long, 4, bits=False, border=False)
     long.add(Pad(long.kind, (0, 0, 0, 1), 0), "pad")
@@ -71,6 +72,7 @@ def graph() -> DataflowGraph:
     falls = np.array([False, True, False, False])
     long.add(MultiThreshold(long.kind, Element(-8, 7), steps, falls), "staircase")
     long.add(CopyChannels(long.kind, np.array([1, 0, 2, 1])), "copies")
+    short.add(Combine(short.kind, fourth.kind, "maximum"), "larger", fourth)
     long.add(Add(long.kind, short.kind), "sum", short)
     long.add(Concat((long.kind, third.kind)), "concat", third)
     long.add(AveragePool(long.kind, (1, 3)), "average")

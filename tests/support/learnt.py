@@ -122,10 +122,20 @@ def pools():
     return sketch.dense(2 * 4 * 5, 3, "last")
 
 
+def combined():
+    """A gate for each channel, and a difference."""
+    sketch = Sketch(2, 3, 4, seed=11).quant(4, scale=0.3)
+    frame = sketch.last
+    sketch.add("GlobalAveragePool").quant(3, signed=0, scale=0.25)
+    sketch._behind("Mul", [frame, sketch.last], "gate").quant(4, scale=0.3)
+    sketch._behind("Sub", [sketch.last, frame], "rest").quant(4, scale=0.3).flatten()
+    return sketch.dense(24, 3, "last")
+
+
 NETWORKS = {
     one.__name__: one
     for one in (
         *(bits, few_bits, residual, moved, selected, pooled_twice, quantisers, forms, joined),
-        pools,
+        *(pools, combined),
     )
 }

@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from onnx import NodeProto
 
 from bonn_hw.errors import UnsupportedModel
 from bonn_hw.frontend.branch import Branch
+from bonn_hw.frontend.broadcast import aligned
 from bonn_hw.frontend.exact_sums import (
     LARGEST_SUM,
     ROUNDING,
@@ -30,21 +29,9 @@ def join(left: Branch, node: NodeProto, right: Branch) -> None:
     for branch in (left, right):
         branch.materialise(node, remedy=REMEDY)
         branch.widen(node.name)
+    kinds = aligned(node, "adds", left, right)
+    check_scales(node, left, right)
     one, other = left.pending, right.pending
-    if one.order.shape != other.order.shape or (one.order != other.order).any():
-        raise UnsupportedModel(
-            f"{node.name}: adds {left.source} of shape {one.order.shape} and {right.source} "
-            f"of shape {other.order.shape}; only tensors of one shape and layout are added"
-        )
-    if one.scale[0] != other.scale[0]:
-        raise UnsupportedModel(
-            f"{node.name}: its branches have different scales: {left.source} has multiples "
-            f"of {one.scale[0]:g}, {right.source} of {other.scale[0]:g}; quantise both with "
-            "one constant power-of-two scale, for example the same QuantIdentity before the "
-            "addition"
-        )
-    kind = left.builder.kind
-    kinds = kind, replace(right.builder.kind, shape=kind.shape)  # flattening keeps the stream order
     left.builder.add(Add(*kinds), node.name, right.builder)
     low, high = one.low + other.low, one.high + other.high
     largest = np.maximum(np.abs(low), np.abs(high))
@@ -62,6 +49,18 @@ def join(left: Branch, node: NodeProto, right: Branch) -> None:
     parts.end(node.output[0])
     bound = largest_error(6, largest * float(scale))
     left.context.parts.replace(node, parts, np.where(whole, 0.0, bound))
+
+
+def check_scales(node: NodeProto, left: Branch, right: Branch, joint: str = "addition") -> None:
+    """Raise UnsupportedModel if two branches have different scales."""
+    one, other = left.pending.scale[0], right.pending.scale[0]
+    if one != other:
+        raise UnsupportedModel(
+            f"{node.name}: its branches have different scales: {left.source} has multiples "
+            f"of {one:g}, {right.source} of {other:g}; quantise both with "
+            "one constant power-of-two scale, for example the same QuantIdentity before the "
+            f"{joint}"
+        )
 
 
 OPERATORS = (

@@ -31,9 +31,9 @@ OPERATORS = (
         (
             *("Abs", "Cast", "Ceil", "Clip", "Div", "Dropout", "Elu", "Exp"),
             *("Floor", "Greater", "GreaterOrEqual", "HardSigmoid", "HardSwish", "Identity"),
-            *("LeakyRelu", "Less", "LessOrEqual", "Max", "Min", "Mul", "Neg", "Not", "PRelu"),
+            *("LeakyRelu", "Less", "LessOrEqual", "Neg", "Not", "PRelu"),
             *("Pow", "Reciprocal", "Relu", "Round", "Selu", "Sigmoid", "Sign"),
-            *("Softplus", "Softsign", "Sqrt", "Sub", "Tanh", "ThresholdedRelu", "Where"),
+            *("Softplus", "Softsign", "Sqrt", "Tanh", "ThresholdedRelu", "Where"),
         ),
         Kind.ELEMENTWISE,
         "in any order, with constants for all channels or per channel. Before a bipolar quantiser "

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Combine: the difference, product, maximum or minimum of two streams, element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.kernel import Elementwise
+from bonn_hw.ir.resources import Resources
+from bonn_hw.ir.rtl import Instance
+from bonn_hw.ir.schedule import Schedule
+from bonn_hw.ir.tensor import Element, Integers, TensorType
+from bonn_hw.kernels.cost import multiplier
+
+# In the order of the RTL's parameter FUNCTION.
+FUNCTIONS: dict[str, Callable[[Integers, Integers], Integers]] = {
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Combine(Elementwise):
+    """``function(left, right)``, element by element; sums have a kernel of their own, `Add`.
+
+    Parameters
+    ----------
+    function : str
+        One of `FUNCTIONS`.
+    """
+
+    stem: ClassVar[str] = "combine"
+
+    left: TensorType
+    right: TensorType
+    function: str
+
+    def __post_init__(self) -> None:
+        bipolar = self.left.element.bipolar or self.right.element.bipolar
+        if bipolar or self.left.shape != self.right.shape:
+            raise ValueError(
+                f"Combine needs integers of one shape, not {self.left} and {self.right}"
+            )
+        if self.function not in FUNCTIONS:
+            raise ValueError(f"Combine has {', '.join(FUNCTIONS)}, not {self.function!r}")
+
+    @property
+    def inputs(self) -> tuple[TensorType, ...]:
+        """Both operands."""
+        return (self.left, self.right)
+
+    @property
+    def outputs(self) -> tuple[TensorType, ...]:
+        """The results; each function takes its extremes at ends of the ranges."""
+        left, right = self.left.element, self.right.element
+        ends = np.array([left.low, left.high], np.int64), np.array([right.low, right.high])
+        corners = self._apply(ends[0][:, None], ends[1][None])
+        element = Element(int(corners.min()), int(corners.max()))
+        return (TensorType(self.left.shape, element),)
+
+    def _apply(self, left: Integers, right: Integers) -> Integers:
+        return FUNCTIONS[self.function](left, right)
+
+    def reference(self, *frames: Integers) -> tuple[Integers, ...]:
+        """Combine ``(N, H, W, C)``."""
+        left, right = (frame.astype(np.int64) for frame in frames)
+        return (self._apply(left, right),)
+
+    def cycles(self, folding: Folding) -> int:
+        """One beat of each input a cycle."""
+        return self.left.size // folding.pe
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """One step per beat; it accepts one beat of each input."""
+        beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
+        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency=1)
+
+    def resources(self, folding: Folding) -> Resources:
+        """Subtractors, multipliers, or comparators and multiplexers; the output register."""
+        left, right = self.left.element, self.right.element
+        bits = self.outputs[0].element.bits
+        if self.function == "subtract":
+            lane = Resources(lut=bits)
+        elif self.function == "multiply":
+            lane = multiplier(left.bits, right.bits)
+        else:
+            lane = Resources(lut=_larger(max(left.bits, right.bits)))
+        lane += Resources(ff=0 if lane.dsp else bits)
+        return Resources(*(folding.pe * part for part in lane.astuple())) + Resources(lut=2, ff=1)
+
+    def rtl(self, folding: Folding) -> Instance:
+        """``combine.sv``."""
+        left, right = self.left.element, self.right.element
+        return Instance(
+            "combine",
+            {
+                "LANES": folding.pe,
+                "LEFT_BITS": left.bits,
+                "RIGHT_BITS": right.bits,
+                "LEFT_SIGNED": int(left.signed),
+                "RIGHT_SIGNED": int(right.signed),
+                "OUT_BITS": self.outputs[0].element.bits,
+                "FUNCTION": list(FUNCTIONS).index(self.function),
+            },
+        )
+
+
+def _larger(bits: int) -> float:
+    """LUT that compare two numbers and select one.
+
+    Up to four bits it is a small tree of LUT. Wider comparisons use a carry chain: three bits of
+    both numbers need two LUT, and two bits of the multiplexer share one.
+    """
+    if bits <= 4:
+        return bits * (1.25 if bits < 4 else 1.58)
+    return 2 * (bits // 3) + (bits % 3 > 0) + bits / 2
