@@ -130,8 +130,8 @@ class _Weights:
 def _weights(node: NodeProto, graph: Graph) -> _Weights | None:
     """Weights with a scale for each output channel; None if they have none."""
     name = node.input[1]
-    if name not in graph.constants:
-        return None
+    if name not in graph.constants or integer(node, "group", 1) != 1:
+        return None  # groups of both heads side by side would be other groups
     values, axis = np.asarray(graph.constants[name]), _axis(node)
     if values.ndim < 2 or values.dtype != np.float32:
         return None

@@ -15,6 +15,7 @@ from bonn_hw.kernels.average_pool import AveragePool
 from bonn_hw.kernels.combine import Combine
 from bonn_hw.kernels.concat import Concat
 from bonn_hw.kernels.copy_channels import CopyChannels
+from bonn_hw.kernels.depth_to_space import DepthToSpace
 from bonn_hw.kernels.depthwise import Depthwise
 from bonn_hw.kernels.label_select import LabelSelect
 from bonn_hw.kernels.max_pool import MaxPool
@@ -77,6 +78,7 @@ def graph() -> DataflowGraph:
     long.add(Concat((long.kind, third.kind)), "concat", third)
     long.add(AveragePool(long.kind, (1, 3)), "average")
     long.add(Upsample(long.kind, (1, 2)), "upsample")
+    long.add(DepthToSpace(long.kind, (2, 1)), "pixels")
     matrix(long, 6, bits=False)
     long.add(LabelSelect(long.kind), "label")
     return long.graph()

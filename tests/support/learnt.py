@@ -132,10 +132,21 @@ def combined():
     return sketch.dense(24, 3, "last")
 
 
+def enlarged():
+    """A transposed convolution that is cut, channels to pixels and back."""
+    sketch = Sketch(2, 3, 4, seed=12).sign()
+    weights = sketch.signs(2, 8, 4, 3)
+    given = {"strides": (2, 3), "pads": (1, 0, 1, 2)}
+    sketch.add("ConvTranspose", weights, name="up", **given).norm(8, 2).sign()
+    sketch.add("DepthToSpace", blocksize=2, mode="CRD").conv(3, 2, (1, 3)).norm(3, 1).quant(3)
+    sketch.add("SpaceToDepth", blocksize=2).flatten()
+    return sketch.dense(3 * 12 * 18, 3, "last")
+
+
 NETWORKS = {
     one.__name__: one
     for one in (
         *(bits, few_bits, residual, moved, selected, pooled_twice, quantisers, forms, joined),
-        *(pools, combined),
+        *(pools, combined, enlarged),
     )
 }

@@ -7,7 +7,7 @@ OPERATORS = (
     Operator(("ReduceSum",), Kind.HEAD, "before the input's quantiser, on the host"),
     Operator(
         (
-            *("ArgMax", "ArgMin", "DepthToSpace", "GlobalMaxPool", "LogSoftmax", "ReduceMax"),
+            *("ArgMax", "ArgMin", "GlobalMaxPool", "LogSoftmax", "ReduceMax"),
             *("Softmax", "TopK"),
         ),
         Kind.TAIL,
