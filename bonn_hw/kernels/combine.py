@@ -87,13 +87,28 @@ class Combine(Elementwise):
         left, right = self.left.element, self.right.element
         bits = self.outputs[0].element.bits
         if self.function == "subtract":
-            lane = Resources(lut=bits)
+            lane = Resources(lut=bits - 1)  # the highest bit is the carry
         elif self.function == "multiply":
             lane = multiplier(left.bits, right.bits)
         else:
-            lane = Resources(lut=_larger(max(left.bits, right.bits)))
+            lane = Resources(lut=self._choice())
         lane += Resources(ff=0 if lane.dsp else bits)
         return Resources(*(folding.pe * part for part in lane.astuple())) + Resources(lut=2, ff=1)
+
+    def _choice(self) -> float:
+        """LUT that compare two numbers and select one (measured).
+
+        Up to four bits it is a small tree of LUT. Wider comparisons use a carry chain: three bits
+        of both numbers need two LUT, and two bits of the multiplexer share one. Of the wider number
+        only the bits that the other has are compared one by one.
+        """
+        left, right = self.left.element, self.right.element
+        signed = left.signed or right.signed
+        narrow, wide = sorted(one.bits + (signed and not one.signed) for one in (left, right))
+        if wide <= 4:
+            return (1, 1, 2, 6)[wide - 1]
+        compared = 2 * (narrow // 3) + (narrow % 3 > 0) + (wide - narrow) // 6
+        return compared + wide // 2
 
     def rtl(self, folding: Folding) -> Instance:
         """``combine.sv``."""
@@ -110,14 +125,3 @@ class Combine(Elementwise):
                 "FUNCTION": list(FUNCTIONS).index(self.function),
             },
         )
-
-
-def _larger(bits: int) -> float:
-    """LUT that compare two numbers and select one.
-
-    Up to four bits it is a small tree of LUT. Wider comparisons use a carry chain: three bits of
-    both numbers need two LUT, and two bits of the multiplexer share one.
-    """
-    if bits <= 4:
-        return bits * (1.25 if bits < 4 else 1.58)
-    return 2 * (bits // 3) + (bits % 3 > 0) + bits / 2

@@ -109,13 +109,17 @@ def lane_blocks(words: int, width: int, lanes: int, first: int = 0) -> float:
     return sum(spans) * size
 
 
-LARGEST_IN_LUT = 4  # bits; a product of two larger operands is predicted to take a DSP slice
+SMALLEST_IN_DSP = 9  # bits of a product that Yosys puts into a DSP slice
 
 
 def multiplier(one: int, other: int) -> Resources:
     """A product of two numbers of so many bits, in LUT or in a DSP slice."""
-    narrow, wide = sorted((one, other))
-    return Resources(dsp=1) if narrow > LARGEST_IN_LUT else Resources(lut=1.2 * narrow * wide)
+    narrow, bits = min(one, other), one + other
+    if narrow > 1 and bits >= SMALLEST_IN_DSP:
+        return Resources(dsp=1)
+    if bits <= 6:  # each bit is a function of all bits
+        return Resources(lut=bits if narrow > 1 else max(one, other))
+    return Resources(lut=1.2 * one * other)
 
 
 def counter(states: int) -> Resources:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Label select: the index of the largest channel of each pixel (argmax)."""
+"""Label select: the indices of the largest channels of each pixel (argmax, top-k)."""
 
 from __future__ import annotations
 
@@ -21,15 +21,21 @@ from bonn_hw.kernels.cost import counter
 
 @dataclass(frozen=True, eq=False)
 class LabelSelect(Kernel):
-    """The index of each pixel's largest channel; the lowest index if several are equal."""
+    """The indices of each pixel's `count` largest channels, the largest first.
+
+    Of equal channels the one with the lowest index comes first.
+    """
 
     stem: ClassVar[str] = "label_select"
 
     input: TensorType
+    count: int = 1
 
     def __post_init__(self) -> None:
         if self.input.element.bipolar:
             raise ValueError(f"labels are selected among integers, not {self.input}")
+        if not 1 <= self.count <= self.input.shape[2]:
+            raise ValueError(f"{self.count} labels of {self.input.shape[2]} channels")
 
     @property
     def inputs(self) -> tuple[TensorType, ...]:
@@ -38,18 +44,19 @@ class LabelSelect(Kernel):
 
     @property
     def outputs(self) -> tuple[TensorType, ...]:
-        """An index per pixel."""
+        """Indices of each pixel."""
         height, width, channels = self.input.shape
-        return (TensorType((height, width, 1), Element(0, channels - 1)),)
+        return (TensorType((height, width, self.count), Element(0, channels - 1)),)
 
     def reference(self, *frames: Integers) -> tuple[Integers, ...]:
-        """Argmax over the channels of ``(N, H, W, C)``."""
-        return (frames[0].argmax(axis=3, keepdims=True),)
+        """Sort the channels of ``(N, H, W, C)``; equal ones stay in their order."""
+        order = np.argsort(-frames[0].astype(np.int64), axis=3, kind="stable")
+        return (order[..., : self.count],)
 
     def foldings(self) -> Iterator[Folding]:
-        """Input lanes that divide the channels; the output has one lane."""
-        for lanes in divisors(self.input.shape[2]):
-            yield Folding(1, lanes)
+        """Input lanes that divide the channels; one for several labels, which leave in one beat."""
+        for lanes in divisors(self.input.shape[2]) if self.count == 1 else (1,):
+            yield Folding(self.count, lanes)
 
     def cycles(self, folding: Folding) -> int:
         """One input beat per cycle."""
@@ -72,6 +79,12 @@ class LabelSelect(Kernel):
         """
         bits, lanes, folds = self.input.element.bits, folding.simd, self._folds(folding)
         index = self.outputs[0].element.bits
+        if self.count > 1:
+            # Each place compares, and takes the beat, the place above, or itself.
+            place = Resources(lut=2 * (bits // 3) + (bits % 3 > 0) + bits + index + 1, ff=bits + 1)
+            places = Resources(*(self.count * part for part in place.astuple()))
+            indices = Resources(lut=index + 2, ff=index * (2 * self.count) + 1)
+            return places + indices + counter(folds)
         games = [lanes >> height for height in range(1, lanes.bit_length())]
         chosen = sum(height * count for height, count in enumerate(games))
         lut = (lanes - 1) * _larger(bits) + chosen / 2
@@ -88,6 +101,8 @@ class LabelSelect(Kernel):
         the clock. A count of more folds than a LUT has inputs for is one deeper.
         """
         folds = self._folds(folding)
+        if self.count > 1:
+            return 5
         rounds = (folding.simd - 1).bit_length() + (folds > 1)
         return 3 * max(1, rounds) + (folds > 64)
 
@@ -99,6 +114,7 @@ class LabelSelect(Kernel):
             "IS_SIGNED": int(self.input.element.signed),
             "FOLDS": self._folds(folding),
             "INDEX_BITS": self.outputs[0].element.bits,
+            "COUNT": self.count,
         }
         return Instance("label_select", parameters, sources=("cells/counter.sv",))
 

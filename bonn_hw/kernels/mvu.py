@@ -20,12 +20,12 @@ from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.stream import pack_bits
 from bonn_hw.ir.tensor import BIPOLAR, Element, Integers, TensorType
 from bonn_hw.kernels.cost import (
-    LARGEST_IN_LUT,
     adder_tree,
     adder_tree_depth,
     counter,
     in_block,
     lut_memory,
+    multiplier,
     rom,
     rom_sequence,
 )
@@ -281,8 +281,7 @@ class Mvu(Kernel):
             # The popcount of three pairs is two LUT of six inputs; fewer pairs share one LUT.
             pairs = Resources(lut=2 * (simd // 3) + (simd % 3 > 0))
             return pairs + adder_tree(groups, 2, False, cuts)
-        narrow, wide = sorted((bits, weight_bits))
-        dsp = simd if narrow > LARGEST_IN_LUT else 0
+        dsp = 0.0
         if self.element.bipolar:
             terms, lut = weight_bits, simd * weight_bits / 4
         elif self._weight.bipolar:
@@ -290,7 +289,8 @@ class Mvu(Kernel):
             lut = simd * bits * min(0.375, bits / 16)
         else:
             terms = bits + weight_bits
-            lut = 0 if dsp else 1.2 * simd * narrow * wide
+            product = multiplier(bits, weight_bits)
+            lut, dsp = simd * product.lut, simd * product.dsp
         return Resources(lut=lut, dsp=dsp) + adder_tree(simd, terms, True, cuts)
 
     def resources(self, folding: Folding) -> Resources:
