@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -168,6 +170,7 @@ def compile_model(
     grid: frontend.StatedGrid | None = None,
     external_data: Path | None = None,
     top: str | None = None,
+    labels: int | None = None,
 ) -> Report:
     """QONNX file -> build folder. Returns its report.
 
@@ -175,20 +178,24 @@ def compile_model(
     ----------
     top : str or None
         Name of the top module, see `emit.names`; None: derived from the name of the file.
+    labels : int or None
+        How many labels the accelerator selects instead of sending scores (`frontend.labels`).
 
     Raises
     ------
     UserError
         For every input that cannot be compiled; nothing is written then.
     """
-    model, lowered = _lower(model_file, checkpoint, progress, grid, external_data)
+    name = top or default_top(model_file)
+    with _ending_in_labels(model_file, labels, grid, external_data) as (file, data):
+        model, lowered = _lower(file, checkpoint, progress, grid, data, labels)
+        content = frontend.read_proto(file, data)[1]  # with all of its tensors
     constraints = _constraints(folding, model, lowered)
     planned = plan(lowered.graph, target, constraints, progress)
     progress("emitting RTL")
-    project = emit(planned.design, top=top or default_top(model_file))
+    project = emit(planned.design, top=name)
     report = assemble.compiled(planned, target, _model_of(model), lowered.notes)
     with files.fresh_folder(out) as folder:
-        content = frontend.read_proto(model_file, external_data)[1]  # with all of its tensors
         (folder / "model.onnx").write_bytes(content)
         (folder / REFERENCE).write_bytes(lowered.reference.to_bytes())
         (folder / "host").mkdir()
@@ -204,12 +211,33 @@ def compile_model(
     return report
 
 
+@contextmanager
+def _ending_in_labels(
+    model_file: Path,
+    labels: int | None,
+    grid: frontend.StatedGrid | None,
+    external_data: Path | None,
+) -> Iterator[tuple[Path, Path | None]]:
+    """A model file that ends in labels, and its folder of external data."""
+    if labels is None:
+        yield model_file, external_data
+        return
+    frontend.check_count(read_model(model_file, grid, external_data), labels)
+    proto, _ = frontend.read_proto(model_file, external_data)
+    with files.scratch() as folder:
+        file = folder / model_file.name
+        labelled = frontend.with_labels(proto, labels)
+        file.write_bytes(labelled.SerializeToString(deterministic=True))
+        yield file, None
+
+
 def _lower(
     model_file: Path,
     checkpoint: Path | None,
     progress: Progress,
     grid: frontend.StatedGrid | None,
     external_data: Path | None,
+    labels: int | None = None,
 ) -> tuple[frontend.Model, frontend.Lowered]:
     progress("reading the model")
     model = read_model(model_file, grid, external_data)
@@ -219,7 +247,7 @@ def _lower(
 
         activations = Checkpoint.load(checkpoint).activations()
     progress("lowering to integers")
-    lowered = frontend.lower(model, activations)
+    lowered = frontend.lower(model, activations, labels)
     lowered.graph.check()
     return model, lowered
 

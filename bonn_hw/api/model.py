@@ -202,6 +202,7 @@ class Model:
         clock_mhz: float | None = None,
         folding: str | Path | None = None,
         top: str | None = None,
+        labels_on_chip: int | None = None,
         progress: Shown = None,
     ) -> Build:
         """Write the accelerator.
@@ -227,6 +228,8 @@ class Model:
             hardware graph of FINN.
         top : str or None
             Name of the top module in ``rtl/``; None: the name of the file and ``_top``.
+        labels_on_chip : int or None
+            How many of the best classes the accelerator sends instead of their scores.
         progress
             None: a line on a terminal; False: nothing; a function: called with each step.
 
@@ -241,7 +244,9 @@ class Model:
         place = Path(out) if out is not None else Path("build") / self.name
         with shown("compile", progress) as step:
             pipeline.compile_model(
-                self.path, target, place, _path(folding), *self._reading(step), top=name
+                *(self.path, target, place, _path(folding), *self._reading(step)),
+                top=name,
+                labels=labels_on_chip,
             )
         build = Build(place)
         build.torch = self.torch

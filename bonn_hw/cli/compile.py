@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bonn_hw.cli.arguments import add_json
+from bonn_hw.cli.arguments import add_json, count
 from bonn_hw.cli.design import make_design
 from bonn_hw.cli.target import add_target
 from bonn_hw.cli.terminal import Terminal
@@ -28,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="name of the top module (default: the file's name and _top, such as digits_top)",
     )
+    parser.add_argument(
+        "--labels-on-chip",
+        metavar="K",
+        type=count,
+        help="send the K best classes, the best first, instead of their scores",
+    )
     add_json(parser)
     add_verdicts(parser)
 
@@ -40,4 +46,5 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from bonn_hw.emit.names import check_top
 
     top = None if options.top is None else check_top(options.top)
-    return make_design(options, terminal, partial(pipeline.compile_model, top=top))
+    make = partial(pipeline.compile_model, top=top, labels=options.labels_on_chip)
+    return make_design(options, terminal, make)

@@ -2,6 +2,7 @@
 """QONNX file to DataflowGraph and the host's part: the only importer of onnx and qonnx."""
 
 from bonn_hw.frontend.host import Host
+from bonn_hw.frontend.labels import check_count, with_labels
 from bonn_hw.frontend.load import read, read_proto
 from bonn_hw.frontend.lower import lower
 from bonn_hw.frontend.lowered import Lowered
@@ -20,8 +21,10 @@ __all__ = [
     "Reference",
     "StatedGrid",
     "Step",
+    "check_count",
     "compare",
     "lower",
     "read",
     "read_proto",
+    "with_labels",
 ]

@@ -17,6 +17,7 @@ from bonn_hw.frontend.branch import Branch
 from bonn_hw.frontend.context import Context, Probe
 from bonn_hw.frontend.graph_builder import GraphBuilder
 from bonn_hw.frontend.host import Host, can_run
+from bonn_hw.frontend.labels import select
 from bonn_hw.frontend.lowered import Lowered
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.notes import Note
@@ -28,7 +29,9 @@ from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.kernels.pad import Pad
 
 
-def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
+def lower(
+    model: Model, pytorch: Sequence[Activation] | None = None, labels: int | None = None
+) -> Lowered:
     """Lower a model, and compare the result with the model on a few frames.
 
     Parameters
@@ -37,6 +40,9 @@ def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
         PyTorch's activations after the matrix layers, in the network's order. If one differs
         from ONNX Runtime (a tie within float rounding), that is reported, and PyTorch's bit is
         used.
+    labels : int or None
+        How many labels the accelerator selects, of a model that ends in them (`labels`); None: the
+        host does.
 
     Raises
     ------
@@ -56,20 +62,20 @@ def lower(model: Model, pytorch: Sequence[Activation] | None = None) -> Lowered:
     try:
         for place, node in enumerate(body):
             if cut is not None and _for_host(node) and can_run(body[cut.place :]):
-                lowered = _finish(cut.branch, host, body[cut.place :])
+                lowered = _finish(cut.branch, host, body[cut.place :], labels)
                 break
             branch = _lowered(node, branches)
             if place >= last_matrix and branches.empty() and branch.in_layout():
                 cut = Cut(branch.saved(), place + 1)
             branches.add(node.output[0], branch)
         else:
-            lowered = _finish(branches.last(), host, [])
+            lowered = _finish(branches.last(), host, [], labels)
     except UnsupportedModel as error:
         if cut is None or not can_run(body[cut.place :]):
             if len(model.outputs) > 1 and node.name.startswith(JOINED):
                 raise _apart(model) from error
             raise
-        lowered = _finish(cut.branch, host, body[cut.place :])
+        lowered = _finish(cut.branch, host, body[cut.place :], labels)
     self_check(model, lowered)
     return lowered
 
@@ -182,9 +188,9 @@ def _applied(node: NodeProto, branches: list[Branch]) -> Branch:
     return branch
 
 
-def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
+def _finish(last: Branch, host: Host, tail: Sequence[NodeProto], labels: int | None) -> Lowered:
     """Finish the last branch: the host computes what is still pending, and the tail."""
-    context, pending, model = last.context, last.pending, last.context.model
+    context = last.context
     if last.early_pad or any(last.zero_pads):
         raise UnsupportedModel("the model ends with padding; end it with a layer")
     source = last.source
@@ -194,9 +200,17 @@ def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
             f"the checkpoint has {len(context.pytorch)} more activations than the model: "
             f"{OTHER_MODEL}"
         )
-    if (pending.error > 0).any():
-        rounded = tuple(np.flatnonzero(pending.error).tolist())
-        context.notes.append(Note(source, "last digits", rounded, pending.channels))
+    if (last.pending.error > 0).any():
+        rounded = tuple(np.flatnonzero(last.pending.error).tolist())
+        channels = last.pending.channels
+        context.notes.append(
+            Note(source, "last digits", rounded, channels)
+            if labels is None
+            else Note(source, "rounding", rounded, channels)
+        )
+    if labels is not None:
+        tail = select(last, tail, labels)
+    pending, model = last.pending, context.model
     nodes = [*(op.node for op in pending.ops), *tail]
     order = pending.ops[0].order if pending.ops else pending.order
     proto = None
@@ -212,7 +226,7 @@ def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
         )
     entry = model.computed(nodes[0])[0] if nodes else model.output
     probes = list(context.probes)
-    if pending.in_order(model):
+    if pending.in_order(model) and labels is None:
         probes.append(Probe(source, entry, graph.output, order, pending.scale))
     # Sums that leave the accelerator are no decisions, where the file's own are rounded.
     kept = context.probes if pending.error.any() else probes
