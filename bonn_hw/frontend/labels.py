@@ -27,9 +27,9 @@ LARGEST_RANGE = 1 << 22  # sums for which the operators behind them are evaluate
 def check_count(model: Model, count: int) -> None:
     """Raise UserError if a model that ends in scores has fewer classes than labels."""
     scores = model.outputs[0]
-    if len(model.outputs) == 1 and scores.dtype == "float32" and scores.shape:
-        if scores.shape[0] < count:
-            raise UserError(f"{OPTION}: {count} labels of {scores.shape[0]} classes; use fewer")
+    several = len(model.outputs) > 1 or scores.dtype != "float32" or not scores.shape
+    if not several and scores.shape[0] < count:
+        raise UserError(f"{OPTION}: {count} labels of {scores.shape[0]} classes; use fewer")
 
 
 def with_labels(proto: ModelProto, count: int) -> ModelProto:

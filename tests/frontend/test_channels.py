@@ -306,16 +306,23 @@ def test_what_is_refused(build, message, tmp_path):
         lowered(sketch, tmp_path)
 
 
+KINDS = (
+    *("conv", "sums", "concat", "slice", "split", "shuffle", "depthwise", "dilated", "grouped"),
+    *("average", "maximum", "transposed", "moved", "Add", "Sub", "Mul", "Max", "Min", "gate"),
+)
+
+
 @st.composite
 def joined_networks(draw):
     """Tensors of one size, each made of one or more before, by a layer or by moving channels."""
     channels = draw(st.integers(1, 4))
-    sketch, entry = start(channels, 3, 4, seed=draw(st.integers(0, 99)))
+    sketch, entry = start(channels, 4, 4, seed=draw(st.integers(0, 99)))
     tensors = [(entry, channels)]
     for _ in range(draw(st.integers(2, 6))):
         tensor, wide = draw(st.sampled_from(tensors[-3:]))
         on(sketch, tensor)
-        kind = draw(st.sampled_from(["conv", "sums", "concat", "slice", "split", "shuffle"]))
+        kind = draw(st.sampled_from(KINDS))
+        others = [one for one in tensors if one[1] == wide]
         if kind == "slice":
             first = draw(st.integers(0, wide - 1))
             wide = draw(st.integers(first + 1, wide)) - first
@@ -327,25 +334,62 @@ def joined_networks(draw):
             wide -= 1
         elif kind == "shuffle":
             groups = draw(st.sampled_from([g for g in range(1, wide + 1) if wide % g == 0]))
-            shuffled(sketch, groups, wide, 3, 4)
+            shuffled(sketch, groups, wide, 4, 4)
         elif kind == "concat":
-            others = [
+            ends = [
                 (tensor, wide),
                 *draw(st.lists(st.sampled_from(tensors), min_size=1, max_size=2)),
             ]
-            concat(sketch, *(name for name, _ in others))
-            wide = sum(width for _, width in others)
+            concat(sketch, *(name for name, _ in ends))
+            wide = sum(width for _, width in ends)
+        elif kind in ("Add", "Sub", "Mul", "Max", "Min"):
+            sketch._behind(kind, [tensor, draw(st.sampled_from(others))[0]], "")
+            sketch.quant(4, 1, 0.5)
+        elif kind == "gate":
+            sketch.add("GlobalAveragePool").quant(3, 0, 0.25)
+            sketch._behind("Mul", [tensor, sketch.last], "").quant(4, 1, 0.5)
+        elif kind == "average":
+            given = {"kernel_shape": (3, 3), "pads": (1,) * 4, "count_include_pad": 1}
+            sketch.add("AveragePool", **given).quant(4, 1, 0.5)
+        elif kind == "maximum":
+            step = draw(st.sampled_from([1, 2]))
+            sketch.pool((3, 2), (1, 1), dilations=(step, 1), pads=(step, 0, step, 1))
+        elif kind == "moved":  # pixels to channels and back, or the reverse
+            sketch.add("SpaceToDepth", blocksize=2)
+            sketch.add("DepthToSpace", blocksize=2, mode=draw(st.sampled_from(["DCR", "CRD"])))
         else:
-            wide, before = draw(st.integers(1, 4)), wide
-            side = draw(st.sampled_from([1, 3]))
-            sketch.conv(wide, before, (side, side), pads=[side // 2] * 4, scale=draw(SCALES))
-            if kind == "conv":
+            wide = _matrix(draw, sketch, kind, wide)
+            if kind != "sums":
                 sketch.norm(wide)
                 draw(st.sampled_from([lambda: sketch.sign(0.5), lambda: sketch.quant(3, 1, 0.5)]))()
         tensors.append((sketch.last, wide))
     if draw(st.booleans()):
         sketch.quant(3, 1, 0.7)
-    return sketch.flatten().dense(12 * wide, 2)
+    return sketch.flatten().dense(16 * wide, 2)
+
+
+def _matrix(draw, sketch, kind, before):
+    """A layer with weights that keeps the size of the image; returns its channels."""
+    wide, scale = draw(st.integers(1, 4)), draw(SCALES)
+    if kind == "depthwise":
+        wide *= before
+        sketch.conv(wide, 1, pads=[1] * 4, scale=scale, group=before)
+    elif kind == "grouped":
+        groups = draw(st.sampled_from([g for g in range(1, before + 1) if before % g == 0]))
+        wide *= groups
+        sketch.conv(wide, before // groups, (1, 1), scale=scale, group=groups)
+    elif kind == "dilated":
+        sketch.conv(wide, before, pads=[2] * 4, dilations=[2, 2], scale=scale)
+    elif kind == "transposed":
+        stride = draw(st.sampled_from([1, 2]))
+        if stride == 2:
+            sketch.pool()
+        weights = sketch.signs(before, wide, 2 + stride, 2 + stride) * np.float32(scale)
+        sketch.add("ConvTranspose", weights, strides=[stride] * 2, pads=[1] * 4)
+    else:
+        side = draw(st.sampled_from([1, 3]))
+        sketch.conv(wide, before, (side, side), pads=[side // 2] * 4, scale=scale)
+    return wide
 
 
 SCALES = st.sampled_from([1.0, 0.25, 0.3])
@@ -354,6 +398,17 @@ SCALES = st.sampled_from([1.0, 0.25, 0.3])
 @given(joined_networks())
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_network_of_these_layers_is_exact_or_refused(tmp_path, sketch):
+    exact_or_refused(tmp_path, sketch)
+
+
+@pytest.mark.large
+@given(joined_networks())
+@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_thousand_networks_of_these_layers_are_exact_or_refused(tmp_path, sketch):
+    exact_or_refused(tmp_path, sketch)
+
+
+def exact_or_refused(tmp_path, sketch):
     try:
         agree(sketch, tmp_path)
         event("lowered")
