@@ -20,6 +20,22 @@ def lut_memory(depth: int, width: int) -> float:
     return 4 * -(-width // 3) * -(-depth // 64)
 
 
+def single_port(depth: int, width: int) -> float:
+    """LUT of a memory that is read and written at one address (UG474).
+
+    A LUT holds 64 bits, four LUT hold 32 words of 8 bits; up to 256 words the multiplexers of a
+    slice select the output.
+    """
+    if depth <= 1:
+        return 0.0
+    if depth <= 32:
+        return 4 * -(-width // 8)
+    if depth <= 256:
+        return width * -(-depth // 64)
+    parts = -(-depth // 256)
+    return parts + width * (4 * parts + -(-(parts - 1) // 3))
+
+
 # A Zynq 7020 has 380 LUT per block memory. Fast 1-bit networks run out of LUT and leave half of the
 # block memories unused, so one block memory counts as half of that.
 LUT_PER_BRAM36 = 190

@@ -19,7 +19,7 @@ from bonn_hw.ir.rtl import Instance, MemoryImage
 from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.stream import pack_bits
 from bonn_hw.ir.tensor import Element, Integers, TensorType
-from bonn_hw.kernels.cost import counter, in_block, lut_memory, multiplier, rom_sequence
+from bonn_hw.kernels.cost import counter, in_block, multiplier, rom_sequence, single_port
 from bonn_hw.kernels.mvu import weight_element
 
 
@@ -116,22 +116,28 @@ class Depthwise(Kernel):
         """Weights, products, adders, and the sums of all folds."""
         folds, bits = self._folds(folding), self._output.bits
         taken, held = self.element.bits, folding.simd * self.element.bits
+        # A sum that starts at its first product; Yosys does not merge that choice into an adder
+        # with a carry, and partly into others (measured).
+        adder = Resources(lut=bits, ff=bits)
         if self.element.bipolar and self._weight.bipolar:
             one = Resources(lut=0.5, ff=1)  # a product is odd: its lowest bit is a constant
-        elif self.element.bipolar or self._weight.bipolar:
-            product = max(taken + (not self.element.signed), self._weight.bits)
-            # Yosys does not merge the choice of a first sum into an adder with a carry.
-            one = Resources(lut=product / 2 + 1 + bits * (folds > 1), ff=product + 1)
+        elif self.element.bipolar:
+            one = Resources(
+                lut=self._weight.bits / 2 + bits + (folds == 1), ff=self._weight.bits + 1
+            )
+        elif self._weight.bipolar:  # the weight itself is the sign of an unsigned input's product
+            one = Resources(lut=0.375 * taken + bits, ff=taken + 1)
         else:
             one = multiplier(taken, self._weight.bits)
             if one.dsp:  # the slice contains the registers
                 held = 0
+                adder = Resources(lut=bits if folds == 1 else 2 * bits / 3, ff=bits)
             else:
-                one += Resources(ff=taken + self._weight.bits)
-        one += Resources(lut=bits, ff=bits)
+                one += Resources(lut=0.42 * bits * (folds > 1), ff=taken + self._weight.bits)
+        one += adder
         use = Resources(*(folding.pe * part for part in one.astuple()))
         use += rom_sequence(*self._memory(folding)) + counter(folds) + counter(self._taps)
-        sums = Resources(lut=lut_memory(folds, folding.pe * bits))
+        sums = Resources(lut=single_port(folds, folding.pe * bits))
         return use + sums + Resources(lut=4, ff=3 + held)
 
     def rtl(self, folding: Folding) -> Instance:

@@ -15,7 +15,7 @@ from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Bits, Instance
 from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.tensor import Integers, TensorType
-from bonn_hw.kernels.cost import counter
+from bonn_hw.kernels.cost import counter, single_port
 
 WINDOW_COUNTER = ("cells/counter.sv", "cells/window_counter.sv")
 
@@ -72,20 +72,13 @@ class Pool(Elementwise):
     def running(self, folding: Folding, width: int) -> Resources:
         """The memory of running values for a row of windows: single-port LUT memory, or a register.
 
-        A LUT holds 64 bits, four LUT hold 32 words of 8 bits; up to 256 words the multiplexers of a
-        slice select the output. A single word is kept in the output register, unless pixels at the
-        border are dropped.
+        A single word is kept in the output register, unless pixels at the border are dropped.
         """
         depth, (high, wide) = self.depth(folding), self.kernel
         if depth == 1:
             dropped = self.input.shape[0] % high or self.input.shape[1] % wide
             return Resources(ff=width if dropped else 0)
-        if depth <= 32:
-            return Resources(lut=4 * -(-width // 8))
-        if depth <= 256:
-            return Resources(lut=width * -(-depth // 64))
-        parts = -(-depth // 256)
-        return Resources(lut=parts + width * (4 * parts + -(-(parts - 1) // 3)))
+        return Resources(lut=single_port(depth, width))
 
     def counters(self, folding: Folding) -> Resources:
         """The counters of ``window_counter.sv``, their carries, and the first and last flags."""

@@ -43,7 +43,10 @@ def mobilenet_v1(extent: int = 224, classes: int = 1000) -> Sketch:
 
 
 def resnet50(extent: int = 224, classes: int = 1000) -> Sketch:
-    """ResNet-50 w1a2, as FINN's: sums of four bits between blocks, two bits inside them."""
+    """ResNet-50 w1a2: sums of four bits between blocks, two bits inside them.
+
+    FINN's has eight bits in the last layer; with four it fits the block memory of a Zynq board.
+    """
     sketch = Sketch(3, extent, extent).quant(8, signed=0, scale=2.0**-8)
     sketch.few_bit_conv(64, 3, (7, 7), bits=8, strides=(2, 2), pads=(3, 3, 3, 3))
     _activated(sketch, 64, 147, 4, 18.0)
@@ -53,7 +56,7 @@ def resnet50(extent: int = 224, classes: int = 1000) -> Sketch:
         for place in range(count):
             before = _bottleneck(sketch, before, inner, first if place == 0 else 1)
     sketch.add("GlobalAveragePool").quant(4, signed=0, scale=0.25).flatten()
-    return sketch.few_bit_dense(before, classes, bits=8)
+    return sketch.few_bit_dense(before, classes, bits=4)
 
 
 def _bottleneck(sketch: Sketch, before: int, inner: int, stride: int) -> int:
