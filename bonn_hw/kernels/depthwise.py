@@ -116,24 +116,26 @@ class Depthwise(Kernel):
         """Weights, products, adders, and the sums of all folds."""
         folds, bits = self._folds(folding), self._output.bits
         taken, held = self.element.bits, folding.simd * self.element.bits
-        # A sum that starts at its first product; Yosys does not merge that choice into an adder
-        # with a carry, and partly into others (measured).
-        adder = Resources(lut=bits, ff=bits)
+        # A sum starts at its first product. With one fold the choice is part of the adder; with
+        # several it takes LUT of its own, depending on how many bits tell the first tap (measured).
+        adder, several, many_taps = Resources(lut=bits, ff=bits), folds > 1, self._taps > 16
+        chosen = bits / 3 if several and many_taps else 0.0
         if self.element.bipolar and self._weight.bipolar:
-            one = Resources(lut=0.5, ff=1)  # a product is odd: its lowest bit is a constant
+            # A product is odd: its lowest bit is a constant.
+            one = Resources(lut=1.9 if several else 0.5, ff=1)
         elif self.element.bipolar:
-            one = Resources(
-                lut=self._weight.bits / 2 + bits + (folds == 1), ff=self._weight.bits + 1
-            )
+            product = self._weight.bits
+            one = Resources(lut=product / 2 + bits + (not several) + chosen, ff=product + 1)
         elif self._weight.bipolar:  # the weight itself is the sign of an unsigned input's product
-            one = Resources(lut=0.375 * taken + bits, ff=taken + 1)
+            one = Resources(lut=0.375 * taken + bits + chosen, ff=taken + 1)
         else:
             one = multiplier(taken, self._weight.bits)
             if one.dsp:  # the slice contains the registers
                 held = 0
-                adder = Resources(lut=bits if folds == 1 else 2 * bits / 3, ff=bits)
+                if several:
+                    adder = Resources(lut=2 * bits / 3 if many_taps else bits + 3, ff=bits)
             else:
-                one += Resources(lut=0.42 * bits * (folds > 1), ff=taken + self._weight.bits)
+                one += Resources(lut=0.42 * bits * several, ff=taken + self._weight.bits)
         one += adder
         use = Resources(*(folding.pe * part for part in one.astuple()))
         use += rom_sequence(*self._memory(folding)) + counter(folds) + counter(self._taps)

@@ -10,10 +10,15 @@ from bonn_hw.frontend.graph_builder import GraphBuilder
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.tensor import Element, TensorType
 from bonn_hw.kernels.add import Add
+from bonn_hw.kernels.average_pool import AveragePool
+from bonn_hw.kernels.combine import Combine
+from bonn_hw.kernels.concat import Concat
+from bonn_hw.kernels.copy_channels import CopyChannels
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.pad import Pad
 from bonn_hw.kernels.sliding_window import SlidingWindow
 from bonn_hw.kernels.threshold import Threshold
+from bonn_hw.kernels.upsample import Upsample
 
 SIDES = st.integers(2, 5)
 
@@ -38,30 +43,56 @@ def convolution(builder: GraphBuilder, random: np.random.Generator, kernel: int)
     builder.add(unit, "convolution")
 
 
-def residual_block(builder: GraphBuilder, draw, random: np.random.Generator, nesting: int) -> None:
-    """Fork into two or three branches, give each some layers, add them up."""
+JOINS = ("sum", "subtract", "multiply", "maximum", "concat", "gate")
+
+
+def residual_block(
+    builder: GraphBuilder,
+    draw,
+    random: np.random.Generator,
+    nesting: int,
+    joins: tuple[str, ...] = JOINS,
+) -> None:
+    """Fork into two or three branches, give each some layers, join them."""
     branches = builder.fork(draw(st.integers(2, 3)), "fork")
     for branch in branches[:-1]:
         for _ in range(draw(st.integers(0, 2))):
             if nesting and draw(st.booleans()):
-                residual_block(branch, draw, random, nesting - 1)
+                residual_block(branch, draw, random, nesting - 1, joins)
             else:
                 convolution(branch, random, draw(st.integers(1, 3)))
     first, *others = branches[:: draw(st.sampled_from((1, -1)))]
     for other in others:
-        first.add(Add(first.kind, other.kind), "sum", other)
+        join(first, other, draw(st.sampled_from(joins)), random)
     builder.kind, builder.tensor = first.kind, first.tensor
 
 
+def join(first: GraphBuilder, other: GraphBuilder, kind: str, random: np.random.Generator) -> None:
+    """Join two branches; the shape stays."""
+    if kind == "sum":
+        first.add(Add(first.kind, other.kind), "sum", other)
+    elif kind == "concat":
+        channels = first.kind.shape[2]
+        first.add(Concat((first.kind, other.kind)), "concat", other)
+        first.add(CopyChannels(first.kind, random.integers(0, 2 * channels, channels)), "copies")
+    else:
+        frame = first.kind.shape[:2]
+        if kind == "gate":  # a frame waits until the sums of another are known
+            other.add(AveragePool(other.kind, frame), "squeeze")
+            other.add(Upsample(other.kind, frame), "excite")
+            kind = "minimum"
+        first.add(Combine(first.kind, other.kind, kind), kind, other)
+
+
 @st.composite
-def residual_graphs(draw) -> DataflowGraph:
+def residual_graphs(draw, joins: tuple[str, ...] = JOINS) -> DataflowGraph:
     """One or two blocks, maybe nested, on small frames of few-bit integers."""
     element = draw(st.sampled_from((Element(-4, 3), Element(0, 7))))
     kind = TensorType((draw(SIDES), draw(SIDES), draw(st.integers(1, 4))), element)
     random = np.random.default_rng(draw(st.integers(0, 999)))
     builder = GraphBuilder(kind)
     for _ in range(draw(st.integers(1, 2))):
-        residual_block(builder, draw, random, draw(st.integers(0, 1)))
+        residual_block(builder, draw, random, draw(st.integers(0, 1)), joins)
     return builder.graph()
 
 
