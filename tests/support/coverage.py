@@ -25,6 +25,7 @@ FRAMES = 12
 REFUSED = (
     r"use count_include_pad=1 \(in PyTorch count_include_pad=True\)$",
     r"only monotone operators are supported between this layer and its quantiser$",
+    r"pad bits with zero or with the value of -1 or \+1, and integers with one of their values$",
     r"averages windows that ceil_mode adds, which have fewer pixels than the others; use",
 )
 

@@ -82,3 +82,13 @@ def test_stages_of_any_manner(stages, stall):
         network = Network(("stage",), tuple(stages), ((-1, 0), (0, -1)))
         results.append(told(network, engine, frames=6, stall=stall))
     assert results[0] == results[1]
+
+
+def test_a_schedule_that_was_broadcast_is_read_alike():
+    """A pixel that is repeated: its steps all need the same one beat."""
+    ones = np.broadcast_to(np.int64(1), 6)
+    release = np.array([0, 0, 0, 0, 0, 1])
+    plan = Schedule(ones, release, np.broadcast_to(True, 6), latency=1, capacity=2)
+    network = Network(("repeat",), (plan,), ((-1, 0), (0, -1)))
+    both = [run_network(network, 5, engine=engine) for engine in (engines.events, engines.stepping)]
+    np.testing.assert_array_equal(*(timing.output_cycles for timing in both))
