@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,11 +69,31 @@ class Pieces:
         mask = (1 << low_bits) - 1
         x = np.concatenate([end & mask if segment_bits else end for end in ends])
         points = np.stack([np.tile(group, 2), x, np.tile(stairs.value[run], 2)])
-        group, x, value = np.unique(points, axis=1) if alike else points[:, np.argsort(points[0])]
+        order = np.lexsort(points[::-1]) if alike else np.argsort(points[0], kind="stable")
+        points = points[:, order]
+        if alike:  # channels that are alike have the same points
+            points = points[:, np.append(True, (points[:, 1:] != points[:, :-1]).any(axis=0))]
+        group, x, value = points
         if alike and bool(((np.diff(group) == 0) & (np.diff(x) == 0)).any()):
             return None
         rows = 1 if alike else len(stairs.low)
         return cls(segment_bits, rows, group, x, value)
+
+    @cached_property
+    def begins(self) -> Array:
+        """Index of the first point of each group that has points."""
+        return np.flatnonzero(np.append(True, self.group[1:] != self.group[:-1]))
+
+    @property
+    def fewest_bits(self) -> int:
+        """Bits that the table of lines has at least.
+
+        Where a segment begins, its offset alone makes the output, so offsets have as many bits as
+        these outputs. Slopes that are all the same need no memory.
+        """
+        begins = self.value[self.x == 0] if self.segment_bits else self.value[:0]
+        span = int(begins.max() - begins.min()) if begins.size else 0
+        return (self.rows << self.segment_bits) * max(1, span.bit_length())
 
     def only(self, row: int) -> Pieces:
         """The points of one row."""
@@ -122,7 +143,7 @@ class Search:
             raise InternalError(f"segment {found} has no line, against expectation")
         groups, half = pieces.rows << pieces.segment_bits, (1 << shift) // 2 * self.ties_even
         slopes, offsets = np.zeros(groups, np.int64), np.zeros(groups, np.int64)
-        present = np.unique(pieces.group)
+        present = pieces.group[pieces.begins]
         slopes[present], offsets[present] = found[0], found[1] + half
         shape = (pieces.rows, -1)
         parameters = (slopes.reshape(shape), offsets.reshape(shape), shift, self.ties_even)
@@ -173,7 +194,7 @@ def _lines(
     Two of these points alone exclude many slopes: those for which they leave no offset. Such slopes
     are not evaluated. With `cut`, the bisection leaves them out: it is faster, and finds others.
     """
-    starts = np.flatnonzero(np.append(True, np.diff(pieces.group) != 0))
+    starts = pieces.begins
     slopes, offsets = np.zeros(len(starts), np.int64), np.zeros(len(starts), np.int64)
     # Of the groups without a line so far: their indices, sizes and points, and bounds of the slope.
     open_, sizes = np.arange(len(starts)), np.diff(np.append(starts, len(pieces.group)))

@@ -22,6 +22,7 @@ Quantiser = Requantize | MultiThreshold
 
 LARGEST_TABLE = 1 << 22  # bits
 LUT_PER_BRAM36, LUT_PER_DSP = 380, 240  # ratios on a Zynq 7020
+BITS_PER_LUT = 64  # of a memory of LUTs; block memories cost more
 
 
 def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> Quantiser:
@@ -57,11 +58,14 @@ def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> Q
         hard: dict[bool, int] = {}  # a channel that had no lines with fewer segments
         for segment_bits in range(bits + 1):
             memory = (rows << segment_bits) * 2  # each line has at least two bits
-            if memory > LARGEST_TABLE or (best and best[0] <= memory / 64):
+            if memory > LARGEST_TABLE or (best and best[0] <= memory / BITS_PER_LUT):
                 break
             pieces = Pieces.of(stairs, kind.element, segment_bits, alike)
             if pieces is None:
                 break  # channels differ
+            if best and best[0] <= pieces.fewest_bits / BITS_PER_LUT:
+                break  # and more segments have more lines
+            smallest: int | None = None  # table of this number of segments
             for ties_even in (False, True):
                 if ties_even in hard:
                     one = Pieces.of(stairs.only(hard[ties_even]), kind.element, segment_bits, alike)
@@ -73,6 +77,7 @@ def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> Q
                     hard |= {} if alike else {ties_even: row}
                     continue
                 kernel = search.kernel(kind)
+                smallest = min(kernel.storage, smallest or kernel.storage)
                 if lines is None or _cost(kernel) < _cost(lines):
                     lines = kernel
                 if kernel.storage <= LARGEST_TABLE and (best is None or _cost(kernel) < best[0]):
@@ -80,6 +85,9 @@ def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> Q
             # More segments can only save the multiplier.
             spared = best is not None and lines is not None and best[0] < _cost(lines) - LUT_PER_DSP
             if lines and (lines.mask.bit_count() <= FEW or spared):
+                break
+            # Lines of half as many steps are not expected to have less than half of the bits.
+            if best and smallest is not None and best[0] <= smallest / BITS_PER_LUT:
                 break
         if lines:
             break

@@ -94,7 +94,8 @@ class Staircase:
         """
         base, span = int(self.low.min()), int(self.high.max() - self.low.min()) + 1
         mine, theirs = (one.channel * span + one.start - base for one in (self, other))
-        keys = np.union1d(mine, theirs)
+        keys = np.sort(np.concatenate([mine, theirs]), kind="stable")  # two ascending parts
+        keys = keys[np.append(True, keys[1:] != keys[:-1])]
         values = [
             one.value[np.searchsorted(starts, keys, side="right") - 1]
             for one, starts in ((self, mine), (other, theirs))
