@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, TensorProto
+from onnx import NodeProto, TensorProto
 
 from bonn_hw.frontend import execute
 from bonn_hw.frontend.execute import Array
@@ -71,17 +71,23 @@ class Model:
 
     def check(self) -> None:
         """Raise an exception of onnx or of ONNX Runtime if they refuse the model."""
-        light = self._proto([self.output], light=True)
-        onnx.checker.check_model(onnx.shape_inference.infer_shapes(light))
+        proto = execute.for_shapes(
+            self.nodes, self._entry, [self.output], self.constants, self.opset
+        )
+        onnx.checker.check_model(onnx.shape_inference.infer_shapes(proto))
         self._session.get_inputs()
 
-    def _proto(self, outputs: Sequence[str], light: bool = False) -> ModelProto:
-        kind = {self.input: (TensorProto.FLOAT, 1 + len(self.shapes[self.input]))}
-        return execute.assemble(self.nodes, kind, outputs, self.constants, self.opset, light=light)
+    @property
+    def _entry(self) -> dict[str, tuple[int, int]]:
+        return {self.input: (TensorProto.FLOAT, 1 + len(self.shapes[self.input]))}
+
+    def _opened(self, outputs: Sequence[str]) -> execute.Session:
+        part = execute.part_of(self.nodes, self._entry, outputs, self.constants, self.opset)
+        return execute.opened(part, threads=0)
 
     @cached_property
     def _session(self) -> execute.Session:
-        return execute.session(self._proto([self.output]), threads=0)
+        return self._opened([self.output])
 
     def run(self, frames: NDArray[np.float32]) -> Array:
         """Compute the outputs as ONNX Runtime does, which rounds its sums (see `reference`).
@@ -102,8 +108,7 @@ class Model:
 
     def tensors(self, frames: NDArray[np.float32], names: Sequence[str]) -> dict[str, Array]:
         """Values ``(N, ...)`` of tensors inside the model."""
-        session = execute.session(self._proto(names), threads=0)
-        values = session.run(list(names), {self.input: frames})
+        values = self._opened(names).run(list(names), {self.input: frames})
         return dict(zip(names, values, strict=True))
 
     def computed(self, node: NodeProto) -> list[str]:

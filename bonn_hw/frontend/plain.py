@@ -9,6 +9,7 @@ of a sum. Anything else is a mismatch.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ from bonn_hw.frontend.pending_ops import along
 from bonn_hw.frontend.reference import BATCH, IntegerTensor, Reference
 
 SHOWN = 20  # steps that are kept, of the first frames
+FILE = "/file"  # behind the name of a layer's output as the file computes it
 
 
 @dataclass(frozen=True)
@@ -107,25 +109,33 @@ def beyond_rounding(
     """
     if not reference.sums:
         return {}
-    by_name = {node.name: node for node in model.nodes}
-    nodes = [_renamed(by_name[one.layer]) for one in reference.sums]
+    nodes = file_layers(model, reference)
     names = [one.output for one in reference.sums]
-    values = reference.tensors(
-        frames, [*names, *(node.output[0] for node in nodes)], nodes, model.constants
-    )
+    names += [node.output[0] for node in nodes]
+    return too_far(reference, reference.tensors(frames, names, nodes, model.constants))
+
+
+def file_layers(model: Model, reference: Reference) -> list[NodeProto]:
+    """The layers of the file that the reference computes by other operators, on its tensors."""
+    by_name = {node.name: node for node in model.nodes}
+    return [_renamed(by_name[one.layer]) for one in reference.sums]
+
+
+def too_far(reference: Reference, values: Mapping[str, Array]) -> dict[str, NDArray[np.bool_]]:
+    """What `beyond_rounding` returns, from the sums and the outputs of `file_layers`."""
     found: dict[str, NDArray[np.bool_]] = {}
-    for one, node in zip(reference.sums, nodes, strict=True):
-        ours, plain = values[one.output], values[node.output[0]]
+    for one in reference.sums:
+        ours, plain = values[one.output], values[one.output + FILE]
         bound = np.array(one.bound).reshape(-1, *[1] * (ours.ndim - 2))
         far = ~(np.abs(ours.astype(np.float64) - plain) <= bound)
-        found[one.layer] = np.asarray(far.reshape(len(frames), -1).any(axis=1))
+        found[one.layer] = np.asarray(far.reshape(len(ours), -1).any(axis=1))
     return found
 
 
 def _renamed(node: NodeProto) -> NodeProto:
     plain = NodeProto()
     plain.CopyFrom(node)
-    plain.name, plain.output[0] = f"{node.name}/file", f"{node.output[0]}/file"
+    plain.name, plain.output[0] = node.name + FILE, node.output[0] + FILE
     return plain
 
 

@@ -18,7 +18,7 @@ with what is known of its layers.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -81,20 +81,20 @@ class IntegerTensor:
 class Reference:
     """An ONNX model, batch first, with its layers in order."""
 
-    proto: ModelProto
+    part: execute.Part
     sums: tuple[Sum, ...]
     integers: tuple[IntegerTensor, ...]
 
     @property
     def input(self) -> str:
         """Name of the input."""
-        name: str = self.proto.graph.input[0].name
+        name: str = self.part.proto.graph.input[0].name
         return name
 
     @property
     def output(self) -> str:
         """Name of the output."""
-        name: str = self.proto.graph.output[0].name
+        name: str = self.part.proto.graph.output[0].name
         return name
 
     @property
@@ -104,7 +104,7 @@ class Reference:
 
     @cached_property
     def _session(self) -> execute.Session:
-        return execute.session(self.proto, threads=0)
+        return execute.opened(self.part, threads=0)
 
     def run(self, frames: NDArray[np.float32]) -> Array:
         """Compute the model's outputs for frames ``(N, ...)``."""
@@ -122,28 +122,38 @@ class Reference:
         constants: Mapping[str, Array] | None = None,
     ) -> dict[str, Array]:
         """Values of tensors inside the reference, or behind further nodes on its tensors."""
+        return self.program(names, nodes, constants)(frames)
+
+    def program(
+        self,
+        names: Sequence[str],
+        nodes: Sequence[NodeProto] = (),
+        constants: Mapping[str, Array] | None = None,
+    ) -> Callable[[NDArray[np.float32]], dict[str, Array]]:
+        """Make a function from frames to what `tensors` returns."""
         wanted = list(dict.fromkeys(names))
-        known = {item.name for item in self.proto.graph.initializer}
-        used = {name for node in nodes for name in node.input} - known
-        added = ModelProto()
-        added.graph.node.extend(nodes)
-        added.graph.initializer.extend(
-            execute.initializer(name, value)
-            for name, value in (constants or {}).items()
-            if name in used
+        added = execute.part_of(nodes, {}, (), constants or {}, self.part.opset)
+        known = {item.name for item in self.part.proto.graph.initializer}
+        proto = ModelProto()
+        proto.CopyFrom(self.part.proto)
+        proto.graph.node.extend(added.proto.graph.node)
+        proto.graph.initializer.extend(
+            item for item in added.proto.graph.initializer if item.name not in known
         )
-        added.graph.output.extend(
+        proto.graph.output.extend(
             ValueInfoProto(name=name) for name in wanted if name != self.output
         )
-        # Protobuf's files are merged by joining them; a copy of the weights would be large.
-        content = b"".join(proto.SerializeToString() for proto in (self.proto, added))
-        values = execute.opened(content, threads=0).run(wanted, {self.input: frames})
-        return dict(zip(wanted, values, strict=True))
+        large = {**added.large, **self.part.large}
+        session = execute.opened(execute.Part(proto, large), threads=0)
+
+        def call(frames: NDArray[np.float32]) -> dict[str, Array]:
+            return dict(zip(wanted, session.run(wanted, {self.input: frames}), strict=True))
+
+        return call
 
     def to_bytes(self) -> bytes:
         """The contents of ``reference.onnx``."""
-        proto = ModelProto()
-        proto.CopyFrom(self.proto)
+        proto = self.part.whole()
         layers = {
             "sums": [[one.layer, one.output, one.bound] for one in self.sums],
             "integers": [
@@ -162,7 +172,7 @@ class Reference:
             raise UserError(f"the data of {name!r} is in another file")
         layers = json.loads({item.key: item.value for item in proto.metadata_props}[KEY])
         return cls(
-            proto,
+            execute.Part.of(proto),
             tuple(Sum(layer, output, tuple(bound)) for layer, output, bound in layers["sums"]),
             tuple(
                 IntegerTensor(layer, tensor, tuple(scale), tuple(channels), *axis)
@@ -224,10 +234,10 @@ class ReferenceParts:
                     nodes.append(new)
         entry = {model.input: (TensorProto.FLOAT, 1 + len(model.shapes[model.input]))}
         every = {**model.constants, **self.constants}
-        proto = execute.assemble(nodes, entry, [model.output], every, model.opset)
+        part = execute.part_of(nodes, entry, [model.output], every, model.opset)
         sums = tuple(
             Sum(node.name, node.output[0], tuple(self.bounds[node.name].tolist()))
             for node in model.nodes
             if node.name in self.bounds
         )
-        return Reference(proto, sums, tuple(integers))
+        return Reference(part, sums, tuple(integers))

@@ -18,8 +18,7 @@ from bonn_hw.errors import InternalError, UnsupportedModel
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.lowered import Lowered
 from bonn_hw.frontend.model import Model
-from bonn_hw.frontend.plain import beyond_rounding
-from bonn_hw.frontend.reference import Reference
+from bonn_hw.frontend.plain import file_layers, too_far
 
 BUG = "This is a bug of bonn_hw, not of the model: please report it with the model file"
 
@@ -49,12 +48,17 @@ def self_check(model: Model, lowered: Lowered) -> None:
     if not len(frames):
         return
     graph, host, reference = lowered.graph, lowered.host, lowered.reference
-    names = [probe.tensor for probe in lowered.probes]
+    names = [reference.output, *(probe.tensor for probe in lowered.probes)]
+    names += [one.output for one in reference.sums]
+    layers = file_layers(model, reference)
+    names += [node.output[0] for node in layers]
     try:
-        expected = reference.tensors(frames, [*names, reference.output])
+        run = reference.program(names, layers, model.constants)
+        expected = run(frames)
     except Exception as error:  # the model itself has run
         raise InternalError(f"the reference cannot be run ({error}). {BUG}") from error
-    _check_batch(reference, frames, expected[reference.output])
+    alone = run(frames[:1])[reference.output]
+    _check_batch(alone, len(frames), expected[reference.output])
     streams = {graph.output, *(probe.stream for probe in lowered.probes)}
     encoded = host.encode(frames)
     values = {graph.input: encoded}
@@ -64,7 +68,7 @@ def self_check(model: Model, lowered: Lowered) -> None:
     shape = graph.tensors[graph.output].shape
     answer = host.decode(values[graph.output].reshape(-1, *shape))
     _equal("the host's part", answer, expected[reference.output])
-    for layer, bad in beyond_rounding(model, reference, frames).items():
+    for layer, bad in too_far(reference, expected).items():
         if bad.any():
             raise InternalError(
                 f"{layer}: the reference differs from the model by more than rounding, in "
@@ -72,17 +76,16 @@ def self_check(model: Model, lowered: Lowered) -> None:
             )
 
 
-def _check_batch(reference: Reference, frames: NDArray[np.float32], together: Array) -> None:
+def _check_batch(alone: Array, count: int, together: Array) -> None:
     """Raise UnsupportedModel if a frame's output depends on the other frames of the batch."""
-    alone = reference.tensors(frames[:1], [reference.output])[reference.output]
     shape = together.shape
-    if together.ndim and len(together) == len(frames) and alone.shape == (1, *shape[1:]):
+    if together.ndim and len(together) == count and alone.shape == (1, *shape[1:]):
         size = max(1.0, float(np.abs(together[0].astype(np.float64)).max(initial=0.0)))
         # Alone and together a float sum may be rounded otherwise; another frame changes far more.
         if np.allclose(alone[0], together[0], rtol=0, atol=1e-3 * size, equal_nan=True):
             return
     raise UnsupportedModel(
-        f"the output has the shape {tuple(shape)} for {len(frames)} frames, or depends on the "
+        f"the output has the shape {tuple(shape)} for {count} frames, or depends on the "
         "other frames of a batch: keep the batch axis as the first one, in every operator"
     )
 

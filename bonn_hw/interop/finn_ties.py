@@ -28,7 +28,7 @@ class TiesUp:
     """The reference of a model with FINN's rounding, from any of its tensors to any other."""
 
     def __init__(self, lowered: Lowered) -> None:
-        self._proto = lowered.reference.proto
+        self._proto = lowered.reference.part.whole()
         self._probes = {probe.stream: probe for probe in lowered.probes}
         graph, host = lowered.graph, lowered.host
         entry = host.head.graph.output[0].name if host.head else lowered.reference.input

@@ -68,7 +68,7 @@ def test_a_reference_with_another_bias_is_a_mismatch(tmp_path):
     )
     model = frontend.read(sketch.write(tmp_path))
     reference = frontend.lower(model).reference
-    (bias,) = (one for one in reference.proto.graph.initializer if one.name == "last/bias")
+    (bias,) = (one for one in reference.part.proto.graph.initializer if one.name == "last/bias")
     bias.raw_data = np.array([0, 0.03, 0], np.float32).tobytes()  # one step of the sum
     frames = sketch.images(10, -8, 8, 0.1)
     found = compare(model, reference, frames, reference.run(frames), model.run(frames))
