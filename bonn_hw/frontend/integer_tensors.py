@@ -10,6 +10,7 @@ from onnx import NodeProto
 
 from bonn_hw.errors import InternalError
 from bonn_hw.frontend import execute
+from bonn_hw.frontend.attributes import Malformed
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.model import QuantGrid
 from bonn_hw.frontend.operator import StandardOnnx
@@ -76,7 +77,10 @@ class IntegerTensors:
         for place in (1, 2):
             name = node.input[place] if len(node.input) > place else ""
             if name in self._constants:
-                end = np.asarray(self._constants[name]).astype(np.float32).reshape(())
+                end = np.asarray(self._constants[name]).astype(np.float32)
+                if end.size != 1:
+                    raise Malformed(f"{node.name}: a bound of Clip has {end.size} numbers, not one")
+                end = end.reshape(())
                 copy.input[place] = f"{node.output[0]}/clip{place}"
                 self.added[copy.input[place]] = end
                 narrower = max if place == 1 else min

@@ -31,7 +31,12 @@ from bonn_hw.frontend.outputs import JOINED, described, join
 from bonn_hw.frontend.siblings import merge_heads
 from bonn_hw.frontend.standard_onnx import STANDARD
 from bonn_hw.frontend.stated_grid import StatedGrid
-from bonn_hw.frontend.translation import Translation, check_size
+from bonn_hw.frontend.translation import (
+    LARGEST_ACTIVATION,
+    LARGEST_INPUT,
+    Translation,
+    check_size,
+)
 
 LARGEST = 1 << 31  # bytes; protobuf's own limit
 
@@ -151,9 +156,10 @@ def _standardise(proto: ModelProto, sha256: str, grid: StatedGrid | None) -> Mod
         merge_heads(part.nodes, constants, part.grids, exit_)
         shapes, _ = part.infer_shapes(entry, (batch, *extents[1:]), [exit_])
     part.state_ranks(shapes)
+    check_size(f"the input {entry!r}", extents[1:], LARGEST_INPUT)
     for node in part.nodes:
-        for name in (*node.input, *node.output):
-            check_size(node.name, shapes.get(name, ()))
+        for name in node.output:
+            check_size(node.name, shapes.get(name, ())[1:], LARGEST_ACTIVATION)
     for node in part.nodes:
         operator = table().get(node.op_type)
         if operator is not None and operator.free_batch is not None:

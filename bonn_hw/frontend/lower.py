@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto
 
 from bonn_hw.errors import InternalError, UnsupportedModel, UserError
@@ -198,6 +199,7 @@ def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
         rounded = tuple(np.flatnonzero(pending.error).tolist())
         context.notes.append(Note(source, "last digits", rounded, pending.channels))
     nodes = [*(op.node for op in pending.ops), *tail]
+    _check_finite(source, nodes, pending.scale, model)
     order = pending.ops[0].order if pending.ops else pending.order
     proto = None
     if nodes:
@@ -220,6 +222,24 @@ def _finish(last: Branch, host: Host, tail: Sequence[NodeProto]) -> Lowered:
     reference = context.parts.build(model, decided)
     expected, notes = tuple(context.expected), tuple(context.notes)
     return Lowered(graph, decoded, reference, tuple(probes), expected, notes)
+
+
+def _check_finite(
+    source: str, nodes: Sequence[NodeProto], scale: NDArray[np.float32], model: Model
+) -> None:
+    """Refuse NaN and infinity in what the host multiplies and adds behind the last integers."""
+    found = [source] if not np.isfinite(scale).all() else []
+    for node in nodes:
+        values = [np.asarray(model.constants[one]) for one in node.input if one in model.constants]
+        floats = [value for value in values if value.dtype.kind == "f"]
+        bounds = node.op_type in ("Clip", "Max", "Min", "Where")  # which may be infinite
+        wrong = any((np.isnan(one) if bounds else ~np.isfinite(one)).any() for one in floats)
+        found += [node.name] if wrong else []
+    if found:
+        raise UnsupportedModel(
+            f"{found[0]}: a scale, bias or other constant behind the last matrix layer is NaN or "
+            "infinite: train or export the model again"
+        )
 
 
 def _depends_on_input(graph: DataflowGraph) -> bool:

@@ -8,7 +8,8 @@ own operators, up to the rounding of their sums.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -20,6 +21,7 @@ from bonn_hw.frontend.lowered import Lowered
 from bonn_hw.frontend.model import Model
 from bonn_hw.frontend.plain import file_layers, too_far
 
+ELEMENTS = 1 << 26  # of the largest tensor, that are computed at once
 BUG = "This is a bug of bonn_hw, not of the model: please report it with the model file"
 
 
@@ -54,8 +56,10 @@ def self_check(model: Model, lowered: Lowered) -> None:
     names += [node.output[0] for node in layers]
     try:
         run = reference.program(names, layers, model.constants)
-        expected = run(frames)
-    except Exception as error:  # the model itself has run
+        expected = _in_groups(run, frames, model)
+    except Exception as error:
+        with _its_own_fault():  # one frame of the model has run
+            model.run(frames[:2])
         raise InternalError(f"the reference cannot be run ({error}). {BUG}") from error
     alone = run(frames[:1])[reference.output]
     _check_batch(alone, len(frames), expected[reference.output])
@@ -74,6 +78,18 @@ def self_check(model: Model, lowered: Lowered) -> None:
                 f"{layer}: the reference differs from the model by more than rounding, in "
                 f"{int(bad.sum())} of {len(frames)} trial frames. {BUG}"
             )
+
+
+def _in_groups(
+    run: Callable[[NDArray[np.float32]], dict[str, Array]],
+    frames: NDArray[np.float32],
+    model: Model,
+) -> dict[str, Array]:
+    """Run as many frames at once as memory is spent on."""
+    largest = max(math.prod(shape) for shape in model.shapes.values())
+    size = max(2, ELEMENTS // max(1, largest))  # of two frames one could depend on the other
+    parts = [run(frames[start : start + size]) for start in range(0, len(frames), size)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _check_batch(alone: Array, count: int, together: Array) -> None:

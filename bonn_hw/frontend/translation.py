@@ -22,6 +22,8 @@ from bonn_hw.frontend.operators.quantize_linear import constant_grid
 from bonn_hw.frontend.standard_onnx import STANDARD, by_definition, quantiser_of, to_standard_onnx
 
 LARGEST_TENSOR = 1 << 28  # elements
+LARGEST_INPUT = 1 << 25  # elements of a frame; a 4K picture has 25 million
+LARGEST_ACTIVATION = 1 << 27  # elements of a frame
 MOVES = frozenset(("Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"))
 
 
@@ -156,12 +158,12 @@ def _check_bounds(
         check_size(node.name, [axis.dim_value for axis in info.type.tensor_type.shape.dim])
 
 
-def check_size(name: str, shape: Sequence[int]) -> None:
+def check_size(name: str, shape: Sequence[int], most: int = LARGEST_TENSOR) -> None:
     """Refuse a tensor of so many elements that memory would not be bounded."""
-    if math.prod(shape) > LARGEST_TENSOR:
+    if math.prod(shape) > most:
         raise UnsupportedModel(
-            f"{name}: a tensor of the shape {tuple(shape)} has more than {LARGEST_TENSOR} "
-            "elements; use a smaller network"
+            f"{name}: a tensor of the shape {tuple(shape)} has more than {most} elements; use a "
+            "smaller network"
         )
 
 

@@ -51,9 +51,13 @@ def quantised(node: NodeProto, values: NDArray[np.float32], model: Model) -> Wei
     UnsupportedModel
         If the weights are none of these.
     """
+    if not np.isfinite(values).all():
+        raise UnsupportedModel(
+            f"{node.name}: its weights contain NaN or infinity: train or export the model again"
+        )
     sizes = np.abs(values.reshape(len(values), -1))
     scale = sizes[:, 0]
-    uneven = (sizes != sizes[:, :1]).any(axis=1) | ~(scale > 0) | ~np.isfinite(scale)
+    uneven = (sizes != sizes[:, :1]).any(axis=1) | ~(scale > 0)
     if not uneven.any():
         signs = np.where(values > 0, 1, -1).astype(np.int16)
         return _checked(node, values, Weights(signs, scale))

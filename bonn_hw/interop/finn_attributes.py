@@ -72,7 +72,7 @@ def _waiting(tensor: str, makers: Mapping[str, NodeProto], lanes: int) -> int:
 def node_attributes(node: NodeProto) -> dict[str, Any]:
     """The attributes of a node, with bytes decoded to text."""
     return {
-        one.name: value.decode()
+        one.name: value.decode(errors="replace")
         if isinstance(value := helper.get_attribute_value(one), bytes)
         else value
         for one in node.attribute

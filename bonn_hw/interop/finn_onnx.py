@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from bonn_hw.interop.finn_attributes import node_attributes
+from bonn_hw.frontend.attributes import number
 from bonn_hw.interop.finn_translation import QUANTISERS
 from bonn_hw.ir.tensor import Element
 
@@ -86,18 +86,17 @@ def _merged(nodes: list[NodeProto], model: ModelProto) -> Iterator[NodeProto]:
     gone: set[str] = set()  # outputs of nodes that are part of others
     ends = {one.name for one in model.graph.output}
     for node in nodes:
-        if node.output[0] in gone:
+        if node.output and node.output[0] in gone:
             continue
-        if node.op_type != "MultiThreshold":
+        if node.op_type != "MultiThreshold" or not node.output:
             yield node
             continue
         copy = NodeProto()
         copy.CopyFrom(node)
-        attributes = node_attributes(node)
-        scale, bias = (np.float32(attributes.get(key, value)) for key, value in
-                       (("out_scale", 1.0), ("out_bias", 0.0)))  # fmt: skip
-        steps = numpy_helper.to_array(constants[node.input[1]]).shape[-1] if (
-            len(node.input) > 1 and node.input[1] in constants) else 0  # fmt: skip
+        scale = np.float32(number(node, "out_scale", 1.0))
+        bias = np.float32(number(node, "out_bias", 0.0))
+        stated = constants.get(node.input[1]) if len(node.input) > 1 else None
+        steps = stated.dims[-1] if stated is not None and stated.dims else 0
         values = _values(steps, scale, bias)
         while steps and copy.output[0] not in ends:
             following = consumers.get(copy.output[0], [])
@@ -112,9 +111,9 @@ def _merged(nodes: list[NodeProto], model: ModelProto) -> Iterator[NodeProto]:
             (scale, bias), values = moved, wanted
             copy.output[0] = following[0].output[0]
             gone.add(copy.output[0])
-        stated = [one for one in copy.attribute if one.name not in ("out_scale", "out_bias")]
+        others = [one for one in copy.attribute if one.name not in ("out_scale", "out_bias")]
         del copy.attribute[:]
-        copy.attribute.extend(stated)
+        copy.attribute.extend(others)
         copy.attribute.append(helper.make_attribute("out_scale", float(scale)))
         copy.attribute.append(helper.make_attribute("out_bias", float(bias)))
         yield copy

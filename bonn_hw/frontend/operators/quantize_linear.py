@@ -107,6 +107,8 @@ def constant_grid(node: NodeProto, constants: Mapping[str, Array]) -> QuantGrid 
     if scale.size > 1:
         if integer(node, "block_size", 0) or scale.ndim != 1:
             return None
+        if not -integers.ndim <= axis < integers.ndim:
+            return None
         shape = [1] * integers.ndim
         shape[axis] = -1
         scale = scale.reshape(shape)
