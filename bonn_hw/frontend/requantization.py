@@ -6,16 +6,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw.errors import InternalError, UnsupportedModel
+from bonn_hw.frontend.exact_sums import LARGEST_SUM
 from bonn_hw.frontend.lines import Pieces, Search
 from bonn_hw.frontend.staircase import Staircase
 from bonn_hw.frontend.staircase_thresholds import multi_threshold
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import Element, TensorType
-from bonn_hw.kernels.multi_threshold import MultiThreshold
+from bonn_hw.kernels.multi_threshold import MOST_BITS, MultiThreshold
 from bonn_hw.kernels.requantize import FEW, Requantize
 
 Quantiser = Requantize | MultiThreshold
@@ -23,6 +26,19 @@ Quantiser = Requantize | MultiThreshold
 LARGEST_TABLE = 1 << 22  # bits
 LUT_PER_BRAM36, LUT_PER_DSP = 380, 240  # ratios on a Zynq 7020
 BITS_PER_LUT = 64  # of a memory of LUTs; block memories cost more
+
+
+def fit_holding_zero(stairs: Staircase, kind: TensorType, source: str) -> Quantiser:
+    """What `fit` finds for the range of the outputs, which holds zero, as pads need it.
+
+    Zero is no output where, for example, all thresholds of a file are low; it costs no bit. Only
+    where lines depend on the clipping at the lowest output, the range may lack it.
+    """
+    low, high = int(stairs.value.min()), int(stairs.value.max())
+    if low > 0 or high < 0:
+        with suppress(UnsupportedModel):
+            return fit(stairs, kind, Element(min(0, low), max(0, high)), source)
+    return fit(stairs, kind, Element(low, high), source)
 
 
 def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> Quantiser:
@@ -92,14 +108,28 @@ def fit(stairs: Staircase, kind: TensorType, element: Element, source: str) -> Q
         if lines:
             break
     if best is None:
-        raise UnsupportedModel(
-            f"{source}: its values need more than {LARGEST_TABLE} bits of tables to be quantised "
-            "exactly; use power-of-two scales, or fewer channels"
-        )
+        raise _too_large(stairs, kind, source)
     chosen = best[1]
     if wrong_channels(stairs, chosen).any():
         raise InternalError(f"{source}: the fitted kernel differs from the quantiser")
     return chosen
+
+
+def _too_large(stairs: Staircase, kind: TensorType, source: str) -> UnsupportedModel:
+    """Describe a quantiser without a kernel, and what would have one."""
+    said = f"{source}: its values need more than {LARGEST_TABLE} bits of tables to be quantised"
+    if not stairs.monotone:
+        return UnsupportedModel(
+            f"{said} exactly, because they rise and fall; use an activation that only rises, such "
+            "as a ReLU, or inputs and weights of fewer bits"
+        )
+    bits = MOST_BITS
+    while bits > 1 and (kind.shape[2] << bits) * (kind.element.bits + 1) > LARGEST_TABLE:
+        bits -= 1
+    remedies = f"use a quantiser of at most {bits} bits there"
+    if max(-int(stairs.low.min()), int(stairs.high.max())) <= LARGEST_SUM:
+        remedies += ", or power-of-two scales, and no norm or bias before it"
+    return UnsupportedModel(f"{said} exactly: {remedies}")
 
 
 def wrong_channels(stairs: Staircase, kernel: Quantiser) -> NDArray[np.bool_]:

@@ -65,6 +65,14 @@ class Staircase:
         """Whether the output is -1 or +1, and changes at most once in every channel."""
         return bool((self.runs <= 2).all() and (np.abs(self.value) == 1).all())
 
+    @property
+    def monotone(self) -> bool:
+        """Whether no channel both rises and falls."""
+        inside = self.channel[1:] == self.channel[:-1]
+        steps, channel = np.diff(self.value)[inside], self.channel[1:][inside]
+        rises, falls = (np.isin(self.channel, channel[part]) for part in (steps > 0, steps < 0))
+        return not (rises & falls).any()
+
     def constant(self, channels: int) -> Array:
         """Channels whose output is the same for every integer; one channel stands for all."""
         alone = np.flatnonzero(self.runs == 1)

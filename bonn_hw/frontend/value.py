@@ -208,8 +208,7 @@ class Value:
             self.pad(name, self.zero_pads_frame, pads, zero)
 
     def _requantise_by(self, name: str, source: str, stairs: Staircase) -> None:
-        element = Element(int(stairs.value.min()), int(stairs.value.max()))
-        kernel = requantization.fit(stairs, self.builder.kind, element, source)
+        kernel = requantization.fit_holding_zero(stairs, self.builder.kind, source)
         self.builder.add(kernel, name)
         self._expect(source, partial(requantization.wrong_channels, stairs))
 
@@ -277,6 +276,10 @@ class Value:
             self._to_multiples(name, unit, len(pending.ops))
             return
         scale, bits = found
+        if (bits.runs > 2).any() and not self.context.pytorch:
+            # No threshold makes these bits; as integers -1 and +1 they are looked up.
+            self._to_multiples(pending.ops[-1].node.name, scale, len(pending.ops))
+            return
         self._binarise(source, bits)
         self.pending = PendingOps.of(BIPOLAR, pending.channels, scale, pending.order)
         if self.early_pad is not None:
