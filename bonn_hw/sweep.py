@@ -51,6 +51,8 @@ class Job:
         Name, or path of a user's board file.
     fps : float or None
         None: the highest frame rate that fits.
+    grid, external_data : str or None
+        What ``--input`` and ``--external-data`` say, of every model.
     """
 
     model: str
@@ -59,6 +61,8 @@ class Job:
     fps: float | None
     lut_fraction: float
     folding: str | None
+    grid: str | None = None
+    external_data: str | None = None
 
     @property
     def name(self) -> str:
@@ -73,6 +77,10 @@ class Job:
         own_board = self.board if self.board.endswith(".toml") else None
         for path in (self.model, self.folding, own_board):
             digest.update(Path(path).read_bytes() if path else b"")
+        if self.external_data:
+            from bonn_hw.frontend import read_proto
+
+            digest.update(read_proto(Path(self.model), Path(self.external_data))[1])
         return digest.hexdigest()
 
 
@@ -173,6 +181,7 @@ def run_job(job: Job, out: str) -> SweepRow:
 
 def _fold(job: Job, folder: Path) -> Report:
     from bonn_hw import pipeline
+    from bonn_hw.frontend import StatedGrid
 
     if not Path(job.model).is_file():
         raise UserError(
@@ -188,7 +197,11 @@ def _fold(job: Job, folder: Path) -> Report:
             lut_fraction=job.lut_fraction,
         )
         folding = Path(job.folding) if job.folding else None
-        pipeline.fold_model(Path(job.model), target, folder, folding)
+        grid = StatedGrid.parse(job.grid) if job.grid else None
+        tensors = Path(job.external_data) if job.external_data else None
+        pipeline.fold_model(
+            Path(job.model), target, folder, folding, grid=grid, external_data=tensors
+        )
         with files.fresh_file(done) as partial:
             partial.write_text(json.dumps(key) + "\n")
     return load(Report, folder / NAME)
@@ -205,7 +218,13 @@ def _design(report: Report) -> Design:
 
 
 def sweep(
-    path: Path, out: Path, processes: int, cluster: str | None, notes: Console
+    path: Path,
+    out: Path,
+    processes: int,
+    cluster: str | None,
+    notes: Console,
+    grid: str | None = None,
+    external_data: Path | None = None,
 ) -> list[SweepRow]:
     """Run all jobs of a sweep file; writes ``sweep.json`` and ``sweep.csv`` next to their folders.
 
@@ -215,6 +234,10 @@ def sweep(
         Number of parallel jobs on this machine.
     cluster : str or None
         Address of a Dask scheduler, ``tcp://HOST:PORT``, whose workers see the same folders.
+    grid : str or None
+        The values of the inputs, such as ``uint8/255``, of models without a quantiser there.
+    external_data : Path or None
+        The folder in which tensors may be that are not in the models' files.
 
     Returns
     -------
@@ -223,7 +246,8 @@ def sweep(
     """
     import joblib
 
-    jobs = read_sweep(path)
+    tensors = None if external_data is None else str(external_data.resolve())
+    jobs = [replace(job, grid=grid, external_data=tensors) for job in read_sweep(path)]
     out = out.resolve()
     with files.writing(out):
         out.mkdir(parents=True, exist_ok=True)

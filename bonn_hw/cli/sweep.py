@@ -6,9 +6,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bonn_hw.cli.arguments import add_jobs, add_json
+from bonn_hw.cli.arguments import add_external_data, add_jobs, add_json
 from bonn_hw.cli.exit_codes import DONE, MISMATCH
 from bonn_hw.cli.outputs import check_writable
+from bonn_hw.cli.target import add_input, stated_grid
 from bonn_hw.cli.terminal import Terminal
 from bonn_hw.errors import InternalError
 
@@ -26,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="folder to write, with one folder for each design",
     )
+    add_input(parser)
+    add_external_data(parser)
     add_jobs(parser)
     parser.add_argument(
         "--cluster", metavar="ADDRESS", help="run on the Dask workers of this scheduler"
@@ -41,7 +44,16 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
     check_writable(options.out, "folder")
     check_writable(options.json)
-    rows = sweep.sweep(options.file, options.out, options.jobs, options.cluster, terminal.notes)
+    stated_grid(options)  # its errors come before the work
+    rows = sweep.sweep(
+        options.file,
+        options.out,
+        options.jobs,
+        options.cluster,
+        terminal.notes,
+        options.grid,
+        options.external_data,
+    )
     written = [encode(row) for row in rows]
     terminal.report(written, lambda console: other_tables.show_sweep(rows, console))
     bugs = [f"{row.folder}:\n{row.traceback}" for row in rows if row.traceback is not None]

@@ -6,11 +6,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bonn_hw.cli.arguments import add_json, count, positive
+from bonn_hw.cli.arguments import add_external_data, add_json, count, positive
 from bonn_hw.cli.exit_codes import DONE, MISMATCH
 from bonn_hw.cli.images import add_images, image_source
 from bonn_hw.cli.outputs import check_writable
-from bonn_hw.cli.target import add_board, add_folding
+from bonn_hw.cli.target import add_board, add_folding, add_input, stated_grid
 from bonn_hw.cli.terminal import Terminal
 
 NAME = "witness"
@@ -38,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "default: %(default)s",
     )
     add_folding(parser)
+    add_input(parser)
+    add_external_data(parser)
     add_json(parser)
 
 
@@ -50,9 +52,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from bonn_hw.report import other_tables, store
 
     check_writable(options.json)
-    images = None
+    images, grid = None, stated_grid(options)
     if options.inputs or options.dataset:
-        model = pipeline.read_model(options.model)
+        model = pipeline.read_model(options.model, grid, options.external_data)
         transform = model.metadata.get("transform")
         images = image_source(options).load(model.shapes[model.input], transform).values
     chosen = board(options.board)
@@ -67,6 +69,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             target,
             options.folding,
             progress,
+            grid,
+            options.external_data,
         )
     terminal.report_text(
         store.to_json(result), lambda console: other_tables.show_crosscheck(result, console)

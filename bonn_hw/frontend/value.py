@@ -26,7 +26,7 @@ from bonn_hw.frontend.padding import NO_PADS, Pads
 from bonn_hw.frontend.pending_ops import PendingOp, PendingOps
 from bonn_hw.frontend.staircase import Array, Staircase
 from bonn_hw.frontend.ties import correct_ties
-from bonn_hw.ir.tensor import BIPOLAR, Element
+from bonn_hw.ir.tensor import BIPOLAR
 from bonn_hw.kernels.threshold import Threshold
 
 

@@ -33,6 +33,7 @@ from bonn_hw.interop.crosscheck_report import (
 )
 from bonn_hw.interop.finn_result import FinnResult
 from bonn_hw.interop.finn_ties import TiesUp, host_with_ties_up
+from bonn_hw.interop.stated_input import file_for_finn
 from bonn_hw.interop.value_pairs import ANSWERS, Pair, Values, negated, pair_values
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.target import Target
@@ -50,6 +51,8 @@ def crosscheck(
     target: Target,
     folding: Path | None = None,
     progress: Progress = silent,
+    stated_grid: frontend.StatedGrid | None = None,
+    external_data: Path | None = None,
 ) -> Crosscheck:
     """Compare a model's layers, answers and estimates with FINN's.
 
@@ -63,6 +66,8 @@ def crosscheck(
         The target of the estimates.
     folding : Path or None
         A folding file that fixes foldings for the estimates.
+    stated_grid, external_data
+        As for `frontend.read`.
 
     Raises
     ------
@@ -73,7 +78,7 @@ def crosscheck(
         has a counterpart.
     """
     progress("integer graph")
-    model = frontend.read(model_file, dialect.GRAPHS)
+    model = frontend.read(model_file, dialect.GRAPHS, stated_grid, external_data)
     lowered = frontend.lower(model)
     graph, host = lowered.graph, lowered.host
     constraints = FoldingConstraints()
@@ -89,7 +94,8 @@ def crosscheck(
     foldings = finn_folding.of_abstract(design)
     part = target.board.part
     with files.scratch() as folder:
-        result = finn_result.run_finn(model_file, frames, folder, foldings, part, progress)
+        given = file_for_finn(model_file, stated_grid, external_data, folder)
+        result = finn_result.run_finn(given, frames, folder, foldings, part, progress)
     if result.stopped is not None:
         raise UserError(f"FINN does not support the model: {result.stopped}")
     grid = model.grids.get(model.output)

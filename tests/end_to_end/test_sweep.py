@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from distributed import LocalCluster
@@ -54,6 +55,17 @@ def test_a_sweep_and_what_it_leaves(model, tmp_path, capsys):
         ]
     for row in rows:
         assert ("error" in row) or os.path.isfile(f"{row['folder']}/folding.json")
+
+
+def test_inputs_that_are_stated(model, tmp_path):
+    sketch = Sketch(2, 4, 4).conv(3, 2, name="conv1").sign().flatten().dense(12, 2, name="last")
+    plain = sketch.write(tmp_path)
+    path = write(tmp_path / "s", plain, fps=[1000])
+    assert run(path, "--out", tmp_path / "out") == 1  # its input has no quantiser
+    assert run(path, "--out", tmp_path / "out", "--input", "uint8/255") == 0
+    assert run(path, "--out", tmp_path / "out", "--input", "uint9") == 0  # another one
+    job = read_sweep(path)[0]
+    assert job.key != replace(job, grid="uint8/255").key
 
 
 def test_finished_designs_are_kept_until_something_changes(model, tmp_path):

@@ -15,7 +15,7 @@ import numpy as np
 
 # Odd forms, and what the message about each must say.
 ODD = {
-    "no input quantiser": r"the input 'x' is not quantised before .*put a quantiser there .*--input",
+    "no input quantiser": r"the input .x. is not quantised before .*put a quantiser .*--input",
     "scale by channel": r"scale per channel; use one scale for all channels",
     "no quantiser": r"neither 1-bit nor multiples of one scale.*quantise",
     "thresholds off their grid": r"neither 1-bit nor multiples of one scale.*quantise",
