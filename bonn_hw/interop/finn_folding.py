@@ -46,6 +46,8 @@ OPERATORS = {
 FORMER = {  # names in other versions of FINN
     "MatrixVectorActivation": "MVAU",
     "StreamingFCLayer": "MVAU",
+    "VectorVectorActivation": "VVAU",
+    "Vector_Vector_Activate": "VVAU",
     "ConvolutionInputGenerator1D": "ConvolutionInputGenerator",
     "ElementwiseAdd": "AddStreams",
     "InnerShuffle": "Shuffle",

@@ -70,9 +70,29 @@ def _sign(limits: NDArray[Any], attributes: Attributes) -> NDArray[Any] | None:
 
 
 def _mvau(here: Translation, node: NodeProto, attributes: Attributes) -> None:
+    weights = _weights(here, node, bool(attributes.get("binaryXnorMode", 0)))
+    _activated(here, node, attributes, weights, _matrix(here, node, weights))
+
+
+def _vvau(here: Translation, node: NodeProto, attributes: Attributes) -> None:
+    """A depthwise convolution: weights ``(C, 1, height, width)``."""
     popcount = bool(attributes.get("binaryXnorMode", 0))
-    weights = _weights(here, node, popcount or attributes["weightDataType"] == "BINARY", popcount)
-    sums = _matrix(here, node, weights)
+    weights = _weights(here, node, popcount, axes=4)
+    source, window = here.windows.get(node.input[0], ("", {}))
+    if weights.shape[1] != 1 or window.get("ConvKernelDim") != list(weights.shape[2:]):
+        raise UnsupportedModel(
+            f"{node.name}: its weights of the shape {weights.shape} do not fit its window: compile "
+            "the QONNX model"
+        )
+    sums = _convolution(here, node, source, window, weights, len(weights))
+    _activated(here, node, attributes, weights.reshape(len(weights), -1).T, sums)
+
+
+def _activated(
+    here: Translation, node: NodeProto, attributes: Attributes, weights: NDArray[Any], sums: str
+) -> None:
+    """The thresholds of a unit with weights ``(MW, MH)``, on our sums; or FINN's own sums."""
+    popcount = bool(attributes.get("binaryXnorMode", 0))
     kind = "XNOR" if popcount else str(attributes["inputDataType"])
     factor, shift = _accumulator(weights, kind)
     if attributes.get("noActivation", 0) or len(node.input) < 3:
@@ -89,15 +109,17 @@ def _mvau(here: Translation, node: NodeProto, attributes: Attributes) -> None:
 
 
 def _weights(
-    here: Translation, node: NodeProto, coded: bool, popcount: bool
+    here: Translation, node: NodeProto, popcount: bool, axes: int = 2
 ) -> NDArray[np.float32]:
-    """The weights ``(MW, MH)`` of a matrix unit."""
+    """The weights of a unit, ``(MW, MH)`` with two axes; of a popcount they are 0 and 1."""
     if node.input[1] not in here.constants:
         raise UnsupportedModel(f"{node.name}: its weights are not in the file: they are computed")
     weights = np.asarray(here.constants[node.input[1]], np.float32)
-    if weights.ndim != 2:
-        raise UnsupportedModel(f"{node.name}: weights of the shape {weights.shape} are no matrix")
-    if coded and popcount:
+    if weights.ndim != axes:
+        raise UnsupportedModel(
+            f"{node.name}: its weights have the shape {weights.shape}, not one of {axes} axes"
+        )
+    if popcount:
         weights = 2 * weights - 1
     if (weights != np.rint(weights)).any():
         raise UnsupportedModel(
@@ -135,11 +157,7 @@ def _matrix(here: Translation, node: NodeProto, weights: NDArray[np.float32]) ->
         source, window = here.windows[node.input[0]]
         height, width = window["ConvKernelDim"]
         shaped = weights.T.reshape(weights.shape[1], height, width, -1).transpose(0, 3, 1, 2)
-        quantised = here.quantised(shaped, node.name)
-        # A convolution pads with zeros by itself.
-        source, pads = here.borders.get(source, (source, [0, 0, 0, 0]))
-        sides = {"pads": pads, "kernel_shape": [height, width], "strides": list(window["Stride"])}
-        return here.emit("Conv", [source, quantised], node.name, output="", **sides)
+        return _convolution(here, node, source, window, shaped)
     source = here.names[node.input[0]]
     pixels = node_attributes(node).get("numInputVectors")
     # Without that attribute, the rows of an image are its pixels.
@@ -150,6 +168,23 @@ def _matrix(here: Translation, node: NodeProto, weights: NDArray[np.float32]) ->
         return here.emit("Conv", [source, quantised], node.name, kernel_shape=[1, 1])
     vector = here.flat(source, node.name)
     return here.emit("MatMul", [vector, here.quantised(weights, node.name)], node.name)
+
+
+def _convolution(
+    here: Translation,
+    node: NodeProto,
+    source: str,
+    window: Mapping[str, Any],
+    weights: NDArray[Any],
+    group: int = 1,
+) -> str:
+    """Add a convolution with weights ``(C, C / group, height, width)``; returns its output."""
+    quantised = here.quantised(weights, node.name)
+    # A convolution pads with zeros by itself.
+    source, pads = here.borders.get(source, (source, [0, 0, 0, 0]))
+    sides = {"pads": pads, "kernel_shape": list(weights.shape[2:]), "group": group}
+    strides = list(window["Stride"])
+    return here.emit("Conv", [source, quantised], node.name, output="", strides=strides, **sides)
 
 
 def _slide(here: Translation, node: NodeProto, attributes: Attributes) -> None:
@@ -374,13 +409,13 @@ def _pair(value: Any) -> list[int]:
 
 
 def _xnor(here: Translation, node: NodeProto, attributes: Attributes) -> None:
-    weights = _weights(here, node, True, True)
+    weights = _weights(here, node, True)
     factor, shift = _accumulator(weights, "XNOR")
     _as_accumulator(here, node, _matrix(here, node, weights), factor, shift)
 
 
 def _mat_mul(here: Translation, node: NodeProto, attributes: Attributes) -> None:
-    weights = _weights(here, node, False, False)
+    weights = _weights(here, node, False)
     factor, shift = _accumulator(weights, here.kinds.get(node.input[0], ""))
     _as_accumulator(here, node, _matrix(here, node, weights), factor, shift)
 
@@ -405,6 +440,7 @@ def _average_pool(here: Translation, node: NodeProto, attributes: Attributes) ->
 # FINN's own domains; the layout of hardware is channels last
 HARDWARE: Mapping[str, Write] = {
     "MVAU": _mvau,
+    "VVAU": _vvau,
     "Thresholding": _threshold,
     "ConvolutionInputGenerator": _slide,
     "DownSampler": _downsample,
