@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bonn_hw.frontend.context import Expectation, Probe
 from bonn_hw.frontend.host import Host
-from bonn_hw.frontend.notes import Note
+from bonn_hw.frontend.notes import Note, sentences
 from bonn_hw.frontend.reference import Reference
 from bonn_hw.ir.graph import DataflowGraph
 
@@ -36,4 +36,4 @@ class Lowered:
     @property
     def findings(self) -> tuple[str, ...]:
         """The notes as sentences."""
-        return tuple(note.text for note in self.notes)
+        return sentences(self.notes)

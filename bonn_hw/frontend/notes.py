@@ -3,10 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 LISTED = 4  # channels that a sentence names
+
+ROUNDED = (
+    "rounded sums: PyTorch and plain ONNX Runtime round float sums; the accelerator's are exact, as "
+    "those of the reference (docs/models.md)"
+)
 
 Kind = Literal["rounding", "last digits", "pytorch", "constant"]
 
@@ -42,10 +48,7 @@ class Note:
     def text(self) -> str:
         """The remark as one sentence."""
         if self.kind == "last digits":
-            return (
-                f"{self.layer}: PyTorch and plain ONNX Runtime round the sums of this last layer, "
-                "so their float outputs may differ from the accelerator's in the last digits"
-            )
+            return f"{self.layer}: rounded sums could change last digits of its float outputs"
         if self.kind == "pytorch":
             return (
                 f"{self.layer}: ONNX Runtime and PyTorch round a sum to different sides of the "
@@ -56,19 +59,22 @@ class Note:
                 f"{self.layer}: the activation has the same value for every input in "
                 f"{self._where}; {self._constant_remedy}"
             )
-        return (
-            f"{self.layer}: in {self._where} a sum can be so close to a threshold that PyTorch and "
-            "plain ONNX Runtime, which round it, decide otherwise; the accelerator decides by the "
-            "exact sum, as the reference does"
-        )
+        return f"{self.layer}: rounded sums could cross a threshold in {self._how_many}"
+
+    @property
+    def _how_many(self) -> str:
+        if len(self.channels) == self.of:
+            return "its only channel" if self.of == 1 else f"all {self.of} channels"
+        return f"{len(self.channels)} of {self.of} channels"
 
     @property
     def _where(self) -> str:
+        """The channels too, as far as there is place."""
         if len(self.channels) == self.of:
-            return "its only channel" if self.of == 1 else f"all {self.of} channels"
+            return self._how_many
         listed = ", ".join(map(str, self.channels[:LISTED]))
         more = ", ..." if len(self.channels) > LISTED else ""
-        return f"{len(self.channels)} of {self.of} channels ({listed}{more})"
+        return f"{self._how_many} ({listed}{more})"
 
     @property
     def _constant_remedy(self) -> str:
@@ -78,3 +84,9 @@ class Note:
             "the layer carries no information. Brevitas exports a 1-bit QuantReLU like this: use a "
             "QuantIdentity with a binary quantiser, or a QuantReLU of 2 bits"
         )
+
+
+def sentences(notes: Sequence[Note]) -> tuple[str, ...]:
+    """The remarks, one line each, and once what rounded sums are."""
+    rounded = any(note.kind in ("rounding", "last digits") for note in notes)
+    return (*(note.text for note in notes), *([ROUNDED] if rounded else []))

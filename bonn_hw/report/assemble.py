@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bonn_hw.boards import BOARDS
 from bonn_hw.frontend import Note
+from bonn_hw.frontend.notes import sentences
 from bonn_hw.ir import target as aims
 from bonn_hw.ir.resources import Resources
 from bonn_hw.passes.fifo_sizing import depths_of
@@ -51,7 +52,7 @@ def compiled(planned: Plan, target: aims.Target, model: Model, remarks: Sequence
         notes=planned.notes,
         layers=tuple(_layers(planned)),
         findings=(
-            *(remark.text for remark in remarks),
+            *sentences(remarks),
             *target.board.notes(target.clock_mhz),
             *_shortfall(target, timing.interval),
             *_misfits(used, target.board),

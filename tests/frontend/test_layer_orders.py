@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from bonn_hw.errors import UnsupportedModel
+from bonn_hw.frontend.notes import ROUNDED
 from tests.support.sketch import Sketch, agree, kernels, lowered
 
 
@@ -78,8 +79,8 @@ def test_a_pad_behind_a_strided_pool(tmp_path):
 def test_scales_that_round_are_told(tmp_path):
     sketch = Sketch(6).sign(0.3).dense(6, 3, name="last")
     assert lowered(sketch, tmp_path).findings == (
-        "last: PyTorch and plain ONNX Runtime round the sums of this last layer, so their float "
-        "outputs may differ from the accelerator's in the last digits",
+        "last: rounded sums could change last digits of its float outputs",
+        ROUNDED,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bonn_hw import frontend
 from bonn_hw.errors import UnsupportedModel, UserError
-from bonn_hw.frontend.notes import Note
+from bonn_hw.frontend.notes import ROUNDED, Note
 from bonn_hw.frontend.operators import supported
 from tests.support.models import Builder, by_qonnx
 from tests.support.tfc import write_tfc
@@ -257,11 +257,8 @@ def test_ties_within_rounding_are_reported(tmp_path):
     builder = Builder((16,), bipolar=True).dense(16, 4, scale=0.1, name="first").sign()
     lowered = frontend.lower(frontend.read(builder.dense(4, 2).path(tmp_path)))
     assert lowered.notes[0] == Note("first", "rounding", (0, 1, 2, 3), 4, (0, 0, 0, 0))
-    assert lowered.findings[0] == (
-        "first: in all 4 channels a sum can be so close to a threshold that PyTorch and plain ONNX "
-        "Runtime, which round it, decide otherwise; the accelerator decides by the exact sum, as "
-        "the reference does"
-    )
+    assert lowered.findings[0] == ("first: rounded sums could cross a threshold in all 4 channels")
+    assert lowered.findings[-1] == ROUNDED
 
 
 def test_pytorch_decides_where_it_rounds_differently(tmp_path):
@@ -302,11 +299,22 @@ def refusal(builder, tmp_path):
     return str(error.value)
 
 
-def test_not_monotone(tmp_path):
-    text = refusal(
-        two_layers(lambda b: b.add("Abs").add("Sub", constants={"k": 1.0}), tmp_path), tmp_path
-    )
-    assert text == (
+def test_bits_that_rise_and_fall_are_looked_up(tmp_path):
+    builder = two_layers(lambda b: b.add("Abs").add("Sub", constants={"k": 1.0}), tmp_path)
+    model = frontend.read(builder.path(tmp_path))
+    lowered = frontend.lower(model)
+    images = builder.images()
+    answer = lowered.host.decode(lowered.graph.run(lowered.host.encode(images)))
+    np.testing.assert_array_equal(answer, lowered.reference.run(images))
+    assert [node.kernel.stem for node in lowered.graph.nodes][-2:] == ["requantize", "mvu"]
+
+
+def test_bits_of_a_checkpoint_must_be_monotone(tmp_path):
+    builder = two_layers(lambda b: b.add("Abs").add("Sub", constants={"k": 1.0}), tmp_path)
+    view = [SimpleNamespace(name="a", function=lambda values: np.sign(np.abs(values) - 1))] * 2
+    with pytest.raises(UnsupportedModel) as error:
+        frontend.lower(frontend.read(builder.path(tmp_path)), view)
+    assert str(error.value) == (
         "first: the activation of channel 0 is not monotone in the sum (it changes 2 times); only "
         "monotone operators are supported between this layer and its quantiser"
     )
