@@ -53,7 +53,8 @@ def ending(
         return BAD_INPUT, f"{command}: the memory is full: try fewer --jobs or a smaller --count"
     if isinstance(error, OSError) and error.errno in MACHINE:
         place = error.filename or "the output"
-        return BAD_INPUT, f"{command}: {place}: {error.strerror}: fix this and run it again"
+        said = f"{command}: {place}: {error.strerror}: fix this and run it again"
+        return BAD_INPUT, readable(said)
     log = None if debug else bug_report.write_log(error, words)
     return BUG, bug_report.sentence(error, log)
 

@@ -266,6 +266,8 @@ def _model(file: Path) -> ModelProto:
     model = onnx.load_model_from_string(file.read_bytes())
     for name in border.external(model):
         raise UserError(f"{file} keeps {name!r} in another file: compile the model again")
+    if all(one.domain for one in model.opset_import) or not model.graph.input:
+        raise UserError(f"{file} is damaged: it has no operator set or no input: compile again")
     return model
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
+from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -106,7 +107,7 @@ def _decode(kind: Any, tree: Any, place: str) -> Any:
         _expect(isinstance(tree, dict), "an object", tree, place)
         return {key: _decode(arguments[1], tree[key], _below(place, key)) for key in tree}
     if kind is float:
-        _expect(type(tree) in (int, float), WORDS[float], tree, place)
+        _expect(type(tree) in (int, float) and isfinite(tree), WORDS[float], tree, place)
     else:
         _expect(type(tree) is kind, WORDS[kind], tree, place)
     return tree

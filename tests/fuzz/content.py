@@ -101,7 +101,11 @@ def changed_json(text: bytes, random: Random) -> bytes:
         return changed_bytes(text, random)
     if random.random() < 0.03:
         return b"[" * 100_000
-    return json.dumps(changed_tree(json.loads(text), random)).encode(errors="surrogatepass")
+    try:
+        tree = json.loads(text)
+    except ValueError:  # it was damaged before
+        return changed_bytes(text, random)
+    return json.dumps(changed_tree(tree, random)).encode(errors="surrogatepass")
 
 
 def changed_toml(text: bytes, random: Random) -> bytes:

@@ -59,6 +59,9 @@ class Plan:
 
     def without(self, message: str) -> Plan | None:
         """The plan after what a message says was done; None if it says nothing that is true."""
+        if message.endswith("pad less") and any(one.options["shape"] < 0.5 for one in self.layers):
+            unpadded = [replace(one, options={**one.options, "shape": 1.0}) for one in self.layers]
+            return replace(self, layers=tuple(unpadded))
         for place, layer in enumerate(self.layers):
             if layer.odd and re.search(ODD[layer.odd], message, re.DOTALL):
                 layers = list(self.layers)
