@@ -111,6 +111,15 @@ def not_an_activation(
     )
 
 
+def several_scales(consumer: str, source: str, scale: NDArray[np.float32]) -> UnsupportedModel:
+    """Describe integers whose scales have no common divisor."""
+    return UnsupportedModel(
+        f"{consumer}: its input, from {source}, has {len(np.unique(scale))} scales (from "
+        f"{scale.min():g} to {scale.max():g}), which are not multiples of one: quantise it with "
+        "one scale, or the branches of a concatenation with the same quantiser"
+    )
+
+
 def falling_channels(consumer: str, pending: PendingOps, model: Model) -> NDArray[np.bool_]:
     """Find channels whose values fall when the sum rises, bool ``(C,)``.
 

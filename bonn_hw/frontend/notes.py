@@ -10,8 +10,8 @@ from typing import Literal
 LISTED = 4  # channels that a sentence names
 
 ROUNDED = (
-    "rounded sums: PyTorch and plain ONNX Runtime round float sums; the accelerator's are exact, as "
-    "those of the reference (docs/models.md)"
+    "rounded sums: PyTorch and plain ONNX Runtime round float sums; those of the accelerator are "
+    "exact, as the reference's are (docs/models.md)"
 )
 
 Kind = Literal["rounding", "last digits", "pytorch", "constant"]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from onnx import ModelProto, helper, numpy_helper
@@ -38,7 +39,11 @@ def _with_quantiser(proto: ModelProto, grid: frontend.StatedGrid) -> ModelProto:
         names.append(f"{behind}/{key}")
         constant = numpy_helper.from_array(np.array(value, np.float32), names[-1])
         proto.graph.initializer.append(constant)
-    given = {"signed": int(grid.low < 0), "narrow": 0, "rounding_mode": "ROUND"}
+    given: dict[str, Any] = {
+        "signed": int(grid.low < 0),
+        "narrow": 0,
+        "rounding_mode": "ROUND",
+    }
     quantiser = helper.make_node(
         "Quant", [entry, *names], [behind], behind, domain=QUANTISERS, **given
     )

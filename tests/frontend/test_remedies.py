@@ -7,6 +7,7 @@ from onnx import helper
 
 from bonn_hw import frontend
 from bonn_hw.errors import UnsupportedModel
+from bonn_hw.frontend import requantization
 from tests.support.sketch import Sketch, agree, lowered
 
 
@@ -106,3 +107,64 @@ def test_sums_of_too_many_values(tmp_path):
         "fewer inputs"
     )
     agree(wide(2), tmp_path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_last_scale_that_is_no_number(value, tmp_path):
+    def model(scale):
+        return Sketch(4).quant(4).dense(4, 2, "fc1").add("Mul", np.float32(scale), name="scale")
+
+    assert refusal(model(value), tmp_path) == (
+        "scale: a scale, bias or other constant behind the last matrix layer is NaN or infinite: "
+        "train or export the model again"
+    )
+    agree(model(0.5), tmp_path)
+
+
+def test_weights_that_are_no_numbers(tmp_path):
+    sketch = Sketch(4).quant(4)
+    sketch.add("MatMul", np.array([[1, -1], [1, np.nan], [1, 1], [-1, 1]], np.float32), name="fc1")
+    assert refusal(sketch, tmp_path) == (
+        "fc1: its weights contain NaN or infinity: train or export the model again"
+    )
+
+
+def test_a_flatten_that_takes_the_batch_along(tmp_path):
+    sketch = Sketch(2, 2, 2).quant(4).add("Flatten", axis=0).dense(8, 2, "last")
+    assert "MatMul dimension mismatch" in refusal(sketch, tmp_path)
+
+
+def test_bits_that_rise_and_fall_beyond_tables(tmp_path, monkeypatch):
+    def model(last):
+        sketch = Sketch(9).quant(4).dense(9, 5, "fc1")
+        return last(sketch.add("Mul", np.float32([1, 2, 3, 4, 5]))).dense(5, 2, "last")
+
+    monkeypatch.setattr(requantization, "LARGEST_TABLE", 1 << 6)
+    peak = model(lambda sketch: sketch.add("Abs").add("Sub", np.float32(9)).sign())
+    assert refusal(peak, tmp_path) == (
+        "fc1: its values need more than 64 bits of tables to be quantised exactly, because they "
+        "rise and fall; use an activation that only rises, such as a ReLU, or inputs and weights "
+        "of fewer bits"
+    )
+    agree(model(lambda sketch: sketch.add("Relu").add("Sub", np.float32(9)).sign()), tmp_path)
+
+
+def sixteen(bits):
+    """16-bit activations of sums of 33 bits, which float32 rounds: no line computes them."""
+    sketch = Sketch(3).quant(16, scale=2.0**-13).few_bit_dense(3, 8, "fc1", bits=16, scale=2.0**-16)
+    return sketch.quant(bits, scale=2.0**-13).few_bit_dense(8, 2, "last")
+
+
+def test_a_quantiser_of_many_bits_on_sums_that_float32_rounds(tmp_path, monkeypatch):
+    monkeypatch.setattr(requantization, "LARGEST_TABLE", 1 << 12)  # so that the search is short
+    assert refusal(sixteen(10), tmp_path) == (
+        "fc1: its values need more than 4096 bits of tables to be quantised exactly: use a "
+        "quantiser of at most 3 bits there"
+    )
+    agree(sixteen(3), tmp_path)
+
+
+def test_pads_with_zero_below_the_lowest_output(tmp_path):
+    """The thresholds are so low that the output is at least 1; zero costs no bit."""
+    sketch = Sketch(1, 3, 3).quant(3, signed=0).thresholds([[-1, 2, 4]], kind="UINT2")
+    agree(sketch.conv(2, 1, pads=[1] * 4).sign().flatten().dense(18, 2), tmp_path)

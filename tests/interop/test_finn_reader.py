@@ -211,6 +211,27 @@ def test_images_of_integers_with_channels_last(tmp_path):
     np.testing.assert_array_equal(got, (taps @ weights).transpose(0, 3, 1, 2))
 
 
+@pytest.mark.parametrize("kind", ["VVAU_hls", "VectorVectorActivation", "Vector_Vector_Activate"])
+def test_a_depthwise_layer_by_hand(tmp_path, kind):
+    """Each channel has a kernel of its own; then the number of thresholds reached, and ActVal."""
+    made = Hardware(5, 4, 3)
+    made.node("FMPadding_rtl", Padding=[1, 1, 1, 1], inputDataType="INT4", NumChannels=3)
+    made.window(3, 3)
+    weights = made.random.integers(-4, 4, (3, 1, 3, 3))
+    limits = np.sort(made.random.integers(-60, 60, (3, 7)), axis=1)
+    facts = {"inputDataType": "INT4", "weightDataType": "INT4", "outputDataType": "INT4"}
+    facts |= {"Channels": 3, "Kernel": [3, 3], "Dim": [5, 4], "PE": 1, "ActVal": -3}
+    made.node(kind, weights, limits, noActivation=0, **facts)
+    frames = np.random.default_rng(2).integers(-8, 8, (20, 5, 4, 3)).astype(np.float32)
+    padded = np.pad(frames, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    taps = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
+    sums = (taps * weights[:, 0]).sum(axis=(4, 5))
+    expected = (sums[..., None] >= limits).sum(axis=-1) - 3
+    path = made.write(tmp_path)
+    assert "depthwise_0" in [node.name for node in frontend.lower(read_model(path)).graph.nodes]
+    np.testing.assert_array_equal(integers_answer(path, frames), expected.transpose(0, 3, 1, 2))
+
+
 def test_images_that_are_flattened_first(tmp_path):
     """As TFC's begin: the image is ONNX's, channels second, until FINN's first node."""
     made = Hardware(2, 3, 2)
@@ -255,7 +276,7 @@ def test_pools(tmp_path, older):
         ),
         (
             lambda h: h.matrix(12, 4, [1]).node("VVAU_hls", np.ones((4, 9))),
-            "VVAU_hls_2: FINN's operator VVAU_hls is not supported",
+            r"VVAU_hls_2: its weights have the shape \(4, 9\), not one of 4 axes",
         ),
         (
             lambda h: h.node(

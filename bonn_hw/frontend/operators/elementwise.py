@@ -36,9 +36,9 @@ OPERATORS = (
             *("Softplus", "Softsign", "Sqrt", "Tanh", "ThresholdedRelu", "Where"),
         ),
         Kind.ELEMENTWISE,
-        "in any order, with constants for all channels or per channel. Before a bipolar quantiser "
-        "they must be monotone; before a few-bit quantiser there is no such limit. Before the "
-        "first quantiser and after the last layer they run on the host, in float32",
+        "in any order, with constants for all channels or per channel. Where they rise and fall "
+        "before a bipolar quantiser, the bits are looked up, as integers. Before the first "
+        "quantiser and after the last layer they run on the host, in float32",
         elementwise,
     ),
     Operator(
