@@ -35,10 +35,13 @@ LEVELS = ("0", "1", "2", "3")
 HEADERS = "headers.h"
 PIPE = "-pipe"  # no temporary files: the cache is the only place that can be full
 VERILATE = (
-    *("--cc", "--prefix", "Vtop", "-O3", "--x-assign", "fast", "--x-initial", "fast"),
+    *("--cc", "--prefix", "Vtop", "-O3"),
     # Without splitting, a block that reads a register before it writes it needs no copy of it.
     *("-fno-split", "--no-assert", "-Wno-fatal", "-Wno-lint", "--output-split", "20000"),
 )
+# What registers and memories hold at the start: the value that is fastest, or a random one.
+FAST = ("--x-assign", "fast", "--x-initial", "fast")
+RANDOM = ("--x-assign", "unique", "--x-initial", "unique")
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,7 @@ def build(
     templates: Path | None = None,
     progress: Progress = silent,
     harness: Path | None = None,
+    random_state: bool = False,
 ) -> Simulator:
     """Compile the simulator of a project, or get it from the cache.
 
@@ -147,6 +151,8 @@ def build(
         VCD of the signals of the top module alone: all streams.
     harness : Path or None
         C++ file with another main program than the default, which reads and writes files of beats.
+    random_state : bool
+        Registers and memories may start with random contents (`state_options`).
 
     Raises
     ------
@@ -168,18 +174,24 @@ def build(
     sources += [(templates / name).read_bytes() for name in project.templates]
     program = [harness] if harness else [MODEL, MODEL.with_suffix(".h"), HARNESS]
     sources += [source.read_bytes() for source in program]
-    key = digest(*identity, *sources, project.top, *VERILATE, *_shallow(trace))
+    options = (*VERILATE, *(RANDOM if random_state else FAST), *_shallow(trace))
+    key = digest(*identity, *sources, project.top, *options)
 
     def make(folder: Path) -> None:
         runtime = _runtime(chain, identity, progress)
         write(project, folder, templates)
-        _compile_design(project, chain, runtime, folder, progress, harness)
+        _compile_design(project, chain, options, runtime, folder, progress, harness)
         for leftover in folder.iterdir():
             if leftover.name != "simulator":
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
     made = entry("simulators", key, make)
     return Simulator(made / "simulator", chain.verilator.version)
+
+
+def state_options(seed: int) -> list[str]:
+    """Arguments of a simulator of `build` with ``random_state``: the seed of that state."""
+    return ["+verilator+rand+reset+2", f"+verilator+seed+{seed}"]
 
 
 def _shallow(trace: str | None) -> tuple[str, ...]:
@@ -189,12 +201,13 @@ def _shallow(trace: str | None) -> tuple[str, ...]:
 
 def _verilog(project: RtlProject) -> list[str]:
     """Names of the generated Verilog files."""
-    return sorted(name for name in project.files if name.endswith(".v"))
+    return sorted(name for name in project.files if name.endswith((".v", ".sv")))
 
 
 def _compile_design(
     project: RtlProject,
     chain: _Toolchain,
+    options: Sequence[str],
     runtime: Path,
     folder: Path,
     progress: Progress,
@@ -204,7 +217,7 @@ def _compile_design(
     traced = (
         [f"--trace-{chain.trace}" if chain.trace == "fst" else "--trace"] if chain.trace else []
     )
-    command = [*chain.verilator.command, *VERILATE, *traced, *_shallow(chain.trace)]
+    command = [*chain.verilator.command, *options, *traced]
     command += ["--top-module", project.top]
     command += ["--Mdir", "cpp", *_verilog(project), *project.templates]
     _run(command, folder, chain.verilator.environment)

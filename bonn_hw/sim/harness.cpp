@@ -150,18 +150,43 @@ int main(int argc, char** argv) {
 
   const std::unique_ptr<Model> model = make_model(argc, argv, options["trace"].c_str());
   Model& top = *model;
-  *top.rst = 1;
+  const int64_t sent_end = frames * beats_in, got_end = frames * beats_out;
+  const auto reset = [&](int length) {
+    *top.rst = 1;
+    for (int i = 0; i < length; i++) {
+      *top.clk = 0;
+      top.eval();
+      *top.clk = 1;
+      top.eval();
+    }
+    *top.rst = 0;
+  };
   *top.s_axis_tvalid = 0;
   *top.m_axis_tready = 0;
-  for (int i = 0; i < 4; i++) {
-    *top.clk = 0;
-    top.eval();
-    *top.clk = 1;
-    top.eval();
+  reset(4);
+  // Some cycles that count for nothing, then a reset of a single one, while beats are offered and
+  // taken: it must leave nothing behind.
+  const int64_t before = number("reset_after");
+  if (before > 0) {
+    bool offered = false;
+    for (int64_t cycle = 0, sent = 0; cycle < before; cycle++) {
+      *top.clk = 0;
+      if (!offered && sent < sent_end && stalls[cycle % period]) {
+        top.put_input(&input[sent * words_in]);
+        offered = true;
+      }
+      *top.s_axis_tvalid = offered;
+      *top.m_axis_tready = stalls[period + cycle % period];
+      top.eval();
+      if (offered && *top.s_axis_tready) {
+        sent++;
+        offered = false;
+      }
+      *top.clk = 1;
+      top.eval();
+    }
+    reset(1);
   }
-  *top.rst = 0;
-
-  const int64_t sent_end = frames * beats_in, got_end = frames * beats_out;
   int64_t sent = 0, got = 0, cycle = 0, moved = 0;
   bool offered = false;
   const auto start = std::chrono::steady_clock::now();

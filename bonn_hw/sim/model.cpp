@@ -43,8 +43,9 @@ void get(const Port& port, uint32_t* words) {
 }
 
 struct Design : Model {
-  Design(int argc, char** argv, const char* trace) {
-    context.commandArgs(argc, argv);
+  // The arguments come first: they say what the registers of the top hold at the start.
+  Design(int argc, char** argv, const char* trace)
+      : top{(context.commandArgs(argc, argv), &context)} {
     clk = &top.clk;
     rst = &top.rst;
     s_axis_tvalid = &top.s_axis_tvalid;
@@ -71,7 +72,7 @@ struct Design : Model {
 #endif
 
   VerilatedContext context;
-  Vtop top{&context};
+  Vtop top;
 #if defined(TRACE_FST) || defined(TRACE_VCD)
   Trace waves;
 #endif

@@ -17,7 +17,7 @@ from bonn_hw.files import writing
 from bonn_hw.ir.rtl import RtlProject
 from bonn_hw.ir.stream import words_a_beat
 from bonn_hw.progress import Progress, silent
-from bonn_hw.sim.build import build
+from bonn_hw.sim.build import build, state_options
 from bonn_hw.sim.shard import Shard, run_all
 from bonn_hw.sim.waves import wave_file
 from bonn_hw.timing.stalls import Stalls
@@ -94,6 +94,8 @@ def simulate(
     trace: Path | None = None,
     templates: Path | None = None,
     streams_only: bool = False,
+    state: int | None = None,
+    reset_after: int = 0,
     progress: Progress = silent,
 ) -> SimulationRun:
     """Simulate ``frames`` frames.
@@ -115,6 +117,10 @@ def simulate(
         written when the RTL hangs.
     streams_only : bool
         The wave file, a .vcd, has the signals of the top module alone (`recorded` reads it).
+    state : int or None
+        Seed of the random contents, from 1 on, that registers and memories start with; None: zeros.
+    reset_after : int
+        First this many cycles of the same frames, then a reset of one cycle, then the run.
 
     Raises
     ------
@@ -129,7 +135,7 @@ def simulate(
     if beats.shape != (frames * source.beats, words_a_beat(source.lanes, source.element)):
         raise ValueError(f"{frames} frames of {source.beats} beats do not fit {beats.shape}")
     kind = None if trace is None else "streams" if streams_only else trace.suffix[1:]
-    simulator = build(project, kind, templates, progress)
+    simulator = build(project, kind, templates, progress, random_state=state is not None)
     count = max(1, min(1 if trace else jobs, frames))
     bounds = [frames * place // count for place in range(count + 1)]
     stalls = Stalls.random(stall)
@@ -156,8 +162,10 @@ def simulate(
             "period": stalls.takes.size,
             "snapshots": SNAPSHOTS,
             "trace": wave,
+            "reset_after": reset_after,
         }
-        run_all(simulator, shards, options, folder, progress)
+        plus = [] if state is None else state_options(state)
+        run_all(simulator, shards, options, folder, progress, plus)
         # Report the shard that failed first, not those that were killed because of it.
         for shard in sorted(shards, key=lambda shard: shard.code in (0, -signal.SIGKILL)):
             shard.raise_if_failed(project, trace)

@@ -7,7 +7,7 @@ import errno
 import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -74,8 +74,15 @@ def run_all(
     options: Mapping[str, object],
     folder: Path,
     progress: Progress,
+    plus: Sequence[str] = (),
 ) -> None:
-    """Run all shards in parallel; on any error, all processes are ended."""
+    """Run all shards in parallel; on any error, all processes are ended.
+
+    Parameters
+    ----------
+    plus : sequence of str
+        Arguments for Verilator's own runtime.
+    """
     if not os.access(simulator.executable, os.X_OK):
         raise UserError(
             f"simulate: {simulator.executable} cannot be executed there "
@@ -85,7 +92,7 @@ def run_all(
     with ExitStack() as stack:
         try:
             for shard in shards:
-                command = shard.command(simulator, options)
+                command = [*shard.command(simulator, options), *plus]
                 process = stack.enter_context(tools.started(command, cwd=folder, patience_s=0))
                 thread = threading.Thread(target=shard.follow, args=(process,), daemon=True)
                 thread.start()

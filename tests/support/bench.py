@@ -18,6 +18,7 @@ from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.ir.tensor import Element, TensorType
 from bonn_hw.sim.run import SimulationRun, simulate
 from bonn_hw.timing.model import run_schedules
+from tests.support.checks import checked
 
 FRAMES = 8
 STALLS = (None, 1, 2)
@@ -49,30 +50,52 @@ class Outcome:
 
 
 def simulate_design(
-    design: FoldedDesign, frames: np.ndarray, folder: Path, stall: int | None = None
+    design: FoldedDesign,
+    frames: np.ndarray,
+    folder: Path,
+    stall: int | None = None,
+    state: int = 1,
+    reset_after: int = 0,
+    templates: Path | None = None,
 ) -> Outcome:
-    """Simulate a design in ``folder`` and decode what it gives."""
-    project = emit(design)
-    write(project, folder)
+    """Simulate a design in ``folder``, all its streams checked, and decode what it gives."""
+    project = checked(emit(design), design)
+    write(project, folder, templates)
     beats = pack(frames, project.source.lanes, project.source.element)
-    run = simulate(project, beats, len(frames), folder=folder, stall=stall, timeout_cycles=100_000)
+    run = simulate(
+        *(project, beats, len(frames)),
+        folder=folder,
+        templates=templates,
+        stall=stall,
+        state=state,
+        reset_after=reset_after,
+        timeout_cycles=100_000,
+    )
     kind = design.graph.tensors[design.graph.output]
     outputs = unpack(run.outputs, project.sink.lanes, project.sink.element)
     return Outcome(run, outputs.reshape(-1, *kind.shape))
 
 
-def prove(kernel: Kernel, folding: Folding, folder: Path) -> None:
-    """Outputs, the cycle of every output beat and the interval, unstalled; outputs under stalls."""
+def prove(
+    kernel: Kernel, folding: Folding, folder: Path, templates: Path | None = None
+) -> None:
+    """Outputs, the cycle of every output beat and the interval, unstalled; outputs under stalls.
+
+    Registers and memories start with random contents. Two of the three runs begin with a reset in
+    the middle of a frame, which may leave nothing behind.
+    """
     assert folding in kernel.foldings()
     design = lone_design(kernel, folding)
     frames = random_values(kernel.inputs[0], FRAMES)
     (expected,) = kernel.reference(frames)
     assert kernel.outputs[0].element.holds(expected)
-    for stall in STALLS:
-        outcome = simulate_design(design, frames, folder, stall)
+    interval = kernel.cycles(folding)
+    for stall, reset_after in zip(STALLS, (0, 5 * interval // 3, 7 * interval // 2), strict=True):
+        state = 1 + (stall or 0)
+        outcome = simulate_design(design, frames, folder, stall, state, reset_after, templates)
         np.testing.assert_array_equal(outcome.outputs, expected)
         if stall is None:
             model = run_schedules([kernel.schedule(folding)], FRAMES)
             np.testing.assert_array_equal(outcome.run.output_cycles, model.output_cycles)
             intervals = np.diff(model.last_out)[-3:]
-            assert intervals.tolist() == [kernel.cycles(folding)] * 3
+            assert intervals.tolist() == [interval] * 3
