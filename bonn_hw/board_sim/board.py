@@ -11,7 +11,7 @@ from bonn_hw import files, tools
 from bonn_hw.emit.write import write
 from bonn_hw.ir.rtl import RtlProject
 from bonn_hw.progress import Progress, silent
-from bonn_hw.sim.build import build
+from bonn_hw.sim.build import build, state_options
 
 HARNESS = Path(__file__).with_name("harness.cpp")
 MEMORY_BYTES = 1 << 26
@@ -34,6 +34,9 @@ class SimulatedBoard:
         The project of `emit.system.emit_system`.
     templates : Path or None
         Folder of other RTL sources than the package's.
+    state : int
+        Seed of what registers and memories hold before the reset, from 1 on: a register that the
+        reset forgets is found.
 
     Raises
     ------
@@ -48,12 +51,16 @@ class SimulatedBoard:
         project: RtlProject,
         templates: Path | None = None,
         progress: Progress = silent,
+        state: int = 1,
     ) -> None:
-        simulator = build(project, templates=templates, progress=progress, harness=HARNESS)
+        simulator = build(
+            project, templates=templates, progress=progress, harness=HARNESS, random_state=True
+        )
         with ExitStack() as stack:
             folder = stack.enter_context(files.scratch())
-            write(project, folder)  # the process reads memory images from its folder
-            started = tools.started([simulator.executable], cwd=folder, patience_s=0)
+            write(project, folder, templates)  # the process reads memory images from its folder
+            command = [simulator.executable, *state_options(state)]
+            started = tools.started(command, cwd=folder, patience_s=0)
             self._process = stack.enter_context(started)
             self._all = stack.pop_all()
 

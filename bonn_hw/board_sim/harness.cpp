@@ -76,6 +76,7 @@ struct Rules {
   Offer b{"an answer to a write"}, r{"a register's value"};
   std::deque<uint64_t> lengths;  // of the write bursts whose words have not all been taken
   uint64_t register_writes = 0, register_reads = 0;
+  bool in_reset = false;
 
   [[noreturn]] static void broken(const char* what, const char* rule) {
     std::fprintf(stderr, "AXI: %s %s\n", what, rule);
@@ -91,11 +92,15 @@ struct Rules {
 
   void look(const Vtop& t) {
     if (!t.aresetn) {
+      const bool first = !in_reset;  // a reset is synchronous
+      in_reset = true;
+      if (first) return;
       if (t.m_axi_arvalid || t.m_axi_awvalid || t.m_axi_wvalid || t.s_axi_ctrl_bvalid ||
           t.s_axi_ctrl_rvalid)
         broken("a valid", "is high in reset");
       return;
     }
+    in_reset = false;
     ar.look(t.m_axi_arvalid, t.m_axi_arready, t.m_axi_araddr, t.m_axi_arlen);
     aw.look(t.m_axi_awvalid, t.m_axi_awready, t.m_axi_awaddr, t.m_axi_awlen);
     w.look(t.m_axi_wvalid, t.m_axi_wready, t.m_axi_wdata, t.m_axi_wlast << 8 | t.m_axi_wstrb);
@@ -122,10 +127,19 @@ struct Rules {
 
 struct Board {
   VerilatedContext context;
-  std::unique_ptr<Vtop> top = std::make_unique<Vtop>(&context);
+  std::unique_ptr<Vtop> top;
   Memory memory;
   Rules rules;
   uint64_t cycle = 0;
+
+  // The arguments come first: they say what registers and memories hold at the start.
+  Board(int argc, char** argv) {
+    context.commandArgs(argc, argv);
+    top = std::make_unique<Vtop>(&context);
+    for (uint8_t* valid : {&top->m_axi_rvalid, &top->m_axi_bvalid, &top->s_axi_ctrl_awvalid,
+                           &top->s_axi_ctrl_wvalid, &top->s_axi_ctrl_arvalid})
+      *valid = 0;
+  }
 
   void half(bool clock) {
     top->aclk = clock;
@@ -237,8 +251,8 @@ void answer(uint64_t value) {
 
 }  // namespace
 
-int main() {
-  Board board;
+int main(int argc, char** argv) {
+  Board board(argc, argv);
   board.top->aresetn = 0;
   for (int i = 0; i < 16; i++) board.tick();
   board.top->aresetn = 1;

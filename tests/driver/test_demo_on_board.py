@@ -15,6 +15,7 @@ from bonn_hw.driver.measure import measure
 from bonn_hw.emit.system import emit_system
 from bonn_hw.nn.data import datasets
 from bonn_hw.timing.model import run
+from tests.support.checks import checked
 
 pytestmark = [pytest.mark.rtl, pytest.mark.torch]
 
@@ -36,7 +37,7 @@ def accelerator(build, tmp_path_factory):
     folder = tmp_path_factory.mktemp("board") / "digits"
     pack(build.design, build.host, build.report, folder, "digits")
     with (
-        SimulatedBoard(emit_system(build.design, 100.0)) as simulated,
+        SimulatedBoard(checked(emit_system(build.design, 100.0), build.design)) as simulated,
         Accelerator(folder / "digits.bit", SimulatedMachine(simulated), batch=364) as one,
     ):
         yield one

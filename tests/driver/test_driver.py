@@ -19,6 +19,7 @@ from bonn_hw.driver.measure import complete, measure
 from bonn_hw.emit.system import emit_system
 from bonn_hw.report.store import load
 from bonn_hw.report.values import Report
+from tests.support.checks import checked
 from tests.support.sketch import Sketch
 
 pytestmark = pytest.mark.rtl
@@ -43,7 +44,7 @@ def packed(build, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def machine(build):
-    with SimulatedBoard(emit_system(build.design, 100.0)) as simulated:
+    with SimulatedBoard(checked(emit_system(build.design, 100.0), build.design)) as simulated:
         yield SimulatedMachine(simulated)
 
 

@@ -14,6 +14,7 @@ from bonn_hw.boards import BOARDS, board
 from bonn_hw.driver import Accelerator, AcceleratorError, machine
 from bonn_hw.driver import registers as reg
 from bonn_hw.emit.system import emit_system
+from tests.support.checks import checked
 from tests.support.fake_board import FakeBoard, fake_pynq
 from tests.support.sketch import Sketch
 
@@ -89,7 +90,7 @@ def test_a_bitstream_of_the_open_tools(build, fake, tmp_path):
 def test_answers_through_pynq_of_the_rtl(build, bitstream, fake, monkeypatch):
     """The code that ships, down to the shell's RTL: only pynq itself is not the real one."""
     frames = images(40)
-    with SimulatedBoard(emit_system(build.design, 100.0)) as simulated:
+    with SimulatedBoard(checked(emit_system(build.design, 100.0), build.design)) as simulated:
         monkeypatch.setitem(sys.modules, "pynq", fake_pynq(simulated))
         # The driver waits by the wall clock, and the simulated shell is slower than the board.
         monkeypatch.setattr("bonn_hw.driver.accelerator.PATIENCE", 8_000)

@@ -13,6 +13,7 @@ from bonn_hw.emit.system import Slots, digest, emit_system
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import templates_folder
 from bonn_hw.ir.stream import pack
+from tests.support.checks import checked
 from tests.support.sketch import Sketch
 
 pytestmark = pytest.mark.rtl
@@ -33,7 +34,7 @@ class Bench:
 
     def __init__(self, build, frames):
         self.build, self.design = build, build.design
-        self.project = emit_system(build.design, 100.0)
+        self.project = checked(emit_system(build.design, 100.0), build.design)
         self.taken = Slots.of(self.project.source)
         self.given = Slots.of(self.project.sink)
         source = self.project.source

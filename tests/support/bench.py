@@ -55,7 +55,7 @@ def simulate_design(
     folder: Path,
     stall: int | None = None,
     state: int = 1,
-    reset_after: int = 0,
+    reset_after: int = 137,
     templates: Path | None = None,
 ) -> Outcome:
     """Simulate a design in ``folder``, all its streams checked, and decode what it gives."""
@@ -76,9 +76,7 @@ def simulate_design(
     return Outcome(run, outputs.reshape(-1, *kind.shape))
 
 
-def prove(
-    kernel: Kernel, folding: Folding, folder: Path, templates: Path | None = None
-) -> None:
+def prove(kernel: Kernel, folding: Folding, folder: Path, templates: Path | None = None) -> None:
     """Outputs, the cycle of every output beat and the interval, unstalled; outputs under stalls.
 
     Registers and memories start with random contents. Two of the three runs begin with a reset in

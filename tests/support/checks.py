@@ -17,10 +17,10 @@ def checked(project: RtlProject, design: FoldedDesign) -> RtlProject:
     lines = ["// SPDX-License-Identifier: CC0-1.0"]
     for place, stream in enumerate(design.streams):
         name = f"stream_{place}, {stream.source or 'input'} to {stream.sink or 'output'}"
-        ports = ", ".join(f".{port}(stream_{place}_{port})" for port in ("tdata", "tvalid", "tready"))
+        wires = (f".{port}(stream_{place}_{port})" for port in ("tdata", "tvalid", "tready"))
         lines += [
             f'bind {TOP} {module_name("stream_check")} #(.WIDTH({stream.width}), .NAME("{name}"))',
-            f"  check_{place} (.clk(clk), .rst(rst), {ports});",
+            f"  check_{place} (.clk(clk), .rst(rst), {', '.join(wires)});",
         ]
     files = {**project.files, "checks.sv": "\n".join([*lines, ""])}
     return replace(project, files=files, templates=tuple(sorted({*project.templates, CHECK})))
