@@ -88,10 +88,10 @@ def prepare(cases: Sequence[Case], folder: Path) -> None:
 TACTICS = ("pdr -T {seconds}", "scorr; dc2; pdr -T {seconds}")
 
 
-def decide(name: str, folder: Path, seconds: int) -> str:
+def decide(name: str, folder: Path, seconds: int, tactics: Sequence[str] = TACTICS) -> str:
     """`PROVED` for all times, `FALSE` with a counterexample, or `UNKNOWN` after some seconds."""
     abc = Path(find_spec("pyosys").origin).parent / "yosys-abc"  # type: ignore[union-attr,arg-type]
-    for tactic in TACTICS:
+    for tactic in tactics:
         steps = tactic.format(seconds=seconds)
         commands = f"read_aiger {name}.aig; fold; strash; {steps}; print_status"
         done = subprocess.run([abc, "-c", commands], cwd=folder, capture_output=True, text=True)

@@ -23,9 +23,7 @@ BASES = 256  # frames around which an element is changed, to see which beats dep
 
 def values_of(element: Element) -> np.ndarray:
     """All values of an element; ValueError unless these are all codes of its bits."""
-    values = (
-        np.array([-1, 1]) if element.bipolar else np.arange(element.low, element.high + 1)
-    )
+    values = np.array([-1, 1]) if element.bipolar else np.arange(element.low, element.high + 1)
     if len(values) != 1 << element.bits:
         raise ValueError(f"{element} has codes without a value: prove with a full range")
     return values
@@ -115,7 +113,9 @@ class Facts:
             at = sum(self.in_widths[:stream]) + place % lanes[stream] * width
             bits += [(beat, at + bit) for bit in range(width)]
         if len(bits) > MOST_BITS:
-            raise ValueError(f"output beat {number} depends on {len(bits)} bits: prove a smaller one")
+            raise ValueError(
+                f"output beat {number} depends on {len(bits)} bits: prove a smaller one"
+            )
         codes = [values_of(kinds[stream].element) for stream, _ in elements]
         # Index bits count up from the first element; values in the order of their codes.
         ordered = [

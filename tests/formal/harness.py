@@ -20,9 +20,7 @@ from __future__ import annotations
 from bonn_hw.ir.rtl import Bits
 from tests.formal.facts import Facts
 
-PROPERTIES = (
-    *("valid", "data", "quiet", "joined", "value", "order", "answer", "moves", "inside"),
-)
+PROPERTIES = (*("valid", "data", "quiet", "joined", "value", "order", "answer", "moves", "inside"),)
 
 
 def bits_for(states: int) -> int:
@@ -177,7 +175,10 @@ def _captured(facts: Facts) -> str:
     """The bits that decide the watched output beat, kept as they come in."""
     beats = facts.output_beats
     most = max(1, *(len(beat.bits) for beat in beats))
-    lines = [f"  reg [{most - 1}:0] kept;", "  always @(posedge clk) if (take && (starts || arrives))"]
+    lines = [
+        f"  reg [{most - 1}:0] kept;",
+        "  always @(posedge clk) if (take && (starts || arrives))",
+    ]
     lines += ["    case (watched)"]
     for number, beat in enumerate(beats):
         lines.append(f"      {number}: begin")
@@ -203,7 +204,9 @@ def _expected(facts: Facts) -> str:
             lines.append("        expected = kept;")
         else:
             index = bits_for(len(table))
-            lines.append(f"        case (kept[{index - 1}:0])" if len(table) > 1 else "        case (0)")
+            lines.append(
+                f"        case (kept[{index - 1}:0])" if len(table) > 1 else "        case (0)"
+            )
             lines += [f"          {code}: expected = {value};" for code, value in enumerate(table)]
             lines += ["          default: ;", "        endcase"]
     return "\n".join([*lines, "      default: ;", "    endcase", "  end"])

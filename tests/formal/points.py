@@ -173,7 +173,9 @@ def points() -> dict[str, Facts]:
         for place, (kernel, (pe, simd)) in enumerate(cases):
             folding = Folding(pe, simd)
             if folding not in list(kernel.foldings()):
-                raise ValueError(f"{stem} {place}: {folding} is no folding: {list(kernel.foldings())}")
+                raise ValueError(
+                    f"{stem} {place}: {folding} is no folding: {list(kernel.foldings())}"
+                )
             for output in range(len(kernel.outputs)):
                 suffix = f"_{output}" if len(kernel.outputs) > 1 else ""
                 found[f"{stem}_{place}{suffix}"] = Facts(kernel, folding, output)

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""``python -m tests.mutation [AREA ...] [--count N] [--results FOLDER]``: how many mutants are found.
+
+Each result is a line of ``FOLDER/AREA.jsonl``; what is there is not judged again, so the measure can
+be stopped and goes on later. A mutant is known by its file's digest, place and change. ``--show``:
+only the score by area and the survivors, those of `EQUIVALENT` with their reasons.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import sys
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+from bonn_hw.kernels import kernels
+from tests.mutation import by_proof, by_tests, python, rtl
+from tests.mutation.areas import AREAS, ROOT, Area
+from tests.mutation.rtl import Mutant
+
+EQUIVALENT = Path(__file__).with_name("equivalent.toml")
+PROVED = ("kernels", "cells")
+
+
+def mutants_of(area: Area) -> list[Mutant]:
+    """All mutants of an area, in an order that is random but the same every time."""
+    found: list[Mutant] = []
+    for path in area.paths():
+        hardware = path.suffix == ".sv"
+        name = str(path.relative_to(ROOT / "hw_templates" if hardware else ROOT))
+        found += (rtl if hardware else python).mutants(name, path.read_text())
+    random.Random(area.name).shuffle(found)
+    return found
+
+
+def key(mutant: Mutant) -> str:
+    """What a result is found by, also after the order has changed."""
+    return f"{mutant.name} #{hashlib.sha256(mutant.text.encode()).hexdigest()[:12]}"
+
+
+def reasons() -> dict[str, str]:
+    """Mutants that change nothing that can be seen, with the reason."""
+    listed = tomllib.loads(EQUIVALENT.read_text())["equivalent"]
+    return {entry["mutant"]: entry["reason"] for entry in listed}
+
+
+def measure(area: Area, count: int, results: Path) -> None:
+    """Judge the first ``count`` mutants of an area that have no result yet."""
+    place = results / f"{area.name}.jsonl"
+    known = {row["mutant"] for row in _rows(place)}
+    chosen = [mutant for mutant in mutants_of(area)[:count] if key(mutant) not in known]
+    judged = by_proof.judge(chosen) if area.name in PROVED else by_tests.judge(chosen, area.tests)
+    with place.open("a") as file:
+        for mutant, answer, by in judged if chosen else ():
+            file.write(json.dumps({"mutant": key(mutant), "answer": answer, "by": by}) + "\n")
+            file.flush()
+            print(f"{area.name}: {mutant.name}: {answer} ({by})", flush=True)
+
+
+def again(area: Area, results: Path) -> None:
+    """Judge by simulation what the proofs of an area left alive or undecided."""
+    place = results / f"{area.name}.jsonl"
+    rows = _rows(place)
+    mutants = {key(mutant): mutant for mutant in mutants_of(area)}
+    for stem in sorted(kernels()):
+        mine = [
+            row for row in rows
+            if row["answer"] in ("survived", "late") and row["by"].split()[-1] != "simulated"
+            and row["mutant"] in mutants
+            and by_proof.stems(mutants[row["mutant"]].file)[0] == stem
+        ]  # fmt: skip
+        if not mine:
+            continue
+        tests = [f"tests/kernels/test_{stem}.py"]
+        for mutant, answer, by in by_tests.judge([mutants[row["mutant"]] for row in mine], tests):
+            row = next(row for row in mine if row["mutant"] == key(mutant))
+            row |= {"answer": answer, "by": f"{by} simulated"}
+            place.write_text("".join(json.dumps(row) + "\n" for row in rows))
+            print(f"{area.name}: {mutant.name}: {answer} ({by})", flush=True)
+
+
+def show(results: Path) -> float:
+    """Print the score of each area and every survivor; returns the lowest score."""
+    lowest = 1.0
+    for area in AREAS.values():
+        names = {key(mutant) for mutant in mutants_of(area)}
+        rows = [row for row in _rows(results / f"{area.name}.jsonl") if row["mutant"] in names]
+        if not rows:
+            continue
+        listed = reasons()
+        equal = [row for row in rows if row["answer"] == "survived"
+                 and row["mutant"].split(" #")[0] in listed]  # fmt: skip
+        counts = Counter(row["answer"] for row in rows)
+        alive = counts["survived"] - len(equal)
+        score = counts["killed"] / max(1, counts["killed"] + alive)
+        lowest = min(lowest, score)
+        print(f"{area.name:10} {counts['killed']:4} killed, {alive:3} survived, {len(equal):3} "
+              f"equivalent, {counts['late']:3} late, {counts['stillborn']:3} stillborn: "
+              f"{100 * score:.1f} %")  # fmt: skip
+        for row in rows:
+            name = row["mutant"].split(" #")[0]
+            if row["answer"] in ("survived", "late"):
+                print(f"    {row['answer']}: {name}: {listed.get(name, row['by'])}")
+    return lowest
+
+
+def _rows(place: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in place.read_text().splitlines()] if place.exists() else []
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
+    parser.add_argument("areas", nargs="*", choices=[*AREAS, []], metavar="AREA")
+    parser.add_argument("--count", type=int, default=sys.maxsize, help="mutants of each area")
+    parser.add_argument("--results", type=Path, default=ROOT / "build" / "mutation")
+    parser.add_argument("--again", action="store_true", help="simulate what proofs left alive")
+    parser.add_argument("--show", action="store_true", help="the results so far, and no more")
+    options = parser.parse_args()
+    options.results.mkdir(parents=True, exist_ok=True)
+    for name in () if options.show else options.areas or AREAS:
+        if options.again:
+            again(AREAS[name], options.results)
+        else:
+            measure(AREAS[name], options.count, options.results)
+    show(options.results)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
