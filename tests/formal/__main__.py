@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""``python -m tests.formal [PATTERN [SECONDS]]``: prove the points whose names match, with a table."""
+"""``python -m tests.formal [PATTERN [SECONDS]]``: prove the points whose names match."""
 
 import re
 import sys

@@ -145,7 +145,7 @@ class Facts:
 
     @cached_property
     def room(self) -> list[int]:
-        """Input beats, from the start of its frame, that can have come before each output beat left.
+        """Input beats, from the start of its frame, that can have come before each beat left.
 
         While a beat waits at the output no step is done, and the pipeline behind it holds as many
         steps as it has other registers.

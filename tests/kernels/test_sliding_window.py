@@ -57,6 +57,8 @@ GRID = Grid(points, step=9)
         ((4, 7, 2), Element(0, 3), (1, 3), (1, 1), 2, 2),  # the first row of taps is the last
         ((8, 8, 2), BIPOLAR, (2, 2), (2, 2), 1, 1),
         ((6, 40, 4), Element(-128, 127), (3, 3), (1, 1), 4, 4),  # in block memory
+        ((3, 5, 1), BIPOLAR, (2, 1), (1, 3), 1, 1),  # a stride beyond the kernel's width
+        ((3, 5, 1), BIPOLAR, (1, 2), (1, 2), 1, 1),  # the same in order: the last tile is cut
         # a row of taps
         ((6, 6, 2), BIPOLAR, (3, 3), (1, 1), 6, 2),
         ((10, 9, 1), Element(-4, 3), (2, 3), (1, 2), 3, 1),

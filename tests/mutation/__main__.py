@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""``python -m tests.mutation [AREA ...] [--count N] [--results FOLDER]``: how many mutants are found.
+"""``python -m tests.mutation [AREA ...] [--count N]``: how many mutants are found.
 
-Each result is a line of ``FOLDER/AREA.jsonl``; what is there is not judged again, so the measure can
-be stopped and goes on later. A mutant is known by its file's digest, place and change. ``--show``:
+Each result is a line of ``build/mutation/AREA.jsonl``; what is there is not judged again, so the
+measure can be stopped and goes on later. A mutant is known by its file's digest, place and change. ``--show``:
 only the score by area and the survivors, those of `EQUIVALENT` with their reasons.
 """
 
