@@ -2,8 +2,9 @@
 """``python -m tests.mutation [AREA ...] [--count N]``: how many mutants are found.
 
 Each result is a line of ``build/mutation/AREA.jsonl``; what is there is not judged again, so the
-measure can be stopped and goes on later. A mutant is known by its file's digest, place and change. ``--show``:
-only the score by area and the survivors, those of `EQUIVALENT` with their reasons.
+measure can be stopped and goes on later. A mutant is known by its place, its
+change and its digest. ``--show``: only the score by area and the survivors, those of `EQUIVALENT`
+with their reasons.
 """
 
 from __future__ import annotations

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Further readers of the RTL, beside Verilator and slang: both of Yosys, on a whole design.
+
+The design has every kernel, behind the bus and behind the serial line. `check` looks for nets with
+two drivers or none, and for loops.
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bonn_hw.emit.serial import emit_serial
+from bonn_hw.emit.system import emit_system
+from bonn_hw.emit.write import write
+from tests.support.every_kernel import design
+
+pytestmark = pytest.mark.rtl
+READERS = {
+    "read_verilog": ("read_verilog -sv -defer {files}", "hierarchy -check -top {top}"),
+    "read_slang": ("read_slang --top {top} {files}",),
+}
+TWO_DRIVERS = """module twice(input logic a, input logic b, output logic z);
+  assign z = a;
+  assign z = b;
+endmodule
+"""
+
+
+def yosys(folder, *lines):
+    (folder / "script").write_text("\n".join(lines))
+    command = [sys.executable, "-m", "bonn_hw.synth.worker", "script"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_design_of_every_kernel_is_read(reader, tmp_path):
+    lines = []
+    for emitted, top in ((emit_system, "system"), (emit_serial, "serial_system")):
+        project = emitted(design(), 100.0)
+        write(project, tmp_path)
+        files = " ".join([*project.templates, "top.v", f"{top}.v"])
+        lines += ["design -reset", *(line.format(files=files, top=top) for line in READERS[reader])]
+        lines += ["proc", "check -assert"]
+    done = yosys(tmp_path, *lines)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+    assert done.stdout.count("Found and reported 0 problems.") == 2
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_net_of_two_drivers_is_found(reader, tmp_path):
+    (tmp_path / "twice.sv").write_text(TWO_DRIVERS)
+    read = [line.format(files="twice.sv", top="twice") for line in READERS[reader]]
+    done = yosys(tmp_path, *read, "proc", "check -assert")
+    assert done.returncode != 0
+    told = done.stdout + done.stderr
+    assert "multiple conflicting drivers" in told or "multiple continuous assignments" in told
