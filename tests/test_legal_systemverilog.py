@@ -82,6 +82,17 @@ def test_every_module_is_legal_with_its_defaults(path):
     assert lint.slang(module_name(path.stem), FILES) == ""
 
 
+def test_verible_finds_nothing():
+    assert lint.verible(*FILES) == ""
+
+
+def test_what_verible_refuses(tmp_path):
+    file = tmp_path / "file.sv"
+    file.write_text("module Bad(input a);\n  always @(*) begin\n  end \nendmodule\n")
+    told = lint.verible(file)
+    assert "always_comb" in told and "trailing spaces" in told
+
+
 SLOTS = [(1, 1), (24, 4), (64, 8), (100, 16)]  # bits and bytes of a beat
 
 

@@ -13,7 +13,7 @@ from tests.formal.facts import Facts
 from tests.formal.points import points
 from tests.mutation.rtl import Mutant
 
-SECONDS = 8
+SECONDS = 4  # of the processor
 TOGETHER = 12  # mutants that one process of Yosys prepares
 
 
