@@ -8,9 +8,10 @@ DEMO := build/demo
 
 WORKERS ?= 2
 ROUNDS ?= 10
+MUTANTS ?= 30
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest
 
-.PHONY: setup demo test nightly lint bench data open-toolchain finn-env clean
+.PHONY: setup demo test nightly formal mutate lint bench data open-toolchain finn-env clean
 
 setup: .venv/ready
 
@@ -46,6 +47,15 @@ nightly: test
 	  $(PYTEST) -n $(WORKERS) -m 'hypothesis and not large' --hypothesis-profile nightly || exit 1; \
 	done
 	$(PYTEST) -m large
+	$(BIN)/python -m tests.mutation --count $(MUTANTS)
+
+# Every kernel in every tiny configuration, for all inputs, stalls and times (docs/proofs.md).
+formal: setup
+	$(BIN)/python -m tests.formal
+
+# One changed operator at a time: how many of these faults are found (docs/proofs.md).
+mutate: setup
+	$(BIN)/python -m tests.mutation
 
 lint: setup
 	$(BIN)/ruff check
