@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bonn_hw.emit.write import templates_folder
-from tests.formal.engine import FALSE, TACTICS, UNKNOWN, Case, decide, prepare
+from tests.formal.engine import FALSE, UNKNOWN, Case, decide, prepare
 from tests.formal.facts import Facts
 from tests.formal.points import points
 from tests.mutation.rtl import Mutant
 
-SECONDS = 4  # of the processor
+SECONDS = 2  # of the processor, for each tactic
+# A fault is found fastest by looking ahead cycle by cycle; what survives that may be equivalent.
+TACTICS = ("bmc3 -F 40", "pdr")
+UNDECIDED = 3  # points that take too long, until no further one is tried
 TOGETHER = 12  # mutants that one process of Yosys prepares
 
 
@@ -46,6 +50,7 @@ def _users(file: str) -> list[tuple[str, Facts]]:
 
 def _chunk(mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, str, str]]:
     left = list(enumerate(mutants))
+    undecided: dict[int, list[str]] = defaultdict(list)
     users = {mutant.file: _users(mutant.file) for mutant in mutants}
     for turn in range(max(map(len, users.values()))):
         cases = {}
@@ -63,17 +68,20 @@ def _chunk(mutants: Sequence[Mutant]) -> Iterator[tuple[Mutant, str, str]]:
                     yield mutant, "stillborn", cases[number].name
                     left.remove((number, mutant))
                     continue
-                answer = decide(case.name, folder, SECONDS, TACTICS[:1])
+                answer = decide(case.name, folder, SECONDS, TACTICS)
                 if answer == FALSE:
                     yield mutant, "killed", case.name.partition("_")[2]
                     left.remove((number, mutant))
-                elif answer == UNKNOWN:  # probably equivalent there, and costly to prove
-                    yield mutant, "late", case.name.partition("_")[2]
-                    left.remove((number, mutant))
+                elif answer == UNKNOWN:
+                    undecided[number].append(case.name.partition("_")[2])
+                    if len(undecided[number]) == UNDECIDED:
+                        yield mutant, "late", " ".join(undecided[number])
+                        left.remove((number, mutant))
         if not left:
             return
-    for _, mutant in left:
-        yield mutant, "survived", f"{len(users[mutant.file])} proofs"
+    for number, mutant in left:
+        late, proofs = undecided[number], len(users[mutant.file])
+        yield mutant, *(("late", " ".join(late)) if late else ("survived", f"{proofs} proofs"))
 
 
 def _prepared(cases: dict[int, Case], folder: Path) -> dict[int, Case | None]:
