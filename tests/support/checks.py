@@ -13,14 +13,24 @@ CHECK = "check/stream_check.sv"
 
 
 def checked(project: RtlProject, design: FoldedDesign) -> RtlProject:
-    """The same project, with a checker bound to each stream of the accelerator's top module."""
-    lines = ["// SPDX-License-Identifier: CC0-1.0"]
-    for place, stream in enumerate(design.streams):
-        name = f"stream_{place}, {stream.source or 'input'} to {stream.sink or 'output'}"
-        wires = (f".{port}(stream_{place}_{port})" for port in ("tdata", "tvalid", "tready"))
-        lines += [
-            f'bind {TOP} {module_name("stream_check")} #(.WIDTH({stream.width}), .NAME("{name}"))',
-            f"  check_{place} (.clk(clk), .rst(rst), {', '.join(wires)});",
-        ]
-    files = {**project.files, "checks.sv": "\n".join([*lines, ""])}
+    """The same project, with a checker bound to the streams of the accelerator's top module.
+
+    A message names streams by a bit for each, stream 0 on the right, as in the text of the top.
+    """
+    streams = design.streams
+    widths = sum(stream.width << 32 * place for place, stream in enumerate(streams))
+    parameters = {
+        "STREAMS": len(streams),
+        "WIDTHS": f"{32 * len(streams)}'h{widths:x}",
+        "WIDTH": sum(stream.width for stream in streams),
+    }
+    given = ", ".join(f".{name}({value})" for name, value in parameters.items())
+    lines = [f"bind {TOP} {module_name('stream_check')} #({given}) stream_check ("]
+    for port in ("tdata", "tvalid", "tready"):
+        wires = ", ".join(f"stream_{place}_{port}" for place in reversed(range(len(streams))))
+        lines.append(f"  .{port}({{{wires}}}),")
+    text = "\n".join(
+        ["// SPDX-License-Identifier: CC0-1.0", *lines, "  .clk(clk), .rst(rst)", ");", ""]
+    )
+    files = {**project.files, "checks.sv": text}
     return replace(project, files=files, templates=tuple(sorted({*project.templates, CHECK})))
