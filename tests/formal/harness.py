@@ -21,7 +21,10 @@ from __future__ import annotations
 from bonn_hw.ir.rtl import Bits
 from tests.formal.facts import Facts
 
-PROPERTIES = (*("valid", "data", "quiet", "joined", "value", "order", "answer", "moves", "inside"),)
+PROPERTIES = (
+    *("valid", "data", "quiet", "joined", "value", "order"),
+    *("answer", "moves", "inside", "accepts"),
+)
 
 
 def bits_for(states: int) -> int:
