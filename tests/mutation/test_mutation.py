@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The mutators make what they say, and the judges tell what they find; a sample of `make mutate`."""
+"""The mutators make what they say, the judges tell what they find: a sample of `make mutate`."""
 
 import ast
 import tomllib
@@ -15,7 +15,7 @@ from tests.mutation.areas import AREAS, ROOT
 SAMPLE = (
     ("fifo.sv", "'- 1' to '- 2'", "killed"),
     ("stream_fork.sv", "if (rst)", "killed"),
-    ("label_select.sv", "'1'b0' to '1'b1'", "killed"),
+    ("label_select.sv", '"1\'b0" to "1\'b1"', "killed"),
 )
 
 
