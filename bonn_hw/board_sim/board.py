@@ -59,7 +59,7 @@ class SimulatedBoard:
         with ExitStack() as stack:
             folder = stack.enter_context(files.scratch())
             write(project, folder, templates)  # the process reads memory images from its folder
-            command = [simulator.executable, *state_options(state)]
+            command = [str(simulator.executable), *state_options(state)]
             started = tools.started(command, cwd=folder, patience_s=0)
             self._process = stack.enter_context(started)
             self._all = stack.pop_all()

@@ -159,6 +159,23 @@ class Facts:
         counts = gone[done % steps] + done // steps * whole + schedule.capacity
         return [int(count) for count in counts]
 
+    @cached_property
+    def accepts(self) -> list[int]:
+        """The input beats of its frame below which a beat is accepted, for each next output beat.
+
+        A buffer accepts while it holds less than its capacity: beats that came less those that
+        steps released, of which at least those of the beats that left are done. Without a buffer
+        nothing is promised here.
+        """
+        schedule = self.kernel.schedule(self.folding)
+        if not schedule.capacity:
+            return [-self.beats[0]] * self.beats[1]
+        if schedule.latency == 0:
+            return [number + schedule.capacity for number in range(self.beats[1])]
+        released = schedule.release[np.flatnonzero(schedule.emit)]
+        before = [int(released[-1]) - self.beats[0], *map(int, released[:-1])]
+        return [count + schedule.capacity for count in before]
+
     @property
     def frames_inside(self) -> int:
         """Frames that can be inside at once, at most."""

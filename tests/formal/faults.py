@@ -20,6 +20,8 @@ FAULTS = (
     ("order", "copy_channels_1", "copy_channels.sv", "step = ce && one_q;", "step = ce;"),
     ("answer", "pad_0", "pad.sv", "(s_axis_tvalid || !in_frame)", "s_axis_tvalid"),
     ("moves", "upsample_0", "upsample.sv", "fill_q > distance_q;", "fill_q > distance_q + 1'b1;"),
+    ("accepts", "fifo_3", "fifo.sv", "!= (PlaceBits + 1)'(DEPTH - 1)",
+     "!= (PlaceBits + 1)'(DEPTH - 2)"),
     ("inside", "fifo_3", "fifo.sv", "!= (PlaceBits + 1)'(DEPTH - 1)",
      "!= (PlaceBits + 1)'(DEPTH)"),
 )  # fmt: skip

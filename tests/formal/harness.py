@@ -13,6 +13,7 @@ order     no output beat comes before the input beats that it depends on
 answer    an output beat comes within `Facts.patience` cycles, once its inputs have come
 moves     with both ends willing something moves within the same time: no dead-lock
 inside    no more input beats are accepted ahead of the output than the schedule says: capacity
+accepts   and as many are accepted: a buffer takes beats until it holds its capacity
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from __future__ import annotations
 from bonn_hw.ir.rtl import Bits
 from tests.formal.facts import Facts
 
-PROPERTIES = (*("valid", "data", "quiet", "joined", "value", "order", "answer", "moves", "inside"),)
+PROPERTIES = (
+    *("valid", "data", "quiet", "joined", "value", "order"),
+    *("answer", "moves", "inside", "accepts"),
+)
 
 
 def bits_for(states: int) -> int:
@@ -125,6 +129,7 @@ def top(facts: Facts, memories: dict[str, str], chosen: tuple[str, ...] = PROPER
 {_table("last", facts, [beat.last + 1 for beat in facts.output_beats], beats_in)}
 {_table("need", facts, facts.needs, beats_in)}
 {_table("room", facts, facts.room, 0)}
+{_table("accept", facts, facts.accepts, 0)}
   wire signed [15:0] inside = ahead * {beats_in} + $signed({{1'b0, ip}});
   wire arrived = ahead > 0 || (ahead == 0 && ip >= need);
   wire possible = ahead > 0 || (ahead == 0 && ip >= last) || last == 0;
@@ -159,13 +164,14 @@ def _asserted(name: str, facts: Facts) -> list[str]:
         "answer": ("!init", f"waits < {facts.patience}"),
         "moves": ("!init", f"idle < {facts.patience}"),
         "inside": ("!init", "ahead >= -1 && inside <= room"),
+        "accepts": ("!init && inside < accept", "&s_ready"),
     }[name]
     return [f"always @* if ({condition[0]}) assert ({condition[1]});"]
 
 
 def _table(name: str, facts: Facts, values: list[int], most: int) -> str:
     """A number for each output beat, by `op`."""
-    kind = "signed [15" if name == "room" else f"[{bits_for(most + 1) - 1}"
+    kind = "signed [15" if name in ("room", "accept") else f"[{bits_for(most + 1) - 1}"
     lines = [f"  reg {kind}:0] {name};", "  always @* case (op)"]
     lines += [f"    {place}: {name} = {value};" for place, value in enumerate(values)]
     return "\n".join([*lines, f"    default: {name} = 0;", "  endcase"])
