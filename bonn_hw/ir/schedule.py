@@ -38,7 +38,7 @@ class Schedule:
     capacity: int = 0
 
     def __post_init__(self) -> None:
-        # The C++ engines read arrays as they lie in memory; a broadcast one has no copies there.
+        # The C++ engines read the arrays as they lie in memory, where a broadcast one is shorter.
         for name in ("need", "release", "emit"):
             object.__setattr__(self, name, np.ascontiguousarray(getattr(self, name)))
 
