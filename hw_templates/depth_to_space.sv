@@ -32,7 +32,7 @@ two", LANES, BITS, W, FOLDS, SY);
 
   localparam int Pixel = SY * FOLDS;
   localparam int Row = W * Pixel;
-  localparam int AddressBits = $clog2(Row);
+  localparam int AddressBits = Row > 1 ? $clog2(Row) : 1;
   // From the last beat of a pixel's part to the same part of the next pixel, and from the last part
   // of a row to the first one of the next.
   localparam logic [AddressBits-1:0] Next = AddressBits'(Pixel - FOLDS + 1);
