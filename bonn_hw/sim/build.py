@@ -280,7 +280,9 @@ def _compile(
     def one(source: Path) -> Path:
         made = ("-x", "c++-header", ".h.gch") if source.suffix == ".h" else ("-c", ".o")
         target = folder / f"{source.stem}{made[-1]}"
-        command = [chain.compiler, PIPE, *chain.flags, *flags, *made[:-1], str(source)]
+        # What Verilator calls slow runs once: it is not worth optimising.
+        once = ("-O0",) if source.stem.endswith("__Slow") else ()
+        command = [chain.compiler, PIPE, *chain.flags, *once, *flags, *made[:-1], str(source)]
         command += ["-o", str(target)]
         _run(command, folder)
         return target

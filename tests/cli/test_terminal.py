@@ -114,7 +114,8 @@ def test_check_as_json(tmp_path, capsys):
     assert set(printed["kernels"][0]) == {"name", "layer", "takes", "gives"}
 
 
-def test_sweep_as_json(tmp_path, capsys):
+def test_sweep_as_json(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("bonn_hw.console.EVERY", 0.05)  # progress without a terminal
     odd_model(tmp_path, "m[red].onnx")
     sweep = tmp_path / "s.toml"
     sweep.write_text('models = ["m[red].onnx"]\nboards = ["pynq-z2"]\nfps = [1000, 1e9]\n')

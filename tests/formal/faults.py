@@ -12,7 +12,7 @@ FAULTS = (
     ("quiet", "add_0", "add.sv", "if (rst) m_axis_tvalid <= 1'b0;\n    else ", ""),
     ("quiet", "threshold_0", "threshold.sv", "if (rst) m_axis_tvalid <= 1'b0;\n    else ", ""),
     ("joined", "add_0", "add.sv", "= {2{step}};", "= {2{ce}};"),
-    ("value", "label_select_1", "label_select.sv", "if (rst) base <= '0;\n    else ", ""),
+    ("value", "label_select_1", "label_select.sv", "if (rst) base <= '0;\n      else ", ""),
     ("value", "sliding_window_1", "sliding_window.sv",
      "Pitch > TapRow ? TapRow : Pitch;", "Pitch;"),
     ("value", "sliding_window_2", "sliding_window.sv", "int'(x) < Cols)", "int'(x) <= Cols)"),

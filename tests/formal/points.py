@@ -10,8 +10,10 @@ from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.average_pool import AveragePool
+from bonn_hw.kernels.combine import FUNCTIONS, Combine
 from bonn_hw.kernels.concat import Concat
 from bonn_hw.kernels.copy_channels import CopyChannels
+from bonn_hw.kernels.depth_to_space import DepthToSpace
 from bonn_hw.kernels.depthwise import Depthwise
 from bonn_hw.kernels.fifo import Fifo
 from bonn_hw.kernels.label_select import LabelSelect
@@ -84,6 +86,10 @@ POINTS: dict[str, list[tuple[Kernel, tuple[int, int]]]] = {
         (Add(integers(U2, 1, 2, 1), integers(S3, 1, 2, 1)), (1, 1)),
         (Add(integers(S2, 1, 1, 2), integers(S2, 1, 1, 2)), (2, 2)),
     ],
+    "combine": [
+        (Combine(integers(U2, 1, 2, 1), integers(S3, 1, 2, 1), function), (1, 1))
+        for function in FUNCTIONS
+    ],
     "concat": [
         (Concat((bits(1, 2, 2), bits(1, 2, 1))), (3, 3)),
         (Concat((integers(S2, 1, 2, 1), integers(U2, 1, 2, 1))), (2, 2)),
@@ -134,6 +140,10 @@ POINTS: dict[str, list[tuple[Kernel, tuple[int, int]]]] = {
         for height, width, channels, factors in (
             (1, 2, 1, (2, 2)), (2, 2, 1, (1, 2)), (1, 3, 1, (2, 1)), (1, 2, 2, (2, 2)),
         )
+    ],
+    "depth_to_space": [
+        (DepthToSpace(bits(1, width, channels), block), (1, 1))
+        for width, channels, block in ((1, 2, (2, 1)), (2, 2, (2, 1)), (1, 4, (2, 2)))
     ],
     "copy_channels": [
         (CopyChannels(bits(1, 2, channels), np.array(index)), folding)
@@ -187,5 +197,12 @@ CORE = (
     *("fifo_0", "fifo_1", "fifo_3", "stream_fork_0_0", "stream_fork_0_1", "width_converter_0"),
     *("width_converter_3", "add_0", "concat_0", "pad_1", "max_pool_1", "average_pool_2"),
     *("threshold_1", "multi_threshold_1", "requantize_1", "label_select_1", "upsample_1"),
-    *("copy_channels_1", "sliding_window_2", "mvu_0", "depthwise_1"),
+    *(
+        "combine_0",
+        "depth_to_space_0",
+        "copy_channels_1",
+        "sliding_window_2",
+        "mvu_0",
+        "depthwise_1",
+    ),
 )

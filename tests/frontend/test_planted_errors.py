@@ -73,6 +73,10 @@ def test_a_step_too_much_in_a_matrix_unit(name, channel, last, tmp_path, monkeyp
         return replace(kernel, thresholds=kernel.thresholds + step)
 
     monkeypatch.setattr(Matrix, "unit", unit)
+    if not last and name in ("pools", "combined"):  # whose only matrix is the last one
+        lowered(NETWORKS[name](), tmp_path)
+        assert not places
+        return
     with pytest.raises(InternalError, match=FOUND):
         lowered(NETWORKS[name](), tmp_path)
     assert places

@@ -203,9 +203,12 @@ def test_products_of_large_operands_take_dsp_slices():
     folding = Folding(2, 3)
     used = [
         unit((1, 1), element, 4, 6, bits=bits).resources(folding)
-        for element, bits in [(BIPOLAR, 1), (BIPOLAR, 8), (SIGNED, 1), (SIGNED, 4), (SIGNED, 8)]
+        for element, bits in [
+            *((BIPOLAR, 1), (BIPOLAR, 8), (SIGNED, 1), (Element(-8, 7), 4)),
+            *((SIGNED, 2), (SIGNED, 8)),  # products of nine bits and more
+        ]
     ]
-    assert [one.dsp for one in used] == [0, 0, 0, 0, folding.parallelism]
+    assert [one.dsp for one in used] == [0, 0, 0, 0, folding.parallelism, folding.parallelism]
     assert used[0].lut < used[2].lut < used[3].lut
 
 

@@ -40,7 +40,7 @@ def planted(folder, file, ours, wrong):
          "tvalid of the streams is|not equal|outputs too much"),
         (BORDER, Folding(1, 1), "pad.sv", "if (rst) m_axis_tvalid <= 1'b0;\n    else ", "",
          "tvalid of the streams is|not equal|outputs too much"),
-        (LABELS, Folding(1, 2), "label_select.sv", "if (rst) base <= '0;\n    else ", "",
+        (LABELS, Folding(1, 2), "label_select.sv", "if (rst) base <= '0;\n      else ", "",
          "not equal"),
         # Streams that break a rule, of which no answer tells.
         (BORDER, Folding(1, 1), "pad.sv", "m_axis_tvalid <= step || !ce;",
