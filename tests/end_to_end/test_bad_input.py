@@ -101,17 +101,6 @@ def test_unsupported_operator(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_activation_that_is_not_monotone(tmp_path, capsys):
-    absolute = [
-        helper.make_node("Abs", ["a"], ["u"], "fold"),
-        helper.make_node("Sub", ["u", "one"], ["v"], "shift"),
-        helper.make_node("Sub", ["v", "one"], ["t"], "shift2"),
-    ]
-    path = tiny_model(tmp_path / "m.onnx", activation=absolute)
-    text = fails(capsys, "compile", path, "--fps", 1000, "--out", tmp_path / "out")
-    assert "dense0" in text and "channel 0" in text and "monotone" in text
-
-
 @pytest.mark.parametrize(
     ("folding", "message"),
     [

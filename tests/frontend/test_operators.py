@@ -30,7 +30,8 @@ def test_kinds_by_name():
 
 def test_the_supported_layers_are_those_of_the_table():
     layers, _, rest = supported().partition(", Add of two branches")
-    assert rest == ", Concat of two branches, and elementwise operators between them"
+    joins = (f"{name} of two branches" for name in ("Sub", "Mul", "Max", "Min", "Concat"))
+    assert rest == f", {', '.join(joins)}, and elementwise operators between them"
     named = [n for n, one in table().items() if one.kind in (Kind.MATRIX, Kind.LAYER)]
     assert layers.split(", ") == named
     assert named[:3] == ["Conv", "MatMul", "Gemm"] and {"MaxPool", "Pad"} <= set(named)

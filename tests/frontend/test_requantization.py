@@ -111,8 +111,9 @@ def test_a_table_that_no_device_holds_is_refused(monkeypatch):
     with pytest.raises(UnsupportedModel) as error:
         fit(staircase(table, 0, (1 << 6) - 1), kind, BYTE, "layer")
     assert str(error.value) == (
-        "layer: its values need more than 16384 bits of tables to be quantised exactly; use "
-        "power-of-two scales, or fewer channels"
+        "layer: its values need more than 16384 bits of tables to be quantised exactly, "
+        "because they rise and fall; use an activation that only rises, such as a ReLU, or inputs "
+        "and weights of fewer bits"
     )
 
 

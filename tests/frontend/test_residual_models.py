@@ -256,10 +256,10 @@ def test_a_branch_without_a_quantiser_is_refused_with_the_remedy(tmp_path):
     )
 
 
-def test_branches_that_are_multiplied(tmp_path):
+def test_branches_that_are_divided(tmp_path):
     sketch = stem(2, 4, 4)
     entry = sketch.last
-    sketch.quant(bits=5, scale=0.25).join(entry, "odd", "Mul").quant(**GRID)
+    sketch.quant(bits=5, scale=0.25).join(entry, "odd", "Div").quant(**GRID)
     assert refused(head(sketch, 2), tmp_path).startswith(
-        "odd: operator Mul joins several computed tensors; the supported layers are Conv"
+        "odd: operator Div joins several computed tensors; the supported layers are Conv"
     )

@@ -6,12 +6,14 @@ from hypothesis import HealthCheck, given, settings
 
 from bonn_hw.ir.design import FoldedDesign, Stage
 from bonn_hw.ir.folding import Folding
+from bonn_hw.passes.width_conversion import insert_width_converters
 from tests.support.residual import residual_graphs, unequal_block
 
 
-def folded(graph, lanes=1):
-    folding = Folding(lanes, lanes)
-    return FoldedDesign(graph, tuple(Stage(node, folding) for node in graph.nodes))
+def folded(graph):
+    """As little in parallel as the kernels allow."""
+    least = {node.name: next(iter(node.kernel.foldings())) for node in graph.nodes}
+    return insert_width_converters(graph, least)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
@@ -26,9 +28,10 @@ def test_the_input_comes_first_and_the_output_last(graph):
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(residual_graphs())
 def test_every_stream_is_named_once_with_both_its_ends(graph):
-    ends = {s.tensor: (s.source, s.sink) for s in folded(graph).streams}
-    assert len(ends) == len(folded(graph).streams)
-    for node in graph.nodes:
+    design = folded(graph)
+    ends = {s.tensor: (s.source, s.sink) for s in design.streams}
+    assert len(ends) == len(design.streams)
+    for node in design.graph.nodes:
         assert all(ends[name][1] == node.name for name in node.inputs)
         assert all(ends[name][0] == node.name for name in node.outputs)
 
