@@ -135,6 +135,7 @@ def test_report_prints_what_is_known(demo, capsys):
     assert json.loads(capsys.readouterr().out)["frames"] == FRAMES
 
 
+@pytest.mark.large
 def test_waves_on_request(demo, tmp_path):
     wave = tmp_path / "w.fst"
     simulate(demo, "--dataset", "digits", "--count", "2", "--trace", str(wave))

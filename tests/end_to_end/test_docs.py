@@ -64,7 +64,7 @@ def follow(walk, name):
 def pages():
     """The pages that the fixture has not followed; those that fold many times run nightly."""
     for name in PAGES[3:]:
-        often = name in ("howto/timing_not_met", "folding")
+        often = name in ("howto/timing_not_met", "howto/from_finn", "folding")
         yield pytest.param(name, marks=pytest.mark.large if often else ())
 
 

@@ -91,7 +91,7 @@ def test_finished_designs_are_kept_until_something_changes(model, tmp_path):
 
 
 def test_a_lost_worker_costs_its_job_a_rerun(model, tmp_path):
-    path = write(tmp_path, model, clocks_mhz=[100, 110, 120], fps=[1000, 2000])
+    path = write(tmp_path, model, clocks_mhz=[100, 110], fps=[1000, 2000])
     out = tmp_path / "out"
     with LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
@@ -111,7 +111,7 @@ def test_a_lost_worker_costs_its_job_a_rerun(model, tmp_path):
         killer.join(PATIENCE)
         assert nanny.pid != lost
     rows = json.loads((out / "sweep.json").read_text())
-    assert len(rows) == 6 and not any("error" in row for row in rows)
+    assert len(rows) == 4 and not any("error" in row for row in rows)
     assert run(path, "--out", tmp_path / "alone", "--jobs", 1) == 0
     alone = json.loads((tmp_path / "alone/sweep.json").read_text())
     assert [row | {"folder": ""} for row in rows] == [row | {"folder": ""} for row in alone]

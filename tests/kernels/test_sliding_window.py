@@ -138,6 +138,7 @@ def test_illegal_rows_of_taps(change, text):
     assert text in log
 
 
+@pytest.mark.large
 def test_resources_are_those_of_synthesis():
     points = [
         (SlidingWindow(TensorType(shape, element), kernel, stride), Folding(pe, simd))

@@ -50,7 +50,13 @@ def random_network(name, seed=0):
     return network.eval()
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.large if name == "resnet18" else ())
+        for name in NETWORKS
+    ],
+)
 def test_qonnx_answers_like_pytorch(name, tmp_path):
     network = random_network(name)
     result = export(network, tmp_path / "new/folder/model.onnx")

@@ -24,7 +24,7 @@ def build(tmp_path):
     return tmp_path / "build"
 
 
-@pytest.mark.slow
+@pytest.mark.large
 @pytest.mark.torch
 def test_the_demo_on_a_ulx3s(tmp_path, capsys):
     model, folder = str(tmp_path / "digits.onnx"), tmp_path / "build"

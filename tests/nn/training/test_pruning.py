@@ -527,6 +527,7 @@ def test_bonn_residual_run_is_pruned(tmp_path):
     )
 
 
+@pytest.mark.large
 def test_digits_survive_and_their_accelerator_shrinks(tmp_path):
     run, half = tmp_path / "run", tmp_path / "half"
     experiment = Experiment(

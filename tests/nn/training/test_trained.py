@@ -70,6 +70,7 @@ def test_folders_are_small_whole_and_drawable(name, tmp_path):
     assert plot(ZOO / name, tmp_path)
 
 
+@pytest.mark.large
 @pytest.mark.data
 def test_hardware_form_answers_alike_in_qonnx_and_pytorch(tmp_path):
     """The residual network in the form for hardware, on real images, with ==."""
