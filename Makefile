@@ -40,8 +40,8 @@ data: setup
 test: setup lint data
 	$(PYTEST) -n $(WORKERS) --durations 60
 
-# What takes too long for each change: random tests on new examples, ROUNDS times; ResNet-18 at
-# 224x224, from lowering to one simulated frame.
+# What takes too long for each change: random tests on new examples, ROUNDS times; bitstreams, large
+# networks (ResNet-18 at 224x224), and what other tests prove too; mutants.
 nightly: test
 	for round in $$(seq $(ROUNDS)); do \
 	  $(PYTEST) -n $(WORKERS) -m 'hypothesis and not large' --hypothesis-profile nightly || exit 1; \
