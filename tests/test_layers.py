@@ -18,8 +18,8 @@ ROOT = Path(bonn_hw.__file__).parent
 # From the bottom up. A package imports only from the lines above its own.
 ORDER = (
     ("version",),  # read by the build, before there is a package
-    ("errors", "driver"),  # the driver is copied to the board: nothing of ours is there
-    ("files", "ir", "extras", "progress", "console", "marked_page"),
+    ("errors", "progress", "driver"),  # the driver is copied to the board: nothing of ours is there
+    ("files", "ir", "extras", "console", "marked_page"),
     ("cache", "manifest", "tools"),
     ("boards", "kernels"),
     ("timing", "frontend", "emit"),
