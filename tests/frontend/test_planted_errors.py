@@ -17,8 +17,11 @@ from tests.support.sketch import lowered
 FOUND = "lowered graph differs from the model"
 
 
-def planted(kernel, channel):
-    """The kernel with one step too much in one channel; None if it has none."""
+def planted(kernel, channel, bits):
+    """The kernel with one step too much in one channel; None if it has none.
+
+    Sums of bits are all even or all odd: there, a threshold's step is 2.
+    """
     wrong = np.zeros(kernel.outputs[0].shape[2], np.int64)
     wrong[channel % len(wrong)] = 1
     if isinstance(kernel, Requantize):
@@ -26,7 +29,7 @@ def planted(kernel, channel):
         step = (wrong[:rows, None] if rows > 1 else 1) << kernel.shift
         return replace(kernel, offsets=kernel.offsets + step)
     if isinstance(kernel, Threshold):
-        return replace(kernel, thresholds=kernel.thresholds + wrong)
+        return replace(kernel, thresholds=kernel.thresholds + wrong * (2 if bits else 1))
     if isinstance(kernel, MultiThreshold):
         return replace(kernel, thresholds=kernel.thresholds + wrong[:, None])
     return None
@@ -38,7 +41,7 @@ def test_a_step_too_much_in_a_requantizer(name, channel, tmp_path, monkeypatch):
     plain, places = GraphBuilder.add, []
 
     def add(self, kernel, origin, *others):
-        wrong = planted(kernel, channel) if not places else None
+        wrong = planted(kernel, channel, name == "enlarged") if not places else None
         if wrong is not None:
             places.append(origin)
         plain(self, wrong or kernel, origin, *others)
