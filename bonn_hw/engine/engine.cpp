@@ -41,8 +41,8 @@ struct Differences {
     sums = _mm512_add_epi64(sums, _mm512_popcnt_epi64(both));
   }
   void flush() {}
-  uint8_t at_most(const int64_t* levels) const {
-    return _mm512_cmple_epi64_mask(sums, _mm512_loadu_si512(levels));
+  uint8_t at_most(const int64_t* limits) const {
+    return _mm512_cmple_epi64_mask(sums, _mm512_loadu_si512(limits));
   }
   void store(int64_t* to) const { _mm512_storeu_si512(to, sums); }
 };
@@ -72,11 +72,11 @@ struct Differences {  // bytes are counted by nibbles, and summed up before one 
       bytes[half] = _mm256_setzero_si256();
     }
   }
-  uint8_t at_most(const int64_t* levels) const {
+  uint8_t at_most(const int64_t* limits) const {
     int above = 0;
     for (int half = 0; half < 2; half++) {
-      const auto* level = reinterpret_cast<const __m256i*>(levels + 4 * half);
-      const __m256i more = _mm256_cmpgt_epi64(sums[half], _mm256_loadu_si256(level));
+      const auto* limit = reinterpret_cast<const __m256i*>(limits + 4 * half);
+      const __m256i more = _mm256_cmpgt_epi64(sums[half], _mm256_loadu_si256(limit));
       above |= _mm256_movemask_pd(_mm256_castsi256_pd(more)) << 4 * half;
     }
     return static_cast<uint8_t>(~above);
@@ -95,9 +95,9 @@ struct Differences {
     for (int i = 0; i < OUTPUTS; i++) sums[i] += __builtin_popcountll(weights[i] ^ bits);
   }
   void flush() {}
-  uint8_t at_most(const int64_t* levels) const {
+  uint8_t at_most(const int64_t* limits) const {
     int found = 0;
-    for (int i = 0; i < OUTPUTS; i++) found |= (sums[i] <= levels[i]) << i;
+    for (int i = 0; i < OUTPUTS; i++) found |= (sums[i] <= limits[i]) << i;
     return static_cast<uint8_t>(found);
   }
   void store(int64_t* to) const { std::copy(sums, sums + OUTPUTS, to); }
@@ -187,11 +187,11 @@ const char* instructions() {
 // XNOR-popcount convolution; a matrix product is one of 1x1 frames.
 //
 // weights: [groups of 8 neurons][words of a window][8], aligned to 64 bytes.
-// levels: [border classes][8 * groups]. With `out_bits`: the most bits that may differ where the
+// constants: [border classes][8 * groups]. With `out_bits`: the most bits that may differ where the
 // output is +1; otherwise the number to which -2 for each bit that differs is added.
 // classes: border class of each pixel of a frame.
 void bit_convolution(const Window* window, const uint64_t* in, int64_t frames,
-                     const uint64_t* weights, const int64_t* levels, const int32_t* classes,
+                     const uint64_t* weights, const int64_t* constants, const int32_t* classes,
                      int64_t outputs, uint64_t* out_bits, int32_t* out_integers) {
   const int64_t words = window->rows * window->columns * window->depth;
   const int64_t groups = (outputs + OUTPUTS - 1) / OUTPUTS, total = frames * window->pixels();
@@ -199,17 +199,17 @@ void bit_convolution(const Window* window, const uint64_t* in, int64_t frames,
   for (int64_t first = 0; first < total; first += PIXELS) {
     const int used = static_cast<int>(std::min<int64_t>(PIXELS, total - first));
     const uint64_t* origins[PIXELS];
-    const int64_t* level[PIXELS];
+    const int64_t* constant[PIXELS];
     for (int p = 0; p < PIXELS; p++) {
       const int64_t pixel = first + std::min(p, used - 1);
       origins[p] = in + window->origin(pixel);
-      level[p] = levels + classes[pixel % window->pixels()] * groups * OUTPUTS;
+      constant[p] = constants + classes[pixel % window->pixels()] * groups * OUTPUTS;
     }
     for (int64_t group = 0; group < groups; group++) {
       Differences found[PIXELS];
       differences(*window, origins, weights + group * words * OUTPUTS, found);
       for (int p = 0; p < used; p++) {
-        const int64_t* own = level[p] + group * OUTPUTS;
+        const int64_t* own = constant[p] + group * OUTPUTS;
         if (out_bits) {
           auto* bytes = reinterpret_cast<uint8_t*>(out_bits) + (first + p) * out_bytes;
           bytes[group] = found[p].at_most(own);
@@ -243,14 +243,14 @@ void integer_convolution(const Window* window, const int16_t* in, int64_t frames
   }
 }
 
-// Bits of integers: +1 where a value is at least the level of its border class and channel, or
+// Bits of integers: +1 where a value is at least the threshold of its border class and channel, or
 // below it where its bit in `flips`, words of a pixel, is set.
 void compare(const int32_t* in, int64_t frames, int64_t pixels, int64_t channels,
-             const int32_t* levels, const int32_t* classes, const uint64_t* flips,
+             const int32_t* thresholds, const int32_t* classes, const uint64_t* flips,
              uint64_t* out) {
   for (int64_t frame = 0; frame < frames; frame++) {
     for (int64_t pixel = 0; pixel < pixels; pixel++, in += channels) {
-      const int32_t* level = levels + classes[pixel] * channels;
+      const int32_t* threshold = thresholds + classes[pixel] * channels;
       for (int64_t from = 0; from < channels; from += 64) {
         const int64_t there = std::min<int64_t>(64, channels - from);
         uint64_t word = 0;
@@ -258,21 +258,21 @@ void compare(const int32_t* in, int64_t frames, int64_t pixels, int64_t channels
 #if defined(__AVX2__)
         for (; i + 8 <= there; i += 8) {
           const auto* value = reinterpret_cast<const __m256i*>(in + from + i);
-          const auto* own = reinterpret_cast<const __m256i*>(level + from + i);
+          const auto* own = reinterpret_cast<const __m256i*>(threshold + from + i);
           const __m256i below = _mm256_cmpgt_epi32(_mm256_loadu_si256(own), _mm256_loadu_si256(value));
           const int mask = ~_mm256_movemask_ps(_mm256_castsi256_ps(below)) & 255;
           word |= static_cast<uint64_t>(mask) << i;
         }
 #endif
-        for (; i < there; i++) word |= static_cast<uint64_t>(in[from + i] >= level[from + i]) << i;
+        for (; i < there; i++) word |= static_cast<uint64_t>(in[from + i] >= threshold[from + i]) << i;
         *out++ = word ^ flips[from / 64];
       }
     }
   }
 }
 
-// Lines of a quantiser, one for each channel; `narrow` where all sums are below 2^31.
-void requantize(const int32_t* in, int64_t pixels, int64_t channels, const int64_t* slopes,
+// A line for each channel, in steps; `narrow` where all sums are below 2^31.
+void line(const int32_t* in, int64_t pixels, int64_t channels, const int64_t* slopes,
                 const int64_t* offsets, int64_t shift, int64_t to_even, int64_t narrow, int64_t low,
                 int64_t high, int32_t* out) {
   const int by = static_cast<int>(shift);

@@ -10,13 +10,14 @@ import numpy as np
 
 from bonn_hw import tools
 from bonn_hw.engine.native import library
-from bonn_hw.engine.steps import Work, convolution, step
-from bonn_hw.engine.tensors import Tensor, integers, shaped
+from bonn_hw.engine.products import product
+from bonn_hw.engine.steps import step
+from bonn_hw.engine.tensors import Tensor, Work, integers, shaped
 from bonn_hw.errors import ToolMissing
 from bonn_hw.ir.graph import DataflowGraph, Node
+from bonn_hw.ir.kernel import Kernel
+from bonn_hw.ir.operation import Product, Windows
 from bonn_hw.ir.tensor import Integers
-from bonn_hw.kernels.mvu import Mvu
-from bonn_hw.kernels.sliding_window import SlidingWindow
 from bonn_hw.sim.run import cores
 
 CHUNK = 32  # frames: their tensors stay in the cache of a core
@@ -105,24 +106,27 @@ def run(graph: DataflowGraph, frames: Integers, threads: int | None = None) -> I
 
 
 def _steps(graph: DataflowGraph) -> Iterator[_Step]:
-    consumers = {name: node for node in graph.nodes for name in node.inputs}
-    joined: dict[str, Node] = {}  # windows that their matrix unit includes, by their output
+    """A step for each node; windows and the product of them are one."""
+    behind = {name: node for node in graph.nodes for name in node.inputs}
+    done: set[str] = set()
     for node in graph.nodes:
-        kernel = node.kernel
-        if isinstance(kernel, SlidingWindow):
-            after = consumers.get(node.outputs[0])
-            if after is not None and isinstance(after.kernel, Mvu):
-                joined[node.outputs[0]] = node
-                continue
-        window = joined.get(node.inputs[0])
-        if window is not None and isinstance(kernel, Mvu):
-            assert isinstance(window.kernel, SlidingWindow)  # noqa: S101  # narrows
-            work = convolution(window.kernel, kernel)
-            if work is not None:
-                yield _of(window, node, work)
-                continue
-            yield _of(window, window, step(window.kernel))
-        yield _of(node, node, step(kernel))
+        if node.name in done:
+            continue
+        after = behind.get(node.outputs[0])
+        joined = None if after is None else _joined(node.kernel, after.kernel)
+        if after is not None and joined is not None:
+            done.add(after.name)
+            yield _of(node, after, joined)
+        else:
+            yield _of(node, node, step(node.kernel))
+
+
+def _joined(first: Kernel, second: Kernel) -> Work | None:
+    """The work of two kernels in one: windows are not gathered to be multiplied."""
+    windows, operation = first.operation(), second.operation()
+    if isinstance(windows, Windows) and isinstance(operation, Product):
+        return product(operation, first.inputs[0], second.outputs[0], windows)
+    return None
 
 
 def _of(first: Node, last: Node, work: Work) -> _Step:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the engine does for a kernel: a function of tensors, backed by ``engine.cpp`` or by NumPy.
+"""What the engine does for a kernel: a function of tensors.
 
-A kernel that has no step of its own here is executed by its `reference`.
+The kernel's `operation` says which one. A kernel without one, and values that an operation cannot
+hold, are left to the kernel's NumPy `reference`.
 """
 
 from __future__ import annotations
@@ -11,45 +12,19 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.engine.native import Window, aligned, call
-from bonn_hw.engine.tensors import Bits, Tensor, bits, empty, fits, integers, words_of
-from bonn_hw.ir.kernel import Elementwise, Kernel
-from bonn_hw.ir.tensor import Element, TensorType
-from bonn_hw.kernels.add import Add
-from bonn_hw.kernels.max_pool import MaxPool
-from bonn_hw.kernels.multi_threshold import MultiThreshold
-from bonn_hw.kernels.mvu import Mvu
-from bonn_hw.kernels.pad import Pad
-from bonn_hw.kernels.requantize import Requantize
-from bonn_hw.kernels.sliding_window import SlidingWindow
-from bonn_hw.kernels.stream_fork import StreamFork
-from bonn_hw.kernels.threshold import Threshold
+from bonn_hw.engine.native import Window, call
+from bonn_hw.engine.products import compare, product
+from bonn_hw.engine.tensors import Bits, Tensor, Work, bits, empty, fits, integers, words_of
+from bonn_hw.ir.kernel import Kernel
+from bonn_hw.ir.operation import Border, Compare, Copies, Line, Lookup, Maximum, Product, Sum
+from bonn_hw.ir.tensor import Element
 
-Work = Callable[..., tuple[Tensor, ...]]
-GROUP = 8  # neurons that engine.cpp computes at a time
 LARGEST_TABLE = 1 << 22  # entries
 
 
 def step(kernel: Kernel) -> Work:
     """The work of a kernel on its input tensors."""
-    if isinstance(kernel, Mvu):
-        return convolution(None, kernel) or by_reference(kernel)
-    if isinstance(kernel, StreamFork):
-        return lambda tensor: (tensor,) * kernel.copies
-    if isinstance(kernel, Threshold):
-        return _threshold(kernel) or by_reference(kernel)
-    if isinstance(kernel, Add) and fits(kernel.outputs[0].element, np.int32):
-        return lambda *pair: (np.add(*map(integers, pair), dtype=np.int32),)
-    if isinstance(kernel, Requantize):
-        return _lines(kernel) or _looked_up(kernel, kernel.input) or by_reference(kernel)
-    if isinstance(kernel, MultiThreshold):
-        return _looked_up(kernel, kernel.input) or by_reference(kernel)
-    if kernel.outputs[0].element.bipolar:
-        if isinstance(kernel, Pad):
-            return _padded_bits(kernel)
-        if isinstance(kernel, MaxPool):
-            return _pooled_bits(kernel)
-    return by_reference(kernel)
+    return _fast(kernel) or by_reference(kernel)
 
 
 def by_reference(kernel: Kernel) -> Work:
@@ -66,158 +41,66 @@ def by_reference(kernel: Kernel) -> Work:
     return work
 
 
-def convolution(window: SlidingWindow | None, mvu: Mvu) -> Work | None:
-    """A matrix unit with the window before it, if any; None if its sums need more than 32 bits."""
-    if not fits(mvu.outputs[0].element, np.int32):
-        return None
-    if mvu.element.bipolar and np.all(np.abs(mvu.weights) == 1):
-        return _bit_convolution(window, mvu)
-    if fits(mvu.element, np.int16) and _reach(mvu) < np.iinfo(np.int32).max:
-        return _integer_convolution(window, mvu)
+def _fast(kernel: Kernel) -> Work | None:
+    """The work of a kernel's operation; None if it has none, or one for other values."""
+    operation, given = kernel.operation(), kernel.outputs[0].element
+    match operation:
+        case Product():
+            return product(operation, kernel.inputs[0], kernel.outputs[0])
+        case Compare():
+            return _comparison(kernel, operation)
+        case Line():
+            return _line(kernel, operation) or _looked_up(kernel)
+        case Lookup():
+            return _looked_up(kernel)
+        case Border() if given.bipolar:
+            return _padded_bits(kernel, operation)
+        case Maximum() if given.bipolar:
+            return _pooled_bits(kernel, operation)
+        case Sum() if fits(given, np.int32):
+            return lambda *pair: (np.add(*map(integers, pair), dtype=np.int32),)
+        case Copies():
+            return lambda tensor: (tensor,) * len(kernel.outputs)
     return None
 
 
-def _reach(mvu: Mvu) -> int:
-    """No partial sum of products is larger."""
-    largest = max(-mvu.element.low, mvu.element.high)
-    return largest * int(np.abs(mvu.weights.astype(np.int64)).sum(axis=1).max())
-
-
-def _geometry(window: SlidingWindow | None, mvu: Mvu, per_word: bool) -> tuple[Window, int]:
-    """The window in words or channels, and the channels of a pixel."""
-    rows, columns = mvu.pixels
-    if window is None:
-        height, width, channels = mvu.inputs[0].shape
-        kernel, stride = (1, 1), (1, 1)
-    else:
-        height, width, channels = window.input.shape
-        kernel, stride = window.kernel, window.stride
-    depth = words_of(channels) if per_word else channels
-    return Window(height, width, depth, *kernel, *stride, rows, columns), channels
-
-
-def _classes(mvu: Mvu) -> NDArray[np.int32]:
-    """Border class of each pixel of a frame."""
-    found = np.add.outer(np.array(mvu.rows) * (mvu.columns[-1] + 1), np.array(mvu.columns))
-    return np.ascontiguousarray(found.reshape(-1), np.int32)
-
-
-def _bit_convolution(window: SlidingWindow | None, mvu: Mvu) -> Work:
-    geometry, channels = _geometry(window, mvu, per_word=True)
-    outputs, wide = mvu.weights.shape
-    groups = -(-outputs // GROUP)
-    taps = mvu.weights.reshape(outputs, 1, wide // channels, channels)
-    packed = np.zeros((groups * GROUP, wide // channels * words_of(channels)), np.uint64)
-    packed[:outputs] = Bits.of(taps).words.reshape(outputs, -1)
-    weights = aligned(packed.reshape(groups, GROUP, -1).transpose(0, 2, 1))
-    constants = mvu.thresholds_or_offsets
-    levels = np.full((mvu.classes, groups * GROUP), -1, np.int64)  # never reached
-    if mvu.offsets is None:
-        # sum = wide - 2 * differences >= t
-        levels[:, :outputs] = (wide - np.clip(constants, -wide, wide + 2)) // 2
-    else:
-        levels[:, :outputs] = wide + constants
-    classes = _classes(mvu)
-    shape = mvu.outputs[0].shape
-
-    def work(tensor: Tensor) -> tuple[Tensor]:
-        words = bits(tensor).words
-        arguments = (geometry, words, len(words), weights, levels, classes, outputs)
-        if mvu.offsets is None:
-            packed = empty(len(words), shape)
-            call("bit_convolution", *arguments, packed, None)
-            return (Bits(packed, outputs),)
-        sums = np.empty((len(words), *shape), np.int32)
-        call("bit_convolution", *arguments, None, sums)
-        return (sums,)
-
-    return work
-
-
-def _integer_convolution(window: SlidingWindow | None, mvu: Mvu) -> Work:
-    geometry, _ = _geometry(window, mvu, per_word=False)
-    outputs, wide = mvu.weights.shape
-    padded = -(-outputs // GROUP) * GROUP
-    pairs = np.zeros((padded, wide + wide % 2), np.int16)
-    pairs[:outputs, :wide] = mvu.weights
-    weights = np.ascontiguousarray(pairs.reshape(padded, -1, 2).transpose(1, 0, 2))
-    classes, shape = _classes(mvu), mvu.outputs[0].shape
-    constants = mvu.thresholds_or_offsets
-    limit = _reach(mvu) + 1
-    levels = np.clip(constants, -limit, limit)
-    compared = _compared(levels, classes, np.zeros(outputs, np.bool_))
-    added = constants[classes].reshape(shape).astype(np.int32) if mvu.offsets is not None else None
-
-    def work(tensor: Tensor) -> tuple[Tensor]:
-        values = np.ascontiguousarray(integers(tensor), np.int16)
-        sums = np.empty((len(values), *shape), np.int32)
-        call("integer_convolution", geometry, values, len(values), weights, outputs, padded, sums)
-        if added is None:
-            return (compared(sums),)
-        sums += added
-        return (sums,)
-
-    return work
-
-
-def _compared(
-    levels: NDArray[np.int64], classes: NDArray[np.int32], inverted: NDArray[np.bool_]
-) -> Callable[[NDArray[np.int32]], Bits]:
-    """Bits of integers: +1 where ``(x >= level) != inverted``; levels are ``(classes, C)``."""
-    narrow = np.ascontiguousarray(levels, np.int32)
-    flips = Bits.of(inverted.astype(np.int8)).words
-
-    def work(values: NDArray[np.int32]) -> Bits:
-        frames, rows, columns, channels = values.shape
-        found = empty(frames, (rows, columns, channels))
-        pixels = rows * columns
-        call("compare", values, frames, pixels, channels, narrow, classes, flips, found)
-        return Bits(found, channels)
-
-    return work
-
-
-def _threshold(kernel: Threshold) -> Work | None:
-    element = kernel.input.element
+def _comparison(kernel: Kernel, operation: Compare) -> Work | None:
+    element, (height, width, _) = kernel.inputs[0].element, kernel.inputs[0].shape
     if not fits(Element(element.low, element.high + 1), np.int32):
         return None
-    levels = np.clip(kernel.thresholds, element.low, element.high + 1)[None]
-    height, width, _ = kernel.input.shape
-    compared = _compared(levels, np.zeros(height * width, np.int32), kernel.inverted)
-    return lambda tensor: (compared(np.ascontiguousarray(integers(tensor), np.int32)),)
+    thresholds = np.clip(operation.thresholds, element.low, element.high + 1)[None]
+    work = compare(thresholds, np.zeros(height * width, np.int32), operation.inverted)
+    return lambda tensor: (work(np.ascontiguousarray(integers(tensor), np.int32)),)
 
 
-def _lines(kernel: Requantize) -> Work | None:
-    """One line for each channel; None if a channel has several, or values need 64 bits."""
-    element, channels = kernel.input.element, kernel.input.shape[2]
-    if kernel.segment_bits or element.bipolar or not fits(element, np.int32):
+def _line(kernel: Kernel, operation: Line) -> Work | None:
+    element, given = kernel.inputs[0].element, kernel.outputs[0].element
+    if not fits(element, np.int32):
         return None
     slopes, offsets = (
-        np.ascontiguousarray(np.broadcast_to(values[:, 0], channels), np.int64)
-        for values in (kernel.slopes, kernel.offsets)
+        np.ascontiguousarray(values, np.int64) for values in (operation.slopes, operation.offsets)
     )
     reach = np.abs(slopes) * max(-element.low, element.high) + np.abs(offsets)
-    narrow = int(reach.max() < np.iinfo(np.int32).max and kernel.shift < 31)
-    rounding = (kernel.shift, int(kernel.ties_even), narrow)
+    narrow = int(reach.max() < np.iinfo(np.int32).max and operation.shift < 31)
+    rounding = (operation.shift, int(operation.ties_even), narrow, given.low, given.high)
 
     def work(tensor: Tensor) -> tuple[Tensor]:
         values = np.ascontiguousarray(integers(tensor), np.int32)
         result = np.empty(values.shape, np.int32)
-        limits = (kernel.element.low, kernel.element.high)
-        arguments = (values, values.size // channels, channels, slopes, offsets)
-        call("requantize", *arguments, *rounding, *limits, result)
+        pixels = values.size // slopes.size
+        call("line", values, pixels, slopes.size, slopes, offsets, *rounding, result)
         return (result,)
 
     return work
 
 
-def _looked_up(kernel: Elementwise, kind: TensorType) -> Work | None:
+def _looked_up(kernel: Kernel) -> Work | None:
     """A function of each value and its channel as a table, which the reference fills."""
-    element, channels = kind.element, kind.shape[2]
+    element, channels = kernel.inputs[0].element, kernel.inputs[0].shape[2]
     span = element.high - element.low + 1
     if span * channels > LARGEST_TABLE or not fits(element, np.int32):
         return None
-    every = np.arange(element.low, element.high + 1, dtype=np.int64)
+    every: NDArray[np.int64] = np.arange(element.low, element.high + 1, dtype=np.int64)
     (found,) = kernel.reference(every[:, None, None, None].repeat(channels, axis=3))
     table = np.ascontiguousarray(found.reshape(span, channels).T, np.int32)
 
@@ -231,32 +114,39 @@ def _looked_up(kernel: Elementwise, kind: TensorType) -> Work | None:
     return work
 
 
-def _padded_bits(kernel: Pad) -> Work:
-    top, left, _, _ = kernel.pads
-    height, width, channels = kernel.input.shape
-    border = Bits.of(np.full((1, 1, 1, channels), kernel.value)).words
+def _of_bits(kernel: Kernel, fill: Callable[[Bits, Bits], None]) -> Work:
+    """Work that fills packed outputs, which are all 0, from packed inputs."""
+    shape = kernel.outputs[0].shape
 
     def work(tensor: Tensor) -> tuple[Tensor]:
-        words = bits(tensor).words
-        result = empty(len(words), kernel.outputs[0].shape)
-        result[...] = border
-        result[:, top : top + height, left : left + width] = words
-        return (Bits(result, channels),)
+        given = bits(tensor)
+        result = Bits(empty(len(given.words), shape), shape[2])
+        fill(given, result)
+        return (result,)
 
     return work
 
 
-def _pooled_bits(kernel: MaxPool) -> Work:
-    height, width, channels = kernel.input.shape
-    rows, columns, _ = kernel.pooled
-    geometry = Window(
-        *(height, width, words_of(channels)), *kernel.kernel, *kernel.kernel, rows, columns
+def _padded_bits(kernel: Kernel, operation: Border) -> Work:
+    (top, left, _, _), (height, width, channels) = operation.pads, kernel.inputs[0].shape
+    border = Bits.of(np.full((1, 1, 1, channels), operation.value)).words
+
+    def fill(given: Bits, result: Bits) -> None:
+        result.words[...] = border
+        result.words[:, top : top + height, left : left + width] = given.words
+
+    return _of_bits(kernel, fill)
+
+
+def _pooled_bits(kernel: Kernel, operation: Maximum) -> Work:
+    (height, width, channels), (rows, columns, _) = (
+        kernel.inputs[0].shape,
+        kernel.outputs[0].shape,
     )
+    extents = (height, width, words_of(channels))
+    window = Window(*extents, *operation.kernel, *operation.kernel, rows, columns)
 
-    def work(tensor: Tensor) -> tuple[Tensor]:
-        words = bits(tensor).words
-        result = empty(len(words), kernel.outputs[0].shape)
-        call("bit_pool", geometry, words, len(words), result)
-        return (Bits(result, channels),)
+    def fill(given: Bits, result: Bits) -> None:
+        call("bit_pool", window, given.words, len(given.words), result.words)
 
-    return work
+    return _of_bits(kernel, fill)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +55,7 @@ class Bits:
 
 
 Tensor = Bits | Integers
+Work = Callable[..., tuple[Tensor, ...]]
 
 
 def words_of(channels: int) -> int:

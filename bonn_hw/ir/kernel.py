@@ -15,6 +15,7 @@ import numpy as np
 
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.integers import divisors
+from bonn_hw.ir.operation import Operation
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Instance
 from bonn_hw.ir.schedule import Schedule
@@ -39,6 +40,10 @@ class Kernel(ABC):
     @abstractmethod
     def reference(self, *frames: Integers) -> tuple[Integers, ...]:
         """Compute the outputs for frames ``(N, H, W, C)`` of integers, exactly, with NumPy."""
+
+    def operation(self) -> Operation | None:
+        """What `reference` computes, if it has a form that software has a fast way for."""
+        return None
 
     @abstractmethod
     def foldings(self) -> Iterator[Folding]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.kernel import Elementwise
+from bonn_hw.ir.operation import Sum
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Instance
 from bonn_hw.ir.schedule import Schedule
@@ -46,6 +47,10 @@ class Add(Elementwise):
         """Add ``(N, H, W, C)``."""
         left, right = frames
         return (left.astype(np.int64) + right,)
+
+    def operation(self) -> Sum:
+        """The sum."""
+        return Sum()
 
     def cycles(self, folding: Folding) -> int:
         """One beat of each input a cycle."""

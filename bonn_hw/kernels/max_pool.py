@@ -11,6 +11,7 @@ import numpy as np
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.integers import power_of_two
 from bonn_hw.ir.kernel import Elementwise, check_window
+from bonn_hw.ir.operation import Maximum
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Bits, Instance
 from bonn_hw.ir.schedule import Schedule
@@ -115,6 +116,10 @@ class MaxPool(Pool):
     def reference(self, *frames: Integers) -> tuple[Integers, ...]:
         """Pool ``(N, H, W, C)``."""
         return (self.windows(frames[0]).max(axis=(2, 4)),)
+
+    def operation(self) -> Maximum:
+        """The maximum of each window."""
+        return Maximum(self.kernel)
 
     def resources(self, folding: Folding) -> Resources:
         """Running maxima of a row of windows, comparators, counters and the output register."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.kernel import Elementwise
+from bonn_hw.ir.operation import Lookup
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Bits, Instance, MemoryImage
 from bonn_hw.ir.schedule import Schedule
@@ -111,6 +112,10 @@ class MultiThreshold(Elementwise):
             found[..., channel] = levels.size - reached if self.inverted[channel] else reached
         found += kind(self._lowest)
         return (found,)
+
+    def operation(self) -> Lookup:
+        """A function of each value and its channel."""
+        return Lookup()
 
     def cycles(self, folding: Folding) -> int:
         """One beat per cycle."""

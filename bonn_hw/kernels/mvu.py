@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.integers import divisors
 from bonn_hw.ir.kernel import Kernel
+from bonn_hw.ir.operation import Product
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Bits, Instance, MemoryImage
 from bonn_hw.ir.schedule import Schedule
@@ -172,15 +173,26 @@ class Mvu(Kernel):
         weights = self._transposed
         vectors = frames[0].reshape(-1, weights.shape[0]).astype(weights.dtype)
         sums = (vectors @ weights).reshape(-1, *self.outputs[0].shape)
-        index = np.add.outer(np.array(self.rows) * (self.columns[-1] + 1), np.array(self.columns))
         constants = self.thresholds_or_offsets
-        constants = constants[index] if self.classes > 1 else constants[0]
+        constants = constants[self._class_of_pixel] if self.classes > 1 else constants[0]
         if self.offsets is None:
             # A threshold outside the range of sums means never or always; clipping keeps that.
             low, high = self._bounds
             above = sums >= np.clip(constants, low, high + 1).astype(weights.dtype)
             return (above.astype(np.int8) * np.int8(2) - np.int8(1),)
         return (sums.astype(np.int32 if weights.dtype == np.float32 else np.int64) + constants,)
+
+    def operation(self) -> Product:
+        """The product with a threshold or an offset."""
+        constants, compares = self.thresholds_or_offsets, self.offsets is None
+        return Product(self.weights, constants, compares, self._class_of_pixel)
+
+    @property
+    def _class_of_pixel(self) -> NDArray[np.int64]:
+        """Border class of each pixel, ``(OH, OW)``."""
+        rows, columns = np.array(self.rows), np.array(self.columns)
+        classes: NDArray[np.int64] = rows[:, None] * (self.columns[-1] + 1) + columns
+        return classes
 
     def foldings(self) -> Iterator[Folding]:
         """PE divides MH, SIMD divides MW."""

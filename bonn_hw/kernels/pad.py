@@ -10,6 +10,7 @@ import numpy as np
 
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.kernel import Elementwise
+from bonn_hw.ir.operation import Border
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Bits, Instance
 from bonn_hw.ir.schedule import Schedule
@@ -50,6 +51,10 @@ class Pad(Elementwise):
         top, left, bottom, right = self.pads
         border = ((0, 0), (top, bottom), (left, right), (0, 0))
         return (np.pad(frames[0], border, constant_values=self.value),)
+
+    def operation(self) -> Border:
+        """Pixels of one value around the frame."""
+        return Border(self.pads, self.value)
 
     def cycles(self, folding: Folding) -> int:
         """One output beat per cycle."""

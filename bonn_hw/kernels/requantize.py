@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.kernel import Elementwise
+from bonn_hw.ir.operation import Line, Lookup
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Bits, Instance, MemoryImage
 from bonn_hw.ir.schedule import Schedule
@@ -126,6 +127,16 @@ class Requantize(Elementwise):
         kind = next(k for k in (np.int8, np.int16, np.int32) if self.element.bits < 8 * k(0).nbytes)
         channels = np.arange(self.input.shape[2], dtype=np.int64)
         return (self.apply(frames[0], channels).astype(kind),)
+
+    def operation(self) -> Line | Lookup:
+        """A line for each channel; with several segments, a function of value and channel."""
+        if self.segment_bits or self.input.element.bipolar:
+            return Lookup()
+        channels = self.input.shape[2]
+        slopes, offsets = (
+            np.broadcast_to(values[:, 0], channels) for values in (self.slopes, self.offsets)
+        )
+        return Line(slopes, offsets, self.shift, self.ties_even)
 
     def cycles(self, folding: Folding) -> int:
         """One beat per cycle."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.integers import divisors, power_of_two
 from bonn_hw.ir.kernel import Kernel, check_window
+from bonn_hw.ir.operation import Windows
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Instance
 from bonn_hw.ir.schedule import Schedule
@@ -62,6 +63,10 @@ class SlidingWindow(Kernel):
                 tap = frames[0][:, ky : ky + rows * down : down, kx : kx + columns * right : right]
                 result[:, :, :, ky, kx] = tap[:, :rows, :columns]
         return (result.reshape(-1, rows, columns, size),)
+
+    def operation(self) -> Windows:
+        """The windows."""
+        return Windows(self.kernel, self.stride)
 
     def foldings(self) -> Iterator[Folding]:
         """Lanes that divide the channels, on both sides; also a row of taps per beat if useful."""

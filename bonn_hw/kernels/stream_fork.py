@@ -10,6 +10,7 @@ import numpy as np
 
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.kernel import Elementwise
+from bonn_hw.ir.operation import Copies
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Instance
 from bonn_hw.ir.schedule import Schedule
@@ -46,6 +47,10 @@ class StreamFork(Elementwise):
     def reference(self, *frames: Integers) -> tuple[Integers, ...]:
         """Repeat the frames."""
         return frames * self.copies
+
+    def operation(self) -> Copies:
+        """The frames, once for each output."""
+        return Copies()
 
     def cycles(self, folding: Folding) -> int:
         """One beat per cycle."""

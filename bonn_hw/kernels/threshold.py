@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.kernel import Elementwise
+from bonn_hw.ir.operation import Compare
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Instance, MemoryImage
 from bonn_hw.ir.schedule import Schedule
@@ -48,6 +49,10 @@ class Threshold(Elementwise):
         """Compare ``(N, H, W, C)`` with the thresholds."""
         above = (frames[0] >= self.thresholds) != self.inverted
         return (np.where(above, 1, -1).astype(np.int8),)
+
+    def operation(self) -> Compare:
+        """A comparison for each channel."""
+        return Compare(self.thresholds, self.inverted)
 
     def cycles(self, folding: Folding) -> int:
         """One beat per cycle."""

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from bonn_hw import engine, frontend
 from bonn_hw.engine import engine as module
 from bonn_hw.engine import native
-from bonn_hw.engine.steps import by_reference, convolution, step
+from bonn_hw.engine.products import product
+from bonn_hw.engine.steps import by_reference, step
 from bonn_hw.engine.tensors import Bits, integers
 from bonn_hw.errors import ToolMissing, UnsupportedModel
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
@@ -57,6 +58,11 @@ def test_every_kernel(kernel):
     agree(kernel, by_reference(kernel))
 
 
+def joined(window, mvu):
+    """Windows and their product as one step."""
+    return product(mvu.operation(), window.input, mvu.outputs[0], window.operation())
+
+
 def unit(window, outputs, element, *, bits=1, classes=True, levels=True):
     """A matrix unit behind a window."""
     rows, columns, wide = window.outputs[0].shape
@@ -85,7 +91,7 @@ def test_binary_convolutions(channels, outputs, levels):
     frames = random_values(window.input, FRAMES)
     (wanted,) = mvu.reference(*window.reference(frames))
     for tensor in (frames, Bits.of(frames)):
-        (found,) = convolution(window, mvu)(tensor)
+        (found,) = joined(window, mvu)(tensor)
         np.testing.assert_array_equal(integers(found), wanted)
 
 
@@ -100,7 +106,7 @@ def test_convolutions_of_integers(element, bits, levels):
     mvu = unit(window, 9, element, bits=bits, levels=levels)
     frames = random_values(window.input, FRAMES)
     (wanted,) = mvu.reference(*window.reference(frames))
-    work = convolution(window, mvu) or (lambda x: step(mvu)(*step(window)(x)))
+    work = joined(window, mvu) or (lambda x: step(mvu)(*step(window)(x)))
     (found,) = work(frames)
     np.testing.assert_array_equal(integers(found), wanted)
 

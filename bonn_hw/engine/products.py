@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Matrix products, alone or behind a sliding window, in ``engine.cpp``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw.engine.native import Window, aligned, call
+from bonn_hw.engine.tensors import Bits, Tensor, Work, bits, empty, fits, integers, words_of
+from bonn_hw.ir.operation import Product, Windows
+from bonn_hw.ir.tensor import Element, TensorType
+
+GROUP = 8  # neurons that engine.cpp computes at a time
+
+
+def product(
+    operation: Product, given: TensorType, result: TensorType, windows: Windows | None = None
+) -> Work | None:
+    """A product of pixels, or of windows of the frames; None if its sums need more than 32 bits.
+
+    Parameters
+    ----------
+    given : TensorType
+        The frames: in front of the windows, if there are any.
+    """
+    if not fits(result.element, np.int32):
+        return None
+    if given.element.bipolar and np.all(np.abs(operation.weights) == 1):
+        return _of_bits(operation, given, result, windows)
+    reach = _reach(operation, given.element)
+    if fits(given.element, np.int16) and reach < np.iinfo(np.int32).max:
+        return _of_integers(operation, given, result, windows)
+    return None
+
+
+def compare(
+    thresholds: NDArray[np.int64], classes: NDArray[np.int32], inverted: NDArray[np.bool_]
+) -> Callable[[NDArray[np.int32]], Bits]:
+    """Bits of integers ``(N, H, W, C)``: +1 where ``(x >= threshold) != inverted``.
+
+    Parameters
+    ----------
+    thresholds : int64 ``(classes, C)``
+        Of 32 bits.
+    classes : int32 ``(H * W,)``
+    """
+    narrow = np.ascontiguousarray(thresholds, np.int32)
+    flips = Bits.of(inverted.astype(np.int8)).words
+
+    def work(values: NDArray[np.int32]) -> Bits:
+        frames, rows, columns, channels = values.shape
+        found = empty(frames, (rows, columns, channels))
+        pixels = rows * columns
+        call("compare", values, frames, pixels, channels, narrow, classes, flips, found)
+        return Bits(found, channels)
+
+    return work
+
+
+def _reach(operation: Product, element: Element) -> int:
+    """No partial sum of products is larger."""
+    weights = np.abs(operation.weights.astype(np.int64))
+    return max(-element.low, element.high) * int(weights.sum(axis=1).max())
+
+
+def _geometry(given: TensorType, result: TensorType, windows: Windows | None, depth: int) -> Window:
+    height, width, _ = given.shape
+    kernel, stride = (windows.kernel, windows.stride) if windows else ((1, 1), (1, 1))
+    return Window(height, width, depth, *kernel, *stride, *result.shape[:2])
+
+
+def _classes(operation: Product) -> NDArray[np.int32]:
+    return np.ascontiguousarray(operation.classes.reshape(-1), np.int32)
+
+
+def _of_bits(
+    operation: Product, given: TensorType, result: TensorType, windows: Windows | None
+) -> Work:
+    channels, (outputs, wide) = given.shape[2], operation.weights.shape
+    geometry = _geometry(given, result, windows, words_of(channels))
+    groups = -(-outputs // GROUP)
+    taps = operation.weights.reshape(outputs, 1, wide // channels, channels)
+    packed = np.zeros((groups * GROUP, wide // channels * words_of(channels)), np.uint64)
+    packed[:outputs] = Bits.of(taps).words.reshape(outputs, -1)
+    weights = aligned(packed.reshape(groups, GROUP, -1).transpose(0, 2, 1))
+    constants = np.full((len(operation.constants), groups * GROUP), -1, np.int64)  # never reached
+    if operation.compares:
+        # sum = wide - 2 * differences >= threshold
+        constants[:, :outputs] = (wide - np.clip(operation.constants, -wide, wide + 2)) // 2
+    else:
+        constants[:, :outputs] = wide + operation.constants
+    classes = _classes(operation)
+
+    def work(tensor: Tensor) -> tuple[Tensor]:
+        words = bits(tensor).words
+        arguments = (geometry, words, len(words), weights, constants, classes, outputs)
+        if operation.compares:
+            found = empty(len(words), result.shape)
+            call("bit_convolution", *arguments, found, None)
+            return (Bits(found, outputs),)
+        sums = np.empty((len(words), *result.shape), np.int32)
+        call("bit_convolution", *arguments, None, sums)
+        return (sums,)
+
+    return work
+
+
+def _of_integers(
+    operation: Product, given: TensorType, result: TensorType, windows: Windows | None
+) -> Work:
+    outputs, wide = operation.weights.shape
+    geometry = _geometry(given, result, windows, given.shape[2])
+    padded = -(-outputs // GROUP) * GROUP
+    pairs = np.zeros((padded, wide + wide % 2), np.int16)
+    pairs[:outputs, :wide] = operation.weights
+    weights = np.ascontiguousarray(pairs.reshape(padded, -1, 2).transpose(1, 0, 2))
+    finished = _finished(operation, given.element, result)
+
+    def work(tensor: Tensor) -> tuple[Tensor]:
+        values = np.ascontiguousarray(integers(tensor), np.int16)
+        sums = np.empty((len(values), *result.shape), np.int32)
+        call("integer_convolution", geometry, values, len(values), weights, outputs, padded, sums)
+        return (finished(sums),)
+
+    return work
+
+
+def _finished(
+    operation: Product, element: Element, result: TensorType
+) -> Callable[[NDArray[np.int32]], Tensor]:
+    """From sums to outputs."""
+    if operation.compares:
+        limit = _reach(operation, element) + 1
+        thresholds = np.clip(operation.constants, -limit, limit)
+        return compare(thresholds, _classes(operation), np.zeros(result.shape[2], np.bool_))
+    offsets = operation.constants[operation.classes].astype(np.int32)
+    return lambda sums: np.add(sums, offsets, out=sums)
