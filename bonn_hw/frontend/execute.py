@@ -112,57 +112,25 @@ def opened(part: Part, threads: int = 1) -> Session:
     return _Opened(part.proto.SerializeToString(), options, part.large)
 
 
-def assemble(
-    nodes: Sequence[NodeProto],
-    inputs: Mapping[str, tuple[int, int]],
-    outputs: Sequence[str],
-    constants: Mapping[str, Array],
-    opset: int,
-) -> ModelProto:
-    """Build an ONNX model of standard operators from some nodes.
-
-    Parameters
-    ----------
-    inputs : mapping
-        Element type (TensorProto) and rank of every input; all dimensions are dynamic.
-    """
-    return part_of(nodes, inputs, outputs, constants, opset).whole()
-
-
 def part_of(
     nodes: Sequence[NodeProto],
     inputs: Mapping[str, tuple[int, int]],
     outputs: Sequence[str],
     constants: Mapping[str, Array],
     opset: int,
-) -> Part:
-    """The model that `assemble` builds, with its large constants apart."""
-    return _assembled(nodes, inputs, outputs, constants, opset, for_shapes=False)
-
-
-def for_shapes(
-    nodes: Sequence[NodeProto],
-    inputs: Mapping[str, tuple[int, int]],
-    outputs: Sequence[str],
-    constants: Mapping[str, Array],
-    opset: int,
-) -> ModelProto:
-    """The model that `assemble` builds, but large constants are inputs of a known shape.
-
-    The inference of shapes needs no more, and copies the model several times.
-    """
-    return _assembled(nodes, inputs, outputs, constants, opset, for_shapes=True).proto
-
-
-def _assembled(
-    nodes: Sequence[NodeProto],
-    inputs: Mapping[str, tuple[int, int]],
-    outputs: Sequence[str],
-    constants: Mapping[str, Array],
-    opset: int,
     *,
-    for_shapes: bool,
+    for_shapes: bool = False,
 ) -> Part:
+    """Build an ONNX model of standard operators from some nodes.
+
+    Parameters
+    ----------
+    inputs : mapping
+        Element type (TensorProto) and rank of every input; all dimensions are dynamic.
+    for_shapes : bool
+        Large constants become inputs of a known shape. The inference of shapes needs no more, and
+        copies the model several times.
+    """
     nodes, more = expanded(nodes, opset)
     constants = {**constants, **more}
     used = {name for node in nodes for name in node.input}

@@ -218,7 +218,8 @@ def _finish(last: Branch, host: Host, tail: Sequence[NodeProto], labels: int | N
     proto = None
     if nodes:
         kinds = {model.computed(nodes[0])[0]: (TensorProto.FLOAT, 1 + order.ndim)}
-        proto = execute.assemble(nodes, kinds, [model.output], model.constants, model.opset)
+        part = execute.part_of(nodes, kinds, [model.output], model.constants, model.opset)
+        proto = part.whole()
     decoded = replace(host, tail=proto, decode_order=order, scale=pending.scale)
     graph = last.builder.graph()
     if not _depends_on_input(graph):

@@ -71,19 +71,19 @@ class Model:
 
     def check(self) -> None:
         """Raise an exception of onnx or of ONNX Runtime if they refuse the model."""
-        proto = execute.for_shapes(
-            self.nodes, self._entry, [self.output], self.constants, self.opset
+        onnx.checker.check_model(
+            onnx.shape_inference.infer_shapes(self._part([self.output], for_shapes=True).proto)
         )
-        onnx.checker.check_model(onnx.shape_inference.infer_shapes(proto))
         self._session.get_inputs()
 
-    @property
-    def _entry(self) -> dict[str, tuple[int, int]]:
-        return {self.input: (TensorProto.FLOAT, 1 + len(self.shapes[self.input]))}
+    def _part(self, outputs: Sequence[str], *, for_shapes: bool = False) -> execute.Part:
+        entry = {self.input: (TensorProto.FLOAT, 1 + len(self.shapes[self.input]))}
+        return execute.part_of(
+            self.nodes, entry, outputs, self.constants, self.opset, for_shapes=for_shapes
+        )
 
     def _opened(self, outputs: Sequence[str]) -> execute.Session:
-        part = execute.part_of(self.nodes, self._entry, outputs, self.constants, self.opset)
-        return execute.opened(part, threads=0)
+        return execute.opened(self._part(outputs), threads=0)
 
     @cached_property
     def _session(self) -> execute.Session:

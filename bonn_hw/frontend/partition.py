@@ -106,7 +106,7 @@ def start(model: Model, first: Nodes) -> tuple[Host, PendingOps, TensorType]:
     proto = None
     if first:
         entry = {model.input: (TensorProto.FLOAT, 1 + len(model.shapes[model.input]))}
-        proto = execute.assemble(first, entry, [last], model.constants, model.opset)
+        proto = execute.part_of(first, entry, [last], model.constants, model.opset).whole()
     host = Host(
         input_shape=model.shapes[model.input],
         head=proto,

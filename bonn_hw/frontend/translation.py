@@ -152,7 +152,8 @@ def _check_bounds(
         raise UnsupportedModel(
             f"{node.name}: operator {node.op_type} is not supported; export without control flow"
         )
-    proto = execute.for_shapes(todo, {}, list(node.output), constants, opset)
+    part = execute.part_of(todo, {}, list(node.output), constants, opset, for_shapes=True)
+    proto = part.proto
     inferred = onnx.shape_inference.infer_shapes(proto, data_prop=True)
     for info in (*inferred.graph.value_info, *inferred.graph.output):
         check_size(node.name, [axis.dim_value for axis in info.type.tensor_type.shape.dim])
@@ -187,7 +188,7 @@ def _shapes(
     """Static shapes, batch included, and element types of all tensors where they are known."""
     entries = {entry: (TensorProto.FLOAT, len(shape))}
     shaped = composites.shaped(nodes)
-    proto = execute.for_shapes(shaped, entries, outputs, constants, opset)
+    proto = execute.part_of(shaped, entries, outputs, constants, opset, for_shapes=True).proto
     for axis, extent in zip(proto.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
         axis.dim_value = extent
     inferred = onnx.shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)

@@ -16,14 +16,9 @@ from bonn_hw.errors import UnsupportedModel
 from bonn_hw.interop import finn_onnx
 from bonn_hw.interop.finn_attributes import DOMAIN, node_attributes
 from bonn_hw.interop.finn_folding import operator_of
-from bonn_hw.interop.finn_layers import (
-    CONSTANT_MATRIX,
-    HARDWARE,
-    MOVERS,
-    SAME_LAYOUT,
-    STREAMLINED,
-)
+from bonn_hw.interop.finn_layers import HARDWARE, MOVERS, SAME_LAYOUT
 from bonn_hw.interop.finn_partitions import has_partitions
+from bonn_hw.interop.finn_streamlined import CONSTANT_MATRIX, STREAMLINED
 from bonn_hw.interop.finn_translation import QUANTISERS, Translation
 
 OPSET = 13  # of the operators that are written here

@@ -64,8 +64,8 @@ class TiesUp:
             return False  # other tensors of the model are needed too
         opset = max(one.version for one in self._proto.opset_import if not one.domain)
         kinds = {name: (TensorProto.FLOAT, value.ndim) for name, value in feeds.items()}
-        part = execute.assemble(rounded_up(nodes), kinds, [target.tensor], constants, opset)
-        (values,) = execute.session(part).run([target.tensor], feeds)
+        part = execute.part_of(rounded_up(nodes), kinds, [target.tensor], constants, opset)
+        (values,) = execute.opened(part).run([target.tensor], feeds)
         expected: NDArray[np.float32] = target.values(theirs)
         return bool((values == expected).all())
 

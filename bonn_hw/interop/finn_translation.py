@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -161,3 +161,7 @@ def _type(low: int, high: int) -> str:
     """The name of the narrowest type for a range."""
     element = Element(low, high)
     return f"{'INT' if element.signed else 'UINT'}{element.bits}"
+
+
+Attributes = Mapping[str, Any]
+Write = Callable[[Translation, NodeProto, Attributes], None]

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from onnx import ModelProto, helper, numpy_helper
@@ -39,13 +38,13 @@ def _with_quantiser(proto: ModelProto, grid: frontend.StatedGrid) -> ModelProto:
         names.append(f"{behind}/{key}")
         constant = numpy_helper.from_array(np.array(value, np.float32), names[-1])
         proto.graph.initializer.append(constant)
-    given: dict[str, Any] = {
-        "signed": int(grid.low < 0),
-        "narrow": 0,
-        "rounding_mode": "ROUND",
-    }
+    signed, rounding = int(grid.low < 0), "ROUND"
     quantiser = helper.make_node(
-        "Quant", [entry, *names], [behind], behind, domain=QUANTISERS, **given
+        *("Quant", [entry, *names], [behind], behind),
+        domain=QUANTISERS,
+        signed=signed,
+        narrow=0,
+        rounding_mode=rounding,
     )
     proto.graph.node.insert(0, quantiser)
     if all(one.domain != QUANTISERS for one in proto.opset_import):

@@ -17,7 +17,7 @@ from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.integers import divisors
 from bonn_hw.ir.operation import Operation
 from bonn_hw.ir.resources import Resources
-from bonn_hw.ir.rtl import Instance
+from bonn_hw.ir.rtl import Bits, Instance
 from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.tensor import Integers, TensorType
 
@@ -95,6 +95,48 @@ class Elementwise(Kernel):
         """Every divisor of the channels, as lanes of both input and output."""
         for lanes in divisors(self.inputs[0].shape[2]):
             yield Folding(lanes, lanes)
+
+
+@dataclass(frozen=True, eq=False)
+class Paired(Elementwise):
+    """A kernel of two tensors of integers of one shape: a beat of each in, one beat out a cycle."""
+
+    left: TensorType
+    right: TensorType
+
+    def __post_init__(self) -> None:
+        bipolar = self.left.element.bipolar or self.right.element.bipolar
+        if bipolar or self.left.shape != self.right.shape:
+            raise ValueError(
+                f"{type(self).__name__} needs integers of one shape, not {self.left} and "
+                f"{self.right}"
+            )
+
+    @property
+    def inputs(self) -> tuple[TensorType, ...]:
+        """Both operands."""
+        return (self.left, self.right)
+
+    def cycles(self, folding: Folding) -> int:
+        """One beat of each input a cycle."""
+        return self.left.size // folding.pe
+
+    def schedule(self, folding: Folding) -> Schedule:
+        """One step per beat; it accepts one beat of each input."""
+        beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
+        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency=1)
+
+    def widths(self, folding: Folding) -> dict[str, int | Bits]:
+        """Parameters of the RTL: lanes, and the operands' and results' codes."""
+        left, right = self.left.element, self.right.element
+        return {
+            "LANES": folding.pe,
+            "LEFT_BITS": left.bits,
+            "RIGHT_BITS": right.bits,
+            "LEFT_SIGNED": int(left.signed),
+            "RIGHT_SIGNED": int(right.signed),
+            "OUT_BITS": self.outputs[0].element.bits,
+        }
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,32 +9,18 @@ from typing import ClassVar
 import numpy as np
 
 from bonn_hw.ir.folding import Folding
-from bonn_hw.ir.kernel import Elementwise
+from bonn_hw.ir.kernel import Paired
 from bonn_hw.ir.operation import Sum
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Instance
-from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.tensor import Element, Integers, TensorType
 
 
 @dataclass(frozen=True, eq=False)
-class Add(Elementwise):
+class Add(Paired):
     """``left + right``, element by element; the output range is the sum of the input ranges."""
 
     stem: ClassVar[str] = "add"
-
-    left: TensorType
-    right: TensorType
-
-    def __post_init__(self) -> None:
-        bipolar = self.left.element.bipolar or self.right.element.bipolar
-        if bipolar or self.left.shape != self.right.shape:
-            raise ValueError(f"Add needs integers of one shape, not {self.left} and {self.right}")
-
-    @property
-    def inputs(self) -> tuple[TensorType, ...]:
-        """Both operands."""
-        return (self.left, self.right)
 
     @property
     def outputs(self) -> tuple[TensorType, ...]:
@@ -52,15 +38,6 @@ class Add(Elementwise):
         """The sum."""
         return Sum()
 
-    def cycles(self, folding: Folding) -> int:
-        """One beat of each input a cycle."""
-        return self.left.size // folding.pe
-
-    def schedule(self, folding: Folding) -> Schedule:
-        """One step per beat; it accepts one beat of each input."""
-        beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
-        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency=1)
-
     def resources(self, folding: Folding) -> Resources:
         """The adders, one LUT per bit except for the last carry, and the output register."""
         bits = self.outputs[0].element.bits
@@ -69,15 +46,4 @@ class Add(Elementwise):
 
     def rtl(self, folding: Folding) -> Instance:
         """``add.sv``."""
-        left, right = self.left.element, self.right.element
-        return Instance(
-            "add",
-            {
-                "LANES": folding.pe,
-                "LEFT_BITS": left.bits,
-                "RIGHT_BITS": right.bits,
-                "LEFT_SIGNED": int(left.signed),
-                "RIGHT_SIGNED": int(right.signed),
-                "OUT_BITS": self.outputs[0].element.bits,
-            },
-        )
+        return Instance("add", self.widths(folding))

@@ -10,10 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from bonn_hw.ir.folding import Folding
-from bonn_hw.ir.kernel import Elementwise
+from bonn_hw.ir.kernel import Paired
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Instance
-from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.tensor import Element, Integers, TensorType
 from bonn_hw.kernels.cost import multiplier
 
@@ -27,7 +26,7 @@ FUNCTIONS: dict[str, Callable[[Integers, Integers], Integers]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Combine(Elementwise):
+class Combine(Paired):
     """``function(left, right)``, element by element; sums have a kernel of their own, `Add`.
 
     Parameters
@@ -38,23 +37,12 @@ class Combine(Elementwise):
 
     stem: ClassVar[str] = "combine"
 
-    left: TensorType
-    right: TensorType
     function: str
 
     def __post_init__(self) -> None:
-        bipolar = self.left.element.bipolar or self.right.element.bipolar
-        if bipolar or self.left.shape != self.right.shape:
-            raise ValueError(
-                f"Combine needs integers of one shape, not {self.left} and {self.right}"
-            )
+        super().__post_init__()
         if self.function not in FUNCTIONS:
             raise ValueError(f"Combine has {', '.join(FUNCTIONS)}, not {self.function!r}")
-
-    @property
-    def inputs(self) -> tuple[TensorType, ...]:
-        """Both operands."""
-        return (self.left, self.right)
 
     @property
     def outputs(self) -> tuple[TensorType, ...]:
@@ -72,15 +60,6 @@ class Combine(Elementwise):
         """Combine ``(N, H, W, C)``."""
         left, right = (frame.astype(np.int64) for frame in frames)
         return (self._apply(left, right),)
-
-    def cycles(self, folding: Folding) -> int:
-        """One beat of each input a cycle."""
-        return self.left.size // folding.pe
-
-    def schedule(self, folding: Folding) -> Schedule:
-        """One step per beat; it accepts one beat of each input."""
-        beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
-        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency=1)
 
     def resources(self, folding: Folding) -> Resources:
         """Subtractors, multipliers, or comparators and multiplexers; the output register."""
@@ -112,16 +91,5 @@ class Combine(Elementwise):
 
     def rtl(self, folding: Folding) -> Instance:
         """``combine.sv``."""
-        left, right = self.left.element, self.right.element
-        return Instance(
-            "combine",
-            {
-                "LANES": folding.pe,
-                "LEFT_BITS": left.bits,
-                "RIGHT_BITS": right.bits,
-                "LEFT_SIGNED": int(left.signed),
-                "RIGHT_SIGNED": int(right.signed),
-                "OUT_BITS": self.outputs[0].element.bits,
-                "FUNCTION": list(FUNCTIONS).index(self.function),
-            },
-        )
+        function = list(FUNCTIONS).index(self.function)
+        return Instance("combine", self.widths(folding) | {"FUNCTION": function})

@@ -99,7 +99,7 @@ def decide(name: str, folder: Path, seconds: int, tactics: Sequence[str] = TACTI
         Of the processor, for each tactic: a loaded machine answers the same, later.
     """
     limit = partial(resource.setrlimit, resource.RLIMIT_CPU, (seconds, seconds))
-    abc = Path(find_spec("pyosys").origin).parent / "yosys-abc"  # type: ignore[union-attr,arg-type]
+    abc = Path(find_spec("pyosys").origin).parent / "yosys-abc"
     for tactic in tactics:
         commands = f"read_aiger {name}.aig; fold; strash; {tactic}; print_status"
         command = [abc, "-c", commands]

@@ -33,11 +33,11 @@ U2, S2, S3 = Element(0, 3), Element(-2, 1), Element(-4, 3)
 
 
 def bits(*shape: int) -> TensorType:
-    return TensorType(shape, BIPOLAR)  # type: ignore[arg-type]
+    return TensorType(shape, BIPOLAR)
 
 
 def integers(element: Element, *shape: int) -> TensorType:
-    return TensorType(shape, element)  # type: ignore[arg-type]
+    return TensorType(shape, element)
 
 
 def signs(high: int, wide: int) -> np.ndarray:

@@ -64,7 +64,10 @@ SKIPPED = re.compile(r"\$error|\$fatal|\$fopen|\(\*|^\s*//|gen_illegal|^\s*param
 
 def _quiet(text: str) -> str:
     """The text with comments, strings and checks of parameters blanked, of the same length."""
-    blank = lambda found: re.sub(r"[^\n]", " ", found[0])  # noqa: E731
+
+    def blank(found: re.Match[str]) -> str:
+        return re.sub(r"[^\n]", " ", found[0])
+
     text = re.sub(r"//[^\n]*|\"[^\"\n]*\"", blank, text)
     text = re.sub(r"`ifndef SYNTHESIS.*?`endif|`ifdef VERILATOR.*?`else", blank, text, flags=re.S)
     # From `if (` to the `end` of a block that only says that a parameter is illegal.

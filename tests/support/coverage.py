@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -167,6 +169,10 @@ def cases() -> Iterator[Case]:
             yield Case(f"{name}-{mode}", mode, build)
 
 
+def _added(net: Net, kind: str, given: Mapping[str, Any]) -> Net:
+    return net.add(kind, **given)
+
+
 def _text(**given: object) -> str:
     return " ".join(
         f"{key}={'x'.join(map(str, value)) if isinstance(value, tuple) else value}"
@@ -301,7 +307,7 @@ def pools() -> Iterator[tuple[str, Build]]:
         ("AveragePool", {"kernel_shape": (2, 2), "strides": (2, 2), "ceil_mode": 1}),
     ):
         text = f"{kind} {_text(**given)}"
-        append = lambda n, k=kind, g=given: n.add(k, **g)  # noqa: E731
+        append = partial(_added, kind=kind, given=given)
         yield text, layer((3, 7, 6), append, 3)
         yield (
             f"{text} of sums",

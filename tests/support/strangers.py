@@ -96,7 +96,7 @@ def plan(seed: int) -> Plan:
     if random.random() < 0.5:
         layers.append(layer("dense", *FORMS["conv"][:5]))
     layers.append(layer("last", "float weights", "NaN in weights", "NaN in the last scale"))
-    return Plan(seed, shape, tuple(layers))  # type: ignore[arg-type]
+    return Plan(seed, shape, tuple(layers))
 
 
 OPTIONS = ("weights", "bias", "norm", "steps", "quantiser", "scale", "pool", "shape", "form")
