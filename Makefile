@@ -11,6 +11,9 @@ ROUNDS ?= 10
 MUTANTS ?= 30
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest
 
+# Compiled modules are kept: without them each process compiles torch anew, for a quarter of a minute.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test nightly formal mutate lint docs figures bench data open-toolchain finn-env clean
 
 setup: .venv/ready
