@@ -33,6 +33,8 @@ STORED = HERE / "stored"
 OPTIMISE = "BONN_HW_SIM_OPTIMISE"  # of simulators: 0 (compiled fast) to 3 (runs fast)
 LEVELS = ("0", "1", "2", "3")
 HEADERS = "headers.h"
+# What Verilator calls slow runs once: it is not worth optimising.
+SLOW, ONCE = "__Slow", "-O0"
 PIPE = "-pipe"  # no temporary files: the cache is the only place that can be full
 VERILATE = (
     *("--cc", "--prefix", "Vtop", "-O3"),
@@ -221,12 +223,7 @@ def _compile_design(
     command += ["--top-module", project.top]
     command += ["--Mdir", "cpp", *_verilog(project), *project.templates]
     _run(command, folder, chain.verilator.environment)
-    sources = [*sorted((folder / "cpp").glob("*.cpp")), harness or MODEL]
-    if sum(source.stat().st_size for source in sources) < SMALL:
-        # Parsing headers takes longer than compiling: parse them once.
-        whole = folder / "whole.cpp"
-        whole.write_text("".join(f'#include "{source}"\n' for source in sources))
-        sources = [whole]
+    sources = _bundled([*sorted((folder / "cpp").glob("*.cpp")), harness or MODEL], folder)
     probe = f"-DPROBE={project.top}__DOT__probe"
     precompiled = ["-include", str(runtime / HEADERS)] if (runtime / HEADERS).is_file() else []
     flags = [*precompiled, f"-I{HERE}", f"-I{folder / 'cpp'}", probe]
@@ -238,6 +235,39 @@ def _compile_design(
     _run(link, folder)
 
 
+def _bundled(sources: Sequence[Path], folder: Path) -> list[Path]:
+    """Files that include up to `SMALL` bytes of sources: to begin a file takes longer than most do.
+
+    What runs once has files of its own, unless the whole design fits into one.
+    """
+    if sum(source.stat().st_size for source in sources) < SMALL:
+        parts = [[*sources]]
+    else:
+        once = [source for source in sources if source.stem.endswith(SLOW)]
+        parts = [*_parts([one for one in sources if one not in once]), *_parts(once)]
+    bundles = []
+    for count, part in enumerate(parts):
+        slow = all(source.stem.endswith(SLOW) for source in part)
+        bundle = folder / f"bundle{count}{SLOW if slow else ''}.cpp"
+        bundle.write_text("".join(f'#include "{source}"\n' for source in part))
+        bundles.append(bundle)
+    return bundles
+
+
+def _parts(sources: Sequence[Path]) -> list[list[Path]]:
+    """The sources in parts of up to `SMALL` bytes, or of one larger file; the largest first."""
+    parts: list[list[Path]] = []
+    room = 0
+    for source in sorted(sources, key=lambda source: -source.stat().st_size):
+        size = source.stat().st_size
+        if not parts or size > room:
+            parts.append([])
+            room = SMALL
+        parts[-1].append(source)
+        room -= size
+    return parts
+
+
 def _runtime(chain: _Toolchain, identity: Sequence[str], progress: Progress) -> Path:
     """The folder of the object files and the precompiled header that all designs share."""
     sources = [*chain.runtime, HARNESS]
@@ -247,7 +277,7 @@ def _runtime(chain: _Toolchain, identity: Sequence[str], progress: Progress) -> 
         progress("Verilator's runtime, once")
         if headers:
             (folder / HEADERS).write_text(headers)
-        inputs = [*sources, folder / HEADERS] if headers else sources
+        inputs = [folder / HEADERS, *sources] if headers else sources
         _compile(chain, inputs, folder, [f"-I{HERE}"], progress)
 
     contents = [source.read_bytes() for source in (*sources, MODEL.with_suffix(".h"))]
@@ -275,23 +305,29 @@ def _compile(
     flags: Sequence[str],
     progress: Progress,
 ) -> list[Path]:
-    """Compile sources on all cores, the largest first."""
+    """Compile sources on all cores, in their order, and the precompiled headers of `HEADERS`."""
+    jobs: list[tuple[Path, Sequence[str]]] = []
+    for source in sources:
+        if source.suffix == ".h":
+            # The compiler takes the one whose optimisation is its own.
+            headers = folder / f"{source.name}.gch"
+            headers.mkdir()
+            for level in dict.fromkeys((chain.optimisation[0], ONCE)):
+                words = (level, "-x", "c++-header", str(source))
+                jobs.append((headers / f"{level}.gch", words))
+        else:
+            level = (ONCE,) if source.stem.endswith(SLOW) else ()
+            jobs.append((folder / f"{source.stem}.o", (*level, *flags, "-c", str(source))))
 
-    def one(source: Path) -> Path:
-        made = ("-x", "c++-header", ".h.gch") if source.suffix == ".h" else ("-c", ".o")
-        target = folder / f"{source.stem}{made[-1]}"
-        # What Verilator calls slow runs once: it is not worth optimising.
-        once = ("-O0",) if source.stem.endswith("__Slow") else ()
-        command = [chain.compiler, PIPE, *chain.flags, *once, *flags, *made[:-1], str(source)]
-        command += ["-o", str(target)]
-        _run(command, folder)
+    def one(job: tuple[Path, Sequence[str]]) -> Path:
+        target, words = job
+        _run([chain.compiler, PIPE, *chain.flags, *words, "-o", str(target)], folder)
         return target
 
-    ordered = sorted(sources, key=lambda source: -source.stat().st_size)
     objects = []
     with tools.threads(os.cpu_count()) as pool:
-        for count, made in enumerate(pool.map(one, ordered), start=1):
-            progress(f"compiling the simulator, {count} of {len(sources)} files")
+        for count, made in enumerate(pool.map(one, jobs), start=1):
+            progress(f"compiling the simulator, {count} of {len(jobs)} files")
             objects.append(made)
     return objects
 

@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 
 from bonn_hw.cli.main import main
-from bonn_hw.sim import build as building
 from tests.end_to_end.test_bad_input import tiny_model
 from tests.support.processes import ended, fork
 
@@ -35,13 +34,6 @@ REFUSALS = (
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """Everything is imported once; every command then is a fork."""
-    patch = pytest.MonkeyPatch()
-    patch.setenv(building.OPTIMISE, "0")  # two small simulators are built
-    yield _place(tmp_path_factory)
-    patch.undo()
-
-
-def _place(tmp_path_factory):
     for name in ("pipeline", "report.pictures", "report.tables", "sim.run", "frontend.host"):
         importlib.import_module(f"bonn_hw.{name}")
     importlib.import_module("matplotlib.backends.backend_agg")
