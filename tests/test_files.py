@@ -2,6 +2,7 @@
 """Files and folders that are whole or not there: kills, other writers, links, a full disk."""
 
 import os
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from bonn_hw import files
 from bonn_hw.errors import UserError
+from bonn_hw.files import locks
 from tests.support.processes import ended, fork, holding, kill
 
 
@@ -232,7 +234,7 @@ def test_kills_at_any_time_leave_the_old_or_the_new(tmp_path):
 
 
 def test_temporary_folders_of_killed_processes_go(tmp_path, monkeypatch):
-    monkeypatch.setattr(files.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     def work(hold):
         with files.scratch() as folder:
@@ -250,7 +252,7 @@ def test_temporary_folders_of_killed_processes_go(tmp_path, monkeypatch):
 
 
 def test_no_temporary_folder_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(files.tempfile, "tempdir", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     with pytest.raises(UserError, match="name one with TMPDIR"), files.scratch():
         pass
 
@@ -276,7 +278,7 @@ def read(target):
 
 @pytest.mark.parametrize(("work", "kind"), [(written, "written"), (read, "read")])
 def test_a_folder_in_use_is_named_with_who_uses_it(work, kind, tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(locks, "PATIENCE_S", 0.2)
     target = build(tmp_path / "out")
     with holding(work(target)) as number:
         with pytest.raises(UserError) as error:
@@ -292,7 +294,7 @@ def test_a_folder_in_use_is_named_with_who_uses_it(work, kind, tmp_path, monkeyp
 
 
 def test_readers_do_not_hinder_each_other_and_wait_for_a_writer(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(locks, "PATIENCE_S", 0.2)
     target = build(tmp_path / "out")
     with holding(read(target)), files.reading(target):
         pass

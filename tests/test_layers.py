@@ -148,12 +148,12 @@ def test_heavy_packages_stay_where_they_belong():
 
 # What only some modules may do, as regular expressions; the driver is alone on its board.
 ONLY_BY = {
-    r"\bos\.(replace|rename)\b|\.rename\(": ("files", "cache", "driver.measure"),
+    r"\bos\.(replace|rename)\b|\.rename\(": ("files.targets", "cache", "driver.measure"),
     r"\b(mkstemp|mkdtemp|TemporaryDirectory|NamedTemporaryFile)\b": (
         "driver.measure",
         "cli.bug_report",
     ),
-    r"\bfcntl\b": ("files",),
+    r"\bfcntl\b": ("files.locks", "files.partial"),
     r"\bsubprocess\b|\bos\.(fork|system|exec\w*|spawn\w*)\b": ("tools",),
     r"XDG_CACHE_HOME\"\)": ("cache",),
 }

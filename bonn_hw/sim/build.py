@@ -316,8 +316,8 @@ def _compile(
                 words = (level, "-x", "c++-header", str(source))
                 jobs.append((headers / f"{level}.gch", words))
         else:
-            level = (ONCE,) if source.stem.endswith(SLOW) else ()
-            jobs.append((folder / f"{source.stem}.o", (*level, *flags, "-c", str(source))))
+            once = (ONCE,) if source.stem.endswith(SLOW) else ()
+            jobs.append((folder / f"{source.stem}.o", (*once, *flags, "-c", str(source))))
 
     def one(job: tuple[Path, Sequence[str]]) -> Path:
         target, words = job
