@@ -19,14 +19,29 @@ struct Window {  // of a convolution or pool, without padding
   int64_t out_height, out_width;
 
   int64_t pixels() const { return out_height * out_width; }
-  int64_t origin(int64_t pixel) const {  // of the window of a pixel of any frame
-    const int64_t frame = pixel / pixels(), at = pixel % pixels();
-    const int64_t y = at / out_width * down, x = at % out_width * right;
-    return ((frame * height + y) * width + x) * depth;
-  }
 };
 
 namespace {
+
+// The windows of all frames, in the order of their pixels: counting costs less than dividing.
+struct Place {
+  const Window& window;
+  int64_t pixel = 0, origin = 0;  // of the frame; of the window
+  int64_t column = 0, line = 0, frame = 0;  // the origins of this line and this frame
+
+  void next() {
+    pixel++;
+    origin += window.right * window.depth;
+    if (++column < window.out_width) return;
+    column = 0;
+    line += window.down * window.width * window.depth;
+    if (pixel == window.pixels()) {
+      pixel = 0;
+      line = frame += window.height * window.width * window.depth;
+    }
+    origin = line;
+  }
+};
 
 constexpr int OUTPUTS = 8;  // neurons at a time: a byte of packed outputs
 constexpr int PIXELS = 4;   // windows at a time, for which a weight is loaded once
@@ -41,16 +56,13 @@ struct Differences {
     sums = _mm512_add_epi64(sums, _mm512_popcnt_epi64(both));
   }
   void flush() {}
-  uint8_t at_most(const int64_t* limits) const {
-    return _mm512_cmple_epi64_mask(sums, _mm512_loadu_si512(limits));
-  }
-  void store(int64_t* to) const { _mm512_storeu_si512(to, sums); }
+  __m256i counts() const { return _mm512_cvtepi64_epi32(sums); }
 };
 constexpr int64_t UNTIL_FLUSH = INT64_MAX;
 #elif defined(__AVX2__)
 struct Differences {  // bytes are counted by nibbles, and summed up before one is full
   __m256i bytes[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
-  __m256i sums[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+  __m256i sums = _mm256_setzero_si256();
 
   void add(const uint64_t* weights, uint64_t bits) {
     const __m256i counts = _mm256_broadcastsi128_si256(
@@ -67,43 +79,61 @@ struct Differences {  // bytes are counted by nibbles, and summed up before one 
     }
   }
   void flush() {
+    const __m256i one = _mm256_set1_epi8(1), ones = _mm256_set1_epi16(1);
+    __m256i fours[2];  // sums of four bytes: two for each neuron
     for (int half = 0; half < 2; half++) {
-      sums[half] = _mm256_add_epi64(sums[half], _mm256_sad_epu8(bytes[half], __m256i{}));
+      fours[half] = _mm256_madd_epi16(_mm256_maddubs_epi16(bytes[half], one), ones);
       bytes[half] = _mm256_setzero_si256();
     }
+    // Neurons 0, 1, 4, 5, and then 2, 3, 6, 7.
+    const __m256i eights = _mm256_hadd_epi32(fours[0], fours[1]);
+    sums = _mm256_add_epi32(sums, _mm256_permute4x64_epi64(eights, 0b11011000));
   }
-  uint8_t at_most(const int64_t* limits) const {
-    int above = 0;
-    for (int half = 0; half < 2; half++) {
-      const auto* limit = reinterpret_cast<const __m256i*>(limits + 4 * half);
-      const __m256i more = _mm256_cmpgt_epi64(sums[half], _mm256_loadu_si256(limit));
-      above |= _mm256_movemask_pd(_mm256_castsi256_pd(more)) << 4 * half;
-    }
-    return static_cast<uint8_t>(~above);
-  }
-  void store(int64_t* to) const {
-    for (int half = 0; half < 2; half++)
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 4 * half), sums[half]);
-  }
+  __m256i counts() const { return sums; }
 };
 constexpr int64_t UNTIL_FLUSH = 31;  // 31 * 8 < 256
 #else
 struct Differences {
-  int64_t sums[OUTPUTS] = {};
+  int32_t sums[OUTPUTS] = {};
 
   void add(const uint64_t* weights, uint64_t bits) {
     for (int i = 0; i < OUTPUTS; i++) sums[i] += __builtin_popcountll(weights[i] ^ bits);
   }
   void flush() {}
-  uint8_t at_most(const int64_t* limits) const {
-    int found = 0;
-    for (int i = 0; i < OUTPUTS; i++) found |= (sums[i] <= limits[i]) << i;
-    return static_cast<uint8_t>(found);
-  }
-  void store(int64_t* to) const { std::copy(sums, sums + OUTPUTS, to); }
 };
 constexpr int64_t UNTIL_FLUSH = INT64_MAX;
 #endif
+
+// A bit for each neuron: whether at most so many bits differ.
+uint8_t at_most(const Differences& found, const int32_t* limits) {
+#if defined(__AVX2__)
+  const __m256i limit = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(limits));
+  const __m256i more = _mm256_cmpgt_epi32(found.counts(), limit);
+  return static_cast<uint8_t>(~_mm256_movemask_ps(_mm256_castsi256_ps(more)));
+#else
+  int bits = 0;
+  for (int i = 0; i < OUTPUTS; i++) bits |= (found.sums[i] <= limits[i]) << i;
+  return static_cast<uint8_t>(bits);
+#endif
+}
+
+// The sums of the first `there` neurons: each bit that differs takes 2 from the largest.
+void store_sums(const Differences& found, const int32_t* largest, int64_t there, int32_t* out) {
+#if defined(__AVX2__)
+  const __m256i most = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(largest));
+  const __m256i sums = _mm256_sub_epi32(most, _mm256_slli_epi32(found.counts(), 1));
+  if (there >= OUTPUTS) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), sums);
+    return;
+  }
+  int32_t all[OUTPUTS];
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(all), sums);
+  std::copy_n(all, there, out);
+#else
+  for (int64_t i = 0; i < std::min<int64_t>(OUTPUTS, there); i++)
+    out[i] = largest[i] - 2 * found.sums[i];
+#endif
+}
 
 void differences(const Window& window, const uint64_t* const* origins, const uint64_t* weights,
                  Differences* found) {
@@ -191,36 +221,52 @@ const char* instructions() {
 // output is +1; otherwise the number to which -2 for each bit that differs is added.
 // classes: border class of each pixel of a frame.
 void bit_convolution(const Window* window, const uint64_t* in, int64_t frames,
-                     const uint64_t* weights, const int64_t* constants, const int32_t* classes,
+                     const uint64_t* weights, const int32_t* constants, const int32_t* classes,
                      int64_t outputs, uint64_t* out_bits, int32_t* out_integers) {
   const int64_t words = window->rows * window->columns * window->depth;
   const int64_t groups = (outputs + OUTPUTS - 1) / OUTPUTS, total = frames * window->pixels();
   const int64_t out_bytes = (outputs + 63) / 64 * 8;
+  Place place{*window};
   for (int64_t first = 0; first < total; first += PIXELS) {
     const int used = static_cast<int>(std::min<int64_t>(PIXELS, total - first));
     const uint64_t* origins[PIXELS];
-    const int64_t* constant[PIXELS];
+    const int32_t* constant[PIXELS];
     for (int p = 0; p < PIXELS; p++) {
-      const int64_t pixel = first + std::min(p, used - 1);
-      origins[p] = in + window->origin(pixel);
-      constant[p] = constants + classes[pixel % window->pixels()] * groups * OUTPUTS;
+      origins[p] = in + place.origin;
+      constant[p] = constants + classes[place.pixel] * groups * OUTPUTS;
+      if (p + 1 < used) place.next();
     }
     for (int64_t group = 0; group < groups; group++) {
       Differences found[PIXELS];
       differences(*window, origins, weights + group * words * OUTPUTS, found);
       for (int p = 0; p < used; p++) {
-        const int64_t* own = constant[p] + group * OUTPUTS;
+        const int32_t* own = constant[p] + group * OUTPUTS;
         if (out_bits) {
           auto* bytes = reinterpret_cast<uint8_t*>(out_bits) + (first + p) * out_bytes;
-          bytes[group] = found[p].at_most(own);
+          bytes[group] = at_most(found[p], own);
         } else {
-          int64_t counts[OUTPUTS];
-          found[p].store(counts);
-          int32_t* to = out_integers + (first + p) * outputs + group * OUTPUTS;
-          const int64_t there = std::min<int64_t>(OUTPUTS, outputs - group * OUTPUTS);
-          for (int64_t i = 0; i < there; i++)
-            to[i] = static_cast<int32_t>(own[i] - 2 * counts[i]);
+          const int64_t from = group * OUTPUTS;
+          store_sums(found[p], own, outputs - from, out_integers + (first + p) * outputs + from);
         }
+      }
+    }
+    place.next();
+  }
+}
+
+// The bits of `columns` neighbouring pixels, which have fewer than 64 channels, without gaps: a row
+// of each window, every `right` pixels.
+void join_columns(const uint64_t* in, int64_t lines, int64_t width, int64_t channels,
+                  int64_t columns, int64_t right, int64_t out_width, uint64_t* out) {
+  const int64_t words = (columns * channels + 63) / 64;
+  for (int64_t line = 0; line < lines; line++, in += width) {
+    for (int64_t x = 0; x < out_width; x++, out += words) {
+      std::fill(out, out + words, 0);
+      for (int64_t column = 0; column < columns; column++) {
+        const uint64_t bits = in[x * right + column];
+        const int64_t word = column * channels / 64, shift = column * channels % 64;
+        out[word] |= bits << shift;
+        if (shift + channels > 64) out[word + 1] |= bits >> (64 - shift);
       }
     }
   }
@@ -234,8 +280,10 @@ void integer_convolution(const Window* window, const int16_t* in, int64_t frames
   const int64_t pairs = (taps + 1) / 2, next = window->width * window->depth;
   std::vector<int16_t> values(2 * pairs, 0);
   std::vector<int32_t> sums(padded);
-  for (int64_t pixel = 0; pixel < frames * window->pixels(); pixel++, out += outputs) {
-    const int16_t* origin = in + window->origin(pixel);
+  Place place{*window};
+  const int64_t total = frames * window->pixels();
+  for (int64_t done = 0; done < total; done++, place.next(), out += outputs) {
+    const int16_t* origin = in + place.origin;
     for (int64_t row = 0; row < window->rows; row++)
       std::copy_n(origin + row * next, line, values.data() + row * line);
     sums_of_products(values.data(), weights, pairs, padded, sums.data());
@@ -298,8 +346,10 @@ void look_up(const int32_t* in, int64_t pixels, int64_t channels, int64_t low, i
 // Maximum of bits in each window.
 void bit_pool(const Window* window, const uint64_t* in, int64_t frames, uint64_t* out) {
   const int64_t depth = window->depth, next = window->width * depth;
-  for (int64_t pixel = 0; pixel < frames * window->pixels(); pixel++, out += depth) {
-    const uint64_t* origin = in + window->origin(pixel);
+  Place place{*window};
+  const int64_t total = frames * window->pixels();
+  for (int64_t done = 0; done < total; done++, place.next(), out += depth) {
+    const uint64_t* origin = in + place.origin;
     for (int64_t word = 0; word < depth; word++) {
       uint64_t any = 0;
       for (int64_t row = 0; row < window->rows; row++)
@@ -307,6 +357,21 @@ void bit_pool(const Window* window, const uint64_t* in, int64_t frames, uint64_t
           any |= origin[row * next + column * depth + word];
       out[word] = any;
     }
+  }
+}
+
+// Sums of integers over each window.
+void total_pool(const Window* window, const int32_t* in, int64_t frames, int32_t* out) {
+  const int64_t depth = window->depth, next = window->width * depth;
+  Place place{*window};
+  const int64_t total = frames * window->pixels();
+  for (int64_t done = 0; done < total; done++, place.next(), out += depth) {
+    const int32_t* origin = in + place.origin;
+    std::fill(out, out + depth, 0);
+    for (int64_t row = 0; row < window->rows; row++)
+      for (int64_t column = 0; column < window->columns; column++)
+        for (int64_t channel = 0; channel < depth; channel++)
+          out[channel] += origin[row * next + column * depth + channel];
   }
 }
 }

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw.engine.native import Window, aligned, call
-from bonn_hw.engine.tensors import Bits, Tensor, Work, bits, empty, fits, integers, words_of
+from bonn_hw.engine.tensors import WORD, Bits, Tensor, Work, bits, empty, fits, integers, words_of
 from bonn_hw.ir.operation import Product, Windows
 from bonn_hw.ir.tensor import Element, TensorType
 
@@ -79,14 +79,20 @@ def _classes(operation: Product) -> NDArray[np.int32]:
 def _of_bits(
     operation: Product, given: TensorType, result: TensorType, windows: Windows | None
 ) -> Work:
-    channels, (outputs, wide) = given.shape[2], operation.weights.shape
+    (height, width, channels), (outputs, wide) = given.shape, operation.weights.shape
+    columns, right = (windows.kernel[1], windows.stride[1]) if windows else (1, 1)
     geometry = _geometry(given, result, windows, words_of(channels))
+    joined = channels < WORD and words_of(columns * channels) < columns
+    string = columns * channels if joined else channels  # bits without a gap
+    if joined:
+        geometry.width, geometry.depth = result.shape[1], words_of(string)
+        geometry.columns = geometry.right = 1
     groups = -(-outputs // GROUP)
-    taps = operation.weights.reshape(outputs, 1, wide // channels, channels)
-    packed = np.zeros((groups * GROUP, wide // channels * words_of(channels)), np.uint64)
-    packed[:outputs] = Bits.of(taps).words.reshape(outputs, -1)
+    taps = Bits.of(operation.weights.reshape(outputs, 1, wide // string, string)).words
+    packed = np.zeros((groups * GROUP, wide // string * words_of(string)), np.uint64)
+    packed[:outputs] = taps.reshape(outputs, -1)
     weights = aligned(packed.reshape(groups, GROUP, -1).transpose(0, 2, 1))
-    constants = np.full((len(operation.constants), groups * GROUP), -1, np.int64)  # never reached
+    constants = np.full((len(operation.constants), groups * GROUP), -1, np.int32)  # never reached
     if operation.compares:
         # sum = wide - 2 * differences >= threshold
         constants[:, :outputs] = (wide - np.clip(operation.constants, -wide, wide + 2)) // 2
@@ -96,6 +102,11 @@ def _of_bits(
 
     def work(tensor: Tensor) -> tuple[Tensor]:
         words = bits(tensor).words
+        if joined:
+            lines = np.empty((len(words), height, geometry.width, geometry.depth), np.uint64)
+            extents = (width, channels, columns, right, geometry.width)
+            call("join_columns", words, len(words) * height, *extents, lines)
+            words = lines
         arguments = (geometry, words, len(words), weights, constants, classes, outputs)
         if operation.compares:
             found = empty(len(words), result.shape)

@@ -16,7 +16,7 @@ from bonn_hw.engine.native import Window, call
 from bonn_hw.engine.products import compare, product
 from bonn_hw.engine.tensors import Bits, Tensor, Work, bits, empty, fits, integers, words_of
 from bonn_hw.ir.kernel import Kernel
-from bonn_hw.ir.operation import Border, Compare, Copies, Line, Lookup, Maximum, Product, Sum
+from bonn_hw.ir.operation import Border, Compare, Copies, Line, Lookup, Maximum, Product, Sum, Total
 from bonn_hw.ir.tensor import Element
 
 LARGEST_TABLE = 1 << 22  # entries
@@ -57,6 +57,8 @@ def _fast(kernel: Kernel) -> Work | None:
             return _padded_bits(kernel, operation)
         case Maximum() if given.bipolar:
             return _pooled_bits(kernel, operation)
+        case Total() if fits(given, np.int32):
+            return _totals(kernel, operation)
         case Sum() if fits(given, np.int32):
             return lambda *pair: (np.add(*map(integers, pair), dtype=np.int32),)
         case Copies():
@@ -139,14 +141,28 @@ def _padded_bits(kernel: Kernel, operation: Border) -> Work:
 
 
 def _pooled_bits(kernel: Kernel, operation: Maximum) -> Work:
-    (height, width, channels), (rows, columns, _) = (
-        kernel.inputs[0].shape,
-        kernel.outputs[0].shape,
-    )
-    extents = (height, width, words_of(channels))
-    window = Window(*extents, *operation.kernel, *operation.kernel, rows, columns)
+    window = _windows(kernel, operation.kernel, words_of(kernel.inputs[0].shape[2]))
 
     def fill(given: Bits, result: Bits) -> None:
         call("bit_pool", window, given.words, len(given.words), result.words)
 
     return _of_bits(kernel, fill)
+
+
+def _totals(kernel: Kernel, operation: Total) -> Work:
+    shape = kernel.outputs[0].shape
+    window = _windows(kernel, operation.kernel, shape[2])
+
+    def work(tensor: Tensor) -> tuple[Tensor]:
+        values = np.ascontiguousarray(integers(tensor), np.int32)
+        result = np.empty((len(values), *shape), np.int32)
+        call("total_pool", window, values, len(values), result)
+        return (result,)
+
+    return work
+
+
+def _windows(kernel: Kernel, extents: tuple[int, int], depth: int) -> Window:
+    """Windows that do not overlap."""
+    (height, width, _), (rows, columns, _) = kernel.inputs[0].shape, kernel.outputs[0].shape
+    return Window(height, width, depth, *extents, *extents, rows, columns)

@@ -86,6 +86,13 @@ class Maximum:
 
 
 @dataclass(frozen=True)
+class Total:
+    """The sum over windows of ``kernel`` (KH, KW) pixels that do not overlap."""
+
+    kernel: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Sum:
     """The sum of two tensors."""
 
@@ -95,4 +102,4 @@ class Copies:
     """The input, once for each output."""
 
 
-Operation = Windows | Product | Compare | Line | Lookup | Border | Maximum | Sum | Copies
+Operation = Windows | Product | Compare | Line | Lookup | Border | Maximum | Total | Sum | Copies

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.operation import Total
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Instance
 from bonn_hw.ir.tensor import Element, Integers, TensorType
@@ -38,6 +39,10 @@ class AveragePool(Pool):
     def reference(self, *frames: Integers) -> tuple[Integers, ...]:
         """Sum up ``(N, H, W, C)``."""
         return (self.windows(frames[0]).sum(axis=(2, 4), dtype=np.int64),)
+
+    def operation(self) -> Total:
+        """The reference, for software."""
+        return Total(self.kernel)
 
     def resources(self, folding: Folding) -> Resources:
         """Running sums of a row of windows, adders, counters and the output register."""

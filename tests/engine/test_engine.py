@@ -85,14 +85,22 @@ def unit(window, outputs, element, *, bits=1, classes=True, levels=True):
 @pytest.mark.parametrize("channels", [1, 3, 63, 64, 65, 130])
 @pytest.mark.parametrize("outputs", [1, 7, 8, 65])
 @pytest.mark.parametrize("levels", [True, False])
-def test_binary_convolutions(channels, outputs, levels):
-    window = SlidingWindow(TensorType((5, 6, channels), BIPOLAR), (3, 2), (1, 2))
+def test_binary_convolutions(channels, outputs, levels, columns=2):
+    window = SlidingWindow(TensorType((5, 6, channels), BIPOLAR), (3, columns), (1, 2))
     mvu = unit(window, outputs, BIPOLAR, levels=levels)
     frames = random_values(window.input, FRAMES)
     (wanted,) = mvu.reference(*window.reference(frames))
     for tensor in (frames, Bits.of(frames)):
         (found,) = joined(window, mvu)(tensor)
         np.testing.assert_array_equal(integers(found), wanted)
+
+
+@pytest.mark.parametrize("channels", [2, 16, 21, 22, 26, 31, 32, 33])
+@pytest.mark.parametrize("columns", [3, 5])
+def test_binary_convolutions_whose_columns_are_joined(channels, columns):
+    """A row of a window in a word, in several, and with pixels across their border."""
+    test_binary_convolutions(channels, 9, True, columns)
+    test_binary_convolutions(channels, 9, False, columns)
 
 
 @pytest.mark.parametrize(
