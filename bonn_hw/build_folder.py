@@ -111,9 +111,11 @@ class Build:
     def random_frames(self, count: int) -> NDArray[np.float32]:
         """Random inputs, the same each time: over the whole range of the accelerator's input.
 
-        Where the host computes before the accelerator, every other frame is within ±1, the usual
-        range of such inputs.
+        Where the model states the values of its input, of those. Where the host computes before
+        the accelerator, every other frame is within ±1, the usual range of such inputs.
         """
+        if self.host.stated is not None:
+            return self.host.random_frames(count)
         shape = (count, *self.host.input_shape)
         frames = self.host.integer_frames(np.random.default_rng(0), shape)
         if self.host.head is not None:

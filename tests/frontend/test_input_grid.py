@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from bonn_hw import frontend
+from bonn_hw.build_folder import Build
 from bonn_hw.cli.main import main
 from bonn_hw.errors import UnsupportedModel, UserError
 from bonn_hw.frontend import StatedGrid
@@ -146,3 +147,15 @@ def test_grids_of_values():
     assert affine_grid(numbers**2) is None  # not affine
     assert affine_grid(np.zeros((4, 2), F)) is None
     assert affine_grid(numbers + F(np.pi) * 1000) is None  # more than 16 bits
+
+
+def test_random_frames_of_a_build_are_values_of_its_input(tmp_path):
+    """The accelerator takes 0 and 1 here, and the model -1 and 1."""
+    sketch = network(steps(("Add", 1.0), ("Mul", 0.5)))
+    sketch.annotation = "BIPOLAR"
+    out = tmp_path / "build"
+    assert main(["compile", str(sketch.write(tmp_path)), "--fps", "1000", "--out", str(out)]) == 0
+    build = Build.load(out)
+    frames = build.random_frames(5)
+    assert set(np.unique(frames)) == {-1, 1}
+    assert set(np.unique(build.host.encode(frames))) == {0, 1}

@@ -28,7 +28,7 @@ ODD = {
     "pool before Abs": r"pool after the activation",
     "LRN": r"operator LRN is not supported here",
     "ConvTranspose": r"operator ConvTranspose is not supported here",
-    "padded average": r"an average pool with pads .*use sizes that its windows cover",
+    "padded average": r"windows with fewer pixels at the border, .*use count_include_pad=1",
     "ends with a pad": r"ends with padding; end it with a layer",
     "NaN in the last scale": r"behind the last matrix layer is NaN or infinite",
 }

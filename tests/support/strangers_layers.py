@@ -290,9 +290,14 @@ def _upsample(drawn: Drawn, layer: Layer, random: Random) -> None:
 
 def _average(drawn: Drawn, layer: Layer, random: Random) -> None:
     sketch = drawn.sketch
-    if layer.odd and min(drawn.height, drawn.width) > 1:
-        name = drawn.name("average")
-        sketch.add("AveragePool", name=name, kernel_shape=[2, 2], pads=[1, 1, 1, 1])
+    if (layer.odd or layer.options.get("was")) and min(drawn.height, drawn.width) > 1:
+        sketch.add(
+            "AveragePool",
+            name=drawn.name("average"),
+            kernel_shape=[2, 2],
+            pads=[1, 1, 1, 1],
+            count_include_pad=int(not layer.odd),  # as the refusal says
+        )
         drawn.height, drawn.width = drawn.height + 1, drawn.width + 1
     else:
         size = [int(random.integers(1, n + 1)) for n in (drawn.height, drawn.width)]
