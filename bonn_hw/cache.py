@@ -5,6 +5,8 @@ An entry is a folder with a manifest of its files (as ``sha256sum`` writes it). 
 differs from its manifest (truncated, changed, half removed) is removed and made again. Nothing is
 synced to the disk: the digests show what a power cut has damaged. If two processes need the same
 entry, one makes it and the other waits. Of each kind, the entries that were used last are kept.
+
+Long work keeps its parts here, too, in a folder that stays until the work is done (`unfinished`).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from bonn_hw.errors import UserError
 MANIFEST = "manifest"
 PARTIAL = f".{files.PARTIAL}"
 LIMITS = {"simulators": 1024, "runtime": 16, "libraries": 16, "synth": 20_000}  # entries of a kind
+UNFINISHED, MOST_UNFINISHED = "unfinished", 32  # works that were interrupted and never ended
 SOURCES = (".py", ".cpp", ".h", ".toml", ".json", ".sv", ".v", ".tcl")
 PATIENCE_S = 600.0  # to wait for an entry that another process is making
 
@@ -89,6 +92,37 @@ def entry(kind: str, key: str, make: Callable[[Path], None]) -> Path:
                     raise
         _evict(place.parent, LIMITS[kind])
     return place
+
+
+@contextmanager
+def unfinished(key: str) -> Iterator[Path | None]:
+    """A folder for the parts of long work, with those that an interrupted process has left there.
+
+    It is removed when the work is done, and stays after any exception. Each part must be written
+    with `files.file_aside` in a format with a checksum, such as .npz: after a power cut, a part may
+    be damaged. None where the cache cannot be written, or another process does the same work:
+    nothing can be kept then.
+
+    Parameters
+    ----------
+    key : str
+        `digest` of everything that determines the results.
+    """
+    place = folder() / UNFINISHED / key
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(files.lock(place, 0))
+            place.mkdir(exist_ok=True)
+            os.utime(place)
+            kept = os.access(place, os.W_OK)
+        except (OSError, UserError):
+            kept = False
+        if not kept:
+            yield None
+            return
+        _evict(place.parent, MOST_UNFINISHED)
+        yield place
+        discard(place)
 
 
 def discard(place: Path) -> None:

@@ -85,6 +85,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             progress,
             keep=writable,
         )
+    kept = outcome.answers.run.kept
+    if kept:
+        terminal.note(f"{kept:,} frames were kept from the simulation that was interrupted")
     if options.outputs:
         parts = list(build.host.by_name(outcome.answers.y).values())
         for place, part in enumerate(parts):

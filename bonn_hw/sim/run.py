@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bonn_hw.files import writing
 from bonn_hw.ir.rtl import RtlProject
 from bonn_hw.ir.stream import words_a_beat
 from bonn_hw.progress import Progress, silent
+from bonn_hw.sim.batches import identity, kept_batches
 from bonn_hw.sim.build import build, state_options
 from bonn_hw.sim.shard import Shard, run_all
 from bonn_hw.sim.waves import wave_file
@@ -50,6 +52,8 @@ class SimulationRun:
         Simulated cycles and processor time of all processes together.
     verilator : str
         Version of Verilator.
+    kept : int
+        Frames whose results are those of an earlier simulation that was interrupted.
     """
 
     outputs: NDArray[np.uint32]
@@ -62,6 +66,7 @@ class SimulationRun:
     cycles: int
     seconds: float
     verilator: str
+    kept: int = 0
 
     @property
     def interval(self) -> int | None:
@@ -96,6 +101,7 @@ def simulate(
     streams_only: bool = False,
     state: int | None = None,
     reset_after: int = 0,
+    batch: int | None = None,
     progress: Progress = silent,
 ) -> SimulationRun:
     """Simulate ``frames`` frames.
@@ -121,9 +127,15 @@ def simulate(
         Seed of the random contents, from 1 on, that registers and memories start with; None: zeros.
     reset_after : int
         First this many cycles of the same frames, then a reset of one cycle, then the run.
+    batch : int or None
+        A simulation of more frames is split into batches of at most this many, and each is kept
+        until the end: an interrupted simulation goes on with them. None, or with ``trace``: one
+        part for each process, and nothing is kept.
 
     Raises
     ------
+    Interrupted
+        After Ctrl-C, if batches are kept.
     Hang
         If the RTL stops moving before all frames are in and out.
     Surplus
@@ -136,22 +148,33 @@ def simulate(
         raise ValueError(f"{frames} frames of {source.beats} beats do not fit {beats.shape}")
     kind = None if trace is None else "streams" if streams_only else trace.suffix[1:]
     simulator = build(project, kind, templates, progress, random_state=state is not None)
-    count = max(1, min(1 if trace else jobs, frames))
+    at_once = count = max(1, min(1 if trace else jobs, frames))
+    if trace is not None or (batch is not None and frames <= batch):
+        batch = None
+    if batch is not None:
+        count = max(count, -(-frames // batch))
     bounds = [frames * place // count for place in range(count + 1)]
     stalls = Stalls.random(stall)
-    with scratch_folder() as scratch, wave_file(trace) as wave:
+    pattern = stalls.offers.tobytes() + stalls.takes.tobytes()
+    with ExitStack() as stack:
+        scratch = stack.enter_context(scratch_folder())
+        wave = stack.enter_context(wave_file(trace))
         shards = [
             Shard(scratch / str(place), first, last - first)
             for place, (first, last) in enumerate(pairwise(bounds))
         ]
+        plus = [] if state is None else state_options(state)
+        words = (pattern, *(word.encode() for word in (*plus, str(reset_after))))
+        key = None if batch is None else identity(simulator, project, beats, words)
+        kept = stack.enter_context(kept_batches(key, frames))
         for shard in shards:
             part = beats[shard.first * source.beats : (shard.first + shard.frames) * source.beats]
             with writing(scratch):
                 shard.folder.mkdir()
+                if kept.restore(shard):
+                    continue
                 (shard.folder / "in").write_bytes(np.ascontiguousarray(part, "<u4").data)
-                (shard.folder / "stalls").write_bytes(
-                    stalls.offers.tobytes() + stalls.takes.tobytes()
-                )
+                (shard.folder / "stalls").write_bytes(pattern)
         options = {
             "beats_in": source.beats,
             "words_in": beats.shape[1],
@@ -164,12 +187,12 @@ def simulate(
             "trace": wave,
             "reset_after": reset_after,
         }
-        plus = [] if state is None else state_options(state)
-        run_all(simulator, shards, options, folder, progress, plus)
+        earlier = kept.frames
+        run_all(simulator, shards, options, folder, progress, plus, at_once, kept.keep)
         # Report the shard that failed first, not those that were killed because of it.
         for shard in sorted(shards, key=lambda shard: shard.code in (0, -signal.SIGKILL)):
             shard.raise_if_failed(project, trace)
-        return _collect(project, shards, simulator.verilator)
+        return replace(_collect(project, shards, simulator.verilator), kept=earlier)
 
 
 def _collect(project: RtlProject, shards: list[Shard], version: str) -> SimulationRun:

@@ -7,7 +7,7 @@ import errno
 import os
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,9 +18,11 @@ from bonn_hw.progress import Progress
 from bonn_hw.sim.build import Simulator
 from bonn_hw.sim.hang import hang, surplus
 
+RESULTS = ("out", "cycles", "frames")  # files that the simulator writes
+
 
 class Shard:
-    """One process of a simulation, and its files."""
+    """The frames of one process of a simulation, and its files."""
 
     def __init__(self, folder: Path, first: int, frames: int) -> None:
         self.folder, self.first, self.frames = folder, first, frames
@@ -32,7 +34,7 @@ class Shard:
 
     def command(self, simulator: Simulator, options: Mapping[str, object]) -> list[str]:
         """The simulator and its arguments."""
-        files = [str(self.folder / name) for name in ("in", "out", "cycles", "frames", "stalls")]
+        files = [str(self.folder / name) for name in ("in", *RESULTS, "stalls")]
         words = [f"{key}={value}" for key, value in {**options, "frames": self.frames}.items()]
         return [str(simulator.executable), *files, *words]
 
@@ -75,39 +77,54 @@ def run_all(
     folder: Path,
     progress: Progress,
     plus: Sequence[str] = (),
+    at_once: int | None = None,
+    finished: Callable[[Shard], None] | None = None,
 ) -> None:
-    """Run all shards in parallel; on any error, all processes are ended.
+    """Run all shards that are not done, in parallel; on any error, all processes are ended.
 
     Parameters
     ----------
     plus : sequence of str
         Arguments for Verilator's own runtime.
+    at_once : int or None
+        Number of processes at the same time; None: all.
+    finished : callable or None
+        Called with each shard that has ended well.
     """
     if not os.access(simulator.executable, os.X_OK):
         raise UserError(
             f"simulate: {simulator.executable} cannot be executed there "
             f"({os.strerror(errno.EACCES)}): name another cache folder with XDG_CACHE_HOME"
         )
-    followed: list[tuple[tools.Process, threading.Thread]] = []
-    with ExitStack() as stack:
-        try:
-            for shard in shards:
+    waiting = [shard for shard in shards if shard.done < shard.frames]
+    before = sum(shard.done for shard in shards)
+    kept = f", {before:,} frames kept" if before else ""
+    total = sum(shard.frames for shard in shards)
+    running: dict[Shard, tuple[threading.Thread, ExitStack]] = {}
+    try:
+        # The first failure ends all: the results of the others are useless then.
+        while (running or waiting) and not any(shard.code for shard in shards):
+            while waiting and len(running) < (at_once or len(shards)):
+                shard, stack = waiting.pop(0), ExitStack()
                 command = [*shard.command(simulator, options), *plus]
                 process = stack.enter_context(tools.started(command, cwd=folder, patience_s=0))
                 thread = threading.Thread(target=shard.follow, args=(process,), daemon=True)
+                # In the reverse order: the pipes are closed last, when the thread has read them.
+                stack.callback(thread.join)
+                stack.callback(tools.end, process, patience_s=0)
+                running[shard] = thread, stack
                 thread.start()
-                followed.append((process, thread))
-            total = sum(shard.frames for shard in shards)
-            # The first failure ends all: the results of the others are useless then.
-            while any(t.is_alive() for _, t in followed) and not any(s.code for s in shards):
-                progress(f"RTL, frame {sum(shard.done for shard in shards)} of {total}")
-                for _, thread in followed:
-                    thread.join(0.2)
-        finally:
-            for process, _ in followed:
-                tools.end(process, patience_s=0)
-            for _, thread in followed:  # before the pipes are closed
-                thread.join()
+            progress(f"RTL{kept}, frame {sum(shard.done for shard in shards)} of {total}")
+            for thread, _ in running.values():
+                thread.join(0.2)
+            for shard in [one for one, (thread, _) in running.items() if not thread.is_alive()]:
+                running.pop(shard)[1].close()
+                if finished is not None and shard.code == 0:
+                    finished(shard)
+    finally:
+        with ExitStack() as every:
+            for _, stack in running.values():
+                every.push(stack)
 
 
 def full(place: Path) -> UserError:

@@ -145,6 +145,17 @@ class RunWriter(lightning.Callback):
         training.finish_epoch()
         last = training.history[-1]
         last["seconds"] = round(time.monotonic() - self.started, 3)
+        self.save(trainer)
+        self.finished = len(training.history)
+        if not trainer.is_global_zero:
+            return
+        self.write_figures(training.history, training.kernels)
+        epochs = trainer.max_epochs or self.finished
+        self.show(f"epoch {last['epoch']}/{epochs}", last, last["seconds"], epochs)
+        self._complain(training.kernels)
+
+    def save(self, trainer: lightning.Trainer) -> None:
+        """Write the checkpoint of the last whole epoch."""
         try:
             # All processes call save_checkpoint, which waits for them; the first one writes.
             if trainer.is_global_zero:
@@ -157,13 +168,6 @@ class RunWriter(lightning.Callback):
                 f"{self.out / CHECKPOINT}: cannot be written ({error.strerror}); free the space "
                 "and go on with --resume"
             ) from error
-        self.finished = len(training.history)
-        if not trainer.is_global_zero:
-            return
-        self.write_figures(training.history, training.kernels)
-        epochs = trainer.max_epochs or self.finished
-        self.show(f"epoch {last['epoch']}/{epochs}", last, last["seconds"], epochs)
-        self._complain(training.kernels)
 
     def _due(self, first: bool) -> bool:
         """Whether a minute has passed without a line, where there is no terminal."""
