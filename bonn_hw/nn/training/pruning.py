@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 import warnings
@@ -20,7 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bonn_hw.errors import Interrupted, UserError
+from bonn_hw.cache import digest
+from bonn_hw.errors import UserError
 from bonn_hw.files import fresh_folder
 from bonn_hw.nn.data.image_folder import ImageFolder
 from bonn_hw.nn.data.labelled_images import Dataset
@@ -32,8 +34,8 @@ from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.filter_clustering import Groups
 from bonn_hw.nn.training.run_files import CHECKPOINT, METRICS, EpochFigures, write_atomically
 from bonn_hw.nn.training.run_writer import RunWriter, training_of
-from bonn_hw.nn.training.train import fit
 from bonn_hw.nn.training.training_module import TrainingModule
+from bonn_hw.nn.training.unfinished import Setting, Unfinished
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -84,33 +86,42 @@ def prune(
     ------
     UserError
         If an argument is wrong, or the run is not finished or has no 1-bit layer; `Interrupted`
-        after Ctrl-C. Nothing is left at `out` then.
+        after Ctrl-C. Whole epochs are kept then (`unfinished`), and the same call goes on.
     """
     run, out = Path(run), Path(out)
     _check_gamma(gamma, ramp)
     checkpoint, history = _admitted(run, out, rate, {"epochs": epochs, "recover": recover}, narrow)
     experiment = checkpoint.experiment
     quarter = max(1, experiment.all_epochs // 4)
-    drawing = _phase(experiment, epochs or quarter, "constant")
+    epochs, recover = epochs or quarter, recover or quarter
+    drawing = _phase(experiment, epochs, "constant")
     limit = json.loads((run / METRICS).read_text()).get("limit")
     datasets = experiment.data("train", limit), experiment.data(experiment.tested)
     before = _accuracy_before(history)
-    with fresh_folder(out) as folder:
+    settings: dict[str, Setting] = {"run": digest((run / CHECKPOINT).read_bytes()), "rate": rate}
+    settings |= {"epochs": epochs, "recover": recover, "gamma": gamma, "ramp": ramp}
+    settings |= {"narrow": narrow}
+    command = f"bonn-hw prune {run} --out {out}"
+    work = Unfinished("pruning", out, settings, epochs + recover, command)
+    with fresh_folder(out) as folder, work:
         torch.manual_seed(experiment.seed)
         network = checkpoint.network.train()
         module = PruningModule(drawing, network, *datasets, rate, gamma, ramp)
-        together = PruningWriter(folder, drawing, limit, progress)
+        together = PruningWriter(work.folder("drawing"), drawing, limit, progress)
         if progress:
             together.announce(module.groups, before)
-        _uninterrupted(module, together, run, out)
-        _write_pruning(folder, rate, before, module)
+        work.train(module, together)
+        new = work.folder("run")
+        _write_pruning(new, rate, before, module)
         options, network = pruned(checkpoint.network, experiment, module.groups, narrow)
         schedule = "cosine" if experiment.schedule == "steps" else experiment.schedule
-        smaller = _phase(replace(experiment, options=options), recover or quarter, schedule)
+        smaller = _phase(replace(experiment, options=options), recover, schedule)
         recovery = TrainingModule(smaller, network.train(), *datasets)
-        writer = RunWriter(folder, smaller, limit, progress)
+        writer = RunWriter(new, smaller, limit, progress)
         writer.begin()
-        _uninterrupted(recovery, writer, run, out)
+        work.train(recovery, writer)
+        writer.write_figures(recovery.history, recovery.kernels)
+        shutil.copytree(new, folder, dirs_exist_ok=True)
     return Checkpoint.load(out)
 
 
@@ -182,7 +193,7 @@ class PruningModule(TrainingModule):
 
 
 class PruningWriter(RunWriter):
-    """Shows the progress of this phase; of its results the run folder keeps `PRUNING` only."""
+    """Shows the progress of this phase; of its results the new run keeps `PRUNING` only."""
 
     def announce(self, groups: Groups, before: float | None) -> None:
         """Print the filters of each layer before and after, and the accuracy before."""
@@ -194,13 +205,14 @@ class PruningWriter(RunWriter):
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, module: lightning.LightningModule
     ) -> None:
-        """Show the epoch."""
+        """Save and show the epoch."""
         self._close_bar()
         training = training_of(module)
         if not isinstance(training, PruningModule):
             raise TypeError("shows the progress of a PruningModule only")
         training.finish_epoch()
         last = training.history[-1]
+        self.save(trainer)
         self.finished = len(training.history)
         start = f"prune {last['epoch']}/{trainer.max_epochs}  "
         # How far a ramp has come, or how far the filters are from their means.
@@ -297,13 +309,3 @@ def _phase(experiment: Experiment, epochs: int, schedule: str) -> Experiment:
         fine_tune_epochs=0,
         fine_tune_lr=None,
     )
-
-
-def _uninterrupted(module: TrainingModule, writer: RunWriter, run: Path, out: Path) -> None:
-    try:
-        fit(module, writer)
-    except SystemExit as stop:
-        raise Interrupted(
-            f"{out}: pruning was interrupted, and nothing is left of it; start again with "
-            f"`bonn-hw prune {run} --out {out}`"
-        ) from stop

@@ -417,9 +417,8 @@ def test_runs_that_cannot_be_pruned(tiny, tmp_path, monkeypatch):
     assert str(error.value) == "prune: runs as one process; start it without torchrun"
 
 
-# 200 images in batches of 50: 4 steps an epoch, one epoch of each phase.
-@pytest.mark.parametrize("step", [2, 6])
-def test_nothing_is_left_of_an_interrupted_pruning(tiny, tmp_path, monkeypatch, step):
+def interrupt(patch, step):
+    """Send Ctrl-C to this process in the given step of training."""
     original, calls = pruning.TrainingModule.training_step, []
 
     def interrupted(self, batch, index):
@@ -428,16 +427,58 @@ def test_nothing_is_left_of_an_interrupted_pruning(tiny, tmp_path, monkeypatch, 
             os.kill(os.getpid(), signal.SIGINT)
         return original(self, batch, index)
 
+    patch.setattr(pruning.TrainingModule, "training_step", interrupted)
+
+
+# 200 images in batches of 50: 4 steps an epoch.
+def test_nothing_is_left_of_a_pruning_interrupted_in_its_first_epoch(tiny, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    with monkeypatch.context() as patch:
-        patch.setattr(pruning.TrainingModule, "training_step", interrupted)
-        with pytest.raises(train.Interrupted) as error:
-            prune(tiny, out, epochs=1, recover=1, progress=False)
+    interrupt(monkeypatch, 2)
+    with pytest.raises(train.Interrupted) as error:
+        prune(tiny, out, epochs=1, recover=1, progress=False)
     assert str(error.value) == (
-        f"{out}: pruning was interrupted, and nothing is left of it; start again with "
-        f"`bonn-hw prune {tiny} --out {out}`"
+        f"{out}: pruning was interrupted in its first epoch, and nothing is left of it; start "
+        f"again with `bonn-hw prune {tiny} --out {out}`"
     )
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ramp", [False, pytest.param(True, marks=pytest.mark.large)])
+def test_an_interrupted_pruning_goes_on_and_ends_as_without(
+    tiny, tmp_path, monkeypatch, capsys, ramp
+):
+    at_once, out = tmp_path / "at once", tmp_path / "out"
+    words = {"epochs": 2, "recover": 2, "ramp": ramp, "narrow": ramp}
+    prune(tiny, at_once, progress=False, **words)
+    kept = f"epochs, which are kept in {out}.unfinished; the same command goes on with the next one"
+    for step, epoch in ((6, 1), (10, 3)):  # in the second epoch, and two epochs later
+        with monkeypatch.context() as patch, pytest.raises(train.Interrupted) as error:
+            interrupt(patch, step)
+            prune(tiny, out, **words)
+        assert str(error.value) == f"{out}: pruning was interrupted after {epoch} of 4 {kept}"
+        assert not out.exists()
+    with pytest.raises(UserError) as error:
+        prune(tiny, out, **{**words, "epochs": 3})
+    assert str(error.value) == (
+        f"{out}.unfinished: an unfinished pruning with epochs 2 and not 3; start it as before to "
+        "go on with it, or remove that folder"
+    )
+    capsys.readouterr()
+    prune(tiny, out, **words)
+    assert "going on after epoch 3 of 4 of the pruning\n" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["at once", "out"]
+    assert Checkpoint.load(out).digest() == Checkpoint.load(at_once).digest()
+    for name in ("metrics.json", "pruning.json", "kernels.json", "experiment.toml"):
+        assert (out / name).read_bytes() == (at_once / name).read_bytes()
+
+
+def test_a_folder_of_others_is_left_alone(tiny, tmp_path):
+    place = tmp_path / "out.unfinished"
+    place.mkdir()
+    with pytest.raises(UserError) as error:
+        prune(tiny, tmp_path / "out", epochs=1, recover=1, progress=False)
+    assert str(error.value) == f"{place}: not the folder of an unfinished pruning; move it away"
+    assert list(place.iterdir()) == []
 
 
 def test_pruning_is_repeatable_and_leaves_an_ordinary_run(tiny, tmp_path, capsys):
