@@ -6,21 +6,18 @@ Each page is that of a network of zoo/: its run, exported, compiled and simulate
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 import bonn_hw
+from benchmarks.browser import NAMES, browser, opening, program
 from bonn_hw import pipeline
 from bonn_hw.boards import board
 
 ROOT = Path(__file__).parent.parent
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 WIDTH = 1000
 # Network of zoo/, frames/s, frames, and the height of the picture.
 BUILDS = {
@@ -30,48 +27,36 @@ BUILDS = {
 }
 
 
-def browser() -> str | None:
-    """A headless Chromium; None if the machine has none."""
-    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
-
-
-def shoot(page: Path, picture: Path, height: int, dark: bool = False) -> float:
-    """Take a picture of a page; returns the seconds that the browser took from start to end."""
-    program = browser()
-    if program is None:
-        raise FileNotFoundError(f"no browser: looked for {', '.join(BROWSERS)}")
-    command = [program, "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-    command += [f"--window-size={WIDTH},{height}", f"--screenshot={picture}"]
-    command += ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"] if dark else []
-    begin = time.monotonic()
-    subprocess.run([*command, page.as_uri()], check=True, capture_output=True, timeout=120)
-    return time.monotonic() - begin
-
-
 def take(pictures: Path) -> None:
-    """Take all pictures of the docs anew."""
-    if browser() is None:
-        print(f"no screenshots: no browser ({', '.join(BROWSERS)})")
+    """Take all pictures of the docs anew, and print how fast the pages open."""
+    if program() is None:
+        print(f"no screenshots: no browser ({', '.join(NAMES)})")
         return
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, browser() as tab:
         folder = Path(name)
+
+        def shoot(page: Path, picture: str, height: int, dark: bool = False) -> None:
+            tab.show(WIDTH, height, dark)
+            size, opened = page.stat().st_size / 1e3, opening(tab, page)
+            print(
+                f"{picture}: {size:.0f} kB, {opened.load:.2f} s loaded, {opened.paint:.2f} s seen"
+            )
+            tab.shoot(pictures / f"{picture}.png")
+
         for picture, (network, fps, frames, height) in BUILDS.items():
             build = _build(network, fps, folder / network)
             x, labels = _images(network, frames)
             build.compare(x, torch=ROOT / "zoo" / network, labels=labels, progress=False)
-            page = build.folder / "report.html"
-            seconds = shoot(page, pictures / f"{picture}.png", height)
-            size = page.stat().st_size
-            print(f"{picture}: {network}, page of {size / 1e3:.0f} kB, {seconds:.2f} s")
-        shoot(folder / "digits" / "report.html", pictures / "report_dark.png", 800, dark=True)
+            shoot(build.folder / "report.html", picture, height)
+        shoot(folder / "digits" / "report.html", "report_dark", 800, dark=True)
         broken = plant(folder / "digits")
         x, _ = _images("digits", 50)
         broken.compare(x, progress=False)
-        shoot(broken.folder / "report.html", pictures / "mismatch_page.png", 1080)
+        shoot(broken.folder / "report.html", "mismatch_page", 1080)
         front = folder / "CNV on a PYNQ-Z2"
         target = pipeline.Target(board("pynq-z2"), 100.0)
         pipeline.fold_front(folder / "fashion_cnv" / "model.onnx", target, front)
-        shoot(front / "report.html", pictures / "front_page.png", 900)
+        shoot(front / "report.html", "front_page", 900)
 
 
 def plant(folder: Path) -> bonn_hw.Build:

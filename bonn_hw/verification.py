@@ -26,9 +26,9 @@ from bonn_hw.report.simulation import PyTorch, simulated
 from bonn_hw.report.values import Report
 from bonn_hw.sim import run as simulator
 
-# Predicted LUTs x cycles that one core simulates in about half a minute, by measurement: the RTL
-# of digits runs at 1.37 M cycles/s (1,060 LUT), that of CNV at 0.34 M (7,213 LUT).
-BATCH_WORK, LEAST_LUT, LEAST_FRAMES = 8e10, 800.0, 16
+# Predicted LUTs x stages x cycles that one core simulates in about half a minute. Measured, in cycles
+# a second: digits 1.37 M (1,060 LUT, 14 stages), CNV 343 k (7,213, 33), WRN-22 11.3 k (12,450, 257).
+BATCH_WORK, LEAST_FRAMES = 1e12, 16
 
 
 def simulate(
@@ -80,9 +80,9 @@ def simulate(
 
 def batch_frames(build: Build) -> int:
     """Frames of a batch that is kept if a simulation is interrupted: about half a minute."""
-    lut = build.report.resources.lut.predicted + LEAST_LUT
+    size = max(1.0, build.report.resources.lut.predicted) * len(build.design.stages)
     # Each batch fills the pipeline anew: some frames at least, so that this is a small part.
-    return max(LEAST_FRAMES, int(BATCH_WORK / lut / build.design.bound))
+    return max(LEAST_FRAMES, int(BATCH_WORK / size / build.design.bound))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.browser import browser, opening, program
 from bonn_hw.cli.main import main
 from tests.support.walk import Walk, blocks
 
@@ -133,6 +134,24 @@ def test_report_prints_what_is_known(demo, capsys):
     assert f"{FRAMES} frames: 0 mismatches (of all runs, the one without stalls" in text
     assert main(["report", str(demo / "build" / "digits"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["frames"] == FRAMES
+
+
+@pytest.mark.skipif(program() is None, reason="needs chromium-headless-shell")
+def test_its_page_opens_within_a_second(demo):
+    """From the start of the navigation until it is loaded and painted, by the page's own clock."""
+    assert main(["simulate", str(demo / "build" / "digits"), "--dataset", "digits", "--quiet"]) == 0
+    with browser() as tab:
+        tab.show(1000, 1200)
+        assert opening(tab, demo / "build" / "digits" / "report.html").seconds < 1
+        verdict = tab.evaluate("document.querySelector('.banner h2').innerText")
+        assert (
+            verdict == f"The hardware computes exactly what the model does, on all {FRAMES} frames."
+        )
+        rows = tab.evaluate(
+            "[...document.querySelectorAll('.network li')].map(r => r.offsetHeight)"
+        )
+        assert len(rows) > 5 and set(rows) == {84}  # also where no row has been on the screen yet
+        assert tab.evaluate("document.body.scrollWidth") == 1000  # nothing stands out
 
 
 @pytest.mark.large
