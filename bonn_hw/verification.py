@@ -26,8 +26,9 @@ from bonn_hw.report.simulation import PyTorch, simulated
 from bonn_hw.report.values import Report
 from bonn_hw.sim import run as simulator
 
-# Predicted LUTs x stages x cycles that one core simulates in about half a minute. Measured, in cycles
-# a second: digits 1.37 M (1,060 LUT, 14 stages), CNV 343 k (7,213, 33), WRN-22 11.3 k (12,450, 257).
+# Predicted LUTs x stages x cycles that one core simulates in about half a minute. Measured, in
+# cycles a second: digits 1.37 M (1,060 LUT, 14 stages), CNV 343 k (7,213 LUT, 33 stages), WRN-22
+# 11.3 k (12,450 LUT, 257 stages).
 BATCH_WORK, LEAST_FRAMES = 1e12, 16
 
 

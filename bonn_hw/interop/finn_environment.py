@@ -45,6 +45,13 @@ def python() -> Path:
     )
 
 
+def identity() -> str:
+    """A digest of the interpreter's place and of the scripts, for keys of FINN's results."""
+    scripts = sorted(shipped("flows", "scripts", "finn").glob("*.*"))
+    parts = [part for path in scripts for part in (path.name, path.read_bytes())]
+    return cache.digest(str(python()), *parts)
+
+
 def run(script: str, *arguments: str | Path, progress: Progress) -> None:
     """Run a script of ``flows/scripts/finn`` there; each line that it prints goes to ``progress``.
 
@@ -89,16 +96,21 @@ class _Session(ExitStack):
             assert process.stdin is not None  # noqa: S101  # narrows: `started` opens the pipes
             process.stdin.write((json.dumps(words) + "\n").encode())
             process.stdin.flush()
-        for raw in process.stdout or ():
-            line = raw.decode(errors="replace").rstrip()
-            if line.startswith(END):
-                code = int(line.split()[-1])
-                break
-            lines.append(line)
-            progress(line)
-        else:
-            code = process.wait()
-            self.command = ()  # the next script starts another process
+        try:
+            for raw in process.stdout or ():
+                line = raw.decode(errors="replace").rstrip()
+                if line.startswith(END):
+                    code = int(line.split()[-1])
+                    break
+                lines.append(line)
+                progress(line)
+            else:
+                code = process.wait()
+                self.command = ()  # the next script starts another process
+        except BaseException:
+            self.close()  # the script must not go on
+            self.command = ()
+            raise
         if code:
             last = "\n".join("\n".join(lines).rstrip().splitlines()[-tools.LAST :])
             raise UserError(f"FINN's environment: {script} ended with {code}:\n{last}")

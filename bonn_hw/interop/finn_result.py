@@ -18,6 +18,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from bonn_hw import cache
+from bonn_hw.errors import Interrupted
 from bonn_hw.interop import finn_environment
 from bonn_hw.interop.finn_attributes import DOMAIN
 from bonn_hw.interop.finn_folding import operator_of
@@ -124,7 +126,7 @@ def run_finn(
     part: str,
     progress: Progress,
 ) -> FinnResult:
-    """Run FINN on a model and frames.
+    """Run FINN on a model and frames; each frame's results are kept until all are there.
 
     Parameters
     ----------
@@ -137,14 +139,27 @@ def run_finn(
     ------
     ToolMissing
         If FINN's environment is not installed.
+    Interrupted
+        After Ctrl-C, if results are kept; the same call goes on with them.
     """
     np.save(folder / "frames.npy", images)
     estimate: list[str | Path] = []
     if foldings is not None:
         (folder / "folding.json").write_text(json.dumps({"Defaults": {}, **foldings}))
         estimate = [folder / "folding.json", part]
-    arguments = (model.resolve(), folder / "frames.npy", folder, *estimate)
-    finn_environment.run("witness.py", *arguments, progress=progress)
+    key = cache.digest(model.read_bytes(), images.tobytes(), finn_environment.identity())
+    with cache.unfinished(key) as kept:
+        arguments = (model.resolve(), folder / "frames.npy", folder, kept or folder, *estimate)
+        try:
+            finn_environment.run("witness.py", *arguments, progress=progress)
+        except (KeyboardInterrupt, SystemExit) as stop:
+            done = 0 if kept is None else len(list(kept.glob("*.npz")))
+            if not done:
+                raise
+            raise Interrupted(
+                f"interrupted; {done} of {2 * len(images)} executions of a frame, by qonnx and by "
+                "FINN, are kept: the same command goes on with the others"
+            ) from stop
     report = json.loads((folder / "facts.json").read_text())
     qonnx = np.load(folder / "qonnx.npy")
     if "stopped" in report:

@@ -2,15 +2,16 @@
 """FINN as a witness: equal where it is right; four known defects by name; all else fails."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from bonn_hw import frontend
+from bonn_hw import cache, frontend
 from bonn_hw.boards import board
 from bonn_hw.cli.main import main
-from bonn_hw.errors import UserError
+from bonn_hw.errors import Interrupted, UserError
 from bonn_hw.interop import crosscheck, finn_defects, finn_environment
 from bonn_hw.interop.finn_result import run_finn
 from bonn_hw.ir.target import Target
@@ -86,6 +87,40 @@ def test_the_network_of_the_zoo_is_equal(images, tmp_path, capsys):
         row["cycles"]["finn"] for row in facts["estimates"]
     ]
     assert "every layer is equal" in capsys.readouterr().out
+
+
+@pytest.mark.finn
+def test_an_interrupted_witness_goes_on(tmp_path, monkeypatch):
+    """Ctrl-C comes after three of four frames; what is kept is not computed again."""
+    finn.need()
+    model = Sketch(8).sign().bit_dense(8, 4).sign().bit_dense(4, 3).write(tmp_path)
+    at_once = shown(model)
+    monkeypatch.setattr(cache, "UNFINISHED", str(tmp_path / "unfinished"))
+    written = []
+
+    def interrupt(line):
+        if line == "FINN: 3 of 4 frames":
+            raise KeyboardInterrupt
+
+    def look(line):
+        if line == "FINN: 4 of 4 frames":
+            written.append(times())
+
+    def times():
+        return {one.name: one.stat().st_mtime_ns for one in tmp_path.glob("unfinished/*/*.npz")}
+
+    with pytest.raises(Interrupted) as error:
+        crosscheck.crosscheck(model, None, 4, TARGET, progress=interrupt)
+    found = re.fullmatch(
+        r"interrupted; (7|8) of 8 executions of a frame, by qonnx and by FINN, are kept: the same "
+        "command goes on with the others",
+        str(error.value),
+    )
+    before = times()
+    assert found and len(before) == int(found[1])
+    assert crosscheck.crosscheck(model, None, 4, TARGET, progress=look) == at_once
+    assert before.items() <= written[0].items() and len(written[0]) == 8
+    assert times() == {}
 
 
 @pytest.mark.finn

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What FINN makes of a model and of frames; runs in the environment of `make finn-env`.
 
-    .venv-finn/bin/python witness.py MODEL.onnx FRAMES.npy FOLDER [FOLDING.json PART]
+    .venv-finn/bin/python witness.py MODEL.onnx FRAMES.npy FOLDER KEPT [FOLDING.json PART]
 
+KEPT is a folder that keeps the results of each frame: those that it has are not computed again.
 Writes into FOLDER: hardware.onnx, FINN's hardware graph after its bit-width minimisation; its
 tensors for all frames (tensors.npz, by their names); the thresholds of its matrix units before
 that minimisation (limits.npz, by nodes); what qonnx answers (qonnx.npy); and facts.json: the matrix
@@ -14,6 +15,8 @@ from __future__ import annotations
 
 import json
 import sys
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,16 +38,16 @@ from qonnx.util.cleanup import cleanup_model
 
 def main() -> None:
     """Convert, execute, estimate."""
-    source, frames, folder, *folding = sys.argv[1:]
+    source, frames, folder, kept, *folding = sys.argv[1:]
     target, images = Path(folder), np.load(frames)
-    np.save(target / "qonnx.npy", answers(cleanup_model(ModelWrapper(source)), images))
+    np.save(target / "qonnx.npy", answers(cleanup_model(ModelWrapper(source)), images, Path(kept)))
     facts: dict = {}
     try:
         model = hardware(ModelWrapper(source))
         np.savez(target / "limits.npz", **thresholds(model))
         model = minimised(model)
         model.save(str(target / "hardware.onnx"))
-        np.savez(target / "tensors.npz", **executed(model, images))
+        np.savez(target / "tensors.npz", **executed(model, images, Path(kept)))
         facts["refused"] = refused(model)
         if folding:
             facts["estimates"] = estimates(model, *folding)
@@ -82,23 +85,59 @@ def thresholds(model: ModelWrapper) -> dict[str, np.ndarray]:
     return found
 
 
-def answers(model: ModelWrapper, images: np.ndarray) -> np.ndarray:
+def answers(model: ModelWrapper, images: np.ndarray, kept: Path | None = None) -> np.ndarray:
     """What a model gives for each image."""
     entry, exit_ = model.graph.input[0].name, model.graph.output[0].name
-    return np.concatenate([execute_onnx(model, {entry: image[None]})[exit_] for image in images])
+
+    def run(image: np.ndarray) -> dict[str, np.ndarray]:
+        return {exit_: execute_onnx(model, {entry: image[None]})[exit_]}
+
+    return np.concatenate([found[exit_] for found in each(images, run, kept, "qonnx")])
 
 
-def executed(model: ModelWrapper, images: np.ndarray) -> dict[str, np.ndarray]:
+def executed(
+    model: ModelWrapper, images: np.ndarray, kept: Path | None = None
+) -> dict[str, np.ndarray]:
     """What passes between the nodes, image by image."""
     entry = model.graph.input[0].name
-    names = [name for node in model.graph.node for name in node.output]
-    parts: dict[str, list] = {name: [] for name in (entry, *names)}
-    for place, image in enumerate(images):
+    names = [entry, *(name for node in model.graph.node for name in node.output)]
+
+    def run(image: np.ndarray) -> dict[str, np.ndarray]:
         context = execute_onnx(model, {entry: image[None]}, return_full_exec_context=True)
-        for name, values in parts.items():
-            values.append(integers(context[name]))
-        print(f"FINN: {place + 1} of {len(images)} frames", flush=True)
-    return {name: np.concatenate(values) for name, values in parts.items()}
+        return {name: integers(context[name]) for name in names}
+
+    found = list(each(images, run, kept, "FINN"))
+    return {name: np.concatenate([one[name] for one in found]) for name in names}
+
+
+def each(
+    images: np.ndarray,
+    run: Callable[[np.ndarray], dict[str, np.ndarray]],
+    kept: Path | None,
+    who: str,
+) -> Iterator[dict[str, np.ndarray]]:
+    """The results of each image, by name; each is kept in a file as soon as it is there."""
+    for place, image in enumerate(images):
+        file = None if kept is None else kept / f"{who}_{place}.npz"
+        found = None if file is None else stored(file)
+        if found is None:
+            found = run(image)
+            if file is not None:
+                partial = file.with_suffix(".part")
+                with partial.open("wb") as stream:
+                    np.savez(stream, **found)
+                partial.rename(file)
+        print(f"{who}: {place + 1} of {len(images)} frames", flush=True)
+        yield found
+
+
+def stored(file: Path) -> dict[str, np.ndarray] | None:
+    """What a file keeps; None if there is none, or a damaged one."""
+    try:
+        with np.load(file) as found:
+            return dict(found)
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile):
+        return None
 
 
 def integers(values: np.ndarray) -> np.ndarray:
