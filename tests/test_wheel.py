@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 import venv
 import zipfile
@@ -126,7 +127,7 @@ EXAMPLE = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "api.md").read_t
 
 
 def fresh(wheel, folder, requirement, *options):
-    """An environment with nothing but the wheel; what it printed for the example of docs/api.md."""
+    """An environment with nothing but the wheel: the example of docs/api.md, and some commands."""
     assert len(EXAMPLE.splitlines()) <= 10
     venv.create(folder / "env", with_pip=not options)
     python = folder / "env" / "bin" / "python"
@@ -134,6 +135,7 @@ def fresh(wheel, folder, requirement, *options):
     subprocess.run([*pip, *options, requirement], check=True)
     environment = {name: v for name, v in os.environ.items() if name != "PYTHONPATH"}
     program = f"import torch; torch.manual_seed(0)\n{EXAMPLE}print(bonn_hw.__file__)"
+    begin = time.monotonic()
     done = subprocess.run(
         [str(python), "-c", program], cwd=folder, env=environment, capture_output=True, text=True
     )
@@ -141,15 +143,33 @@ def fresh(wheel, folder, requirement, *options):
     *verdicts, place = done.stdout.splitlines()
     assert Path(place).is_relative_to(folder / "env")
     assert len(verdicts) == 6 and all(line.startswith("    ok  ") for line in verdicts), verdicts
-    command = [str(folder / "env" / "bin" / "bonn-hw"), "report", "build/sequential"]
-    said = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert time.monotonic() - begin < 300  # the installation apart
+
+    def bonn_hw(*words, **settings):
+        command = [str(folder / "env" / "bin" / "bonn-hw"), *words]
+        given = {**environment, **settings}
+        return subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True)
+
+    said = bonn_hw("report", "build/sequential")
     assert said.returncode == 0 and "20 frames: 0 mismatches" in said.stdout
+    said = bonn_hw("doctor")
+    assert said.returncode == 0
+    assert said.stdout.splitlines()[-1] == "the base works: check, fold, compile, simulate"
+    said = bonn_hw("init", "my_project")
+    project = folder / "my_project"
+    assert said.returncode == 0 and (project / ".github/workflows/accelerator.yml").is_file()
+    frames = [str(python), "frames.py"]
+    subprocess.run(frames, cwd=project, env=environment, check=True, capture_output=True)
+    assert (project / "frames.npy").is_file()
+    # The script of the wheel begins, and ends for want of a Python.
+    said = bonn_hw("setup", "finn", "--out", "finn", PYTHON="false")
+    assert said.returncode == 2 and "setup: environment.sh: bash failed" in said.stderr
 
 
 @pytest.mark.rtl
 @pytest.mark.torch
 def test_a_new_user(wheel, tmp_path):
-    """From the wheel to a compared build of an own network, in ten lines.
+    """From the wheel to a compared build of an own network, in ten lines and five minutes.
 
     The packages that it needs are those of this environment; test_a_new_machine fetches them.
     """
