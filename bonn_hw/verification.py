@@ -26,9 +26,9 @@ from bonn_hw.report.simulation import PyTorch, simulated
 from bonn_hw.report.values import Report
 from bonn_hw.sim import run as simulator
 
-# Predicted LUTs x stages x cycles that one core simulates in about half a minute. Measured, in
-# cycles a second: digits 1.37 M (1,060 LUT, 14 stages), CNV 343 k (7,213 LUT, 33 stages), WRN-22
-# 11.3 k (12,450 LUT, 257 stages).
+# Predicted LUTs x stages x cycles of a batch: seconds of an idle core, half a minute of a busy one.
+# Measured with other work on the cores, in cycles a second: digits 1.37 M (1,060 LUT, 14 stages),
+# CNV 343 k (7,213 LUT, 33 stages), WRN-22 11.3 k (12,450 LUT, 257 stages).
 BATCH_WORK, LEAST_FRAMES = 1e12, 16
 
 
@@ -80,7 +80,7 @@ def simulate(
 
 
 def batch_frames(build: Build) -> int:
-    """Frames of a batch that is kept if a simulation is interrupted: about half a minute."""
+    """Frames of a batch that is kept if a simulation is interrupted."""
     size = max(1.0, build.report.resources.lut.predicted) * len(build.design.stages)
     # Each batch fills the pipeline anew: some frames at least, so that this is a small part.
     return max(LEAST_FRAMES, int(BATCH_WORK / size / build.design.bound))
