@@ -243,7 +243,7 @@ def test_a_top_module_without_an_interface(tmp_path):
     assert "bonn-hw: error: module system: its ports make up no interface 'm_axi'" in run.output
 
 
-@pytest.mark.parametrize("number", ["2021.2", "2025.1.1", "unknown"])
+@pytest.mark.parametrize("number", ["2020.1", "2025.2.1", "unknown"])
 def test_a_version_that_the_scripts_are_not_written_for(tmp_path, number):
     run = trial(SCRIPTS, "pynq-z2", tmp_path, "direct", Scenario(version=number))
     assert run.code == 1
@@ -260,6 +260,7 @@ def test_the_sources_of_the_plan_are_those_that_are_packaged():
     [
         ({"--clock-mhz": "fast"}, "--clock-mhz fast: give a number above 0"),
         ({"--threads": "0"}, "--threads 0: give a whole number from 1 to 32"),
+        ({"--stamp": "0x12"}, "--stamp 0x12: give eight hexadecimal digits"),
         ({"--interrupt": "none"}, "--interrupt none: give controller or direct"),
         ({"--name": "a b"}, "--name a b: give letters, digits, _ and -, a letter first"),
         ({"--rtl": "/nowhere"}, "--rtl /nowhere: the folder has no system.v"),

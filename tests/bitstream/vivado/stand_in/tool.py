@@ -12,6 +12,7 @@ from typing import Any
 from bonn_hw.errors import near
 from tests.bitstream.vivado.stand_in.block_design import BlockDesign
 from tests.bitstream.vivado.stand_in.commands import Call, CommandSet, TclFault
+from tests.bitstream.vivado.stand_in.headers import bit_file, report_header
 from tests.bitstream.vivado.stand_in.packager import Answer, Packager, Project
 
 Split = Callable[[str], tuple[str, ...]]  # a Tcl list into its elements
@@ -66,6 +67,7 @@ class MockTool:
         self.done: list[str] = []
         self.project: Project | None = None
         self.design: BlockDesign | None = None
+        self.user_id = "FFFFFFFF"
         self.catalogue: dict[str, Mapping[str, Any]] = {
             f"xilinx.com:ip:{name}:{ip['version']}": ip for name, ip in known.ips.items()
         }
@@ -96,6 +98,7 @@ class MockTool:
             raise TclFault(f"project {self.project.name} is open: close it first")
         name, folder = call.arguments
         self.project = Project(name, Path(folder))
+        self.project.values["part"] = call.options["-part"]
         self.project.folder.mkdir(parents=True, exist_ok=True)
         return self._named(name, "project")
 
@@ -268,6 +271,8 @@ class MockTool:
             self._design().cell(thing).set(name.removeprefix("CONFIG."), value)
             return
         self.known.check_property(kind, name)
+        if name == "BITSTREAM.CONFIG.USERID":
+            self.user_id = value
         if kind in ("project", "fileset"):
             self._project().values[name] = value
         if kind == "core":
@@ -313,8 +318,15 @@ class MockTool:
         return tuple(name for name in call.arguments if name in known)
 
     def _report(self, call: Call, name: str) -> Answer:
-        Path(call.options["-file"]).write_text(self.scenario.reports.get(name, f"{name}\n"))
+        text = self.scenario.reports.get(name, f"{name}\n")
+        head = report_header(
+            self.scenario.version, self._part(), timing=name == "report_timing_summary"
+        )
+        Path(call.options["-file"]).write_text(head + text)
         return ""
+
+    def _part(self) -> str:
+        return self._project().values["part"]
 
     def _do_report_timing_summary(self, call: Call) -> Answer:
         return self._report(call, call.name)
@@ -330,5 +342,8 @@ class MockTool:
         return ""
 
     def _do_write_bitstream(self, call: Call) -> Answer:
-        Path(call.arguments[0]).write_bytes(b"bitstream " + self._project().name.encode())
+        design = f"{self._project().name}_wrapper"
+        user_id = self.user_id.removeprefix("0x")
+        content = bit_file(design, self._part(), self.scenario.version, user_id)
+        Path(call.arguments[0]).write_bytes(content)
         return ""
