@@ -18,6 +18,7 @@ from bonn_hw.bitstream.tool_runs import Result
 from bonn_hw.bitstream.vivado import flow as vivado
 from bonn_hw.bitstream.vivado import plan as vivado_plan
 from bonn_hw.bitstream.vivado.portable import results_in
+from bonn_hw.bitstream.vivado.results import Built
 from bonn_hw.bitstream.vivado.timing_missed import stages_of
 from bonn_hw.boards import board as find_board
 from bonn_hw.boards import check_clock, check_tool
@@ -131,8 +132,9 @@ def take(
         planned = vivado_plan.plan(fresh, board, clock_mhz, NAME)
         progress("checking the results")
         built = vivado.take_results(planned, system, results, stages_of(fresh / "rtl"))
-    result = Result(built.folder, built.figures)
-    return _packed(result, design, host, _retargeted(report, board, clock_mhz), board, folder)
+    return _packed(
+        _result(built, board), design, host, _retargeted(report, board, clock_mhz), board, folder
+    )
 
 
 def _packed(
@@ -156,9 +158,14 @@ def _flow(tool: str, system: Path, board: Board, clock_mhz: float) -> Callable[[
     def run(progress: Progress) -> Result:
         progress("Vivado")
         built = vivado.make_bitstream(vivado_planned, system, progress)
-        return Result(built.folder, built.figures)
+        return _result(built, board)
 
     return run
+
+
+def _result(built: Built, board: Board) -> Result:
+    address = vivado_plan.ADDRESSES.get(board.family)
+    return Result(built.folder, built.figures, address=address)
 
 
 def write_system(design: FoldedDesign, system: Path, board: Board, clock_mhz: float) -> None:

@@ -30,6 +30,9 @@ OLDEST, NEWEST = (2020, 2), (2025, 1)
 REPORTS = ("timing.rpt", "utilization.rpt", "accelerator.rpt", "route.rpt")
 SCRIPTS = ("*.tcl", RUN)
 SOURCES = ("*.v", "*.sv", "cells/*.sv", "shell/*.sv", "mem/*.hex")
+# Of the registers, by processing_system.tcl. On an UltraScale+ pynq reads the widths of the ports
+# from the .hwh, which has the address as well.
+ADDRESSES = {"zynq-7000": 0x43C00000}
 THREADS = 4  # one number for all machines: a plan must not depend on where it was made
 
 

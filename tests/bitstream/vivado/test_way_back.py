@@ -17,7 +17,7 @@ from bonn_hw.bitstream.vivado.bit_file import BitFault, read_header, same_part
 from bonn_hw.bitstream.vivado.reports import ReportFault, made_by
 from bonn_hw.cli.main import main
 from tests.bitstream.vivado.stand_in.headers import bit_file, report_header
-from tests.support import fake_vivado
+from tests.support import fake_vivado, real_pynq
 from tests.support.sketch import Sketch
 from tests.support.walk import blocks
 
@@ -365,6 +365,16 @@ def test_a_report_without_a_header(tmp_path):
     (tmp_path / "a.rpt").write_text("Timing Summary Report\n")
     with pytest.raises(ReportFault, match="no header with 'Tool Version'"):
         made_by(tmp_path / "a.rpt")
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [("Pynq-Z2", "xc7z020clg400-1"), ("ZCU104", "xczu7ev-ffvc1156-2-e")]
+)
+@pytest.mark.parametrize("version", real_pynq.DESIGNS)
+def test_bitstreams_that_vivado_wrote(name, part, version):
+    header = read_header(real_pynq.design(name, ".bit", version))
+    assert (header.version, header.stamp) == (real_pynq.DESIGNS[version], "ffffffff")
+    assert same_part(header.part, part) and not same_part(header.part, "xc7z010clg400-1")
 
 
 def test_a_bitstream_of_another_program(tmp_path):
