@@ -11,9 +11,9 @@ from typing import Any
 
 from bonn_hw.errors import near
 from tests.bitstream.vivado.stand_in.block_design import BlockDesign
-from tests.bitstream.vivado.stand_in.commands import Call, CommandSet, TclFault
+from tests.bitstream.vivado.stand_in.commands import Call, CommandSet, TclFault, check_choice
 from tests.bitstream.vivado.stand_in.headers import bit_file, report_header
-from tests.bitstream.vivado.stand_in.packager import Answer, Packager, Project
+from tests.bitstream.vivado.stand_in.packager import BUS_PARAMETERS, Answer, Packager, Project
 
 Split = Callable[[str], tuple[str, ...]]  # a Tcl list into its elements
 # What must have been done before a step.
@@ -45,6 +45,8 @@ class Scenario:
         Command at which the tool ends with an error of its own; empty: none.
     version : str
         What the tool says of itself.
+    read_only : set of str
+        Properties of IPs that cannot be set in this version.
     reports : mapping
         Report command to the text that it writes; ``accelerator``: for a report of some cells.
     """
@@ -55,6 +57,7 @@ class Scenario:
     part_known: bool = True
     fails: str = ""
     version: str = "2022.2"
+    read_only: frozenset[str] = frozenset()
     reports: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -177,6 +180,9 @@ class MockTool:
         kind = call.options.get("-vlnv", "")
         if kind not in self.catalogue:
             raise TclFault(f"the catalogue has no IP {kind!r}{near(kind, self.catalogue)}")
+        families = self.catalogue[kind].get("families")
+        if families is not None and (family := self._family()) not in families:
+            raise TclFault(f"IP {kind!r} does not support the family {family} ({self._part()})")
         path = self._design().add(call.arguments[0], self.catalogue[kind])
         return self._named(path, "cell")
 
@@ -268,9 +274,14 @@ class MockTool:
         if kind == "cell":
             if not name.startswith("CONFIG."):
                 raise TclFault(f"set_property: {name} of cell {thing} does not start with CONFIG.")
-            self._design().cell(thing).set(name.removeprefix("CONFIG."), value)
+            short = name.removeprefix("CONFIG.")
+            if short in self.scenario.read_only:
+                raise TclFault(f"ERROR: [BD 41-737] Cannot set the parameter {short}: read-only")
+            self._design().cell(thing).set(short, value)
             return
-        self.known.check_property(kind, name)
+        self.known.check_property(kind, name, value)
+        if kind == "parameter":
+            check_choice(f"the bus parameter {thing}", value, BUS_PARAMETERS[thing])
         if name == "BITSTREAM.CONFIG.USERID":
             self.user_id = value
         if kind in ("project", "fileset"):
@@ -324,6 +335,9 @@ class MockTool:
         )
         Path(call.options["-file"]).write_text(head + text)
         return ""
+
+    def _family(self) -> str:
+        return "zynq" if self._part().startswith("xc7z") else "zynquplus"
 
     def _part(self) -> str:
         return self._project().values["part"]
