@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from . import registers as reg
 from .errors import AcceleratorError
 from .machine import Buffer, Machine, PynqMachine
 from .model import Model
+from .profile import Profile, StreamUse
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -133,8 +135,7 @@ class Accelerator(Model):
         begin = time.perf_counter()
         self.metadata.decode(self._run(integers))
         seconds = time.perf_counter() - begin
-        read = self._machine.read
-        cycles = read(reg.CYCLES) | read(reg.CYCLES + 4) << 32
+        read, cycles = self._machine.read, self._cycles()
         first, last = read(reg.FIRST), read(reg.LAST)
         interval = (last - first) / (frames - 1) if frames > 1 else float(cycles)
         return {
@@ -145,15 +146,37 @@ class Accelerator(Model):
             "latency_cycles": first,
             "clock_mhz": self._machine.clock_mhz,
             "frames_per_second_at_clock": self._machine.clock_mhz * 1e6 / interval,
-            "streams": [
-                {
-                    "name": name,
-                    "waiting": read(reg.STREAMS + 8 * place) / cycles,
-                    "empty": read(reg.STREAMS + 8 * place + 4) / cycles,
-                }
-                for place, name in enumerate(self.metadata.streams[: read(reg.WATCHED)])
-            ],
+            "streams": [asdict(stream) for stream in self._streams(cycles)],
         }
+
+    def profile(self, images: NDArray[np.float32]) -> Profile:
+        """Run images, and find the slowest layer: the one that no other holds up.
+
+        Parameters
+        ----------
+        images : float32 ``(N, *input_shape)``
+            As for `predict`; at most a batch of them is run.
+        """
+        integers = self.metadata.encode(images[: self._batch])
+        self._run(integers)
+        cycles = self._cycles()
+        return Profile(len(integers), cycles, self._streams(cycles))
+
+    def _cycles(self) -> int:
+        """Length of the last run."""
+        return self._machine.read(reg.CYCLES) | self._machine.read(reg.CYCLES + 4) << 32
+
+    def _streams(self, cycles: int) -> tuple[StreamUse, ...]:
+        """Counters of the streams in the last run."""
+        read = self._machine.read
+        return tuple(
+            StreamUse(
+                name,
+                waiting=read(reg.STREAMS + 8 * place) / cycles,
+                empty=read(reg.STREAMS + 8 * place + 4) / cycles,
+            )
+            for place, name in enumerate(self.metadata.streams[: read(reg.WATCHED)])
+        )
 
     def reset(self) -> None:
         """Abort a run; raises AcceleratorError if the bus does not become idle."""
