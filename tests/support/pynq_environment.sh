@@ -13,24 +13,31 @@
 set -euo pipefail
 
 folder=${1:-.venv-pynq}
-
 rm -rf "$folder"
-mkdir -p "$folder/boards"
-# The versions that work together on Python 3.11; pynq 3 needs a NumPy before 2.
-"${PYTHON:-python3}" -m pip install --quiet --disable-pip-version-check --no-compile \
-  --no-warn-conflicts --target "$folder/lib" 'numpy<2' pynqmetadata==0.2.0 pynqutils==0.1.3 &
+"${PYTHON:-python3}" -m venv "$folder"
+mkdir "$folder/boards"
+pip() {
+  local command=$1
+  shift
+  "$folder/bin/python" -m pip "$command" --quiet --disable-pip-version-check "$@"
+}
+
+# The versions that work together on Python 3.11. pynq 3 needs a NumPy before 2, and pkg_resources.
+pip install --no-compile 'setuptools>=77,<81'
+pip install --no-compile --target "$folder/lib" \
+  'numpy<2' 'setuptools<81' pynqmetadata==0.2.0 pynqutils==0.1.3 &
 for version in 3.0.1 3.1.2 4.0.0; do
-  "${PYTHON:-python3}" -m pip download --quiet --disable-pip-version-check --no-deps \
-    --no-binary :all: --no-build-isolation --dest "$folder" "pynq==$version"
+  # No wheels: those of pynq 3 are of no use, and the sources have the designs.
+  pip download --no-deps --no-binary :all: --no-build-isolation --dest "$folder" "pynq==$version"
+  archive="$folder/pynq-$version.tar.gz"
   mkdir "$folder/$version"
-  tar -xzf "$folder/pynq-$version.tar.gz" -C "$folder/$version" --strip-components 1 \
-    --wildcards '*/pynq/*' '*/boards/*/base/base.hwh' '*/boards/*/base/base.bit' 2>/dev/null ||
-    tar -xzf "$folder/pynq-$version.tar.gz" -C "$folder/$version" --strip-components 1 \
-      --wildcards '*/pynq/*'
-  if [ -d "$folder/$version/boards" ]; then
-    mv "$folder/$version/boards" "$folder/boards/$version"
+  tar -xzf "$archive" -C "$folder/$version" --strip-components 1 "pynq-$version/pynq"
+  if [ "$version" != 4.0.0 ]; then  # which has no designs
+    mkdir "$folder/boards/$version"
+    tar -xzf "$archive" -C "$folder/boards/$version" --strip-components 2 --wildcards \
+      "pynq-$version/boards/*/base/base.hwh" "pynq-$version/boards/*/base/base.bit"
   fi
-  rm "$folder/pynq-$version.tar.gz"
+  rm "$archive"
 done
 wait $!
 touch "$folder/ready"
