@@ -14,7 +14,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest
 # Compiled modules are kept: without them each process compiles torch anew, for a quarter of a minute.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test nightly formal mutate lint docs figures bench data open-toolchain finn-env clean
+.PHONY: setup demo test nightly formal mutate lint docs figures bench data open-toolchain finn-env pynq-env clean
 
 setup: .venv/ready
 
@@ -87,7 +87,13 @@ finn-env: .venv-finn/ready
 .venv-finn/ready: flows/scripts/finn/requirements.txt | setup
 	$(BIN)/bonn-hw setup finn --out .venv-finn
 
-# All that commands and tools left behind; the environments (.venv, .venv-finn) stay.
+# The real pynq, and files that Vivado wrote for its boards, for tests (.venv-pynq).
+pynq-env: .venv-pynq/ready
+
+.venv-pynq/ready: tests/support/pynq_environment.sh
+	PYTHON=$(PYTHON) tests/support/pynq_environment.sh .venv-pynq
+
+# All that commands and tools left behind; the environments (.venv, .venv-finn, .venv-pynq) stay.
 clean:
 	rm -rf build dist runs sweeps *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

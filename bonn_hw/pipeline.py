@@ -47,6 +47,7 @@ __all__ = [
     "make_bitstream",
     "read_model",
     "synthesise",
+    "take_bitstream",
 ]
 
 # The source of fixed foldings: a file, the attributes of the model itself, or none.
@@ -331,6 +332,33 @@ def make_bitstream(
     chosen = find_board(board, build.folder)
     implemented = make.make(
         build.folder, build.design, build.host, build.report, chosen, clock_mhz, tool, progress
+    )
+    report = sections.add_implemented(build.folder, build.identity, implemented)
+    beside.write_again(build.folder, build.design)
+    return report
+
+
+def take_bitstream(
+    build: Build,
+    place: Path | None = None,
+    board: str | None = None,
+    clock_mhz: float | None = None,
+    progress: Progress = silent,
+) -> Report:
+    """Check and pack the bitstream that a plan for Vivado has become on another machine.
+
+    Parameters
+    ----------
+    place : Path or None
+        Folder or archive of the results; None: the folder ``system/vivado`` of the build.
+    board, clock_mhz
+        Of the bitstream; None: as planned.
+
+    Returns the report as `make_bitstream`. Raises the same errors as `bitstream.make.take`.
+    """
+    chosen = None if board is None else find_board(board, build.folder)
+    implemented = make.take(
+        build.folder, build.design, build.host, build.report, place, chosen, clock_mhz, progress
     )
     report = sections.add_implemented(build.folder, build.identity, implemented)
     beside.write_again(build.folder, build.design)

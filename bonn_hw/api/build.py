@@ -236,6 +236,34 @@ class Build:
                 self._loaded, chosen, clock_mhz or clock, tool or usual, step
             )
 
+    def take_bitstream(
+        self,
+        results: str | Path | None = None,
+        *,
+        board: str | Path | None = None,
+        clock_mhz: float | None = None,
+        progress: Shown = None,
+    ) -> Report:
+        """Check and pack what a plan for Vivado has become on another machine.
+
+        Parameters
+        ----------
+        results : str, Path or None
+            The ``results.tar.gz`` that ``run.sh`` has written there, or the folder of the run;
+            None: the build's own folder ``system/vivado``.
+        board, clock_mhz
+            None: as planned.
+
+        Raises
+        ------
+        UserError
+            If the results are not those of this build's plan, or if timing is missed.
+        """
+        place = None if results is None else Path(results)
+        chosen = None if board is None else str(board)
+        with files.reading(self.folder), shown("bitstream", progress) as step:
+            return pipeline.take_bitstream(self._loaded, place, chosen, clock_mhz, step)
+
     def plot(self, folder: str | Path | None = None) -> Picture:
         """Draw cycles and resources of each layer; in a notebook, the picture is shown.
 

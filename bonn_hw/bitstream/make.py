@@ -17,12 +17,16 @@ from bonn_hw.bitstream.pack import pack
 from bonn_hw.bitstream.tool_runs import Result
 from bonn_hw.bitstream.vivado import flow as vivado
 from bonn_hw.bitstream.vivado import plan as vivado_plan
+from bonn_hw.bitstream.vivado.portable import results_in
+from bonn_hw.bitstream.vivado.results import Built
+from bonn_hw.bitstream.vivado.timing_missed import stages_of
+from bonn_hw.boards import board as find_board
 from bonn_hw.boards import check_clock, check_tool
 from bonn_hw.emit.serial import emit_serial
 from bonn_hw.emit.system import emit_system
 from bonn_hw.emit.write import write
 from bonn_hw.errors import ToolMissing
-from bonn_hw.files import MARK, fresh_folder
+from bonn_hw.files import MARK, fresh_folder, scratch
 from bonn_hw.frontend import Host
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.target import Board
@@ -74,6 +78,8 @@ def make(
     system, target = folder / SYSTEM, folder / BOARD
     check_tool(board, tool)
     check_clock(board, clock_mhz)
+    if tool == "vivado":
+        vivado_plan.keep_untaken(system)
     progress("RTL")
     write_system(design, system, board, clock_mhz)
     flow = _flow(tool, system, board, clock_mhz)
@@ -84,9 +90,60 @@ def make(
         if not (target / f"{NAME}.bit").is_file():
             pack(design, host, report, target, NAME)
         raise
+    return _packed(made, design, host, report, board, folder)
+
+
+def take(
+    folder: Path,
+    design: FoldedDesign,
+    host: Host,
+    report: Report,
+    place: Path | None = None,
+    board: Board | None = None,
+    clock_mhz: float | None = None,
+    progress: Progress = silent,
+) -> Implemented:
+    """Take the results of a Vivado plan that was run by hand or on another machine.
+
+    Parameters
+    ----------
+    place : Path or None
+        Folder or archive with the results; None: the build's own folder of the plan.
+    board, clock_mhz
+        Of the bitstream; None: those of the plan that was run.
+
+    Other parameters, and what is returned, as `make`.
+
+    Raises
+    ------
+    UserError
+        If the results are not those of this build's plan, or not complete, or if timing is missed;
+        an earlier bitstream is unchanged.
+    """
+    system = folder / SYSTEM
+    names = (vivado_plan.PLAN, *vivado_plan.results_of(NAME))
+    with results_in(place or system / vivado_plan.WORK, names) as results, scratch() as fresh:
+        taken = vivado_plan.read_plan(results / vivado_plan.PLAN)
+        board = board or find_board(taken.board, folder)
+        clock_mhz = clock_mhz or taken.clock_mhz
+        check_clock(board, clock_mhz)
+        progress("RTL")
+        write_system(design, fresh, board, clock_mhz)
+        planned = vivado_plan.plan(fresh, board, clock_mhz, NAME)
+        progress("checking the results")
+        built = vivado.take_results(planned, system, results, stages_of(fresh / "rtl"))
+    return _packed(
+        _result(built, board), design, host, _retargeted(report, board, clock_mhz), board, folder
+    )
+
+
+def _packed(
+    made: Result, design: FoldedDesign, host: Host, report: Report, board: Board, folder: Path
+) -> Implemented:
+    """Write the folder for the board; returns the figures."""
     figures = replace(made.figures, bitstream=Bitstream(board.name, board.part))
     report = with_implemented(report, figures)
-    pack(design, host, report, target, NAME, made.folder, made.address, made.baud)
+    pack(design, host, report, folder / BOARD, NAME, made.folder, made.address, made.baud)
     return figures
 
 
@@ -101,9 +158,14 @@ def _flow(tool: str, system: Path, board: Board, clock_mhz: float) -> Callable[[
     def run(progress: Progress) -> Result:
         progress("Vivado")
         built = vivado.make_bitstream(vivado_planned, system, progress)
-        return Result(built.folder, built.figures)
+        return _result(built, board)
 
     return run
+
+
+def _result(built: Built, board: Board) -> Result:
+    address = vivado_plan.ADDRESSES.get(board.family)
+    return Result(built.folder, built.figures, address=address)
 
 
 def write_system(design: FoldedDesign, system: Path, board: Board, clock_mhz: float) -> None:

@@ -53,9 +53,9 @@ def pack(
     name : str
         Stem of the files: NAME.json and NAME.npz belong to NAME.bit and NAME.hwh.
     bitstream : Path or None
-        Folder with NAME.bit and NAME.hwh; None if they are not made yet.
+        Folder with NAME.bit and, from Vivado, NAME.hwh; None if they are not made yet.
     address : int or None
-        Address of the registers, if there is no .hwh that has it.
+        Address of the registers; None: it is in the .hwh.
     baud : int or None
         Bits per second of the serial line, for a board that has one; it has no .hwh.
 
@@ -72,8 +72,9 @@ def pack(
         (folder / f"{name}.json").write_text(json.dumps(metadata, indent=1) + "\n")
         (folder / f"{name}.npz").write_bytes(_archive(arrays))
         if bitstream is not None:
-            for suffix in (".bit",) if address or baud else (".bit", ".hwh"):
-                shutil.copyfile(bitstream / f"{name}{suffix}", folder / f"{name}{suffix}")
+            for suffix in (".bit", ".hwh"):
+                if (bitstream / f"{name}{suffix}").is_file():
+                    shutil.copyfile(bitstream / f"{name}{suffix}", folder / f"{name}{suffix}")
         save(report, folder / MARK)
         (folder / DRIVER).mkdir()
         for source in sorted(Path(driver.__file__).parent.glob("*.py")):

@@ -38,7 +38,7 @@ class SimulatedMachine:
 
     def __init__(self, board: SimulatedBoard, clock_mhz: float = 100.0) -> None:
         self.board = board
-        self._clock_mhz = clock_mhz
+        self.clock_mhz = clock_mhz
         self._next = PAGE
 
     def read(self, offset: int) -> int:
@@ -59,7 +59,7 @@ class SimulatedMachine:
 
     def wait(self) -> float:
         """Simulate some cycles; returns their time in seconds."""
-        return self.board.advance(POLL_CYCLES) / (self._clock_mhz * 1e6)
+        return self.board.advance(POLL_CYCLES) / (self.clock_mhz * 1e6)
 
     def close(self) -> None:
         """Leave the board as it is."""

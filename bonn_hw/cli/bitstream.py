@@ -10,7 +10,7 @@ from bonn_hw.cli.arguments import add_json, add_trust, positive
 from bonn_hw.cli.exit_codes import DONE, TOOL_MISSING
 from bonn_hw.cli.outputs import check_writable
 from bonn_hw.cli.terminal import Terminal
-from bonn_hw.errors import ToolMissing
+from bonn_hw.errors import ToolMissing, UserError
 
 NAME = "bitstream"
 HELP = "make the bitstream of a build and its driver"
@@ -38,6 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         help="clock frequency in MHz; default: as compiled, or the board's only one",
     )
+    parser.add_argument(
+        "--take",
+        metavar="PATH",
+        nargs="?",
+        type=Path,
+        const=True,
+        help="check and pack the results of a plan that was run elsewhere: the results.tar.gz "
+        "that run.sh has written there, or the folder of the run; default: BUILD/system/vivado",
+    )
     add_json(parser)
 
 
@@ -47,19 +56,27 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     from bonn_hw.report import store, tables
 
     build = pipeline.Build.load(options.build, options.trust)
+    if options.take is not None and options.tool == "open":
+        raise UserError("--take is for results of Vivado: leave --tool open out")
     board = options.board or build.report.target.board
     tool, clock_mhz = pipeline.bitstream_defaults(build, board)
     check_writable(options.build, "folder")
     check_writable(options.json)
     try:
         with terminal.progress("bitstream") as progress:
-            report = pipeline.make_bitstream(
-                build,
-                board,
-                options.clock_mhz or clock_mhz,
-                options.tool or tool,
-                progress,
-            )
+            if options.take is not None:
+                place = None if options.take is True else options.take
+                report = pipeline.take_bitstream(
+                    build, place, options.board, options.clock_mhz, progress
+                )
+            else:
+                report = pipeline.make_bitstream(
+                    build,
+                    board,
+                    options.clock_mhz or clock_mhz,
+                    options.tool or tool,
+                    progress,
+                )
     except ToolMissing as error:
         terminal.error(f"bonn-hw: {error}")
         return TOOL_MISSING

@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import registers as reg
 from .errors import AcceleratorError
 from .machine import Buffer, Machine, PynqMachine
 from .model import Model
+from .profile import Profile, StreamUse
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PATIENCE = 8  # times the predicted cycles, after which a run has failed
 GRACE_CYCLES = 200_000  # added to that
@@ -117,7 +121,8 @@ class Accelerator(Model):
         dict
             ``frames``; ``frames_per_second`` by wall clock, with transfers; by the accelerator's
             counters: ``cycles`` of the run, ``interval_cycles`` between answers,
-            ``latency_cycles`` to the first answer, ``frames_per_second_at_clock``; ``streams``:
+            ``latency_cycles`` to the first answer, ``frames_per_second_at_clock``, of the clock
+            that runs, ``clock_mhz``, which may be slower than the planned one; ``streams``:
             for each its ``name``, and the fractions of the cycles in which a beat was
             ``waiting`` for its consumer and in which the stream was ``empty``.
         """
@@ -130,8 +135,7 @@ class Accelerator(Model):
         begin = time.perf_counter()
         self.metadata.decode(self._run(integers))
         seconds = time.perf_counter() - begin
-        read = self._machine.read
-        cycles = read(reg.CYCLES) | read(reg.CYCLES + 4) << 32
+        read, cycles = self._machine.read, self._cycles()
         first, last = read(reg.FIRST), read(reg.LAST)
         interval = (last - first) / (frames - 1) if frames > 1 else float(cycles)
         return {
@@ -140,21 +144,44 @@ class Accelerator(Model):
             "cycles": cycles,
             "interval_cycles": interval,
             "latency_cycles": first,
-            "frames_per_second_at_clock": self.metadata.clock_mhz * 1e6 / interval,
-            "streams": [
-                {
-                    "name": name,
-                    "waiting": read(reg.STREAMS + 8 * place) / cycles,
-                    "empty": read(reg.STREAMS + 8 * place + 4) / cycles,
-                }
-                for place, name in enumerate(self.metadata.streams[: read(reg.WATCHED)])
-            ],
+            "clock_mhz": self._machine.clock_mhz,
+            "frames_per_second_at_clock": self._machine.clock_mhz * 1e6 / interval,
+            "streams": [asdict(stream) for stream in self._streams(cycles)],
         }
+
+    def profile(self, images: NDArray[np.float32]) -> Profile:
+        """Run images, and find the slowest layer: the one that no other holds up.
+
+        Parameters
+        ----------
+        images : float32 ``(N, *input_shape)``
+            As for `predict`; at most a batch of them is run.
+        """
+        integers = self.metadata.encode(images[: self._batch])
+        self._run(integers)
+        cycles = self._cycles()
+        return Profile(len(integers), cycles, self._streams(cycles))
+
+    def _cycles(self) -> int:
+        """Length of the last run."""
+        return self._machine.read(reg.CYCLES) | self._machine.read(reg.CYCLES + 4) << 32
+
+    def _streams(self, cycles: int) -> tuple[StreamUse, ...]:
+        """Counters of the streams in the last run."""
+        read = self._machine.read
+        return tuple(
+            StreamUse(
+                name,
+                waiting=read(reg.STREAMS + 8 * place) / cycles,
+                empty=read(reg.STREAMS + 8 * place + 4) / cycles,
+            )
+            for place, name in enumerate(self.metadata.streams[: read(reg.WATCHED)])
+        )
 
     def reset(self) -> None:
         """Abort a run; raises AcceleratorError if the bus does not become idle."""
         self._machine.write(reg.CONTROL, reg.RESET)
-        left = RESET_CYCLES / (self.metadata.clock_mhz * 1e6)
+        left = RESET_CYCLES / (self._machine.clock_mhz * 1e6)
         while self._machine.read(reg.STATUS) & (reg.BUSY | reg.RESETTING):
             left -= self._machine.wait()
             if left < 0:
@@ -210,7 +237,7 @@ class Accelerator(Model):
 
     def _finish(self, limit: int, frames: int) -> None:
         """Wait for the end of a run; raises AcceleratorError if it fails or takes too long."""
-        left = limit / (self.metadata.clock_mhz * 1e6)
+        left = limit / (self._machine.clock_mhz * 1e6)
         while True:
             status = self._machine.read(reg.STATUS)
             if status & reg.DONE:
@@ -252,5 +279,8 @@ class Accelerator(Model):
             source, result = (
                 self._machine.allocate(self._batch * side.frame_bytes) for side in sides
             )
+            # From here on, the processor writes to the first one and reads the second one only: no
+            # line of its caches may be written back over an answer.
+            result.flush()
             self._buffers = (source, result)
         return self._buffers

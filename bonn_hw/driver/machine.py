@@ -7,13 +7,17 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import AcceleratorError
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+OLDEST = 3  # major version of pynq
+LOGIN = "'sudo -E python3' in a login shell ('ssh -t BOARD', then 'bash -l'), which sets up XRT"
 BOARD_FILE = Path("/proc/device-tree/chosen/pynq_board")  # PYNQ's images name their board here
 
 
@@ -34,9 +38,10 @@ class Buffer(Protocol):
 
 
 class Machine(Protocol):
-    """A board with the accelerator on it."""
+    """A board with the accelerator on it; ``clock_mhz`` is the accelerator's clock."""
 
     name: str
+    clock_mhz: float
 
     def read(self, offset: int) -> int:
         """Read a register."""
@@ -55,7 +60,7 @@ class Machine(Protocol):
 
 
 class PynqBuffer:
-    """A buffer of `pynq.allocate`."""
+    """A buffer of `pynq.allocate`, which the caches hold until `flush` or `invalidate`."""
 
     def __init__(self, array: Any) -> None:
         self._held = array
@@ -85,13 +90,20 @@ class PynqMachine:
     board : str
         Board of the bitstream; it is not loaded on another one.
     address : int or None
-        Address of the registers. None: it is in the .hwh next to the bitstream. Bitstreams of the
-        open tools have no .hwh; they are for the Zynq-7000 and use its memory port S_AXI_HP0.
+        Address of the registers, for a Zynq-7000: the bitstream is loaded alone, and uses the
+        memory port S_AXI_HP0. None: it is in the .hwh next to the bitstream, which also has the
+        widths of the ports of a Zynq UltraScale+.
+
+    Attributes
+    ----------
+    clock_mhz : float
+        The clock that runs: a whole part of the board's PLL, at most the planned one.
 
     Raises
     ------
     AcceleratorError
-        If pynq or a file is missing, or this is another board.
+        If pynq or a file is missing, this is another board or an old image, or if the bitstream
+        cannot be loaded.
     """
 
     POLL_S = 0.0002
@@ -103,12 +115,7 @@ class PynqMachine:
     def __init__(
         self, bitstream: Path, clock_mhz: float, board: str, address: int | None = None
     ) -> None:
-        try:
-            import pynq
-        except ModuleNotFoundError as error:
-            raise AcceleratorError(
-                "the package 'pynq' is not installed: run this on a PYNQ board, in its environment"
-            ) from error
+        pynq = _import_pynq()
         needed = [bitstream] if address is not None else [bitstream, bitstream.with_suffix(".hwh")]
         for path in needed:
             if not path.is_file():
@@ -117,16 +124,25 @@ class PynqMachine:
                 )
         _check_board(board)
         self._pynq = pynq
-        if address is None:
-            address = self._load_overlay(bitstream)
-        else:
-            pynq.Bitstream(str(bitstream.resolve())).download()
-            port = pynq.MMIO(self.HP0, 0x1000)
-            for channel in self.CHANNELS:
-                port.write(channel, int(port.read(channel)) & ~1)
-        self._set_clock(clock_mhz)
-        self._registers = pynq.MMIO(address, 0x1000)
+        try:
+            if address is None:
+                address = self._load_overlay(bitstream)
+            else:
+                self._load_alone(bitstream)
+            self._set_clock(clock_mhz)
+            self._registers = pynq.MMIO(address, 0x1000)
+        except AcceleratorError:
+            raise
+        except Exception as error:  # pynq raises many kinds, down to TypeError
+            raise AcceleratorError(first_contact(error)) from error
+        self.clock_mhz = float(pynq.Clocks.fclk0_mhz)
         self.name = _board_here() or "this board"
+
+    def _load_alone(self, bitstream: Path) -> None:
+        self._pynq.Bitstream(str(bitstream.resolve())).download()
+        port = self._pynq.MMIO(self.HP0, 0x1000)
+        for channel in self.CHANNELS:
+            port.write(channel, int(port.read(channel)) & ~1)
 
     def _load_overlay(self, bitstream: Path) -> int:
         overlay = self._pynq.Overlay(str(bitstream.resolve()))
@@ -147,8 +163,8 @@ class PynqMachine:
         self._registers.write(offset, value)
 
     def allocate(self, count: int) -> PynqBuffer:
-        """Allocate contiguous memory."""
-        return PynqBuffer(self._pynq.allocate(shape=(count,), dtype=np.uint8))
+        """Allocate contiguous memory, with caches: without them, each access takes much longer."""
+        return PynqBuffer(self._pynq.allocate(shape=(count,), dtype=np.uint8, cacheable=1))
 
     def wait(self) -> float:
         """Sleep; returns the seconds."""
@@ -170,6 +186,40 @@ class PynqMachine:
         while clocks.fclk0_mhz > clock_mhz * 1.001 and requested > clock_mhz / 2:
             requested *= self.SLOWER
             clocks.fclk0_mhz = requested
+
+
+def _import_pynq() -> Any:
+    try:
+        import pynq
+    except ModuleNotFoundError as error:
+        if error.name != "pynq":
+            raise AcceleratorError(first_contact(error)) from error
+        raise AcceleratorError(
+            "the package 'pynq' is not installed: run this on a PYNQ board, in its environment: "
+            f"{LOGIN}"
+        ) from error
+    except Exception as error:  # such as OSError: a library of XRT is missing
+        raise AcceleratorError(first_contact(error)) from error
+    if int(pynq.__version__.split(".")[0]) < OLDEST:
+        raise AcceleratorError(
+            f"pynq {pynq.__version__} is too old: write an SD image of PYNQ 3.0.1 or newer"
+        )
+    return pynq
+
+
+def first_contact(error: BaseException) -> str:
+    """What an error of pynq most likely means, in one sentence with the remedy."""
+    told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if os.geteuid() != 0:
+        return f"pynq cannot use the board ({told}): only root may: {LOGIN}"
+    if "XILINX_XRT" not in os.environ:
+        return f"pynq cannot use the board ({told}): XRT is not set up: {LOGIN}"
+    if isinstance(error, RuntimeError) and "No Devices" in told:
+        return f"pynq finds no device ({told}): run this on a PYNQ board, with an image of PYNQ"
+    return (
+        f"pynq cannot load the bitstream ({told}): copy the whole folder again, and start the "
+        "board again; it needs an image of PYNQ 3.0.1 or newer"
+    )
 
 
 def _check_board(board: str) -> None:

@@ -13,13 +13,15 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .accelerator import Accelerator
 from .errors import AcceleratorError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 REPORT = "report.json"
 

@@ -9,13 +9,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import AcceleratorError
 from .metadata import Metadata
 
 if TYPE_CHECKING:
     from typing import Self  # boards with pynq 3.0 run Python 3.10, which has none
+
+    from numpy.typing import NDArray
 
 
 class Model(ABC):

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import AcceleratorError
 from .model import Model
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class SerialPort(Protocol):

@@ -9,12 +9,14 @@ Attributes of an operator are constants that follow its inputs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
 
 
 def _reshape(values: Array, shape: Array) -> Array:
@@ -39,7 +41,7 @@ def _top_values(values: Array, count: Array, axis: Array, largest: Array) -> Arr
 
 def _slice(values: Array, starts: Array, ends: Array, axes: Array, steps: Array) -> Array:
     chosen: list[Any] = [slice(None)] * values.ndim
-    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+    for start, end, axis, step in zip(starts, ends, axes, steps):  # noqa: B905  # no strict= in old Python
         last = None if step < 0 and end < -values.shape[axis] else int(end)
         chosen[int(axis)] = slice(int(start), last, int(step))
     part: Array = values[tuple(chosen)]

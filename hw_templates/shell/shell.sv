@@ -117,6 +117,7 @@ module bonn_shell #(
   logic done_q, error_q, enable_q, goes_on_q, cleared;
   logic [3:0] errors_q;
   logic [31:0] in_address_q, out_address_q, frames_q, watchdog_q;
+  logic [31:0] run_frames_q;  // FRAMES at the start: it may be written for the next run meanwhile
   logic wants_start, wants_reset, legal, starts, begins, ends, running, clearing;
   logic read_failed, write_failed, bites, reader_quiet, writer_quiet, wrote, all_wrote;
 
@@ -183,6 +184,7 @@ module bonn_shell #(
       if (write && write_word == OutAddress) out_address_q <= write_data;
       if (write && write_word == Frames) frames_q <= write_data;
       if (write && write_word == Watchdog) watchdog_q <= write_data;
+      if (starts) run_frames_q <= frames_q;
       if (starts) errors_q <= '0;
       else begin
         errors_q <= (errors_q & ~(write && write_word == Errors ? write_data[3:0] : 4'b0)) |
@@ -199,7 +201,7 @@ module bonn_shell #(
   assign accelerator_rst = flush;
   bonn_memory_reader #(.FRAME_WORDS(IN_WORDS)) reader (
     .clk, .rst(flush), .begin_run(begins), .stop(!running), .first_address(in_address_q),
-    .frames(frames_q), .quiet(reader_quiet), .failed(read_failed), .m_axi_araddr,
+    .frames(run_frames_q), .quiet(reader_quiet), .failed(read_failed), .m_axi_araddr,
     .m_axi_arlen(m_axi_arlen[3:0]), .m_axi_arvalid, .m_axi_arready, .m_axi_rdata, .m_axi_rresp,
     .m_axi_rlast, .m_axi_rvalid, .m_axi_rready, .valid(read_valid), .word(read_data_word),
     .take(read_take)
@@ -236,7 +238,7 @@ module bonn_shell #(
   logic moved_q;
   logic none_left_q, moves, stream_moves, any_waiting;
   logic [PlaceBits-1:0] last_waiting;
-  assign all_wrote = frames_out_q == frames_q;
+  assign all_wrote = frames_out_q == run_frames_q;
   assign moves = stream_moves || (in_tvalid && in_tready) ||
                  (out_tvalid && out_tready) || (m_axi_rvalid && m_axi_rready) ||
                  (m_axi_wvalid && m_axi_wready) || m_axi_bvalid;

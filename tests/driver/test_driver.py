@@ -85,6 +85,27 @@ def test_counters_are_as_predicted(accelerator, build):
     assert all(0 <= one["waiting"] + one["empty"] <= 1 for one in told["streams"])
 
 
+def test_the_slowest_layer_on_the_board(accelerator, build, known):
+    """By counters of the RTL: it is one of those that the cycle counts say are the slowest."""
+    found = accelerator.profile(known[0])
+    assert found.frames == 16  # a batch
+    stages = {stage.name: stage.cycles for stage in build.design.stages}
+    assert stages[found.slowest] == max(stages.values())
+    for name, cycles in stages.items():  # the others are held up for the rest of the time
+        assert found.loads[name] == pytest.approx(cycles / max(stages.values()), abs=0.06)
+    assert set(found.loads) == {"input", *stages, "output"}
+    lines = str(found).splitlines()
+    assert lines[0] == f"16 frames in {found.cycles:,} cycles; # data wait, . none there"
+    assert len(lines) == 1 + len(build.design.streams)
+    (marked,) = [line for line in lines if line.endswith("|  <- slowest")]
+    assert f"-> {found.slowest} " in marked
+
+
+def test_slow_memory_is_the_slowest(accelerator, machine, known):
+    machine.board.disturb(1, gaps=990)
+    assert accelerator.profile(known[0]).slowest == "input"
+
+
 @pytest.mark.parametrize("calls", [300, pytest.param(3000, marks=pytest.mark.large)])
 def test_hundreds_of_faults(accelerator, machine, known, calls):
     """Each call ends in the right answer or in a named error, and the next one works."""

@@ -2,7 +2,9 @@
 """The driver's own way onto a board, through an API as strict as pynq's; and faults by name."""
 
 import json
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,6 +55,9 @@ def fake(build, monkeypatch):
     monkeypatch.setitem(sys.modules, "pynq", made.pynq)
     monkeypatch.setenv("BOARD", "Pynq-Z2")
     return made
+
+
+DRIVER = Path(machine.__file__).parent
 
 
 def images(count):
@@ -249,6 +254,60 @@ def test_names_that_images_give_their_boards(monkeypatch, here, name):
             machine._check_board(other)
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "message"),
+    [
+        (OSError, "libxrt_core.so: cannot open", r"\(OSError: libxrt_core\.so: cannot open\): XRT"),
+        (PermissionError, "denied", r"\(PermissionError: denied\)"),
+        (TypeError, "bad operand", r"cannot load the bitstream \(TypeError: bad operand\): copy"),
+    ],
+)
+def test_errors_of_pynq_end_in_one_sentence(bitstream, fake, monkeypatch, kind, text, message):
+    def broken(name):
+        raise kind(text)
+
+    monkeypatch.setattr(fake.pynq, "Overlay", broken)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    if kind is TypeError:
+        monkeypatch.setenv("XILINX_XRT", "/usr")
+    else:
+        monkeypatch.delenv("XILINX_XRT", raising=False)
+    with pytest.raises(AcceleratorError, match=message):
+        Accelerator(bitstream)
+
+
+def test_an_image_that_is_too_old(bitstream, fake):
+    fake.pynq.__version__ = "2.7.0"
+    with pytest.raises(
+        AcceleratorError, match=r"^pynq 2\.7\.0 is too old: write an SD image of PYNQ"
+    ):
+        Accelerator(bitstream)
+    assert not fake.pynq.loaded
+
+
+def test_a_library_that_pynq_lacks(bitstream, monkeypatch, tmp_path):
+    (tmp_path / "pynq.py").write_text("raise OSError('libxrt_core.so.2: cannot open')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "pynq", raising=False)
+    with pytest.raises(AcceleratorError, match=r"^pynq cannot use the board \(OSError: libxrt"):
+        Accelerator(bitstream)
+    (tmp_path / "pynq.py").write_text("import pynq_lacks_this\n")
+    with pytest.raises(AcceleratorError, match="No module named 'pynq_lacks_this'"):
+        Accelerator(bitstream)
+
+
+def test_the_driver_is_python_3_8():
+    """The oldest image of PYNQ is told so by a sentence, so the driver must be imported there."""
+    command = ["vermin", "--target=3.8-", "--no-tips", "--violations"]
+    command += ["--exclude", "typing.Self", str(DRIVER)]  # for type checkers alone
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    # numpy.typing is younger than that image's NumPy.
+    code = "import sys, numpy; sys.modules['numpy.typing'] = None; import driver"
+    done = subprocess.run([sys.executable, "-c", code], cwd=DRIVER.parent, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("suffix", [".bit", ".hwh"])
 def test_a_file_that_was_not_copied(bitstream, fake, suffix):
     bitstream.with_suffix(suffix).unlink()
@@ -299,7 +358,8 @@ def test_the_clock_is_never_faster_than_the_design(fake, bitstream, monkeypatch,
     """1000 MHz by a whole number: nearest to 135 is 142.9, at which no timing was closed."""
     pynq = fake_pynq(fake, divided=1000.0)
     monkeypatch.setitem(sys.modules, "pynq", pynq)
-    machine.PynqMachine(bitstream, clock, "pynq-z2")
+    made = machine.PynqMachine(bitstream, clock, "pynq-z2")
+    assert made.clock_mhz == pynq.Clocks.fclk0_mhz
     assert clock * 0.85 < pynq.Clocks.fclk0_mhz <= clock * 1.001
 
 

@@ -251,6 +251,21 @@ def test_a_start_that_makes_no_sense_is_refused(bench, machine):
     assert (machine.read(STATUS), machine.read(ERRORS)) == (DONE, REFUSED)
 
 
+@pytest.mark.parametrize("frames", [1, 2, MANY + 5])
+def test_frames_are_written_for_the_next_run_while_one_goes_on(bench, machine, frames):
+    """Less than what is already written, less than the rest, and more: the run is the same."""
+    bench.start(machine, MANY)
+    while machine.read(FRAMES_OUT) == 0:
+        machine.advance(20)
+    machine.write(FRAMES, frames)
+    machine.advance(1_000_000)
+    assert (machine.read(STATUS), machine.read(ERRORS)) == (DONE, 0)
+    assert machine.read(FRAMES_OUT) == MANY
+    wanted = bench.integers[:MANY].reshape(MANY, -1)
+    np.testing.assert_array_equal(bench.answers(machine, MANY), wanted)
+    assert machine.read(FRAMES) == frames
+
+
 def test_an_address_outside_of_memory(bench, machine):
     bench.start(machine, MANY)
     machine.write(CONTROL, 2)

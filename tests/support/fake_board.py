@@ -150,6 +150,7 @@ def fake_pynq(board, blocks=("accelerator",), divided=1500.0) -> ModuleType:
     Like the real one, it takes plain ``int`` and ``str`` only, and a closed device stays closed.
     """
     pynq = ModuleType("pynq")
+    pynq.__version__ = "3.0.1"
     pynq.loaded, pynq.buffers, closed = [], [], []
 
     class Overlay:
@@ -206,7 +207,7 @@ def fake_pynq(board, blocks=("accelerator",), divided=1500.0) -> ModuleType:
         def fclk0_mhz(self, wanted: float) -> None:
             self.made = min((divided / n for n in range(1, 64)), key=lambda f: abs(f - wanted))
 
-    def allocate(shape, dtype):
+    def allocate(shape, dtype, cacheable):
         assert not closed, "the device was closed"
         (count,) = shape
         buffer = np.zeros(count, dtype).view(Buffer)

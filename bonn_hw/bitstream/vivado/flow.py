@@ -7,79 +7,42 @@ are there and timing is met; if a run fails, an earlier one is unchanged.
 
 from __future__ import annotations
 
-import hashlib
 import re
-import shutil
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bonn_hw import tools
-from bonn_hw.bitstream.tool_runs import TARGET, earlier_bitstream, exclusive
+from bonn_hw.bitstream.tool_runs import earlier_bitstream, exclusive
 from bonn_hw.bitstream.vivado.plan import (
     NEWEST,
     OLDEST,
     PLAN,
+    RUN,
     WORK,
     VivadoPlan,
     current,
+    differences,
+    is_written,
+    keep_untaken,
+    read_plan,
     write,
 )
-from bonn_hw.bitstream.vivado.reports import ReportFault, Timing, read_timing, read_utilisation
+from bonn_hw.bitstream.vivado.portable import FOLDER, RESULTS, write_archive
+from bonn_hw.bitstream.vivado.results import Built, check_version, collect, dotted, publish
+from bonn_hw.bitstream.vivado.timing_missed import missed, stages_of
 from bonn_hw.errors import ToolMissing, UserError
-from bonn_hw.files import MARK, fresh_folder
-from bonn_hw.ir.resources import Resources
 from bonn_hw.progress import Progress, silent
-from bonn_hw.report.figures import PerResource
-from bonn_hw.report.section_values import Implemented, ImplementedAmount
-from bonn_hw.report.store import save
-from bonn_hw.report.values import Timing as TimingFigures
 
 ANSWER_S = 120.0  # to wait for the tool's version
 MISSED = 4  # exit code of the scripts: routed, timing missed
-
-
-@dataclass(frozen=True)
-class Built:
-    """A bitstream that meets its timing.
-
-    Attributes
-    ----------
-    folder : Path
-        The build's ``bitstream``: .bit, .hwh, reports, checkpoint, log, plan and report.json.
-    whole, core : Resources
-        Resources of the whole design, and of the accelerator with its shell alone; the latter is
-        None if the tool has dissolved its hierarchy.
-    """
-
-    folder: Path
-    bitstream: Path
-    version: str
-    timing: Timing
-    whole: Resources
-    core: Resources | None
-
-    @property
-    def figures(self) -> Implemented:
-        """The figures for the build's report."""
-        cores = (None,) * 4 if self.core is None else self.core.astuple()
-        amounts = zip(self.whole.astuple(), cores, strict=True)
-        return Implemented(
-            tool=f"vivado {self.version}",
-            resources=PerResource(*(ImplementedAmount(whole, core) for whole, core in amounts)),
-            timing=TimingFigures(
-                wns_ns=self.timing.wns_ns,
-                whs_ns=self.timing.whs_ns,
-                clock_mhz=self.timing.clock_mhz,
-                worst_path=str(self.timing.paths[0]) if self.timing.paths else None,
-            ),
-        )
+# Vivado's own lines within a step: ``Phase 2.1 Floorplanning``, ``Start Technology Mapping``.
+PHASE = re.compile(r"(?:Phase [\d.]+ |Start(?:ing)? )\w[^|:]*?(?=\s*(?:$|[|:]))")
 
 
 def find_tool() -> Path:
     """The path of Vivado; raises ToolMissing."""
     return tools.find(
         "vivado",
-        f"source the settings64.sh of Vivado {_dotted(OLDEST)} to {_dotted(NEWEST)}, or run the "
+        f"source the settings64.sh of Vivado {dotted(OLDEST)} to {dotted(NEWEST)}, or run the "
         "plan where it is installed",
     )
 
@@ -90,21 +53,12 @@ def version(program: Path) -> str:
         output = tools.run([program, "-version"], timeout_s=ANSWER_S).output
     except (OSError, UserError) as error:
         output = str(error)
-    match = re.search(r"vivado v(\d{4})\.(\d)", output, re.IGNORECASE)
+    match = re.search(r"vivado v(\d{4}\.\d)", output, re.IGNORECASE)
     if match is None:
         first = output.strip().partition("\n")[0] or "nothing"
         raise UserError(f"{program} -version says {first!r} and no version: check its installation")
-    number = (int(match[1]), int(match[2]))
-    if not OLDEST <= number <= NEWEST:
-        raise UserError(
-            f"vivado is version {_dotted(number)}: the scripts are written for {_dotted(OLDEST)} "
-            f"to {_dotted(NEWEST)}; put one of these first on PATH"
-        )
-    return _dotted(number)
-
-
-def _dotted(number: tuple[int, int]) -> str:
-    return f"{number[0]}.{number[1]}"
+    check_version(match[1], "vivado")
+    return match[1]
 
 
 def make_bitstream(planned: VivadoPlan, build: Path, progress: Progress = silent) -> Built:
@@ -113,56 +67,87 @@ def make_bitstream(planned: VivadoPlan, build: Path, progress: Progress = silent
     Raises
     ------
     ToolMissing
-        If Vivado is not on PATH; the plan is written nevertheless.
+        If Vivado is not on PATH; the plan is written nevertheless, also as an archive.
     UserError
         For an unsupported version of Vivado, files that differ from those of the plan, an error of
-        Vivado, or missed timing. The folder ``bitstream`` is not changed then.
+        Vivado, missed timing, or a bitstream in ``vivado`` that was not taken. The folder
+        ``bitstream`` is not changed then.
     """
     with exclusive(build):
         _check_unchanged(planned, build)
-        file = write(planned, build)
+        keep_untaken(build)
         try:
             program = find_tool()
         except ToolMissing as error:
-            raise ToolMissing(f"{error}; the plan is written: {file}") from None
+            raise ToolMissing(f"{error}; {_hand_over(planned, build)}") from None
         number = version(program)
+        write(planned, build)
         work = build / WORK
         command = [str(program), *planned.command[1:]]
         log = work / "console.log"
-        code = tools.run(
-            command, cwd=work, log=log, on_line=lambda line: _show_step(line, progress)
-        ).code
+        code = tools.run(command, cwd=work, log=log, on_line=Steps(progress)).code
         if code not in (0, MISSED):
             raise UserError(_crash(code, work, build))
-        return _finish(planned, build, number, finished=code == 0)
+        _check_unchanged(planned, build)  # Vivado may have run for hours
+        built = _met(planned, work, build, finished=code == 0)
+        if built.version != number:
+            raise UserError(f"{work} has results of vivado {built.version}, not {number}")
+        return publish(planned, built, build)
 
 
-def take_results(planned: VivadoPlan, build: Path) -> Built:
-    """Take the results in ``vivado`` of a plan that was run by hand or on another machine.
+def _hand_over(planned: VivadoPlan, build: Path) -> str:
+    """Write the plan for another machine; the end of the message says what to do there."""
+    if not is_written(planned, build):  # else it may be running there now
+        write(planned, build)
+    archive = write_archive(planned, build)
+    return (
+        f"the plan is written: copy {archive} to a machine that has it, run 'tar xf "
+        f"{archive.name} && sh {FOLDER}/{WORK}/scripts/{RUN}' there, copy {FOLDER}/{RESULTS} back, "
+        f"and run 'bonn-hw bitstream {build.parent} --take {RESULTS}'"
+    )
+
+
+def take_results(planned: VivadoPlan, build: Path, work: Path, stages: set[str]) -> Built:
+    """Take the results of a plan that was run by hand or on another machine.
+
+    Parameters
+    ----------
+    planned : VivadoPlan
+        The plan of this build for the same board and clock.
+    work : Path
+        Folder of the results; it is left as it is, unless it is the build's own.
+    stages : set of str
+        As `timing_missed.missed`.
 
     Raises
     ------
     UserError
-        As `make_bitstream`, and if ``vivado`` has another plan.
+        If they are results of another plan, are not complete, or if timing is missed.
     """
-    work = build / WORK
     with exclusive(build):
-        file = work / PLAN
-        if not file.is_file() or file.read_text() != planned.json():
-            raise UserError(f"{file} is not the plan of this build: plan again and run its command")
-        report = work / "timing.rpt"
-        text = report.read_text() if report.is_file() else ""
-        match = re.search(r"Tool Version : Vivado v\.(\d{4}\.\d)", text)
-        return _finish(planned, build, match[1] if match else "of unknown version", finished=True)
+        other = differences(planned, read_plan(work / PLAN))
+        if other:
+            raise UserError(
+                f"{work / PLAN} is not the plan of this build: {'; '.join(other)}: plan and run it "
+                "again, or take results of this build's plan"
+            )
+        reports = (work / "timing.rpt").is_file()
+        there = (work / f"{planned.name}.bit").is_file()
+        if not reports and not there:
+            raise UserError(f"{work} has a plan and no results: run 'sh scripts/{RUN}' there")
+        # Reports alone: the scripts write no bitstream where timing is missed.
+        return publish(planned, _met(planned, work, build, there, stages), build)
 
 
-def _finish(planned: VivadoPlan, build: Path, number: str, finished: bool) -> Built:
-    """Check the tool's results and publish them; `finished`: there is a bitstream."""
-    _check_unchanged(planned, build)  # Vivado may have run for hours
-    built = _collect(planned, build / WORK, number, finished)
+def _met(
+    planned: VivadoPlan, work: Path, build: Path, finished: bool, stages: set[str] | None = None
+) -> Built:
+    """Read and check the results; raises UserError if timing is missed."""
+    built = collect(planned, work, finished)
     if not finished or not built.timing.met:
-        raise UserError(missed(planned, built.timing, build / WORK) + earlier_bitstream(build))
-    return _publish(planned, built, build)
+        found = stages_of(build / "rtl") if stages is None else stages
+        raise UserError(missed(planned, built.timing, work, found) + earlier_bitstream(build))
+    return built
 
 
 def _check_unchanged(planned: VivadoPlan, build: Path) -> None:
@@ -170,9 +155,19 @@ def _check_unchanged(planned: VivadoPlan, build: Path) -> None:
         raise UserError(f"{build}/rtl differs from the files of the plan: plan and build again")
 
 
-def _show_step(line: str, progress: Progress) -> None:
-    if line.startswith("bonn-hw: "):
-        progress(line.removeprefix("bonn-hw: ").strip())
+class Steps:
+    """Progress from the output of Vivado: the step of the scripts and the tool's own phase."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._step = progress, ""
+
+    def __call__(self, line: str) -> None:
+        """Read a line of the output."""
+        if line.startswith("bonn-hw: "):
+            self._step = line.removeprefix("bonn-hw: ").strip()
+            self._progress(self._step)
+        elif self._step and (found := PHASE.match(line)):
+            self._progress(f"{self._step}, {found[0]}")
 
 
 def _crash(code: int, work: Path, build: Path) -> str:
@@ -186,90 +181,3 @@ def _crash(code: int, work: Path, build: Path) -> str:
         f"vivado failed in step {steps[-1] if steps else 'start'} ({ended}): {fault.strip()}; see "
         f"{work / 'vivado.log'}{earlier_bitstream(build)}"
     )
-
-
-def _collect(planned: VivadoPlan, work: Path, number: str, finished: bool) -> Built:
-    if finished:
-        missing = [name for name in planned.results if not _is_there(work, name)]
-        if missing:
-            raise UserError(
-                f"vivado ended without an error and has not written {', '.join(missing)}"
-            )
-    try:
-        core = work / "accelerator.rpt"
-        return Built(
-            folder=work,
-            bitstream=work / f"{planned.name}.bit",
-            version=number,
-            timing=read_timing(work / "timing.rpt"),
-            whole=read_utilisation(work / "utilization.rpt"),
-            core=read_utilisation(core) if core.is_file() else None,
-        )
-    except (ReportFault, OSError) as error:
-        raise UserError(
-            f"a report of vivado {number} cannot be read: {error}; see {work}"
-        ) from None
-
-
-def _is_there(work: Path, name: str) -> bool:
-    return name == "accelerator.rpt" or (work / name).is_file()
-
-
-def _publish(planned: VivadoPlan, built: Built, build: Path) -> Built:
-    """Replace the folder ``bitstream`` by the results; remove the folder ``vivado``."""
-    work, target = built.folder, build / TARGET
-    digests = {
-        name: hashlib.sha256((work / name).read_bytes()).hexdigest() for name in planned.results[:2]
-    }
-    figures = replace(built.figures, plan_sha256=planned.sha256, sha256=digests)
-    with fresh_folder(target) as folder:
-        for name in (*planned.results, PLAN):
-            if (work / name).is_file():
-                shutil.copyfile(work / name, folder / name)
-        save(figures, folder / MARK)
-    shutil.rmtree(work, ignore_errors=True)
-    return Built(
-        target, target / built.bitstream.name, built.version, built.timing, built.whole, built.core
-    )
-
-
-def missed(planned: VivadoPlan, timing: Timing, work: Path) -> str:
-    """The message for missed timing: the worst path, its slack, and a remedy."""
-    kind, slack = min(
-        ("setup", timing.wns_ns),
-        ("hold", timing.whs_ns),
-        ("pulse width", timing.wpws_ns),
-        key=lambda pair: pair[1],
-    )
-    paths = [path for path in timing.paths if path.kind == kind]
-    worst = f"worst path {paths[0]}" if paths else f"see {work / 'timing.rpt'}"
-    stage = _stage(paths[0].destination, stages_of(work.parent / "rtl")) if paths else None
-    where = f" in stage {stage!r}" if stage else ""
-    if kind != "setup":
-        remedy = "a lower clock does not help: try another version of the tool"
-    else:
-        slower = int(timing.reached_mhz // 5 * 5)
-        remedy = f"build again with --clock-mhz {slower} (this placement reaches "
-        remedy += f"{timing.reached_mhz:.0f} MHz), or "
-        if paths and paths[0].logic < 0.5:
-            remedy += "compile for fewer frames per second: most of the path is wire, so the "
-            remedy += "device is crowded"
-        else:
-            remedy += f"compile with a smaller SIMD{f' for {stage!r}' if stage else ''}: most of "
-            remedy += "the path is logic"
-    return (
-        f"timing is missed on {planned.board} at {timing.clock_mhz:g} MHz by {-slack:.3f} ns "
-        f"({kind}, {timing.failing} endpoints){where}: {worst}; {remedy}; reports are in {work}"
-    )
-
-
-def _stage(pin: str, stages: set[str]) -> str | None:
-    """The stage of the design that a pin belongs to."""
-    return next((part for part in pin.split("/") if part in stages), None)
-
-
-def stages_of(rtl: Path) -> set[str]:
-    """The instances in ``top.v``, one per stage; empty without that file."""
-    top = rtl / "top.v"
-    text = top.read_text() if top.is_file() else ""
-    return set(re.findall(r"^  \) (\w+) \($", text, re.MULTILINE))

@@ -2,7 +2,8 @@
 """The plan of a Vivado build: command, digests of the files, and results. Runs nothing.
 
 A plan has no absolute paths: its command is run in ``BUILD/vivado``, where `write` puts the
-scripts, and reads ``BUILD/rtl``. The plan of the same build always has the same bytes.
+scripts, and reads ``BUILD/rtl``. The plan of the same build always has the same bytes. `run.sh`
+runs the command where there is no bonn-hw, and packs the results.
 """
 
 from __future__ import annotations
@@ -21,11 +22,17 @@ from bonn_hw.files import shipped, writing
 from bonn_hw.ir.target import Board
 
 MAIN = "bitstream.tcl"
+RUN = "run.sh"
 WORK = "vivado"  # folder of a build in which Vivado runs
 PLAN = "plan.json"
-OLDEST, NEWEST = (2022, 1), (2024, 2)
+COMMAND = "command.txt"  # a word of the command on each line, for RUN
+OLDEST, NEWEST = (2020, 2), (2025, 1)
 REPORTS = ("timing.rpt", "utilization.rpt", "accelerator.rpt", "route.rpt")
+SCRIPTS = ("*.tcl", RUN)
 SOURCES = ("*.v", "*.sv", "cells/*.sv", "shell/*.sv", "mem/*.hex")
+# Of the registers, by processing_system.tcl. On an UltraScale+ pynq reads the widths of the ports
+# from the .hwh, which has the address as well.
+ADDRESSES = {"zynq-7000": 0x43C00000}
 THREADS = 4  # one number for all machines: a plan must not depend on where it was made
 
 
@@ -43,6 +50,8 @@ class VivadoPlan:
         The files in the folder ``bitstream`` of a finished build.
     clock_mhz : float
         Requested clock; the device divides it from a PLL and may have another.
+    stamp : str
+        Eight hexadecimal digits, of the RTL, the part and the clock: the bitstream's user ID.
     """
 
     board: str
@@ -53,8 +62,14 @@ class VivadoPlan:
     sources: Mapping[str, str]
     scripts: Mapping[str, str]
     results: tuple[str, ...]
+    stamp: str
     tool: str = "vivado"
     versions: tuple[str, str] = (f"{OLDEST[0]}.{OLDEST[1]}", f"{NEWEST[0]}.{NEWEST[1]}")
+
+    @property
+    def pll_mhz(self) -> float:
+        """The PLL of the board from which the clock is divided, by whole numbers."""
+        return float(self.command[self.command.index("--pll-mhz") + 1])
 
     def json(self) -> str:
         """The plan as text."""
@@ -78,6 +93,7 @@ def arguments(
     rtl: str,
     out: str,
     interrupt: str = "controller",
+    stamp: str = "0" * 8,
 ) -> tuple[str, ...]:
     """The arguments behind ``-tclargs``, with all settings of a board; see ``arguments.tcl``."""
     values = {
@@ -89,6 +105,7 @@ def arguments(
         "out": out,
         "interrupt": interrupt,
         "threads": str(THREADS),
+        "stamp": stamp,
     }
     values |= {key.replace("_", "-"): text for key, text in board.processing_system}
     return tuple(word for key, value in values.items() for word in (f"--{key}", value))
@@ -134,7 +151,8 @@ def plan(
     missing = sorted(set(images) - set(sources))
     if missing:
         raise UserError(f"{build}/rtl lacks {', '.join(missing)}, which top.v names: compile again")
-    script_arguments = arguments(board, clock, name, "../rtl", ".", interrupt)
+    stamp = _stamp(board, clock, sources)
+    script_arguments = arguments(board, clock, name, "../rtl", ".", interrupt, stamp)
     batch = ("-mode", "batch", "-nojournal", "-log", "vivado.log")
     return VivadoPlan(
         board=board.name,
@@ -143,9 +161,21 @@ def plan(
         name=name,
         command=("vivado", *batch, "-source", f"scripts/{MAIN}", "-tclargs", *script_arguments),
         sources=sources,
-        scripts=_digests(scripts_folder(), ("*.tcl",)),
-        results=(f"{name}.bit", f"{name}.hwh", *REPORTS, "routed.dcp", "vivado.log"),
+        scripts=_digests(scripts_folder(), SCRIPTS),
+        results=results_of(name),
+        stamp=stamp,
     )
+
+
+def results_of(name: str) -> tuple[str, ...]:
+    """The files of a finished build; the bitstream and its hardware description come first."""
+    return (f"{name}.bit", f"{name}.hwh", *REPORTS, "routed.dcp", "vivado.log")
+
+
+def _stamp(board: Board, clock_mhz: float, sources: Mapping[str, str]) -> str:
+    """It does not depend on the scripts, which a new version of bonn-hw may change meanwhile."""
+    facts = json.dumps([board.part, clock_mhz, sources], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()[:8]
 
 
 def current(planned: VivadoPlan, build: Path) -> VivadoPlan:
@@ -153,7 +183,7 @@ def current(planned: VivadoPlan, build: Path) -> VivadoPlan:
     return replace(
         planned,
         sources=_digests(build / "rtl", SOURCES),
-        scripts=_digests(scripts_folder(), ("*.tcl",)),
+        scripts=_digests(scripts_folder(), SCRIPTS),
     )
 
 
@@ -166,12 +196,68 @@ def _digests(folder: Path, patterns: tuple[str, ...]) -> dict[str, str]:
 
 
 def write(planned: VivadoPlan, build: Path) -> Path:
-    """Replace the folder ``vivado`` by one with plan and scripts; returns the plan's path."""
+    """Replace the folder ``vivado`` by one with plan and scripts; returns the plan's path.
+
+    Raises UserError if there is a bitstream in it that was not taken.
+    """
+    keep_untaken(build)
     work = build / WORK
     with writing(work):
         shutil.rmtree(work, ignore_errors=True)
         (work / "scripts").mkdir(parents=True)
         for name in planned.scripts:
             shutil.copyfile(scripts_folder() / name, work / "scripts" / name)
+        (work / COMMAND).write_text("".join(f"{word}\n" for word in planned.command))
         (work / PLAN).write_text(planned.json())
     return work / PLAN
+
+
+def keep_untaken(build: Path) -> None:
+    """Raise UserError if the folder ``vivado`` has a bitstream that was not taken."""
+    for found in sorted((build / WORK).glob("*.bit")):
+        raise UserError(
+            f"{found} was not taken yet: check and pack it with 'bonn-hw bitstream "
+            f"{build.parent} --take', or move the folder {found.parent} away"
+        )
+
+
+def is_written(planned: VivadoPlan, build: Path) -> bool:
+    """Whether the folder ``vivado`` has this plan: Vivado may be running there by hand."""
+    file = build / WORK / PLAN
+    return file.is_file() and file.read_text() == planned.json()
+
+
+def read_plan(file: Path) -> VivadoPlan:
+    """Read a plan; raises UserError."""
+    try:
+        facts = json.loads(file.read_text())
+        if facts.pop("schema") != 1:
+            raise ValueError("unknown schema")
+        for key in ("command", "results", "versions"):
+            facts[key] = tuple(facts[key])
+        return VivadoPlan(**facts)
+    except FileNotFoundError:
+        raise UserError(
+            f"{file.parent} has no {PLAN}: name the folder in which the plan was run, or the "
+            "archive that its run.sh has written"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{file} is not a plan of bonn-hw ({error}): copy it again") from None
+
+
+def differences(planned: VivadoPlan, taken: VivadoPlan) -> list[str]:
+    """What distinguishes a plan that was run from the build's own plan.
+
+    Scripts and versions may differ: bonn-hw may have been updated while Vivado ran.
+    """
+    found = [
+        f"{key.replace('_', ' ')} is {getattr(taken, key)}, not {getattr(planned, key)}"
+        for key in ("board", "part", "clock_mhz", "name")
+        if getattr(taken, key) != getattr(planned, key)
+    ]
+    names = sorted({*planned.sources, *taken.sources})
+    other = [name for name in names if planned.sources.get(name) != taken.sources.get(name)]
+    if other:
+        more = f" and {len(other) - 1} more files" if len(other) > 1 else ""
+        found.append(f"rtl/{other[0]}{more} differ{'' if more else 's'}")
+    return found

@@ -83,6 +83,20 @@ class ReportFault(ValueError):
     """A report has an unknown format; the message names the file and what is missing."""
 
 
+# The header of every report; those of UltraScale+ pad the names with spaces.
+_VERSION = re.compile(r"^\| Tool Version\s*: Vivado v\.(\d{4}\.\d)", re.MULTILINE)
+_DEVICE = re.compile(r"^\| Device\s*: (\S+)", re.MULTILINE)
+
+
+def made_by(file: Path) -> tuple[str, str]:
+    """Version of Vivado and device of a report, by its header; raises ReportFault without one."""
+    text = file.read_text()
+    version, device = _VERSION.search(text), _DEVICE.search(text)
+    if version is None or device is None:
+        raise ReportFault(f"{file.name}: no header with 'Tool Version' and 'Device'")
+    return version[1], device[1]
+
+
 def read_utilisation(file: Path) -> Resources:
     """Read ``report_utilization``; raises ReportFault if a row is not there."""
     rows: dict[str, list[str]] = {}

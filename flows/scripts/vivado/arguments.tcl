@@ -9,6 +9,7 @@
 #   --out FOLDER       where they, the reports and the project go
 #   --interrupt KIND   controller (an AXI interrupt controller, which PYNQ asks for) or direct
 #   --threads COUNT    threads of the tool, 1 to 32
+#   --stamp DIGITS     user ID of the bitstream: eight hexadecimal digits, by which bonn-hw knows it
 #
 # The board's processing system, as far as it decides the clock of the fabric: the boot image has set
 # DDR and MIO long before a bitstream is loaded. The figures stand in the board's file.
@@ -20,7 +21,7 @@
 #
 #   --cpu-mhz MHZ  --ddr-mhz MHZ  --ethernet-mio FIRST..LAST  --sd-mio FIRST..LAST
 
-set argument_names {rtl part family clock-mhz name out interrupt threads reference-mhz pll-mhz}
+set argument_names {rtl part family clock-mhz name out interrupt threads stamp reference-mhz pll-mhz}
 set family_arguments {
     zynq-7000 {cpu-mhz ddr-mhz ethernet-mio sd-mio}
     zynq-ultrascale-plus {}
@@ -79,6 +80,9 @@ proc check_arguments {values} {
         }
         if {![string is integer -strict $threads] || $threads < 1 || $threads > 32} {
             error "--threads $threads: give a whole number from 1 to 32"
+        }
+        if {![regexp {^[0-9a-f]{8}$} $stamp]} {
+            error "--stamp $stamp: give eight hexadecimal digits"
         }
         if {$interrupt ni {controller direct}} {
             error "--interrupt $interrupt: give controller or direct"

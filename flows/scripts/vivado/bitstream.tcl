@@ -14,8 +14,8 @@ foreach part {arguments package_ip processing_system block_design implement} {
 # Names of commands and of properties are those of these versions.
 proc check_version {} {
     set number [version -short]
-    if {![regexp {^(\d{4}\.\d)} $number -> short] || $short < 2022.1 || $short > 2024.2} {
-        error "vivado is version $number: the scripts are written for 2022.1 to 2024.2"
+    if {![regexp {^(\d{4}\.\d)} $number -> short] || $short < 2020.2 || $short > 2025.1} {
+        error "vivado is version $number: the scripts are written for 2020.2 to 2025.1"
     }
 }
 
@@ -62,7 +62,7 @@ proc build {values} {
         return 4
     }
     step write_bitstream
-    write_results $out [dict get $values name] $project
+    write_results $out [dict get $values name] $project [dict get $values stamp]
     return 0
 }
 

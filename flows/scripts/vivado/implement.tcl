@@ -66,7 +66,8 @@ proc write_reports {out} {
 }
 
 # PYNQ wants the description of the hardware beside the bitstream, under the same stem.
-proc write_results {out name project} {
+# The user ID stands in the header of the .bit, so that it is known of which RTL it was made.
+proc write_results {out name project stamp} {
     set found {}
     foreach kind {gen srcs} {
         set place [file join $project board.$kind sources_1 bd board hw_handoff board.hwh]
@@ -78,6 +79,9 @@ proc write_results {out name project} {
         error "the tool has written no board.hwh under $project"
     }
     set_property BITSTREAM.GENERAL.COMPRESS TRUE [current_design]
+    if {[catch {set_property BITSTREAM.CONFIG.USERID 0x$stamp [current_design]} reason]} {
+        puts "bonn-hw: warning: the bitstream has no user ID: $reason"
+    }
     write_bitstream -force [file join $out $name.bit]
     file copy -force [lindex $found 0] [file join $out $name.hwh]
 }

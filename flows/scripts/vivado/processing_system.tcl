@@ -54,6 +54,14 @@ proc make_zynq_7 {settings} {
     ]
 }
 
+# A version of the tool may keep a setting to itself: then it stays as the tool has it, and the flow
+# goes on with a warning.
+proc set_if_settable {name value cell} {
+    if {[catch {set_property $name $value $cell} reason]} {
+        puts "bonn-hw: warning: $name stays [get_property $name $cell]: $reason"
+    }
+}
+
 # The PLL is told its multiplier; a divider of 2 stands behind it.
 proc make_zynq_plus {settings} {
     set reference [dict get $settings reference-mhz]
@@ -62,7 +70,6 @@ proc make_zynq_plus {settings} {
     set_property -dict [list \
         CONFIG.PSU__PSS_REF_CLK__FREQMHZ $reference \
         CONFIG.PSU__FPGA_PL0_ENABLE 1 \
-        CONFIG.PSU__CRL_APB__IOPLL_CTRL__FBDIV $multiplier \
         CONFIG.PSU__CRL_APB__PL0_REF_CTRL__SRCSEL IOPLL \
         CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ [dict get $settings clock-mhz] \
         CONFIG.PSU__USE__FABRIC__RST 1 \
@@ -74,6 +81,7 @@ proc make_zynq_plus {settings} {
         CONFIG.PSU__SAXIGP2__DATA_WIDTH 64 \
         CONFIG.PSU__USE__IRQ0 1 \
     ] $ps
+    set_if_settable CONFIG.PSU__CRL_APB__IOPLL_CTRL__FBDIV $multiplier $ps
     set taken [get_property CONFIG.PSU__CRL_APB__IOPLL_CTRL__FBDIV $ps]
     return [dict create \
         clock ps/pl_clk0 reset ps/pl_resetn0 interrupt ps/pl_ps_irq0 \

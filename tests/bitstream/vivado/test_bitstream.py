@@ -3,8 +3,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from tests.support import fake_vivado
 from tests.support.sketch import Sketch
 
 DATA = Path(__file__).parent / "data"
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -62,6 +65,26 @@ def test_a_build_that_fails_leaves_the_last_good_one(build, tool, capsys):
     assert main(["bitstream", str(build), "--clock-mhz", "200"]) == 2
     assert "timing" in capsys.readouterr().err
     assert before == {p: p.read_bytes() for p in (build / "board").rglob("*") if p.is_file()}
+
+
+def test_term_ends_the_tool_and_all_that_it_started(build, tool, tmp_path):
+    """A batch system ends the command: hours of a licence must not go on."""
+    tool.setenv("FAKE_VIVADO", "hangs")
+    command = [sys.executable, "-m", "bonn_hw.cli.main", "bitstream", str(build)]
+    started = build / "system/vivado/started"
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        while not started.is_file() or not started.read_text():
+            assert process.poll() is None
+            time.sleep(0.05)
+        child = int(started.read_text())
+        process.send_signal(signal.SIGTERM)
+        rest = process.stderr.read()
+    assert process.returncode == 143
+    assert rest.endswith("bonn-hw: ended by SIGTERM; a rerun starts clean\n")
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+    tool.setenv("FAKE_VIVADO", "timing met")
+    assert main(["bitstream", str(build)]) == 0
 
 
 def test_without_the_tool_there_is_a_plan(build, monkeypatch, capsys):

@@ -19,6 +19,7 @@ from tests.bitstream.vivado.stand_in.tool import Scenario
 from tests.support.environment import absent
 
 SCRIPTS = scripts_folder()
+MULTIPLIER = "PSU__CRL_APB__IOPLL_CTRL__FBDIV"
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +61,8 @@ def test_every_command_of_the_tool_is_reached_by_a_run(tmp_path):
                 scratch.mkdir(parents=True)
                 scenario = tcl_check.SCENARIOS[name][0]
                 reached |= trial(SCRIPTS, place, scratch, interrupt, scenario).places
+    kept = Scenario(read_only=frozenset({MULTIPLIER}))
+    reached |= trial(SCRIPTS, "zcu104", tmp_path, "direct", kept).places
     assert written == reached
 
 
@@ -76,6 +79,27 @@ def test_a_repair_is_tried_once_before_timing_is_given_up(tmp_path):
     assert run.output[-1] == "bonn-hw: timing is missed: setup -0.5 ns, hold 0.02 ns"
     assert not (tmp_path / "out/accelerator.bit").exists()
     assert (tmp_path / "out/timing.rpt").is_file()
+
+
+def test_a_setting_that_a_version_keeps_to_itself(tmp_path):
+    """The multiplier of the PLL: the flow goes on, and tells the clock that it has then."""
+    kept = Scenario(read_only=frozenset({MULTIPLIER}))
+    run = trial(SCRIPTS, "zcu104", tmp_path, "direct", kept)
+    assert run.code == 0
+    (warning,) = [line for line in run.output if "warning" in line]
+    assert warning.startswith(f"bonn-hw: warning: CONFIG.{MULTIPLIER} stays 90: ")
+    assert "Cannot set the parameter" in warning
+
+
+def test_a_directive_that_a_command_lacks(tmp_path):
+    """It is reached only where timing is repaired."""
+    shutil.copytree(SCRIPTS, tmp_path / "scripts")
+    file = tmp_path / "scripts/implement.tcl"
+    file.write_text(file.read_text().replace("AggressiveExplore", "AgressiveExplore"))
+    scenario = tcl_check.SCENARIOS["timing repaired"][0]
+    run = trial(tmp_path / "scripts", "pynq-z2", tmp_path, "direct", scenario)
+    (problem,) = run.problems
+    assert "phys_opt_design -directive cannot be 'AgressiveExplore'" in problem.text
 
 
 # file, what stands there, what is put in its place, what the check says, with file and line
@@ -104,6 +128,102 @@ MISTAKES = {
         "        CONFIG.PCW_USE_S_AXI_HP0 1",
         "        CONFIG.PCW_USE_AXI_HP0 1",
         "no IP has a property CONFIG.PCW_USE_AXI_HP0 (did you mean 'PCW_USE_S_AXI_HP0'?)",
+    ),
+    "width that a port does not have": (
+        "processing_system.tcl",
+        "CONFIG.PCW_S_AXI_HP0_DATA_WIDTH 64",
+        "CONFIG.PCW_S_AXI_HP0_DATA_WIDTH 48",
+        "CONFIG.PCW_S_AXI_HP0_DATA_WIDTH of cell ps cannot be '48': it is one of 32, 64",
+    ),
+    "pins that a peripheral does not have": (
+        "processing_system.tcl",
+        "CONFIG.PCW_SD0_SD0_IO [mio [dict get $settings sd-mio]]",
+        "CONFIG.PCW_SD0_SD0_IO {MIO 90 .. 95}",
+        "CONFIG.PCW_SD0_SD0_IO of cell ps cannot be 'MIO 90 .. 95': it is one of MIO 16 .. 21",
+    ),
+    "clock out of its range": (
+        "processing_system.tcl",
+        "CONFIG.PCW_APU_PERIPHERAL_FREQMHZ [dict get $settings cpu-mhz]",
+        "CONFIG.PCW_APU_PERIPHERAL_FREQMHZ 6500",
+        "CONFIG.PCW_APU_PERIPHERAL_FREQMHZ of cell ps cannot be 6500: it is from 50 to 1000",
+    ),
+    "no number": (
+        "processing_system.tcl",
+        "CONFIG.PSU__PSS_REF_CLK__FREQMHZ $reference",
+        "CONFIG.PSU__PSS_REF_CLK__FREQMHZ fast",
+        "CONFIG.PSU__PSS_REF_CLK__FREQMHZ of cell ps cannot be 'fast': it is a number",
+    ),
+    "address that no master reaches": (
+        "processing_system.tcl",
+        "base 0x43C00000",
+        "base 0x20000000",
+        "segment /accelerator/s_axi_ctrl/reg0: no master of ps reaches 0x20000000",
+    ),
+    "address that is not aligned": (
+        "processing_system.tcl",
+        "base 0xA0000000",
+        "base 0xA0001800",
+        "offset 0xA0001800 is no multiple of 4K",
+    ),
+    "range that is no power of two": (
+        "block_design.tcl",
+        "assign_bd_address -offset $base -range 4K",
+        "assign_bd_address -offset $base -range 3K",
+        "range 3K is not a power of two",
+    ),
+    "category without a slash": (
+        "package_ip.tcl",
+        "-taxonomy /UserIP",
+        "-taxonomy UserIP",
+        "-taxonomy UserIP: a category starts with a slash, as /UserIP",
+    ),
+    "family that is not supported": (
+        "package_ip.tcl",
+        "{zynq Production zynquplus Production}",
+        "{zynq Production}",
+        "does not support the family zynquplus (xczu7ev-ffvc1156-2-e)",
+    ),
+    "kind of file": (
+        "package_ip.tcl",
+        "{Memory File}",
+        "{Memory Fil}",
+        "file_type of a file cannot be 'Memory Fil': it is one of Verilog, SystemVerilog",
+    ),
+    "use of an address block": (
+        "package_ip.tcl",
+        "usage register ",
+        "usage registers ",
+        "usage of a block cannot be 'registers': it is one of memory, register, reserved",
+    ),
+    "kind of interrupt": (
+        "package_ip.tcl",
+        "SENSITIVITY LEVEL_HIGH",
+        "SENSITIVITY EDGE_BOTH",
+        "the bus parameter SENSITIVITY cannot be 'EDGE_BOTH': it is one of LEVEL_HIGH",
+    ),
+    "kind of synthesis": (
+        "implement.tcl",
+        "synth_checkpoint_mode None",
+        "synth_checkpoint_mode never",
+        "synth_checkpoint_mode of a file cannot be 'never': it is one of None, Singular",
+    ),
+    "severity": (
+        "implement.tcl",
+        "Synth 8-4445} -new_severity ERROR",
+        "Synth 8-4445} -new_severity FATALITY",
+        "set_msg_config -new_severity cannot be 'FATALITY': it is one of ERROR",
+    ),
+    "segment's name": (
+        "block_design.tcl",
+        "interrupts/S_AXI/Reg",
+        "interrupts/s_axi/Reg",
+        "nothing in the design matches 'interrupts/s_axi/Reg'",
+    ),
+    "place of the hardware description": (
+        "implement.tcl",
+        "hw_handoff board.hwh",
+        "hw_handof board.hwh",
+        "the tool has written no board.hwh under",
     ),
     "missing script": (
         "bitstream.tcl",
@@ -243,7 +363,7 @@ def test_a_top_module_without_an_interface(tmp_path):
     assert "bonn-hw: error: module system: its ports make up no interface 'm_axi'" in run.output
 
 
-@pytest.mark.parametrize("number", ["2021.2", "2025.1.1", "unknown"])
+@pytest.mark.parametrize("number", ["2020.1", "2025.2.1", "unknown"])
 def test_a_version_that_the_scripts_are_not_written_for(tmp_path, number):
     run = trial(SCRIPTS, "pynq-z2", tmp_path, "direct", Scenario(version=number))
     assert run.code == 1
@@ -260,6 +380,7 @@ def test_the_sources_of_the_plan_are_those_that_are_packaged():
     [
         ({"--clock-mhz": "fast"}, "--clock-mhz fast: give a number above 0"),
         ({"--threads": "0"}, "--threads 0: give a whole number from 1 to 32"),
+        ({"--stamp": "0x12"}, "--stamp 0x12: give eight hexadecimal digits"),
         ({"--interrupt": "none"}, "--interrupt none: give controller or direct"),
         ({"--name": "a b"}, "--name a b: give letters, digits, _ and -, a letter first"),
         ({"--rtl": "/nowhere"}, "--rtl /nowhere: the folder has no system.v"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bonn_hw.errors import near
-from tests.bitstream.vivado.stand_in.commands import TclFault
+from tests.bitstream.vivado.stand_in.commands import TclFault, check_value
 
 SIZES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 # What a pin carries, by its name.
@@ -37,6 +37,10 @@ class Cell:
         if name not in self.ip["properties"]:
             known = self.ip["properties"]
             raise TclFault(f"cell {self.name} has no property CONFIG.{name}{near(name, known)}")
+        rule = self.ip["properties"][name]
+        if rule.get("read_only"):
+            raise TclFault(f"CONFIG.{name} of cell {self.name} is read-only")
+        check_value(f"CONFIG.{name} of cell {self.name}", value, rule)
         self.values[name] = value
 
     def _exists(self, entry: Mapping[str, Any]) -> bool:
@@ -160,6 +164,19 @@ class BlockDesign:
     def _all(self) -> Iterator[Cell]:
         return iter(self.cells.values())
 
+    def _check_reach(self, space: str, segment: str, start: int, length: int) -> None:
+        """Raise TclFault if no master of a space's cell reaches an address."""
+        cell = self.cells[space.split("/")[1]]
+        windows = [
+            tuple(int(end, 0) for end in entry["window"])
+            for entry in cell.interfaces.values()
+            if "window" in entry
+        ]
+        if windows and not any(
+            low <= start and start + length - 1 <= high for low, high in windows
+        ):
+            raise TclFault(f"segment {segment}: no master of {cell.name} reaches {start:#010x}")
+
     def assign(self, space: str, segment: str, offset: str | None, size: str | None) -> None:
         """Give a segment its place in a master's space."""
         place = None
@@ -167,6 +184,7 @@ class BlockDesign:
             start, length = int(offset, 0), amount(size)
             if start % length:
                 raise TclFault(f"segment {segment}: offset {offset} is no multiple of {size}")
+            self._check_reach(space, segment, start, length)
             for (other, name), taken in self.addresses.items():
                 if other == space and taken and start < sum(taken) and taken[0] < start + length:
                     raise TclFault(f"segments {segment} and {name} overlap at {offset}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Command:
         Positional arguments; None: any number.
     takes_files : bool
         Whether the positional arguments are files that must exist.
+    choices : mapping
+        Options whose values are known, and these.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Command:
     least: int
     most: int | None
     takes_files: bool
+    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def option(self, word: str) -> None:
         """Raise TclFault if the command has no such option; abbreviations count as none."""
@@ -70,6 +73,8 @@ class Command:
                 if value is None:
                     raise TclFault(f"{self.name}: option {word} has no value")
                 options[word] = value
+                if word in self.choices:
+                    check_choice(f"{self.name} {word}", value, self.choices[word])
         if len(arguments) < self.least or (self.most is not None and len(arguments) > self.most):
             raise TclFault(
                 f"{self.name} takes {self._amount} positional arguments, not {len(arguments)}"
@@ -94,24 +99,50 @@ class CommandSet:
 
     commands: Mapping[str, Command]
     ips: Mapping[str, Mapping[str, Any]]
-    objects: Mapping[str, tuple[str, ...]]
+    objects: Mapping[str, Mapping[str, Sequence[str]]]
 
     @classmethod
     def read(cls, file: Path) -> CommandSet:
         """Read ``commands.json``."""
         facts = json.loads(file.read_text())
         commands = {name: _command(name, entry) for name, entry in facts["commands"].items()}
-        objects = {kind: tuple(names) for kind, names in facts["objects"].items()}
-        return cls(commands, facts["ips"], objects)
+        return cls(commands, facts["ips"], facts["objects"])
 
-    def check_property(self, kind: str, name: str) -> None:
-        """Raise TclFault if objects of a kind have no such property; case does not count."""
-        known = self.objects[kind]
-        if name.lower() not in (other.lower() for other in known):
-            raise TclFault(f"a {kind} has no property {name!r}{near(name, known)}")
+    def check_property(self, kind: str, name: str, value: str | None = None) -> None:
+        """Raise TclFault if objects of a kind have no such property; case does not count.
+
+        With a value: also if the property does not take it.
+        """
+        known = {other.lower(): other for other in self.objects[kind]}
+        if name.lower() not in known:
+            raise TclFault(f"a {kind} has no property {name!r}{near(name, self.objects[kind])}")
+        choices = self.objects[kind][known[name.lower()]]
+        if value is not None and choices:
+            check_choice(f"{name} of a {kind}", value, choices)
+
+
+def check_choice(what: str, value: str, choices: Sequence[str]) -> None:
+    """Raise TclFault if a value is none of those that there are."""
+    if value not in choices:
+        raise TclFault(f"{what} cannot be {value!r}: it is one of {', '.join(choices)}")
+
+
+def check_value(what: str, value: str, rule: Mapping[str, Any]) -> None:
+    """Raise TclFault if a property of an IP does not take a value."""
+    if "choices" in rule:
+        check_choice(what, value, rule["choices"])
+        return
+    low, high = rule["range"]
+    try:
+        number = float(value)
+    except ValueError:
+        raise TclFault(f"{what} cannot be {value!r}: it is a number") from None
+    if not low <= number <= high:
+        raise TclFault(f"{what} cannot be {value}: it is from {low:g} to {high:g}")
 
 
 def _command(name: str, entry: Mapping[str, Any]) -> Command:
     least, most = entry["arguments"]
     flags, values = tuple(entry.get("flags", ())), tuple(entry.get("values", ()))
-    return Command(name, flags, values, least, most, entry.get("takes") == "files")
+    takes_files = entry.get("takes") == "files"
+    return Command(name, flags, values, least, most, takes_files, entry.get("choices", {}))

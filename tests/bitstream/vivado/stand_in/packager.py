@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.bitstream.vivado.stand_in.commands import Call, TclFault
+from tests.bitstream.vivado.stand_in.commands import Call, TclFault, check_choice
 
 Answer = str | tuple[str, ...]
 INTERFACE = {"s_axi_ctrl": "slave", "m_axi": "master"}
@@ -19,6 +19,13 @@ LITE = {
     "b": ("resp", "valid", "ready"),
     "ar": ("addr", "valid", "ready"),
     "r": ("data", "resp", "valid", "ready"),
+}
+# UG1118: life cycles of an IP in a family, and values of parameters of an interface.
+FAMILIES = ("zynq", "zynquplus", "artix7", "kintex7", "virtex7", "kintexu", "kintexuplus", "versal")
+LIFE_CYCLES = ("Production", "Pre-Production", "Beta", "Alpha", "Hidden", "Discontinued")
+BUS_PARAMETERS = {
+    "POLARITY": ("ACTIVE_HIGH", "ACTIVE_LOW"),
+    "SENSITIVITY": ("LEVEL_HIGH", "LEVEL_LOW", "EDGE_RISING", "EDGE_FALLING"),
 }
 # What makes a bus AXI4: without these the packager takes it for AXI4-Lite.
 FULL = ("awlen", "awsize", "awburst", "wlast", "arlen", "arsize", "arburst", "rlast")
@@ -68,6 +75,9 @@ class Packager:
         project = self.project()
         top = project.values.get("top", "")
         folder = Path(call.options["-root_dir"])
+        taxonomy = call.options["-taxonomy"]
+        if not re.fullmatch(r"(/[A-Za-z_]\w*)+", taxonomy):
+            raise TclFault(f"-taxonomy {taxonomy}: a category starts with a slash, as /UserIP")
         texts = [Path(name) for name in project.files if Path(name).name == f"{top}.v"]
         if not texts:
             raise TclFault(f"no file of the project holds the top module {top!r}")
@@ -141,8 +151,17 @@ class Packager:
         folder = Path(self.core["folder"])
         names = [self.core.get(part, "") for part in ("vendor", "library", "name", "version")]
         (folder / "component.xml").write_text(":".join(names) + "\n")
-        self.packaged[folder] = (":".join(names), _accelerator(self.found))
+        self.packaged[folder] = (":".join(names), _accelerator(self.found) | self._families())
         return ""
+
+    def _families(self) -> dict[str, list[str]]:
+        """The families that the core supports: pairs of a family and a life cycle."""
+        words = self.core.get("supported_families", "").split()
+        for family, stage in zip(words[::2], words[1::2], strict=True):
+            if family not in FAMILIES:
+                raise TclFault(f"supported_families: there is no family {family!r}")
+            check_choice(f"supported_families {family}", stage, LIFE_CYCLES)
+        return {"families": words[::2]}
 
 
 def _accelerator(found: Mapping[str, str]) -> Mapping[str, Any]:

@@ -11,8 +11,9 @@ from typing import Any
 
 from bonn_hw.errors import near
 from tests.bitstream.vivado.stand_in.block_design import BlockDesign
-from tests.bitstream.vivado.stand_in.commands import Call, CommandSet, TclFault
-from tests.bitstream.vivado.stand_in.packager import Answer, Packager, Project
+from tests.bitstream.vivado.stand_in.commands import Call, CommandSet, TclFault, check_choice
+from tests.bitstream.vivado.stand_in.headers import bit_file, report_header
+from tests.bitstream.vivado.stand_in.packager import BUS_PARAMETERS, Answer, Packager, Project
 
 Split = Callable[[str], tuple[str, ...]]  # a Tcl list into its elements
 # What must have been done before a step.
@@ -44,6 +45,8 @@ class Scenario:
         Command at which the tool ends with an error of its own; empty: none.
     version : str
         What the tool says of itself.
+    read_only : set of str
+        Properties of IPs that cannot be set in this version.
     reports : mapping
         Report command to the text that it writes; ``accelerator``: for a report of some cells.
     """
@@ -54,6 +57,7 @@ class Scenario:
     part_known: bool = True
     fails: str = ""
     version: str = "2022.2"
+    read_only: frozenset[str] = frozenset()
     reports: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -66,6 +70,7 @@ class MockTool:
         self.done: list[str] = []
         self.project: Project | None = None
         self.design: BlockDesign | None = None
+        self.user_id = "FFFFFFFF"
         self.catalogue: dict[str, Mapping[str, Any]] = {
             f"xilinx.com:ip:{name}:{ip['version']}": ip for name, ip in known.ips.items()
         }
@@ -96,6 +101,7 @@ class MockTool:
             raise TclFault(f"project {self.project.name} is open: close it first")
         name, folder = call.arguments
         self.project = Project(name, Path(folder))
+        self.project.values["part"] = call.options["-part"]
         self.project.folder.mkdir(parents=True, exist_ok=True)
         return self._named(name, "project")
 
@@ -174,6 +180,9 @@ class MockTool:
         kind = call.options.get("-vlnv", "")
         if kind not in self.catalogue:
             raise TclFault(f"the catalogue has no IP {kind!r}{near(kind, self.catalogue)}")
+        families = self.catalogue[kind].get("families")
+        if families is not None and (family := self._family()) not in families:
+            raise TclFault(f"IP {kind!r} does not support the family {family} ({self._part()})")
         path = self._design().add(call.arguments[0], self.catalogue[kind])
         return self._named(path, "cell")
 
@@ -265,9 +274,16 @@ class MockTool:
         if kind == "cell":
             if not name.startswith("CONFIG."):
                 raise TclFault(f"set_property: {name} of cell {thing} does not start with CONFIG.")
-            self._design().cell(thing).set(name.removeprefix("CONFIG."), value)
+            short = name.removeprefix("CONFIG.")
+            if short in self.scenario.read_only:
+                raise TclFault(f"ERROR: [BD 41-737] Cannot set the parameter {short}: read-only")
+            self._design().cell(thing).set(short, value)
             return
-        self.known.check_property(kind, name)
+        self.known.check_property(kind, name, value)
+        if kind == "parameter":
+            check_choice(f"the bus parameter {thing}", value, BUS_PARAMETERS[thing])
+        if name == "BITSTREAM.CONFIG.USERID":
+            self.user_id = value
         if kind in ("project", "fileset"):
             self._project().values[name] = value
         if kind == "core":
@@ -313,8 +329,18 @@ class MockTool:
         return tuple(name for name in call.arguments if name in known)
 
     def _report(self, call: Call, name: str) -> Answer:
-        Path(call.options["-file"]).write_text(self.scenario.reports.get(name, f"{name}\n"))
+        text = self.scenario.reports.get(name, f"{name}\n")
+        head = report_header(
+            self.scenario.version, self._part(), timing=name == "report_timing_summary"
+        )
+        Path(call.options["-file"]).write_text(head + text)
         return ""
+
+    def _family(self) -> str:
+        return "zynq" if self._part().startswith("xc7z") else "zynquplus"
+
+    def _part(self) -> str:
+        return self._project().values["part"]
 
     def _do_report_timing_summary(self, call: Call) -> Answer:
         return self._report(call, call.name)
@@ -330,5 +356,8 @@ class MockTool:
         return ""
 
     def _do_write_bitstream(self, call: Call) -> Answer:
-        Path(call.arguments[0]).write_bytes(b"bitstream " + self._project().name.encode())
+        design = f"{self._project().name}_wrapper"
+        user_id = self.user_id.removeprefix("0x")
+        content = bit_file(design, self._part(), self.scenario.version, user_id)
+        Path(call.arguments[0]).write_bytes(content)
         return ""
