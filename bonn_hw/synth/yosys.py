@@ -22,6 +22,9 @@ from bonn_hw.synth.netlist import Use, read
 PACKAGE = "pyosys"
 SOURCES = ("*.sv", "cells/*.sv", "mem/*.hex")  # besides the top
 USES = "uses.json"  # file in a cache entry
+# Paths that are shorter than this are mapped for area. Without a target ABC9 maps every path for
+# delay, also where registers bound it: 5 % more LUT (measured).
+TARGET_PS = 6000
 # -noiopad, -noclkbuf: the module will be part of a larger design.
 SYNTHESIS = "synth_xilinx -family {family} -flatten -noiopad -noclkbuf -abc9"
 
@@ -67,7 +70,8 @@ class Job:
                 "hierarchy -top top",
                 f"setattr -mod -set keep_hierarchy 1 {' '.join(f'*{name}' for name in apart)}",
             ]
-        return [*lines, SYNTHESIS.format(family=self.family)]
+        target = f"scratchpad -set abc9.D {TARGET_PS}"
+        return [*lines, target, SYNTHESIS.format(family=self.family)]
 
     @property
     def key(self) -> str:
