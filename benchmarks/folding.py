@@ -31,9 +31,10 @@ from bonn_hw.nn.export import export
 from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.passes.fifo_sizing import depths_of, size_fifos
-from bonn_hw.passes.folding import Space, usual_weights
+from bonn_hw.passes.folding import Space
 from bonn_hw.passes.folding_file import FoldingConstraints, read_constraints
 from bonn_hw.passes.plan import feasibility, plan, total
+from bonn_hw.passes.prices import alternatives, cheapest
 from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.sim import run as simulator
 from bonn_hw.timing import engines
@@ -115,14 +116,17 @@ class Case:
         return f"| {' | '.join(cells)} |"
 
 
-def finns(graph: DataflowGraph) -> Case:
+def finns(graph: DataflowGraph, target: pipeline.Target = TARGET) -> Case:
     """CNV with the folding that FINN's authors chose by hand; the rest is ours."""
     constraints = read_constraints(
         ROOT / "flows" / "experiments" / "cnv_finn_folding.json", graph, FOLDINGS
     )
-    weights = usual_weights(BOARD.lut_per_bram36)
-    folding_s, choice = timed(lambda: Space(graph, constraints.foldings).cheapest(32768, weights))
-    folded = insert_width_converters(graph, choice.foldings)
+    folding_s, choice = timed(
+        lambda: cheapest(
+            Space(graph, constraints.foldings, alternatives(target.board)), 32768, target
+        )
+    )
+    folded = insert_width_converters(choice.applied(graph), choice.foldings)
     sizing_s, design = timed(lambda: size_fifos(folded))
     return Case("CNV, FINN's folding", design, folding_s, sizing_s)
 
@@ -130,8 +134,10 @@ def finns(graph: DataflowGraph) -> Case:
 def best(graph: DataflowGraph, name: str, target: pipeline.Target) -> Case:
     """A design of ours, its folding and sizing timed apart."""
     whole_s, planned = timed(lambda: plan(graph, target, FoldingConstraints(), lambda text: None))
-    names = {stage.name: stage.folding for stage in planned.design.stages}
-    folded = insert_width_converters(graph, {node.name: names[node.name] for node in graph.nodes})
+    stages = {stage.name: stage for stage in planned.design.stages}
+    nodes = (replace(node, kernel=stages[node.name].node.kernel) for node in graph.nodes)
+    chosen = {node.name: stages[node.name].folding for node in graph.nodes}
+    folded = insert_width_converters(replace(graph, nodes=tuple(nodes)), chosen)
     sizing_s, again = timed(lambda: size_fifos(folded))
     assert again == planned.design
     certify(Network.of(planned.design))

@@ -24,6 +24,7 @@ from bonn_hw.emit.write import write
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR
 from bonn_hw.kernels.mvu import Mvu
+from bonn_hw.kernels.placement import Placement
 from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.passes.plan import total
@@ -65,7 +66,8 @@ def main() -> None:
 def synthesised(case: Case, folder: Path) -> tuple[Use, dict[str, Use]]:
     """The whole design and its stages, for the board's device."""
     write(emit(case.design), folder)
-    return synthesise_all(folder, BOARD.part, [stage.name for stage in case.design.stages], 2)
+    names = [stage.name for stage in case.design.stages]
+    return synthesise_all(folder, BOARD.part, names, 2, clock_mhz=TARGET.clock_mhz)
 
 
 def head() -> list[str]:
@@ -77,7 +79,9 @@ def head() -> list[str]:
         f"the 7 series ({BOARD.part}), CNV-W1A1 with random weights. A LUT is a site of six "
         "inputs: two functions count as one where they share inputs and have at most five of them, "
         "unless both lead to a carry chain; nets that only pass a LUT to a carry chain count. "
-        "`depth` is the most LUTs between two registers, carry chains apart.",
+        "`depth` is the most LUTs between two registers, carry chains apart. Designs and matrix "
+        f"units are mapped for {TARGET.clock_mhz:g} MHz: paths that are short enough for it are "
+        "mapped for area.",
         "",
     ]
 
@@ -144,9 +148,14 @@ def matrix_units() -> dict[Folding, tuple[Mvu, Use]]:
     """A layer of 256 neurons of 2,304 weights in many foldings."""
     rng = np.random.default_rng(0)
     weights = rng.choice([-1, 1], (256, 2304)).astype(np.int8)
-    kernel = Mvu((2, 2), BIPOLAR, weights, rng.integers(-96, 97, (1, 256)), None, (0, 0), (0, 0))
+    kernel = Mvu(
+        *((2, 2), BIPOLAR, weights, rng.integers(-96, 97, (1, 256)), None, (0, 0), (0, 0)),
+        Placement(weights_in_block=True, sums_in_dsp=True),
+    )
     foldings = [Folding(pe, simd) for pe in PES for simd in SIMDS]
-    uses = synthesise_kernels([(kernel, folding) for folding in foldings])
+    uses = synthesise_kernels(
+        [(kernel, folding) for folding in foldings], clock_mhz=TARGET.clock_mhz
+    )
     return {folding: (kernel, use) for folding, use in zip(foldings, uses, strict=True)}
 
 
@@ -155,11 +164,11 @@ def grid(units: dict[Folding, tuple[Mvu, Use]]) -> Iterator[str]:
     yield "## LUTs of a matrix unit per bMAC and cycle"
     yield ""
     yield (
-        "256 neurons of 2,304 weights in block memory, with thresholds, buffer and control; in "
-        "brackets the estimate of FINN's formula. A bMAC is one XNOR and its share of the "
-        "popcount. The first compression alone takes 0.67: the count of three pairs of bits is two "
-        "functions of six inputs. Block memories whose words are spread over several banks need "
-        "LUTs to choose between them: most of the LUTs at low SIMD."
+        "256 neurons of 2,304 weights in block memory and sums in DSP slices, with thresholds, "
+        "buffer and control; in brackets the estimate of FINN's formula. A bMAC is one XNOR and "
+        "its share of the popcount. The first compression alone takes 0.67: the count of three "
+        "pairs of bits is two functions of six inputs. Block memories whose words are spread over "
+        "several banks need LUTs to choose between them: most of the LUTs at low SIMD."
     )
     yield ""
     yield f"| PE | {' | '.join(f'SIMD {simd}' for simd in SIMDS)} |"

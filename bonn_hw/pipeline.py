@@ -291,12 +291,16 @@ def synthesise(
     names = [stage.name for stage in build.design.stages]
     if kernel is not None and kernel not in names:
         raise UserError(f"synth: there is no stage {kernel!r}; the stages are {', '.join(names)}")
-    part, top = build.report.target.part, read_project(build.rtl).top
+    target, top = build.report.target, read_project(build.rtl).top
+    part, clock_mhz = target.part, target.clock_mhz
     progress("Yosys")
     if kernel is not None:
-        whole, stages = None, {kernel: synth.synthesise_stage(build.rtl, part, kernel, top)}
+        whole, stages = (
+            None,
+            {kernel: synth.synthesise_stage(build.rtl, part, kernel, top, clock_mhz)},
+        )
     else:
-        whole, stages = synth.synthesise_all(build.rtl, part, names, jobs, top)
+        whole, stages = synth.synthesise_all(build.rtl, part, names, jobs, top, clock_mhz)
     synthesised = Synthesised(whole=whole, stages=stages, tools={"pyosys": synth.version()})
     report = sections.add_synthesised(build.folder, build.identity, synthesised)
     beside.write_again(build.folder, build.design)

@@ -42,6 +42,7 @@ module bonn_mvu #(
   parameter int CUTS = 0,         // derived: (levels of the adder tree + 2) / 3
   parameter bit WEIGHTS_IN_BLOCK = 0,
   parameter bit LEVELS_IN_BLOCK = 0,
+  parameter bit SUMS_IN_DSP = 0,
   parameter int ROWS = 1,
   parameter int COLS = 1,
   parameter logic [ROWS-1:0] ROW_STEPS = '0,
@@ -271,10 +272,20 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
   localparam int TermBits = IN_KIND == 0 ? WEIGHT_BITS :
                             WEIGHT_BITS == 1 ? IN_BITS + int'(IN_KIND == 1) : WEIGHT_BITS + IN_BITS;
 
+  // A sum is in its register when its output is due, and stays there while the output waits.
+  logic [PE*SUM_BITS-1:0] starts, products, sums;
+  bonn_accumulators #(.LANES(PE), .BITS(SUM_BITS), .DSP(SUMS_IN_DSP)) accumulators (
+    .clk, .add(ce && add), .first(add_first), .starts, .addends(products), .sums
+  );
+
   for (genvar pe = 0; pe < PE; pe++) begin : gen_pe
     logic [RowBits-1:0] row;
-    logic [SUM_BITS-1:0] product, start, sum_q, sum;
+    logic [SUM_BITS-1:0] product, start, sum;
     logic [OUT_BITS-1:0] result;
+    assign products[pe*SUM_BITS+:SUM_BITS] = product;
+    assign starts[pe*SUM_BITS+:SUM_BITS] = start;
+    assign sum = sums[pe*SUM_BITS+:SUM_BITS];
+    assign m_axis_tdata[pe*OUT_BITS+:OUT_BITS] = result;
     assign row = weight[pe*RowBits+:RowBits];
 
     if (IN_KIND == 0 && WEIGHT_BITS == 1) begin : gen_popcount
@@ -315,17 +326,13 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
       assign start = SUM_BITS'($signed(level[pe*LEVEL_BITS+:LEVEL_BITS])) ^ Half;
       assign result = sum[SUM_BITS-1];
     end else if (Twice) begin : gen_twice
+      logic low_q;
+      always_ff @(posedge clk) if (ce && add_last) low_q <= level[pe*LEVEL_BITS];
       assign start = level[pe*LEVEL_BITS+1+:SUM_BITS];
-      assign result = {sum, level[pe*LEVEL_BITS]};
+      assign result = {sum, low_q};
     end else begin : gen_offset
       assign start = level[pe*LEVEL_BITS+:SUM_BITS];
       assign result = sum;
-    end
-
-    assign sum = (add_first ? start : sum_q) + product;
-    always_ff @(posedge clk) begin
-      if (ce && add) sum_q <= sum;
-      if (ce && add_last) m_axis_tdata[pe*OUT_BITS+:OUT_BITS] <= result;
     end
   end
 endmodule

@@ -151,6 +151,7 @@ class Model:
         max_fps: bool = False,
         latency_ms: float | None = None,
         lut_fraction: float = 0.7,
+        prefer: str = "lut",
         clock_mhz: float | None = None,
         folding: str | Path | None = None,
         out: str | Path | None = None,
@@ -161,7 +162,7 @@ class Model:
         Parameters are those of `compile`. With ``out``, the folder gets the folding files, the
         report and pictures.
         """
-        target = target_of(board, clock_mhz, fps, max_fps, latency_ms, lut_fraction)
+        target = target_of(board, clock_mhz, fps, max_fps, latency_ms, lut_fraction, prefer)
         check_rate("fold", target, folding)
         place = None if out is None else Path(out)
         with shown("fold", progress) as step:
@@ -195,6 +196,7 @@ class Model:
         max_fps: bool = False,
         latency_ms: float | None = None,
         lut_fraction: float = 0.7,
+        prefer: str = "lut",
         clock_mhz: float | None = None,
         folding: str | Path | None = None,
         top: str | None = None,
@@ -217,6 +219,8 @@ class Model:
             Maximum latency of a frame.
         lut_fraction : float
             Share of the board's LUTs that ``max_fps`` may use.
+        prefer : str
+            Resource to save: "lut", "bram" or "dsp".
         clock_mhz : float or None
             None: the board's.
         folding : str, Path or None
@@ -234,7 +238,7 @@ class Model:
         UserError
             For every input that cannot be compiled; nothing is written then.
         """
-        target = target_of(board, clock_mhz, fps, max_fps, latency_ms, lut_fraction)
+        target = target_of(board, clock_mhz, fps, max_fps, latency_ms, lut_fraction, prefer)
         check_rate("compile", target, folding)
         name = default_top(Path(self.name)) if top is None else check_top(top)
         place = Path(out) if out is not None else Path("build") / self.name

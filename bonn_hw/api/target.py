@@ -8,7 +8,7 @@ from pathlib import Path
 from bonn_hw import pipeline
 from bonn_hw.boards import board as find_board
 from bonn_hw.errors import UserError
-from bonn_hw.ir.target import Target
+from bonn_hw.ir.target import PREFERENCES, Target
 
 
 def folding_of(folding: str | Path | None) -> pipeline.Folding:
@@ -29,6 +29,7 @@ def target_of(
     max_fps: bool = False,
     latency_ms: float | None = None,
     lut_fraction: float = 0.7,
+    prefer: str = "lut",
 ) -> Target:
     """The target of a design; raises UserError for a number or a pair of options that is wrong."""
     for name, value in (("fps", fps), ("clock_mhz", clock_mhz), ("latency_ms", latency_ms)):
@@ -38,5 +39,9 @@ def target_of(
         raise UserError("fps= and max_fps=True exclude each other: leave one out")
     if max_fps and latency_ms is not None:
         raise UserError("latency_ms= goes with fps=, not with max_fps=True")
+    if prefer not in PREFERENCES:
+        raise UserError(f"prefer={prefer!r}: give one of {', '.join(PREFERENCES)}")
     chosen = find_board(str(board))
-    return Target(chosen, clock_mhz or chosen.clock_mhz, fps, max_fps, latency_ms, lut_fraction)
+    return Target(
+        chosen, clock_mhz or chosen.clock_mhz, fps, max_fps, latency_ms, lut_fraction, prefer
+    )

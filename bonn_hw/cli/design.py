@@ -44,6 +44,7 @@ def make_design(
         options.max_fps,
         options.latency_ms,
         options.lut_fraction,
+        options.prefer,
     )
     check_writable(options.out, "build")
     check_writable(options.json)

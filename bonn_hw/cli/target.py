@@ -85,6 +85,13 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         "default: %(default)s",
     )
     parser.add_argument(
+        "--prefer",
+        choices=("lut", "bram", "dsp"),
+        default="lut",
+        help="resource to save: LUTs, block memories or DSP slices; the others are used while the "
+        "board has any; default: %(default)s",
+    )
+    parser.add_argument(
         "--latency-ms",
         metavar="MS",
         type=positive,

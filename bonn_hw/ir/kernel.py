@@ -69,6 +69,16 @@ class Kernel(ABC):
     def resources(self, folding: Folding) -> Resources:
         """Predict the resources on a 7-series or UltraScale+ device."""
 
+    def alternatives(self, dsp48: bool) -> Iterator[Kernel]:
+        """Kernels of the same values and the same cycles that take other resources.
+
+        Parameters
+        ----------
+        dsp48 : bool
+            Whether accumulators may be in DSP48 slices, which not every tool chain knows.
+        """
+        yield self
+
     @abstractmethod
     def rtl(self, folding: Folding) -> Instance:
         """Return the module's name, its parameters and its memory images."""

@@ -20,8 +20,13 @@ class Resources:
     block_bits: float = 0.0
 
     def __add__(self, other: Resources) -> Resources:
-        left, right = ((*one.astuple(), one.block_bits) for one in (self, other))
-        return Resources(*(a + b for a, b in zip(left, right, strict=True)))
+        return Resources(
+            self.lut + other.lut,
+            self.ff + other.ff,
+            self.bram36 + other.bram36,
+            self.dsp + other.dsp,
+            self.block_bits + other.block_bits,
+        )
 
     def astuple(self) -> tuple[float, float, float, float]:
         """LUT, FF, BRAM36 and DSP, without ``block_bits``."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bonn_hw.ir.resources import Resources
 
+PREFERENCES = ("lut", "bram", "dsp")  # resources that a design can save
 PREDICTED_INPUTS = 6  # inputs of the LUT in which kernels predict their resources
 
 
@@ -128,6 +129,11 @@ class Board:
         return [(name, need, have) for name, need, have in rows if need > have]
 
     @property
+    def dsp48(self) -> bool:
+        """Whether the usual tool of the board knows DSP48 slices; the open tools do not."""
+        return self.tools[0] == "vivado"
+
+    @property
     def lut_per_bram36(self) -> float:
         """How many LUT count as much as one RAMB36 when costs are compared."""
         return self.holds.lut / self.holds.bram36
@@ -148,6 +154,8 @@ class Target:
         Maximum latency in milliseconds, from a frame's first input beat to its first output beat.
     lut_fraction : float
         Fraction of the board's LUT that the fastest design may use; the rest eases routing.
+    prefer : str
+        The resource to save: ``lut``, ``bram`` or ``dsp``. The others are used while there are any.
     """
 
     board: Board
@@ -156,6 +164,7 @@ class Target:
     fastest: bool = False
     latency_ms: float | None = None
     lut_fraction: float = 0.7
+    prefer: str = "lut"
 
     @property
     def cycles(self) -> int | None:

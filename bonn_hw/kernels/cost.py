@@ -54,23 +54,29 @@ def blocks(depth: int, width: int) -> tuple[float, int]:
     return halves / 2, banks
 
 
-def memory(depth: int, width: int, in_lut: float) -> Resources:
-    """Resources of a memory in LUT or in block memory, whichever costs less.
+def memory(depth: int, width: int, in_lut: float, block: bool | None = None) -> Resources:
+    """Resources of a memory in LUT or in block memory.
 
     Parameters
     ----------
     in_lut : float
         LUT of the memory if it is not in block memory.
+    block : bool or None
+        Whether it is in block memory; None: where it costs less.
     """
     in_blocks, banks = blocks(depth, width)
     multiplexer = 0.35 * width * banks if banks > 1 else 0.0
-    if in_lut <= LUT_PER_BRAM36 * in_blocks + multiplexer:
+    if block is None:
+        block = in_lut > LUT_PER_BRAM36 * in_blocks + multiplexer
+    if not block:
         return Resources(lut=in_lut)
     return Resources(lut=multiplexer, bram36=in_blocks, block_bits=depth * width)
 
 
-def rom(depth: int, width: int) -> Resources:
+def rom(depth: int, width: int, block: bool | None = None) -> Resources:
     """Resources of `rom.sv`: the constants and their output register; none for a single word.
+
+    ``block`` is that of `memory`.
 
     In logic, one LUT holds 64 constants, or two functions of 32 constants at the same address. Two
     LUT and a multiplexer of the slice hold 128. Larger tables get no further multiplexers from
@@ -89,18 +95,18 @@ def rom(depth: int, width: int) -> Resources:
         full = 4 + min(4.0, width / 32)  # for 256 words; wide memories share fewer LUT
         per_bit = float(np.interp(depth, (65, 128, 144, 256), (2, 2, 3.2, full)))
         per_bit *= max(1.0, depth / 256)
-    use = memory(depth, width, functions * per_bit)
+    use = memory(depth, width, functions * per_bit, block)
     return use if use.bram36 else use + Resources(ff=functions)
 
 
-def rom_sequence(depth: int, width: int) -> Resources:
+def rom_sequence(depth: int, width: int, block: bool | None = None) -> Resources:
     """Resources of `rom_sequence.sv`: the constants, the address, and a counter one step ahead."""
-    return rom(depth, width) + counter(depth) + Resources(ff=counter(depth).ff)
+    return rom(depth, width, block) + counter(depth) + Resources(ff=counter(depth).ff)
 
 
-def in_block(depth: int, width: int) -> bool:
-    """Whether constants are stored in block memory."""
-    return rom(depth, width).bram36 > 0
+def in_block(depth: int, width: int, block: bool | None = None) -> bool:
+    """Whether constants are stored in block memory; ``block`` is that of `memory`."""
+    return rom(depth, width, block).bram36 > 0
 
 
 def lane_blocks(words: int, width: int, lanes: int, first: int = 0) -> float:

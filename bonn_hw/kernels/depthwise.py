@@ -20,7 +20,7 @@ from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.stream import pack_bits
 from bonn_hw.ir.tensor import Element, Integers, TensorType
 from bonn_hw.kernels.cost import counter, in_block, multiplier, rom_sequence, single_port
-from bonn_hw.kernels.mvu import weight_element
+from bonn_hw.kernels.mvu_sums import weight_element
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from bonn_hw.errors import UserError
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph, Node
+from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.tensor import TensorType
 from bonn_hw.passes.elimination import Factor, minimise
+from bonn_hw.passes.options import Options, Uses
 from bonn_hw.passes.width_conversion import conversion_resources
-
-Uses = NDArray[np.float64]  # resources as the last axis, in the order of `Resources`
 
 
 def check_constraints(graph: DataflowGraph, fixed: Mapping[str, Folding]) -> None:
@@ -53,6 +53,8 @@ class Choice:
 
     Attributes
     ----------
+    kernels : mapping
+        The kernel of every node: its own or an alternative to it.
     cost : float
         The weighted sum that was minimised: no other allowed foldings have a smaller one.
     cycles : int
@@ -62,9 +64,15 @@ class Choice:
     """
 
     foldings: Mapping[str, Folding]
+    kernels: Mapping[str, Kernel]
     cost: float
     cycles: int
     resources: Resources
+
+    def applied(self, graph: DataflowGraph) -> DataflowGraph:
+        """The graph with the chosen kernels."""
+        nodes = (replace(node, kernel=self.kernels[node.name]) for node in graph.nodes)
+        return replace(graph, nodes=tuple(nodes))
 
 
 class Space:
@@ -79,11 +87,21 @@ class Space:
     fixed : mapping
         Foldings that the user fixed, by node name (`check_constraints` has passed). They are
         kept, however many cycles they need.
+    alternatives : function
+        The kernels that a node's kernel may be replaced by; by default it is kept.
     """
 
-    def __init__(self, graph: DataflowGraph, fixed: Mapping[str, Folding]) -> None:
+    def __init__(
+        self,
+        graph: DataflowGraph,
+        fixed: Mapping[str, Folding],
+        alternatives: Callable[[Kernel], Iterable[Kernel]] = lambda kernel: (kernel,),
+    ) -> None:
         self._graph, self._fixed = graph, fixed
-        self._options = {node.name: _Options.of(node, fixed.get(node.name)) for node in graph.nodes}
+        self._options = {
+            node.name: Options.of(alternatives(node.kernel), fixed.get(node.name))
+            for node in graph.nodes
+        }
         # By node: its producers, each with the resources of the converters between.
         self._feeds: dict[str, list[tuple[str, Uses]]] = {}
         producers: dict[str, str] = {}
@@ -172,6 +190,7 @@ class Space:
                 used = used + uses[sides[producer].outputs[values["out", producer]], to]
         return Choice(
             {name: self._options[name].foldings[place] for name, place in chosen.items()},
+            {name: self._options[name].kernels[place] for name, place in chosen.items()},
             total,
             max(int(self._options[name].cycles[place]) for name, place in chosen.items()),
             Resources(*used.tolist()),
@@ -220,83 +239,3 @@ def _priced(uses: Uses, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weighted sums over the last axis; impossible conversions stay infinite at any weight."""
     possible = np.isfinite(uses[..., 0])
     return np.where(possible, np.where(possible[..., None], uses, 0.0) @ weights, np.inf)
-
-
-@dataclass(frozen=True, eq=False)
-class _Sides:
-    """The lanes that a node may have under a bound of cycles, and the best folding of each pair.
-
-    Attributes
-    ----------
-    inputs, outputs : int arrays
-        Indices into the lanes of `_Options`.
-    costs : float ``(inputs, outputs)``
-        Infinite where no folding has these lanes.
-    option : int ``(inputs, outputs)``
-        Index of the cheapest folding.
-    """
-
-    inputs: NDArray[np.intp]
-    outputs: NDArray[np.intp]
-    costs: NDArray[np.float64]
-    option: NDArray[np.intp]
-
-
-@dataclass(frozen=True, eq=False)
-class _Options:
-    """A node's foldings: lanes, cycles and resources of each.
-
-    Attributes
-    ----------
-    inputs : list of tuples, ascending
-        Lanes of each input, of all foldings.
-    outputs : list of int, ascending
-        Output lanes of all foldings.
-    input, output : int ``(foldings,)``
-        Indices into these, for each folding.
-    """
-
-    foldings: list[Folding]
-    cycles: NDArray[np.int64]
-    uses: Uses
-    inputs: list[tuple[int, ...]]
-    outputs: list[int]
-    input: NDArray[np.intp]
-    output: NDArray[np.intp]
-
-    @classmethod
-    def of(cls, node: Node, fixed: Folding | None) -> _Options:
-        kernel = node.kernel
-        foldings = list(kernel.foldings()) if fixed is None else [fixed]
-        each = [kernel.input_lanes(folding) for folding in foldings]
-        inputs = sorted(set(each))
-        places = {lanes: place for place, lanes in enumerate(inputs)}
-        given = np.array([kernel.lanes(folding)[1] for folding in foldings])
-        outputs, output = np.unique(given, return_inverse=True)
-        return cls(
-            foldings,
-            np.array([kernel.cycles(folding) for folding in foldings], np.int64),
-            np.array([kernel.resources(folding).astuple() for folding in foldings]),
-            inputs,
-            outputs.tolist(),
-            np.array([places[lanes] for lanes in each], np.intp),
-            output,
-        )
-
-    @property
-    def fastest(self) -> int:
-        return int(self.cycles.min())
-
-    def best(
-        self, cycles: int, weights: NDArray[np.float64], per_cycle: float, *, fixed: bool
-    ) -> _Sides:
-        (allowed,) = np.nonzero((self.cycles <= cycles) | fixed)
-        costs = self.uses[allowed] @ weights + per_cycle * self.cycles[allowed]
-        order = np.argsort(-costs, kind="stable")  # the cheapest is written last
-        inputs, rows = np.unique(self.input[allowed], return_inverse=True)
-        outputs, columns = np.unique(self.output[allowed], return_inverse=True)
-        table = np.full((inputs.size, outputs.size), np.inf)
-        option = np.zeros(table.shape, np.intp)
-        table[rows[order], columns[order]] = costs[order]
-        option[rows[order], columns[order]] = allowed[order]
-        return _Sides(inputs, outputs, table, option)

@@ -96,11 +96,11 @@ def fastest(space: Space, budget: Resources, weights: NDArray[np.float64]) -> Fa
     bounds = space.bounds
     tried: dict[int, Choice | TooLarge] = {}
 
-    def fits(place: int) -> bool:
+    def holds(place: int) -> bool:
         tried[place] = within(space, bounds[place], budget)
         return isinstance(tried[place], Choice)
 
-    place = bisect_left(range(len(bounds)), True, key=fits)
+    place = bisect_left(range(len(bounds)), True, key=holds)
     if place == len(bounds):
         least = space.cheapest(bounds[-1], weights).resources
         over = [
@@ -115,7 +115,7 @@ def fastest(space: Space, budget: Resources, weights: NDArray[np.float64]) -> Fa
     best = tried[place]
     assert isinstance(best, Choice)  # noqa: S101  # narrows: the search ends where one fits
     cheapest = space.cheapest(bounds[place], weights)
-    if _fits(cheapest.resources, budget):
+    if fits(cheapest.resources, budget):
         best = cheapest
     if place == 0:
         node, cycles = space.slowest
@@ -127,7 +127,8 @@ def fastest(space: Space, budget: Resources, weights: NDArray[np.float64]) -> Fa
     return Fastest(best, limit, faster.proved)
 
 
-def _fits(used: Resources, budget: Resources) -> bool:
+def fits(used: Resources, budget: Resources) -> bool:
+    """Whether no resource exceeds a budget."""
     return all(u <= b for u, b in zip(used.astuple(), budget.astuple(), strict=True))
 
 

@@ -13,8 +13,7 @@ class LeastCost:
     Attributes
     ----------
     cost : float
-        Cost of the design, FIFOs included, in LUT. A BRAM36 counts as the board's LUT divided by
-        its BRAM36.
+        Cost of the design, FIFOs included, in LUT, at the prices of `passes.prices`.
     least_cost_without_fifos : float
         Lower bound: no foldings that reach the rate cost less, FIFOs not counted.
     """

@@ -8,18 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bonn_hw.errors import UserError
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.resources import Resources
-from bonn_hw.ir.target import Board, Target
+from bonn_hw.ir.target import Target
 from bonn_hw.passes import objectives
 from bonn_hw.passes.fifo_sizing import size_fifos
-from bonn_hw.passes.folding import Choice, Space, usual_weights
+from bonn_hw.passes.folding import Choice, Space
 from bonn_hw.passes.folding_file import FoldingConstraints
 from bonn_hw.passes.optimum import HighestRate, LeastCost, Optimum
+from bonn_hw.passes.prices import alternatives, cheapest, price, prices
 from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.progress import Progress, silent
 from bonn_hw.timing import model
@@ -58,12 +58,12 @@ def plan(
         the graph.
     """
     progress("folding")
-    space = Space(graph, constraints.foldings)
+    space = Space(graph, constraints.foldings, alternatives(target.board))
     if target.fastest:
         return _fastest(space, graph, target, constraints, progress)
     cycles = _cycles(space, target, constraints)
-    least = space.cheapest(cycles, _weights(target))
-    choice = least
+    least = space.cheapest(cycles, prices(target))
+    choice = cheapest(space, cycles, target)
     if target.latency_ms is not None:
 
         def latency(choice: Choice) -> int:
@@ -71,14 +71,15 @@ def plan(
             return model.run(_sized(graph, choice, constraints), 2).latency
 
         limit = int(target.latency_ms * 1e3 * target.clock_mhz)
-        choice = objectives.meet_latency(space, cycles, _weights(target), latency, limit)
+        choice = objectives.meet_latency(space, cycles, prices(target), latency, limit)
     design = _sized(graph, choice, constraints, progress)
-    cost = _cost(design, target.board)
+    cost = price(total(design), target)
+    _, _, bram36, dsp = prices(target)
     optimum = LeastCost(cost=round(cost, 1), least_cost_without_fifos=round(least.cost, 1))
     notes = (
         f"every folding that reaches this rate needs at least {least.cost:,.0f} LUT without "
         f"FIFOs; this design needs {cost:,.0f} LUT with FIFOs (a RAMB36 counts as "
-        f"{target.board.lut_per_bram36:.0f} LUT)",
+        f"{bram36:.0f} LUT, a DSP slice as {dsp:.0f})",
     )
     return Plan(design, model.run(design), optimum, notes)
 
@@ -92,7 +93,7 @@ def _fastest(
 ) -> Plan:
     """Find the highest rate that fits with FIFOs, whose size is known only after folding."""
     room = np.array(target.budget.astuple())
-    without = objectives.fastest(space, target.budget, _weights(target))
+    without = objectives.fastest(space, target.budget, prices(target))
     found, spent = without, np.zeros(4)
     for _ in range(ROUNDS):
         design = _sized(graph, found.choice, constraints, progress)
@@ -101,7 +102,7 @@ def _fastest(
             break
         spent = np.maximum(spent, used - found.choice.resources.astuple())
         budget = Resources(*np.maximum(room - spent, 0).tolist())
-        found = objectives.fastest(space, budget, _weights(target))
+        found = objectives.fastest(space, budget, prices(target))
     else:
         raise UserError(
             f"folding: no design was found that fits {target.board.name} together with its FIFOs: "
@@ -109,7 +110,7 @@ def _fastest(
         )
     most = target.rate(without.choice.cycles)
     optimum = HighestRate(
-        cost=round(_cost(design, target.board), 1),
+        cost=round(price(total(design), target), 1),
         limit=found.limit,
         proved=found.proved and found is without,
         most_frames_per_second_without_fifos=round(most, 1),
@@ -127,7 +128,9 @@ def pareto_front(
 
     No other foldings are both faster and cheaper. FIFOs are not counted.
     """
-    return objectives.front(Space(graph, constraints.foldings), _weights(target))
+    return objectives.front(
+        Space(graph, constraints.foldings, alternatives(target.board)), prices(target)
+    )
 
 
 @dataclass(frozen=True)
@@ -152,9 +155,9 @@ class Reach:
 
 def feasibility(graph: DataflowGraph, target: Target) -> Reach:
     """Estimate before folding which frame rates fit a board, FIFOs not counted."""
-    space = Space(graph, {})
+    space = Space(graph, {}, alternatives(target.board))
     try:
-        best = objectives.fastest(space, target.budget, _weights(target))
+        best = objectives.fastest(space, target.budget, prices(target))
     except UserError as error:
         return Reach(None, None, (str(error).removeprefix("folding: "),))
     share = f"{100 * target.lut_fraction:.0f} % of the LUT of {target.board.name}"
@@ -169,7 +172,7 @@ def feasibility(graph: DataflowGraph, target: Target) -> Reach:
     if target.fps > most:
         messages.append(f"{target.fps:,.1f} frames per second are out of reach")
         return Reach(most, None, tuple(messages))
-    used = space.cheapest(_cycles(space, target, FoldingConstraints()), _weights(target)).resources
+    used = cheapest(space, _cycles(space, target, FoldingConstraints()), target).resources
     figures = zip(objectives.NAMES, used.astuple(), target.board.holds.astuple(), strict=True)
     parts = (f"{amount:,.0f} {name} ({amount / holds:.0%})" for name, amount, holds in figures)
     messages.append(f"{target.fps:,.1f} frames per second need {', '.join(parts)} at least")
@@ -182,7 +185,7 @@ def _sized(
     constraints: FoldingConstraints,
     progress: Progress = silent,
 ) -> FoldedDesign:
-    design = insert_width_converters(graph, choice.foldings)
+    design = insert_width_converters(choice.applied(graph), choice.foldings)
     fixed = {}
     for stage in design.stages:
         for place, name in enumerate(stage.node.inputs):
@@ -212,15 +215,6 @@ def _cycles(space: Space, target: Target, constraints: FoldingConstraints) -> in
     return target.cycles
 
 
-def _weights(target: Target) -> NDArray[np.float64]:
-    return usual_weights(target.board.lut_per_bram36)
-
-
 def total(design: FoldedDesign) -> Resources:
     """Predicted resources of all stages together."""
     return sum((stage.node.kernel.resources(stage.folding) for stage in design.stages), Resources())
-
-
-def _cost(design: FoldedDesign, board: Board) -> float:
-    used = total(design)
-    return used.lut + board.lut_per_bram36 * used.bram36

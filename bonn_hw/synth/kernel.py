@@ -31,21 +31,25 @@ def synthesise_kernel(kernel: Kernel, folding: Folding, family: str = "xc7") -> 
 
 
 def synthesise_kernels(
-    points: Sequence[Point], family: str = "xc7", processes: int = PROCESSES
+    points: Sequence[Point],
+    family: str = "xc7",
+    processes: int = PROCESSES,
+    clock_mhz: float | None = None,
 ) -> list[Use]:
     """Synthesise the points that are not in the cache; returns results in the order of the points.
 
     Yosys needs four seconds to start and then a fraction of a second per kernel. So a process runs
     a batch of points at once. Results are cached by point, as soon as their batch is done.
+    ``clock_mhz`` is that of `Job`: None maps for delay, which is what `Kernel.resources` predicts.
     """
     version()  # raises ToolMissing before anything is started
-    keys = [_key(point, family) for point in points]
+    keys = [_key(point, family, clock_mhz) for point in points]
     fresh = {key: point for key, point in zip(keys, points, strict=True) if cached(key) is None}
     size = max(1, min(BATCH, -(-len(fresh) // processes)))
     batches = [list(fresh.items())[at : at + size] for at in range(0, len(fresh), size)]
 
     def work(batch: list[tuple[str, Point]]) -> None:
-        uses = _synthesise([point for _, point in batch], family)
+        uses = _synthesise([point for _, point in batch], family, clock_mhz)
         for (key, _), use in zip(batch, uses, strict=True):
             store(key, {"top": use})
 
@@ -54,19 +58,19 @@ def synthesise_kernels(
     return [(cached(key) or {})["top"] for key in keys]
 
 
-def _synthesise(points: Sequence[Point], family: str) -> list[Use]:
+def _synthesise(points: Sequence[Point], family: str, clock_mhz: float | None) -> list[Use]:
     with files.scratch() as folder:
         write(side_by_side(points), folder)
         # Not from the cache: a batch of one point has the key of that point (`_key`), whose entry
         # holds the kernel alone.
-        uses = synthesise_anew(Job(folder, family))
+        uses = synthesise_anew(Job(folder, family, clock_mhz=clock_mhz))
     return [uses[f"kernel_{place}"] for place in range(len(points))]
 
 
-def _key(point: Point, family: str) -> str:
+def _key(point: Point, family: str, clock_mhz: float | None) -> str:
     with files.scratch() as folder:
         write(side_by_side([point]), folder)
-        return Job(folder, family).key
+        return Job(folder, family, clock_mhz=clock_mhz).key
 
 
 def side_by_side(points: Sequence[Point]) -> RtlProject:

@@ -28,7 +28,12 @@ def family(part: str) -> str:
 
 
 def synthesise_all(
-    folder: Path, part: str, stages: Sequence[str], jobs: int, top: str = "top"
+    folder: Path,
+    part: str,
+    stages: Sequence[str],
+    jobs: int,
+    top: str = "top",
+    clock_mhz: float | None = None,
 ) -> tuple[Use, dict[str, Use]]:
     """Synthesise the design in a folder and its stages; in at most two processes.
 
@@ -36,6 +41,8 @@ def synthesise_all(
     ----------
     top : str
         Name of the top module and its file.
+    clock_mhz : float or None
+        The clock to map for (`Job`).
 
     Raises
     ------
@@ -45,11 +52,13 @@ def synthesise_all(
     version()  # raises ToolMissing before anything is started
     kind = family(part)
     with tools.threads(min(2, jobs)) as pool:
-        whole = pool.submit(synthesise, Job(folder, kind, top=top))
-        apart = pool.submit(synthesise, Job(folder, kind, tuple(stages), top))
+        whole = pool.submit(synthesise, Job(folder, kind, top=top, clock_mhz=clock_mhz))
+        apart = pool.submit(synthesise, Job(folder, kind, tuple(stages), top, clock_mhz))
         return whole.result()["top"], {name: apart.result()[name] for name in stages}
 
 
-def synthesise_stage(folder: Path, part: str, stage: str, top: str = "top") -> Use:
+def synthesise_stage(
+    folder: Path, part: str, stage: str, top: str = "top", clock_mhz: float | None = None
+) -> Use:
     """Synthesise one stage out of context."""
-    return synthesise(Job(folder, family(part), (stage,), top))[stage]
+    return synthesise(Job(folder, family(part), (stage,), top, clock_mhz))[stage]

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The number of ones among N bits, CUTS enabled clocks later. The count of three bits is a number
 // of two bits, two LUTs even if each bit is an XNOR; an adder tree sums these numbers.
-// Of all structures that were tried this takes the fewest LUTs (docs/synthesis.md).
+// Alone, groups of six that make numbers of three bits take fewer LUTs at 32 bits
+// (docs/synthesis.md). Within a matrix unit this structure takes fewer: 335 against 371 LUTs for
+// 8 neurons and 32 inputs.
 module bonn_popcount #(
   parameter int N = 1,
   parameter int CUTS = 0,

@@ -9,6 +9,7 @@ import pytest
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element
 from bonn_hw.kernels.mvu import Mvu
+from bonn_hw.kernels.placement import Placement, slices
 from tests.support.bench import FRAMES, prove, random_values
 from tests.support.grids import Grid, Point, signed, unsigned
 
@@ -18,6 +19,16 @@ EXAMPLES = [
     Mvu((4, 4), BIPOLAR, WEIGHTS, np.zeros((9, 4), np.int64), None, *CLASSES),
     Mvu((1, 1), Element(-8, 7), WEIGHTS, None, np.zeros((1, 4), np.int64), (0,), (0,)),
     Mvu((1, 1), Element(-8, 7), 5 * WEIGHTS, None, np.zeros((1, 4), np.int64), (0,), (0,)),
+    Mvu(
+        (1, 1),
+        BIPOLAR,
+        WEIGHTS,
+        None,
+        np.zeros((1, 4), np.int64),
+        (0,),
+        (0,),
+        Placement(True, True),
+    ),
 ]
 ILLEGAL = [
     *({"PE": 3}, {"SIMD": 4}, {"IN_KIND": 3}, {"WEIGHT_BITS": 0}, {"ROW_CLASSES": 5}),
@@ -210,6 +221,32 @@ def test_products_of_large_operands_take_dsp_slices():
     ]
     assert [one.dsp for one in used] == [0, 0, 0, 0, folding.parallelism, folding.parallelism]
     assert used[0].lut < used[2].lut < used[3].lut
+
+
+def test_alternatives_are_the_same_unit_of_other_parts():
+    kernel, folding = unit((1, 2), BIPOLAR, 8, 64), Folding(8, 16)
+    instance = kernel.rtl(folding)
+    found = {}
+    for other in kernel.alternatives(dsp48=True):
+        made = other.rtl(folding)
+        parts = {name: made.parameters[name] for name in ("WEIGHTS_IN_BLOCK", "SUMS_IN_DSP")}
+        assert made.parameters == instance.parameters | parts
+        assert all(
+            np.array_equal(made.memories[n].bits, instance.memories[n].bits) for n in made.memories
+        )
+        found[tuple(parts.values())] = other.resources(folding)
+    assert list(found) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert [use.dsp for use in found.values()] == [0, 2, 0, 2]
+    assert [use.bram36 for use in found.values()] == [0, 0, 2, 2]
+    assert found[0, 0].lut - found[0, 1].lut == 8 * kernel.rtl(folding).parameters["SUM_BITS"]
+    assert found[0, 0].lut > found[1, 0].lut
+    assert [one.placement.sums_in_dsp for one in kernel.alternatives(dsp48=False)] == [False, False]
+
+
+def test_accumulators_of_a_slice():
+    assert [slices(5, bits) for bits in (2, 12, 13, 24, 25, 48)] == [2, 2, 3, 3, 5, 5]
+    with pytest.raises(ValueError, match="an accumulator of 49 bits does not fit a DSP slice"):
+        slices(1, 49)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from bonn_hw.ir.stream import pack
 from bonn_hw.ir.target import Target
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.mvu import Mvu
+from bonn_hw.kernels.placement import Placement
 from bonn_hw.kernels.sliding_window import SlidingWindow
 from bonn_hw.passes.folding_file import FoldingConstraints
 from bonn_hw.passes.plan import plan
@@ -32,6 +33,7 @@ from tests.support.sketch import Sketch
 pytestmark = pytest.mark.rtl
 PUBLIC = "/* verilator public_flat_rd */"
 POPCOUNT = ("adder_tree", "delay", "popcount")
+PRIMITIVES = Path(find_spec("pyosys").origin).parent / "share" / "xilinx" / "cells_sim.v"
 FRAMES = 6
 
 
@@ -53,8 +55,7 @@ def synthesised(project, folder):
     assert "RAMB" not in netlist  # block memories have no open model
     netlist, found = re.subn(r"(wire \[\d+:0\] probe);", rf"\1 {PUBLIC};", netlist)
     assert found == 1
-    cells = Path(find_spec("pyosys").origin).parent / "share" / "xilinx" / "cells_sim.v"
-    top = netlist + cells.read_text()
+    top = netlist + PRIMITIVES.read_text()
     return replace(project, templates=(), files=dict(project.files) | {"top.v": top})
 
 
@@ -87,8 +88,10 @@ def mvu(element, high, wide, *, bits=1, offsets=False):
 @pytest.mark.parametrize(
     ("kernel", "pe", "simd"),
     [
-        (mvu(BIPOLAR, 6, 64), 3, 32),  # a cut in the middle of the popcount
+        # A cut in the middle of the popcount, and sums in DSP slices.
+        (replace(mvu(BIPOLAR, 6, 64), placement=Placement(False, True)), 3, 32),
         # Of these, the network below has its own, or has most of it.
+        pytest.param(mvu(BIPOLAR, 6, 64), 3, 32, marks=pytest.mark.large),
         pytest.param(mvu(BIPOLAR, 4, 36, offsets=True), 4, 36, marks=pytest.mark.large),
         pytest.param(mvu(Element(-8, 7), 4, 10, bits=3), 1, 5, marks=pytest.mark.large),
         pytest.param(mvu(Element(0, 255), 4, 12), 2, 3, marks=pytest.mark.large),
@@ -134,3 +137,39 @@ def test_the_structure_of_a_popcount_counts(tmp_path):
         ]
     log = yosys(tmp_path, *lines)
     assert log.count("SAT proof finished - no model found: SUCCESS!") == 16
+
+
+def test_sums_in_dsp_slices_are_those_in_logic(tmp_path):
+    """Proved by induction over the slice's model, for four, two and one sum a slice."""
+    cell = templates_folder() / "cells" / "accumulators.sv"
+    lines = []
+    for lanes, bits in ((5, 3), (3, 13), (2, 25)):
+        wide = f"[{lanes * bits - 1}:0]"
+        (tmp_path / f"pair_{bits}.v").write_text(
+            f"module pair (input clk, add, first, input {wide} starts, addends,\n"
+            f"  output {wide} sums);\n"
+            f"  bonn_accumulators #(.LANES({lanes}), .BITS({bits}), .DSP(1)) unit (.clk(clk),\n"
+            "    .add(add), .first(first), .starts(starts), .addends(addends), .sums(sums));\n"
+            "endmodule\n"
+        )
+        for name, define in (("gold", "-D BONN_NO_DSP48"), ("gate", "")):
+            lines += [
+                "design -reset",
+                f"read_verilog -sv -defer {define} {cell} {PRIMITIVES}",
+                f"read_verilog pair_{bits}.v",
+                "hierarchy -top pair",
+                f"select -assert-{'none' if name == 'gold' else 'any'} */t:*DSP48E1",
+                "prep -flatten -top pair",
+                "delete t:$specify* t:$specrule",
+                f"rename -top {name}",
+                f"design -stash {name}",
+            ]
+        lines += [
+            "design -reset",
+            *("design -copy-from gold gold", "design -copy-from gate gate"),
+            "miter -equiv -flatten gold gate miter",
+            "async2sync",
+            "sat -tempinduct -set-init-zero -verify -prove trigger 0 miter",
+        ]
+    log = yosys(tmp_path, *lines)
+    assert log.count("Induction step proven: SUCCESS!") == 3

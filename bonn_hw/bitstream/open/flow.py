@@ -70,10 +70,10 @@ def sources_of(rtl: Path, templates: Sequence[Path]) -> dict[str, str]:
 
 
 def reading(sources: Mapping[str, str]) -> str:
-    """Yosys' command that reads a build's SystemVerilog."""
+    """Yosys' command that reads a build's SystemVerilog; place and route know no DSP slices."""
     own = f"{WORK}/"
     modules = [one for one in sources if one.endswith(".sv") and not one.startswith(own)]
-    return f"read_verilog -sv -defer {' '.join(modules)}"
+    return f"read_verilog -sv -defer -D BONN_NO_DSP48 {' '.join(modules)}"
 
 
 class Stopwatch:

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Resources of a matrix unit (`mvu.sv`), from its sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.resources import Resources
+from bonn_hw.ir.tensor import Element
+from bonn_hw.kernels.cost import adder_tree, counter, lut_memory, multiplier, rom, rom_sequence
+from bonn_hw.kernels.placement import Placement, slices
+
+
+@dataclass(frozen=True)
+class MatrixUnit:
+    """The sizes of a folded matrix unit.
+
+    Attributes
+    ----------
+    element, weight, output : Element
+        Ranges of inputs, weights and outputs.
+    neuron_folds, synapse_folds : int
+    pixels : (OH, OW)
+    classes : int
+        Border classes.
+    sum_bits, level_bits : int
+        Bits of an accumulator, and of a level in its memory.
+    depth : int
+        Beats of the input buffer.
+    cuts : int
+        Pipeline registers inside the sum of a beat.
+    """
+
+    folding: Folding
+    element: Element
+    weight: Element
+    output: Element
+    neuron_folds: int
+    synapse_folds: int
+    pixels: tuple[int, int]
+    classes: int
+    sum_bits: int
+    level_bits: int
+    depth: int
+    cuts: int
+    placement: Placement
+
+    @property
+    def weight_memory(self) -> tuple[int, int]:
+        """Words of the weights, and bits of a word."""
+        return (
+            self.neuron_folds * self.synapse_folds,
+            self.folding.parallelism * self.weight.bits,
+        )
+
+    @property
+    def level_memory(self) -> tuple[int, int]:
+        """Words of the levels, and bits of a word."""
+        return self.classes * self.neuron_folds, self.folding.pe * self.level_bits
+
+    @property
+    def resources(self) -> Resources:
+        """Sums, memories and control logic."""
+        bits, levels = self.folding.simd * self.element.bits, self.level_memory
+        one = self._sum
+        use = Resources(*(self.folding.pe * part for part in one.astuple())) + self._accumulators
+        use += rom_sequence(*self.weight_memory, self.placement.weights_in_block) + rom(*levels)
+        use += counter(self.synapse_folds) + counter(self.neuron_folds)
+        address = (levels[0] - 1).bit_length()
+        use += Resources(lut=6, ff=bits + 4 + self.cuts * (3 + address))
+        if self.classes > 1:
+            use += counter(self.pixels[0]) + counter(self.pixels[1])
+            use += Resources(lut=8 * address + 5, ff=2 * address)
+        if self.depth:
+            pointer = self.depth.bit_length() - 1
+            ring = Resources(lut=lut_memory(self.depth, bits))
+            use += ring + Resources(lut=5 * pointer + 8, ff=4 * pointer + 2)
+        return use
+
+    @property
+    def _accumulators(self) -> Resources:
+        """The running sums, which are the outputs too but for the lowest bit of 2 h + level."""
+        lanes, low = self.folding.pe, self.output.bits - self.sum_bits
+        apart = Resources(ff=lanes * max(0, low) * (not self.output.bipolar))
+        if self.placement.sums_in_dsp:
+            return apart + Resources(dsp=slices(lanes, self.sum_bits))
+        return apart + Resources(lut=lanes * self.sum_bits, ff=lanes * self.sum_bits)
+
+    @property
+    def _sum(self) -> Resources:
+        """The sum of a beat for one neuron, without its register."""
+        simd, bits, weight_bits = self.folding.simd, self.element.bits, self.weight.bits
+        if self.element.bipolar and self.weight.bipolar:
+            # The popcount of three pairs is two LUT of six inputs; fewer pairs share one LUT.
+            pairs = Resources(lut=2 * (simd // 3) + (simd % 3 > 0))
+            return pairs + adder_tree(-(-simd // 3), 2, False, self.cuts)
+        dsp = 0.0
+        if self.element.bipolar:
+            terms, lut = weight_bits, simd * weight_bits / 4
+        elif self.weight.bipolar:
+            terms = bits + (not self.element.signed)
+            lut = simd * bits * min(0.375, bits / 16)
+        else:
+            terms = bits + weight_bits
+            product = multiplier(bits, weight_bits)
+            lut, dsp = simd * product.lut, simd * product.dsp
+        return Resources(lut=lut, dsp=dsp) + adder_tree(simd, terms, True, self.cuts)
