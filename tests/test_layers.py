@@ -31,6 +31,7 @@ ORDER = (
     ("locate",),
     ("pipeline",),
     ("sweep", "verification"),
+    ("explore",),
     ("api",),
     ("__init__",),  # the public names, which nothing below the command line uses
     ("cli",),
@@ -45,6 +46,7 @@ ONLY_IN = {
     "matplotlib": ("nn.figures", "report.pictures"),
     "PIL": ("nn.data",),
     "pyosys": ("synth",),
+    "optuna": ("explore",),
     "onnx": ("frontend", "interop", "nn.export", "nn.brevitas_export"),
     "qonnx": ("frontend", "interop", "nn"),  # Brevitas' quantisers become qonnx's nodes
     "finn": ("interop",),

@@ -12,6 +12,7 @@ from bonn_hw.cli import (
     compare,
     compile,
     doctor,
+    explore,
     export,
     export_finn,
     fold,
@@ -55,6 +56,7 @@ class Command(Protocol):
 # In the order of the flow, as the help lists them.
 COMMANDS: tuple[Command, ...] = (
     train,
+    explore,
     plot,
     export,
     prune,

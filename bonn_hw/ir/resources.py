@@ -20,6 +20,7 @@ class Resources:
     block_bits: float = 0.0
 
     def __add__(self, other: Resources) -> Resources:
+        # Written out: folding adds up millions of these.
         return Resources(
             self.lut + other.lut,
             self.ff + other.ff,

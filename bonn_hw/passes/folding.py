@@ -75,6 +75,43 @@ class Choice:
         return replace(graph, nodes=tuple(nodes))
 
 
+class Tables:
+    """Foldings of kernels and costs of converters, kept for many graphs that share kernels.
+
+    A kernel is found by its identity, so that finding it costs nothing; equal kernels that are
+    different objects have tables of their own.
+
+    Parameters
+    ----------
+    alternatives : function
+        The kernels that a node's kernel may be replaced by; by default it is kept.
+    """
+
+    def __init__(
+        self, alternatives: Callable[[Kernel], Iterable[Kernel]] = lambda kernel: (kernel,)
+    ) -> None:
+        self._alternatives = alternatives
+        self._options: dict[int, tuple[Kernel, Options]] = {}
+        self._conversions: dict[tuple[TensorType, tuple[int, ...], tuple[int, ...]], Uses] = {}
+
+    def options(self, kernel: Kernel, fixed: Folding | None = None) -> Options:
+        """All foldings of a kernel and of its alternatives, or only one folding."""
+        if fixed is not None:
+            return Options.of(self._alternatives(kernel), fixed)
+        if id(kernel) not in self._options:  # the kernel is kept too: its identity stays its own
+            self._options[id(kernel)] = kernel, Options.of(self._alternatives(kernel), None)
+        return self._options[id(kernel)][1]
+
+    def conversions(
+        self, kind: TensorType, from_lanes: Sequence[int], to_lanes: Sequence[int]
+    ) -> Uses:
+        """Resources of converters between lanes, ``(from, to, 4)``; infinite where none exist."""
+        key = kind, tuple(from_lanes), tuple(to_lanes)
+        if key not in self._conversions:
+            self._conversions[key] = _conversions(kind, from_lanes, to_lanes)
+        return self._conversions[key]
+
+
 class Space:
     """Every legal folding of a graph, with its cost.
 
@@ -87,19 +124,17 @@ class Space:
     fixed : mapping
         Foldings that the user fixed, by node name (`check_constraints` has passed). They are
         kept, however many cycles they need.
-    alternatives : function
-        The kernels that a node's kernel may be replaced by; by default it is kept.
+    tables : Tables or None
+        With the kernels that a node's kernel may be replaced by; None: it is kept.
     """
 
     def __init__(
-        self,
-        graph: DataflowGraph,
-        fixed: Mapping[str, Folding],
-        alternatives: Callable[[Kernel], Iterable[Kernel]] = lambda kernel: (kernel,),
+        self, graph: DataflowGraph, fixed: Mapping[str, Folding], tables: Tables | None = None
     ) -> None:
         self._graph, self._fixed = graph, fixed
+        tables = tables or Tables()
         self._options = {
-            node.name: Options.of(alternatives(node.kernel), fixed.get(node.name))
+            node.name: tables.options(node.kernel, fixed.get(node.name))
             for node in graph.nodes
         }
         # By node: its producers, each with the resources of the converters between.
@@ -110,7 +145,9 @@ class Space:
             self._feeds[node.name] = [
                 (
                     producer,
-                    _conversions(graph.tensors[tensor], self._options[producer].outputs, lanes),
+                    tables.conversions(
+                        graph.tensors[tensor], self._options[producer].outputs, lanes
+                    ),
                 )
                 for tensor, lanes in zip(node.inputs, inputs, strict=True)
                 if (producer := producers.get(tensor)) is not None  # the graph's input has any

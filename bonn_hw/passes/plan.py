@@ -16,7 +16,7 @@ from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.target import Target
 from bonn_hw.passes import objectives
 from bonn_hw.passes.fifo_sizing import size_fifos
-from bonn_hw.passes.folding import Choice, Space
+from bonn_hw.passes.folding import Choice, Space, Tables
 from bonn_hw.passes.folding_file import FoldingConstraints
 from bonn_hw.passes.optimum import HighestRate, LeastCost, Optimum
 from bonn_hw.passes.prices import alternatives, cheapest, price, prices
@@ -58,7 +58,7 @@ def plan(
         the graph.
     """
     progress("folding")
-    space = Space(graph, constraints.foldings, alternatives(target.board))
+    space = Space(graph, constraints.foldings, Tables(alternatives(target.board)))
     if target.fastest:
         return _fastest(space, graph, target, constraints, progress)
     cycles = _cycles(space, target, constraints)
@@ -129,7 +129,7 @@ def pareto_front(
     No other foldings are both faster and cheaper. FIFOs are not counted.
     """
     return objectives.front(
-        Space(graph, constraints.foldings, alternatives(target.board)), prices(target)
+        Space(graph, constraints.foldings, Tables(alternatives(target.board))), prices(target)
     )
 
 
@@ -155,7 +155,7 @@ class Reach:
 
 def feasibility(graph: DataflowGraph, target: Target) -> Reach:
     """Estimate before folding which frame rates fit a board, FIFOs not counted."""
-    space = Space(graph, {}, alternatives(target.board))
+    space = Space(graph, {}, Tables(alternatives(target.board)))
     try:
         best = objectives.fastest(space, target.budget, prices(target))
     except UserError as error:

@@ -29,6 +29,7 @@ ELSEWHERE = {
     r"^bonn-hw (bitstream)\b": "tests/end_to_end/test_demo.py",
     r"^bonn-hw (witness)\b": "tests/interop/test_witness.py",
     r"^bonn-hw sweep\b": "tests/end_to_end/test_sweep.py",
+    r"^bonn-hw explore\b": "tests/explore/test_study.py",
 }
 PATTERN = re.compile("|".join(ELSEWHERE))
 # In the order of a reader; the first pages leave the network that the others use.

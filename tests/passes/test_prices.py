@@ -10,7 +10,7 @@ from bonn_hw.boards import board
 from bonn_hw.errors import UserError
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.target import PREFERENCES, Target
-from bonn_hw.passes.folding import Space
+from bonn_hw.passes.folding import Space, Tables
 from bonn_hw.passes.folding_file import FoldingConstraints
 from bonn_hw.passes.plan import plan, total
 from bonn_hw.passes.prices import alternatives, cheapest, price, prices
@@ -23,7 +23,7 @@ TARGET = Target(BOARD, 100.0, fps=3052.0)
 @pytest.fixture(scope="module")
 def chosen():
     """CNV in FINN's folding, for each preference."""
-    space = Space(cnv(), CNV_FINN_FOLDING, alternatives(BOARD))
+    space = Space(cnv(), CNV_FINN_FOLDING, Tables(alternatives(BOARD)))
     return {one: cheapest(space, 32768, replace(TARGET, prefer=one)) for one in PREFERENCES}
 
 
@@ -59,7 +59,7 @@ def test_only_memories_and_slices_change(chosen):
 
 def test_a_board_without_idle_memory_gets_weights_in_lut():
     """Idle memory is cheap until there is none: then the price rises until the design fits."""
-    space = Space(cnv(), CNV_FINN_FOLDING, alternatives(BOARD))
+    space = Space(cnv(), CNV_FINN_FOLDING, Tables(alternatives(BOARD)))
     wish = cheapest(space, 32768, TARGET).resources
     small = replace(BOARD, holds=replace(BOARD.holds, bram36=wish.bram36 - 10))
     found = cheapest(space, 32768, replace(TARGET, board=small)).resources

@@ -214,6 +214,32 @@ def digits(
     )
 
 
+def chain(
+    in_channels: int = 1,
+    classes: int = 10,
+    convs: tuple[int, ...] = (16, 32),
+    pools: tuple[int, ...] = (2,),
+    hidden: tuple[int, ...] = (64,),
+    size: int = 28,
+    padded: bool = True,
+    method: str = "bnn",
+    input: str = "8-bit",
+    pruned: tuple[int, ...] = (),
+) -> Chain:
+    """3x3 convolutions and dense layers of any number: what ``bonn-hw explore`` chooses from.
+
+    ``pools`` are the convolutions with a 2x2 pool behind them, counted from 1. ``padded``
+    convolutions have a border of zeros and keep height and width; valid ones lose two pixels.
+    """
+    if any(place > len(convs) for place in pools):
+        raise UserError(
+            f"network: pools {list(pools)} are the convolutions with a pool behind them, counted "
+            f"from 1, and there are {len(convs)} convolutions; name only these"
+        )
+    shape, behind = (in_channels, size, size), tuple(place - 1 for place in pools)
+    return _convolutional(method, shape, convs, behind, hidden, classes, int(padded), pruned, input)
+
+
 tfc = _fully_connected(64)
 sfc = _fully_connected(256)
 lfc = _fully_connected(1024)

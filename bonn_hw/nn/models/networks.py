@@ -8,7 +8,7 @@ Inputs are images ``(N, C, H, W)`` after `transforms.normalise`, outputs are log
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from bonn_hw.errors import UserError, near
 from bonn_hw.nn.models import chains, residual, shared_options
@@ -23,6 +23,7 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "cnv": chains.cnv,
     "cnv_padded": chains.cnv_padded,
     "digits": chains.digits,
+    "chain": chains.chain,
     "wrn": residual.wrn,
     "wrn22": residual.wrn22,
     "wrn40": residual.wrn40,
@@ -37,6 +38,30 @@ _CHOICES = {
 }
 
 
+def check(name: str, options: Mapping[str, object]) -> None:
+    """Refuse a network, an option or an option's value that is not known; raises UserError."""
+    known = _options(name)
+    for option, value in options.items():
+        if option not in known:
+            raise UserError(
+                f"network {name}: option {option!r} is not known{near(option, known)}; choose from "
+                f"{', '.join(known)}"
+            )
+        _check_option(name, option, value, known[option].default)
+
+
+def _options(name: str) -> dict[str, inspect.Parameter]:
+    """The options of a network, the shared ones included."""
+    if name not in NETWORKS:
+        raise UserError(
+            f"network {name!r} is not known{near(name, NETWORKS)}; choose one of "
+            f"{', '.join(NETWORKS)}"
+        )
+    own = inspect.signature(NETWORKS[name]).parameters
+    _, *shared = inspect.signature(shared_options.apply).parameters.values()
+    return {**own, **{parameter.name: parameter for parameter in shared}}
+
+
 def build(name: str, **options: object) -> Network:
     """Create the network `name`; its first weights come from torch's global random generator.
 
@@ -45,21 +70,8 @@ def build(name: str, **options: object) -> Network:
     UserError
         If the name, an option or an option's value is not known.
     """
-    if name not in NETWORKS:
-        raise UserError(
-            f"network {name!r} is not known{near(name, NETWORKS)}; choose one of "
-            f"{', '.join(NETWORKS)}"
-        )
+    check(name, options)
     own = inspect.signature(NETWORKS[name]).parameters
-    _, *shared = inspect.signature(shared_options.apply).parameters.values()
-    known = {**own, **{parameter.name: parameter for parameter in shared}}
-    for option, value in options.items():
-        if option not in known:
-            raise UserError(
-                f"network {name}: option {option!r} is not known{near(option, known)}; choose from "
-                f"{', '.join(known)}"
-            )
-        _check_option(name, option, value, known[option].default)
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
     network = NETWORKS[name](**{k: v for k, v in values.items() if k in own})
     shared_options.apply(network, **{k: str(v) for k, v in values.items() if k not in own})

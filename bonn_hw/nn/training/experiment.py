@@ -136,7 +136,7 @@ class Experiment:
         """
         path = Path(path)
         try:
-            text = _own_or_shipped(path).read_text(encoding="utf-8")
+            text = own_or_shipped(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "not UTF-8"
             raise UserError(
@@ -226,9 +226,9 @@ _REQUIRED = {
 }
 
 
-def _own_or_shipped(path: Path) -> Path:
+def own_or_shipped(path: Path) -> Path:
     """The file itself or, if it does not exist, the experiment file that comes with the package."""
-    folder = Path("flows", "experiments")
-    if path.is_relative_to(folder) and not path.exists():
-        return shipped(*folder.parts) / path.relative_to(folder)
+    for folder in (Path("flows", "experiments"), Path("flows", "explore")):
+        if path.is_relative_to(folder) and not path.exists():
+            return shipped(*folder.parts) / path.relative_to(folder)
     return path
