@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from bonn_hw.cli.arguments import add_jobs, add_json, count
-from bonn_hw.cli.exit_codes import DONE
+from bonn_hw.cli.exit_codes import DONE, MISMATCH
 from bonn_hw.cli.outputs import check_writable
 from bonn_hw.cli.terminal import Terminal
 
@@ -23,21 +23,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--dry-run", action="store_true", help="list what fits the target, and train nothing"
     )
+    what.add_argument(
+        "--out",
+        metavar="STUDY",
+        type=Path,
+        help="folder of the search; a search that is there already goes on",
+    )
+    parser.add_argument(
+        "--finish",
+        metavar="POINT",
+        type=count,
+        help="do not search: train, export, compile and simulate this point of the front in STUDY",
+    )
     parser.add_argument(
         "--count",
         metavar="N",
         type=count,
-        default=LISTED,
-        help="candidates that --dry-run folds; default: %(default)s",
+        help=f"candidates that --dry-run folds (default: {LISTED}), or test images that --finish "
+        "simulates (default: all)",
+    )
+    parser.add_argument(
+        "--sampler",
+        choices=("nsga2", "tpe", "random"),
+        help="who chooses, instead of the file's; random is the baseline",
+    )
+    parser.add_argument(
+        "--storage",
+        metavar="URL",
+        help="database of the study, such as postgresql://...; default: SQLite in STUDY",
     )
     add_jobs(parser)
+    parser.add_argument(
+        "--cluster", metavar="ADDRESS", help="train on the Dask workers of this scheduler"
+    )
     add_json(parser)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Search, list or finish."""
     check_writable(options.json)
-    return _list(options, terminal)
+    if options.dry_run:
+        return _list(options, terminal)
+    if options.finish is not None:
+        return _finish(options, terminal)
+    return _search(options, terminal)
 
 
 def _list(options: argparse.Namespace, terminal: Terminal) -> int:
@@ -46,9 +75,43 @@ def _list(options: argparse.Namespace, terminal: Terminal) -> int:
 
     space = read_space(options.file)
     with terminal.progress(NAME) as progress:
-        candidates = listing.sample(space, options.count)
+        candidates = listing.sample(space, options.count or LISTED)
         listed = listing.fold_all(space, candidates, options.jobs, progress)
     listing.refuse_if_none_fits(listed, space, str(options.file))
     written = [tables.row(one) for one in listed]
     terminal.report(written, lambda console: tables.show_listing(listed, space, console))
     return DONE
+
+
+def _search(options: argparse.Namespace, terminal: Terminal) -> int:
+    from bonn_hw.explore import result, show
+    from bonn_hw.explore.run import explore
+    from bonn_hw.explore.space_file import read_space
+
+    with terminal.progress(NAME) as progress:
+        found = explore(
+            options.file,
+            options.out,
+            options.jobs,
+            options.cluster,
+            options.sampler,
+            options.storage,
+            progress,
+        )
+    space = read_space(options.file)
+    written = result.document(found, space)
+    terminal.report(written, lambda console: show.show_front(found, options.out, console))
+    return DONE
+
+
+def _finish(options: argparse.Namespace, terminal: Terminal) -> int:
+    from bonn_hw.explore.finish import finish
+    from bonn_hw.explore.space_file import read_space
+    from bonn_hw.report import store, tables
+
+    goal = read_space(options.file).goal
+    with terminal.progress(NAME) as progress:
+        outcome = finish(options.out, options.finish, goal, options.count, options.jobs, progress)
+    report = outcome.report
+    terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
+    return DONE if outcome.equal else MISMATCH

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Optuna's study of a search: what was chosen, what it costs, how it was trained.
+
+A trial of the study is a candidate. Its values are the accuracy on held-out images and the cost;
+how far it exceeds a limit is a constraint. All else is in its attributes, so that the study alone
+can be resumed, by any process that sees its storage and its folder.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bonn_hw.errors import UserError
+from bonn_hw.explore.hardware import Excluded, Fits
+from bonn_hw.explore.space import Candidate, Search, Space
+from bonn_hw.explore.tables import figures_row
+
+if TYPE_CHECKING:
+    import optuna
+
+STORAGE = "study.db"
+NAME = "explore"
+POPULATION = 20  # of NSGA-II; studies have tens to hundreds of trials
+LIMIT = "limit"  # name of the constraint
+
+
+@dataclass(frozen=True)
+class Record:
+    """A candidate that was trained.
+
+    Attributes
+    ----------
+    number
+        Of its trial, from 0.
+    stages
+        Accuracy after each finished stage of training.
+    seconds
+        Of all its trainings.
+    figures
+        What it costs, under the keys of `tables.figures_row`.
+    finished
+        Whether it was told to the study.
+    """
+
+    number: int
+    candidate: Candidate
+    figures: dict[str, Any]
+    stages: tuple[float, ...]
+    seconds: float
+    finished: bool
+
+    @property
+    def accuracy(self) -> float:
+        """After the last of its stages."""
+        return self.stages[-1] if self.stages else 0.0
+
+    @property
+    def cost(self) -> float:
+        """In LUT."""
+        return float(self.figures["cost"])
+
+
+class Study:
+    """A search's study, opened or begun.
+
+    Parameters
+    ----------
+    folder
+        Of the search.
+    storage
+        URL of a database; None: SQLite in the folder.
+
+    Raises
+    ------
+    UserError
+        If the database cannot be used, or its study is of another space.
+    """
+
+    def __init__(self, space: Space, folder: Path, storage: str | None) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.space, self.search = space, space.search
+        url = storage or f"sqlite:///{folder / STORAGE}"
+        try:
+            self._study = optuna.create_study(
+                storage=url,
+                study_name=NAME,
+                directions=["maximize", "minimize"],
+                load_if_exists=True,
+                sampler=_sampler(self.search, 0),
+            )
+        except Exception as error:  # of whichever database driver
+            raise UserError(
+                f"explore: the study {url} cannot be opened ({error}); give a --storage that can, "
+                "or leave it out"
+            ) from error
+        identity = _identity(space)
+        if self._study.user_attrs.get("space", identity) != identity:
+            raise UserError(
+                f"{folder}: its study is of another space than the one given; name another folder, "
+                "or give the same file (trials, hours and seeds may change)"
+            )
+        self._study.set_user_attr("space", identity)
+
+    def ask(self) -> tuple[optuna.Trial, Candidate]:
+        """Begin a trial, and what its sampler chooses."""
+        # A sampler of its own for each trial: a resumed search chooses as an uninterrupted one.
+        self._study.sampler = _sampler(self.search, len(self._study.get_trials(deepcopy=False)))
+        trial = self._study.ask()
+        candidate = self.space.draw(_picker(trial))
+        trial.set_user_attr("candidate", json.dumps(candidate.tables))
+        return trial, candidate
+
+    def running(self) -> Iterator[tuple[optuna.Trial, Record | None]]:
+        """Trials that an interrupted search left, with what is known of them."""
+        import optuna
+
+        for frozen in self._study.get_trials(deepcopy=False):
+            if frozen.state == optuna.trial.TrialState.RUNNING:
+                trial = optuna.Trial(self._study, frozen._trial_id)
+                known = "figures" in frozen.user_attrs
+                yield trial, _record(frozen) if known else None
+
+    def keep(self, trial: optuna.Trial, fits: Fits) -> None:
+        """Note what a candidate costs, before it is trained."""
+        trial.set_user_attr("figures", figures_row(fits.figures))
+        folding = {name: {"PE": f.pe, "SIMD": f.simd} for name, f in fits.foldings.items()}
+        trial.set_user_attr("folding", folding)
+        trial.set_constraint(LIMIT, 0.0)
+
+    def staged(self, trial: optuna.Trial, stage: int, accuracy: float, seconds: float) -> None:
+        """Note the end of a stage of training."""
+        trial.set_user_attr(f"stage{stage}", [accuracy, seconds])
+
+    def finish(self, trial: optuna.Trial, accuracy: float, cost: float) -> None:
+        """Tell the values of a trained candidate."""
+        self._study.tell(trial, (accuracy, cost))
+
+    def exclude(self, trial: optuna.Trial, excluded: Excluded, cost: float) -> None:
+        """Tell that a limit excludes a candidate."""
+        trial.set_user_attr("excluded", [excluded.limit, excluded.reason])
+        trial.set_constraint(LIMIT, excluded.excess - 1)
+        self._study.tell(trial, (0.0, cost * excluded.excess))
+
+    def repeat(self, trial: optuna.Trial, first: Record) -> None:
+        """Tell that a candidate was chosen before."""
+        trial.set_user_attr("same_as", first.number)
+        trial.set_constraint(LIMIT, 0.0)
+        self._study.tell(trial, (first.accuracy, first.cost))
+
+    def fail(self, trial: optuna.Trial, reason: str) -> None:
+        """Tell that a candidate could not be trained."""
+        import optuna
+
+        trial.set_user_attr("failed", reason)
+        self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
+
+    def records(self) -> list[Record]:
+        """All candidates that were trained, at least for a stage, or are being trained."""
+        return [
+            _record(one)
+            for one in self._study.get_trials(deepcopy=False)
+            if "figures" in one.user_attrs and "failed" not in one.user_attrs
+        ]
+
+    def counts(self) -> dict[str, int]:
+        """How many trials were trained, excluded, repeated and failed."""
+        trials = self._study.get_trials(deepcopy=False)
+        kinds = {"excluded": "excluded", "repeated": "same_as", "failed": "failed"}
+        found = {kind: sum(key in t.user_attrs for t in trials) for kind, key in kinds.items()}
+        trained = sum("stage0" in t.user_attrs and "failed" not in t.user_attrs for t in trials)
+        return {"trained": trained, **found}
+
+    def folding(self, number: int) -> dict[str, Any]:
+        """The foldings of a trial's candidate, as a folding file has them."""
+        folding: dict[str, Any] = self._study.get_trials(deepcopy=False)[number].user_attrs[
+            "folding"
+        ]
+        return folding
+
+    def seeded(self) -> dict[str, list[float]]:
+        """Accuracies with other seeds, by the number of the trial."""
+        found: dict[str, list[float]] = json.loads(self._study.user_attrs.get("seeded", "{}"))
+        return found
+
+    def keep_seeded(self, accuracies: dict[str, list[float]]) -> None:
+        """Note accuracies with other seeds."""
+        self._study.set_user_attr("seeded", json.dumps(accuracies))
+
+    def importance(self) -> dict[str, float]:
+        """By choice: its share in what decides the accuracy; empty if too few were trained."""
+        import optuna
+
+        def error(trial: optuna.trial.FrozenTrial) -> float:
+            return 1 - float(trial.values[0])  # the evaluator asks what leads to low values
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # it warns of the low values each time
+                return optuna.importance.get_param_importances(
+                    self._study,
+                    evaluator=optuna.importance.PedAnovaImportanceEvaluator(),
+                    target=error,
+                )
+        except (RuntimeError, ValueError):  # as Optuna says: too few, or all of them equal
+            return {}
+
+
+def _record(trial: optuna.trial.FrozenTrial) -> Record:
+    attributes = trial.user_attrs
+    stages: list[list[float]] = []
+    while f"stage{len(stages)}" in attributes:
+        stages.append(attributes[f"stage{len(stages)}"])
+    return Record(
+        trial.number,
+        Candidate(json.loads(attributes["candidate"])),
+        attributes["figures"],
+        tuple(accuracy for accuracy, _ in stages),
+        sum(seconds for _, seconds in stages),
+        trial.state.is_finished(),
+    )
+
+
+def _picker(trial: optuna.Trial) -> Callable[[str, Sequence[Any]], Any]:
+    def pick(name: str, values: Sequence[Any]) -> Any:
+        if len(values) == 1:
+            return values[0]
+        if all(type(one) in (int, float) for one in values) and list(values) == sorted(values):
+            return values[trial.suggest_int(name, 0, len(values) - 1)]  # a sampler may use order
+        labels = [json.dumps(one) for one in values]
+        return values[labels.index(str(trial.suggest_categorical(name, labels)))]
+
+    return pick
+
+
+def _sampler(search: Search, trial: int) -> optuna.samplers.BaseSampler:
+    import optuna
+
+    seed = (search.seed * 1_000_003 + trial) % 2**32
+    if search.sampler == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    if search.sampler == "tpe":
+        return optuna.samplers.TPESampler(seed=seed)
+    return optuna.samplers.NSGAIISampler(population_size=POPULATION, seed=seed)
+
+
+def _identity(space: Space) -> str:
+    """Everything that makes trials of a study comparable."""
+    search, goal = space.search, space.goal
+    target = [[one.name for one in goal.boards], goal.clock_mhz, goal.fps, goal.lut, goal.bram36]
+    target += [goal.dsp, goal.latency_ms]
+    how = [search.sampler, search.stages, search.halving, search.seed]
+    return json.dumps([repr(space.tables), target, how])
