@@ -61,6 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Search, list or finish."""
+    if options.out is not None:
+        check_writable(options.out, "folder")
     check_writable(options.json)
     if options.dry_run:
         return _list(options, terminal)
@@ -86,7 +88,6 @@ def _list(options: argparse.Namespace, terminal: Terminal) -> int:
 def _search(options: argparse.Namespace, terminal: Terminal) -> int:
     from bonn_hw.explore import result, show
     from bonn_hw.explore.run import explore
-    from bonn_hw.explore.space_file import read_space
 
     with terminal.progress(NAME) as progress:
         found = explore(
@@ -98,8 +99,7 @@ def _search(options: argparse.Namespace, terminal: Terminal) -> int:
             options.storage,
             progress,
         )
-    space = read_space(options.file)
-    written = result.document(found, space)
+    written = result.document(found)
     terminal.report(written, lambda console: show.show_front(found, options.out, console))
     return DONE
 

@@ -56,7 +56,6 @@ class Command(Protocol):
 # In the order of the flow, as the help lists them.
 COMMANDS: tuple[Command, ...] = (
     train,
-    explore,
     plot,
     export,
     prune,
@@ -68,6 +67,7 @@ COMMANDS: tuple[Command, ...] = (
     simulate,
     compare,
     sweep,
+    explore,
     synth,
     bitstream,
     export_finn,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bonn_hw import pipeline, verification
 from bonn_hw.errors import UserError
+from bonn_hw.explore.hardware import CHAIN
 from bonn_hw.explore.result import FOLDING, FRONT, POINTS
 from bonn_hw.explore.space import Goal
 from bonn_hw.images import ImageSource
@@ -51,9 +52,9 @@ def finish(
     progress("exporting")
     export(run, model)
     progress("compiling")
-    pipeline.compile_model(
-        model, goal.target, build, place / FOLDING, run, progress, top="accelerator"
-    )
+    # Only a chain has the stages that it was folded with; others depend on their training.
+    folding = place / FOLDING if experiment.network == CHAIN else None
+    pipeline.compile_model(model, goal.target, build, folding, run, progress, top="accelerator")
     source = ImageSource(dataset=experiment.dataset, count=count)
     made = pipeline.Build.load(build)
     return verification.simulate_and_compare(made, source, run, jobs, progress=progress)

@@ -4,21 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
-from bonn_hw.explore.space import Space
+from bonn_hw.explore.points import Point, Result
 from bonn_hw.explore.study import Record
 from bonn_hw.report.page.chart import Axis, Chart, legend, tip
 from bonn_hw.report.page.markup import Content, Markup, tag
 from bonn_hw.report.page.whole import section, whole
 
-if TYPE_CHECKING:
-    from bonn_hw.explore.result import Point, Result
 
-
-def page(result: Result, space: Space, records: Sequence[Record], title: str) -> str:
+def page(result: Result, records: Sequence[Record], title: str) -> str:
     """The page as text."""
-    goal, counts = space.goal, result.counts
+    goal, counts = result.space.goal, result.counts
     boards = ", ".join(one.name for one in goal.boards)
     place = f"{boards} at {goal.clock_mhz:g} MHz, at least {goal.fps:,.10g} frames/s"
     head = tag("header", tag("p", "bonn-hw explore"), tag("h1", title), tag("p", place))

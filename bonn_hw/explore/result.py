@@ -6,68 +6,21 @@ from __future__ import annotations
 import csv
 import io
 import json
-import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bonn_hw import files
 from bonn_hw.explore import page
 from bonn_hw.explore.front import hypervolume, pareto
+from bonn_hw.explore.points import Point, Result
 from bonn_hw.explore.search import last_stage
-from bonn_hw.explore.space import Candidate, Space
+from bonn_hw.explore.space import Space
 from bonn_hw.explore.study import Record, Study
 from bonn_hw.nn.training.run_files import EXPERIMENT
 
 FRONT, TABLE, PAGE, POINTS = "front.json", "candidates.csv", "explore.html", "points"
 FOLDING = "folding.json"
-
-
-@dataclass(frozen=True)
-class Point:
-    """A point of the front.
-
-    Attributes
-    ----------
-    number
-        Of its trial.
-    accuracies
-        On held-out images, of trainings with different seeds; of one if it was trained once.
-    figures
-        Predicted, FIFOs included, under the keys of `tables.figures_row`.
-    """
-
-    number: int
-    candidate: Candidate
-    figures: Mapping[str, Any]
-    accuracies: tuple[float, ...]
-
-    @property
-    def accuracy(self) -> float:
-        """Their mean."""
-        return statistics.fmean(self.accuracies)
-
-    @property
-    def spread(self) -> float | None:
-        """Their standard deviation; None of one training."""
-        return statistics.stdev(self.accuracies) if len(self.accuracies) > 1 else None
-
-    @property
-    def cost(self) -> float:
-        """In LUT."""
-        return float(self.figures["cost"])
-
-
-@dataclass(frozen=True)
-class Result:
-    """The front, the cheapest point first, and the figures of the search."""
-
-    points: tuple[Point, ...]
-    hypervolume: float
-    counts: Mapping[str, int]
-    hours: float
-    importance: Mapping[str, float]
 
 
 def result_of(space: Space, study: Study) -> Result:
@@ -85,6 +38,7 @@ def result_of(space: Space, study: Study) -> Result:
     ]
     most = space.goal.cost(space.goal.budget)
     return Result(
+        space,
         tuple(pareto(points)),
         hypervolume(last_stage(records), most),
         study.counts(),
@@ -93,7 +47,7 @@ def result_of(space: Space, study: Study) -> Result:
     )
 
 
-def write(result: Result, space: Space, study: Study, folder: Path) -> None:
+def write(result: Result, study: Study, folder: Path) -> None:
     """Write the front, its points, the table of all candidates and the page."""
     for place, point in enumerate(result.points, 1):
         target = folder / POINTS / str(place)
@@ -102,13 +56,14 @@ def write(result: Result, space: Space, study: Study, folder: Path) -> None:
         _text(target / EXPERIMENT, _experiment(point, place))
         _text(target / FOLDING, json.dumps(study.folding(point.number), indent=1) + "\n")
     rows = [_row(one) for one in study.records()]
-    _text(folder / FRONT, json.dumps(document(result, space), indent=2) + "\n")
+    _text(folder / FRONT, json.dumps(document(result), indent=2) + "\n")
     _text(folder / TABLE, _csv(rows))
-    _text(folder / PAGE, page.page(result, space, study.records(), folder.name))
+    _text(folder / PAGE, page.page(result, study.records(), folder.name))
 
 
-def document(result: Result, space: Space) -> dict[str, Any]:
+def document(result: Result) -> dict[str, Any]:
     """The front for JSON."""
+    space = result.space
     return {
         "schema": 1,
         "boards": [one.name for one in space.goal.boards],

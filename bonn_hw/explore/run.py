@@ -9,6 +9,7 @@ from pathlib import Path
 from bonn_hw import files
 from bonn_hw.errors import Interrupted, UserError
 from bonn_hw.explore import listing, result
+from bonn_hw.explore.points import Result
 from bonn_hw.explore.search import SearchRun, train_seeds
 from bonn_hw.explore.space import Space
 from bonn_hw.explore.space_file import read_space
@@ -27,7 +28,7 @@ def explore(
     sampler: str | None = None,
     storage: str | None = None,
     progress: Progress = silent,
-) -> result.Result:
+) -> Result:
     """Search, or go on with a search in `out`; write the front, its points and the page.
 
     Parameters
@@ -67,7 +68,7 @@ def explore(
             f"{out}: interrupted after {trained} candidates; go on with the same command"
         ) from stop
     found = result.result_of(space, study)
-    result.write(found, space, study, out)
+    result.write(found, study, out)
     return found
 
 

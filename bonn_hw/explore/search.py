@@ -27,7 +27,8 @@ from bonn_hw.progress import Progress, silent
 if TYPE_CHECKING:
     import optuna
 
-IDLE = 300  # choices in a row that need no training, after which a space counts as exhausted
+STUCK = 5  # choices in a row that need no training, after which choices are random
+IDLE = 100  # the same, after which the space counts as exhausted
 FAILURES = 3  # trainings that fail before any succeeds, after which the search ends
 
 
@@ -65,6 +66,7 @@ class SearchRun:
         self._next: deque[_Running] = deque()
         self._pending: dict[Future[Trained], _Running] = {}
         self._same: dict[str, list[optuna.Trial]] = {}
+        self._excluded: dict[str, Excluded] = {}
         self._failures: list[str] = []
 
     def run(self) -> None:
@@ -113,8 +115,10 @@ class SearchRun:
     def _choose(self) -> bool:
         """Choose until a candidate has to be trained; False if none was found."""
         known = {one.candidate.key: one for one in self.study.records() if one.finished}
-        for _ in range(IDLE):
-            trial, candidate = self.study.ask()
+        for idle in range(IDLE):
+            if len(known) + len(self._same) + len(self._excluded) >= self.space.size:
+                return False
+            trial, candidate = self.study.ask(randomly=idle >= STUCK)
             if candidate.key in known:
                 self.study.repeat(trial, known[candidate.key])
                 continue
@@ -122,8 +126,9 @@ class SearchRun:
                 self._same[candidate.key].append(trial)
                 continue
             self._progress(f"folding candidate {trial.number}")
-            found = self._hardware.plan_whole(candidate)
+            found = self._excluded.get(candidate.key) or self._hardware.plan_whole(candidate)
             if isinstance(found, Excluded):
+                self._excluded[candidate.key] = found
                 self.study.exclude(trial, found, self._most)
                 continue
             self.study.keep(trial, found)
@@ -138,6 +143,7 @@ class SearchRun:
 
     def _begin(self, one: _Running) -> None:
         job = self.job(one.trial.number, one.candidate, one.stage)
+        self._progress(f"training candidate {one.trial.number}, stage {one.stage + 1}")
         self._pending[self._workers.submit(job)] = one
 
     def job(self, number: int, candidate: Candidate, stage: int) -> Job:

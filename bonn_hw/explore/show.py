@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rich.console import Console, Group
 
-from bonn_hw.explore.result import PAGE, Result
+from bonn_hw.explore.points import Result
+from bonn_hw.explore.result import PAGE
 from bonn_hw.report.grid import UNKNOWN, Column, grid, words
 from bonn_hw.report.tables import count, rate
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,10 +108,11 @@ class Study:
             )
         self._study.set_user_attr("space", identity)
 
-    def ask(self) -> tuple[optuna.Trial, Candidate]:
-        """Begin a trial, and what its sampler chooses."""
+    def ask(self, randomly: bool = False) -> tuple[optuna.Trial, Candidate]:
+        """Begin a trial, and what its sampler chooses, or chance if the sampler repeats itself."""
         # A sampler of its own for each trial: a resumed search chooses as an uninterrupted one.
-        self._study.sampler = _sampler(self.search, len(self._study.get_trials(deepcopy=False)))
+        search = replace(self.search, sampler="random") if randomly else self.search
+        self._study.sampler = _sampler(search, len(self._study.get_trials(deepcopy=False)))
         trial = self._study.ask()
         candidate = self.space.draw(_picker(trial))
         trial.set_user_attr("candidate", json.dumps(candidate.tables))

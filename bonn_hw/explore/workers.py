@@ -11,17 +11,18 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 from bonn_hw import extras
-from bonn_hw.errors import UserError
+from bonn_hw.errors import Interrupted, UserError
 from bonn_hw.explore.stage import Job, Trained, train_stage
 
 SECONDS = 5  # to wait for the answer of a scheduler
+Train = Callable[[Job], Trained]
 
 
 class Workers(Protocol):
@@ -43,14 +44,15 @@ class Here:
 
     count = 1
 
+    def __init__(self, train: Train) -> None:
+        self._train = train
+
     def submit(self, job: Job) -> Future[Trained]:
         """Train; the future is done. Ctrl-C ends the search, not the training alone."""
         future: Future[Trained] = Future()
         try:
-            future.set_result(train_stage(job))
+            future.set_result(self._train(job))
         except UserError as error:
-            from bonn_hw.errors import Interrupted
-
             if isinstance(error, Interrupted):
                 raise KeyboardInterrupt from error
             future.set_exception(error)
@@ -70,8 +72,8 @@ class Processes:
         Of processes.
     """
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, count: int, train: Train) -> None:
+        self.count, self._train = count, train
         self._pools = [_pool(place) for place in range(count)]
         self._running: list[Future[Trained] | None] = [None] * count
 
@@ -79,21 +81,16 @@ class Processes:
         """Begin a training in a process that is free, or in the one that replaces a lost one."""
         place = next(n for n, f in enumerate(self._running) if f is None or f.done())
         try:
-            future = self._pools[place].submit(train_stage, job)
+            future = self._pools[place].submit(self._train, job)
         except BrokenProcessPool:
             self._pools[place] = _pool(place)
-            future = self._pools[place].submit(train_stage, job)
+            future = self._pools[place].submit(self._train, job)
         self._running[place] = future
         return future
 
     def lost(self, error: BaseException) -> bool:
         """Whether the process ended."""
         return isinstance(error, BrokenProcessPool)
-
-    @property
-    def pids(self) -> list[int]:
-        """Process numbers of those that have begun."""
-        return [pid for pool in self._pools for pid in pool._processes or ()]
 
     def end(self) -> None:
         """End all processes, whatever they do; epochs that are whole are in the run folders."""
@@ -121,8 +118,8 @@ def _begin(place: int) -> None:
 class Cluster:
     """The workers of a Dask scheduler; all see the folder of the study under the same path."""
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self, client: Any, train: Train) -> None:
+        self._client, self._train = client, train
         self._executor: Executor = client.get_executor(pure=False)
 
     @property
@@ -132,7 +129,7 @@ class Cluster:
 
     def submit(self, job: Job) -> Future[Trained]:
         """Begin a training on a worker that the scheduler chooses."""
-        return self._executor.submit(train_stage, job)
+        return self._executor.submit(self._train, job)
 
     def lost(self, error: BaseException) -> bool:
         """Whether a training took several workers with it."""
@@ -140,7 +137,7 @@ class Cluster:
 
 
 @contextmanager
-def workers(jobs: int, cluster: str | None) -> Iterator[Workers]:
+def workers(jobs: int, cluster: str | None, train: Train = train_stage) -> Iterator[Workers]:
     """The workers of a search, which end with the block.
 
     Raises
@@ -150,11 +147,11 @@ def workers(jobs: int, cluster: str | None) -> Iterator[Workers]:
     """
     if cluster is not None:
         with _client(cluster) as client:
-            yield Cluster(client)
+            yield Cluster(client, train)
     elif jobs == 1:
-        yield Here()
+        yield Here(train)
     else:
-        processes = Processes(jobs)
+        processes = Processes(jobs, train)
         try:
             yield processes
         finally:

@@ -24,6 +24,8 @@ COMMANDS = [
     ("compile none.onnx --fps 1 --out new", "--json"),
     ("sweep none.toml", "--out"),
     ("sweep none.toml --out new", "--json"),
+    ("explore none.toml", "--out"),
+    ("explore none.toml --dry-run", "--json"),
     ("simulate none --inputs none.npy", "--json"),
     ("simulate none --inputs none.npy", "--outputs"),
     ("simulate none --inputs none.npy", "--trace"),

@@ -163,6 +163,7 @@ def test_every_board_must_hold_it():
     assert goal.budget.bram36 == min(b.holds.bram36 for b in goal.boards)
 
 
+@pytest.mark.large
 def test_other_networks_are_lowered_untrained():
     options = {"in_channels": 1, "size": 8, "widths": [4, 4], "blocks": [1], "form": "hardware"}
     graph = untrained_graph("wrn", {**options, "dropout": 0.2})

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The result of a search as values: the points of the front, and the figures of the search."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bonn_hw.explore.space import Candidate, Space
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of the front.
+
+    Attributes
+    ----------
+    number
+        Of its trial.
+    accuracies
+        On held-out images, of trainings with different seeds; of one if it was trained once.
+    figures
+        Predicted, FIFOs included, under the keys of `tables.figures_row`.
+    """
+
+    number: int
+    candidate: Candidate
+    figures: Mapping[str, Any]
+    accuracies: tuple[float, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """Their mean."""
+        return statistics.fmean(self.accuracies)
+
+    @property
+    def spread(self) -> float | None:
+        """Their standard deviation; None of one training."""
+        return statistics.stdev(self.accuracies) if len(self.accuracies) > 1 else None
+
+    @property
+    def cost(self) -> float:
+        """In LUT."""
+        return float(self.figures["cost"])
+
+
+@dataclass(frozen=True)
+class Result:
+    """The front of a space, the cheapest point first, and the figures of the search."""
+
+    space: Space
+    points: tuple[Point, ...]
+    hypervolume: float
+    counts: Mapping[str, int]
+    hours: float
+    importance: Mapping[str, float]
