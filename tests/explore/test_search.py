@@ -2,6 +2,7 @@
 """The search with stand-ins for trainings: what is trained, for how long, and what is told."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -88,8 +89,9 @@ def test_an_interrupted_search_ends_like_a_whole_one(whole, tmp_path):
     assert len(crew.jobs) == len(whole[2].jobs) - 3
 
 
-def test_a_search_that_is_over_trains_nothing(whole):
-    folder, study, _ = whole
+def test_a_search_that_is_over_trains_nothing(whole, tmp_path):
+    study, folder = whole[1], tmp_path / "copy"
+    shutil.copytree(whole[0], folder)
     before = choices(study)
     again, crew = search(folder, storage=None)
     assert (choices(again), crew.jobs) == (before, [])
@@ -113,7 +115,7 @@ def test_hours(tmp_path):
     assert len(search(tmp_path, space)[0].records()) == 3  # of 36 seconds, 90 in all
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
+@pytest.mark.parametrize("sampler", ["tpe"])
 def test_a_small_space_is_exhausted(sampler, tmp_path):
     """Each of 2 networks is trained once with each of 2 rates, then nothing is left."""
     text = TEXT.replace("length = [1, 2]", "length = [1]").replace("[[1], [2]]", "[[1]]")
