@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The hardware of a candidate, before anything is trained: exact foldings, costs, and the limits.
 
-`fold` takes milliseconds for layers that were seen before: it finds the cheapest foldings that reach the rate, FIFOs not counted,
-and so proves what cannot fit. `plan_whole` adds FIFOs and latency, in seconds; a candidate is
-trained only after it.
+`fold` takes milliseconds for layers seen before. It finds the cheapest foldings that reach
+the rate, FIFOs not counted, and so proves what cannot fit. `plan_whole` adds FIFOs and latency, in
+seconds; a candidate is trained only after it.
 """
 
 from __future__ import annotations
