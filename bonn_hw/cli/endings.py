@@ -19,6 +19,7 @@ MACHINE = frozenset(
     )
 )
 
+KEPT = {"sweep": "finished designs", "explore": "what is trained"}
 LONGEST = 3000  # characters of a message
 
 
@@ -38,7 +39,7 @@ def ending(
 
     if debug:
         bug_report.print_traceback(error)
-    rest = ", and keeps finished designs" if command == "sweep" else ""
+    rest = f", and keeps {KEPT[command]}" if command in KEPT else ""
     if isinstance(error, Interrupted):
         return TERMINATED if _by_signal(error) else INTERRUPTED, str(error)
     if isinstance(error, UserError):
