@@ -134,8 +134,7 @@ class Space:
         self._graph, self._fixed = graph, fixed
         tables = tables or Tables()
         self._options = {
-            node.name: tables.options(node.kernel, fixed.get(node.name))
-            for node in graph.nodes
+            node.name: tables.options(node.kernel, fixed.get(node.name)) for node in graph.nodes
         }
         # By node: its producers, each with the resources of the converters between.
         self._feeds: dict[str, list[tuple[str, Uses]]] = {}
