@@ -54,6 +54,9 @@ class SimulationRun:
         Version of Verilator.
     kept : int
         Frames whose results are those of an earlier simulation that was interrupted.
+    lanes : int
+        Images in lockstep: more than one in the bit-sliced engine, whose control is proved not to
+        depend on data.
     """
 
     outputs: NDArray[np.uint32]
@@ -67,6 +70,7 @@ class SimulationRun:
     seconds: float
     verilator: str
     kept: int = 0
+    lanes: int = 1
 
     @property
     def interval(self) -> int | None:

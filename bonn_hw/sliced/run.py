@@ -106,4 +106,5 @@ def simulate(
         sum(cycles for cycles, _ in spent),
         sum(seconds for _, seconds in spent),
         "",
+        lanes,
     )

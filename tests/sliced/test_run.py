@@ -9,14 +9,13 @@ import pytest
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
 from bonn_hw.errors import Hang
-from bonn_hw.ir.rtl import Port, RtlProject
 from bonn_hw.ir.stream import pack
-from bonn_hw.ir.tensor import BIPOLAR, TensorType
 from bonn_hw.sim import run as verilator
 from bonn_hw.sliced import run as sliced
 from bonn_hw.sliced.independence import DataDependent
 from tests.support import every_kernel
 from tests.support.bench import random_values
+from tests.support.planted import planted
 
 pytestmark = pytest.mark.rtl
 LANES = 64
@@ -60,77 +59,9 @@ def test_several_processes_give_the_same(network):
     np.testing.assert_array_equal(one.outputs, two.outputs)
 
 
-# A register between input and output. PLANTED 1: it is not ready for a word of ones. 2: a word of
-# ones stops it for good. 3: it looks a word up at an address of data, and keeps the largest so far.
-# 4: it is never ready.
-PLANTED = """
-module planted (
-  input wire clk, input wire rst,
-  input wire [3:0] s_axis_tdata, input wire s_axis_tvalid, output wire s_axis_tready,
-  output wire [3:0] m_axis_tdata, output wire m_axis_tvalid, input wire m_axis_tready,
-  output wire step
-);
-  parameter integer PLANTED = 0;
-  reg [3:0] word_q, largest_q;
-  reg full_q, stopped_q;
-  reg [3:0] ring [0:15];
-  reg [3:0] looked_up_q;
-  wire wanted = PLANTED == 1 ? ~&s_axis_tdata : PLANTED == 2 ? ~stopped_q : PLANTED != 4;
-  assign s_axis_tready = (m_axis_tready || !full_q) && wanted;
-  assign step = s_axis_tvalid && s_axis_tready;
-  assign m_axis_tvalid = full_q;
-  assign m_axis_tdata = PLANTED == 3 ? largest_q : word_q;
-  integer i;
-  initial for (i = 0; i < 16; i = i + 1) ring[i] = 5 * i + 3;
-  wire [3:0] found = ring[s_axis_tdata];
-  always @(posedge clk) begin
-    if (rst) begin
-      full_q <= 0;
-      stopped_q <= 0;
-      largest_q <= 0;
-    end else begin
-      if (m_axis_tready || !full_q) full_q <= step;
-      if (step && &s_axis_tdata) stopped_q <= 1;
-      if (step && found > largest_q) largest_q <= found;
-    end
-    if (step) word_q <= s_axis_tdata;
-  end
-endmodule
-"""
-TOP = """
-module top (
-  input wire clk, input wire rst,
-  input wire [3:0] s_axis_tdata, input wire s_axis_tvalid, output wire s_axis_tready,
-  output wire [3:0] m_axis_tdata, output wire m_axis_tvalid, input wire m_axis_tready
-);
-  wire [2:0] probe /* verilator public_flat_rd */;
-  assign probe[0] = s_axis_tvalid & s_axis_tready;
-  assign probe[2] = m_axis_tvalid & m_axis_tready;
-  planted #(.PLANTED(%d)) planted_0 (
-    .clk(clk), .rst(rst), .s_axis_tdata(s_axis_tdata), .s_axis_tvalid(s_axis_tvalid),
-    .s_axis_tready(s_axis_tready), .m_axis_tdata(m_axis_tdata), .m_axis_tvalid(m_axis_tvalid),
-    .m_axis_tready(m_axis_tready), .step(probe[1]));
-endmodule
-"""
-
-
-def planted(kind, folder):
-    """The project with a fault, in a folder, and 70 frames of 3 beats."""
-    port = Port(4, BIPOLAR, 3)
-    templates = folder / "templates"
-    templates.mkdir(parents=True)
-    (templates / "planted.sv").write_text(PLANTED)
-    files = {"top.v": TOP % kind}
-    project = RtlProject("top", ("planted.sv",), files, port, port, ("planted_0",))
-    write(project, folder, templates)
-    frames = random_values(TensorType((1, 3, 4), BIPOLAR), 70)
-    options = {"folder": folder, "templates": templates, "timeout_cycles": 200}
-    return project, pack(frames, 4, BIPOLAR), 70, options
-
-
 def test_control_that_depends_on_data_is_refused_by_name(tmp_path):
     """At once, and through a register."""
-    for kind, named in ((1, "s_axis_tdata"), (2, "planted_0.wanted")):
+    for kind, named in ((1, "planted_0.wanted"), (2, "planted_0.wanted")):
         project, beats, frames, options = planted(kind, tmp_path / str(kind))
         with pytest.raises(DataDependent) as error:
             sliced.simulate(project, beats, frames, lanes=LANES, **options)
