@@ -38,10 +38,12 @@ class _Scope:
 
 
 def functions(places: Places) -> list[str]:
-    """A function ``void f<i>()`` for each block."""
+    """A function ``void f<i>(Lanes& l)`` for each block."""
     kept = _kept(places.ordered.blocks)
     blocks = enumerate(places.ordered.blocks)
-    return [f"void f{place}() {{\n{_block(places, block, kept)}\n}}" for place, block in blocks]
+    return [
+        f"void f{place}(Lanes& l) {{\n{_block(places, block, kept)}\n}}" for place, block in blocks
+    ]
 
 
 def output(places: Places) -> str:
@@ -51,7 +53,7 @@ def output(places: Places) -> str:
         scope.gate(gate, keep=False)
     bits = [scope.value(net) for net in places.netlist.ports[OUTPUT]]
     lines = [*scope.lines, *(f"out[{place}] = {bit};" for place, bit in enumerate(bits))]
-    return "\n".join(["void output_data(V* out) {", *lines, "}"])
+    return "\n".join(["void output_data(const Lanes& l, V* out) {", *lines, "}"])
 
 
 def _kept(blocks: Sequence[Block]) -> frozenset[Net]:

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The gates as the harness's Model. A beat of the harness is one of every image: the words of image
-// i are at i * words.
+// i are at i * words. The control is evaluated once for several vectors of images.
 #include "model.h"
+
+#include <cstdlib>
+#include <vector>
 
 #include "design.h"
 
 namespace {
 
-constexpr int kImages = LANES, kBlock = 64;
+constexpr int kParts = LANES / 64, kBlock = 64;  // images are moved 64 at a time
 constexpr int kWordsIn = (INPUTS + 31) / 32, kWordsOut = (OUTPUTS + 31) / 32;
 
 // Rows and columns of a square of bits change places (Hacker's Delight, 7-3).
@@ -24,8 +27,9 @@ void transpose(uint64_t (&rows)[kBlock]) {
 
 struct Design : Model {
   uint8_t clock = 0, reset = 0, offered = 0, taking = 0, accepts = 0, gives = 0;
+  std::vector<Lanes> vectors;
 
-  Design() {
+  explicit Design(size_t count) : vectors(count) {
     clk = &clock;
     rst = &reset;
     s_axis_tvalid = &offered;
@@ -37,7 +41,8 @@ struct Design : Model {
 
   void eval() override {
     if (clock) {
-#define X(n) f##n();
+#define X(n) \
+  for (Lanes& l : vectors) f##n(l);
       BLOCKS(X)
 #undef X
       control_step();
@@ -54,26 +59,28 @@ struct Design : Model {
   void put_input(const uint32_t* words) override {
     for (int bit = 0; bit < INPUTS; bit += kBlock) {
       const int word = bit / 32, known = kWordsIn - word < 2 ? 1 : 2;
-      for (int part = 0; part < kImages / kBlock; part++) {
+      for (size_t part = 0; part < vectors.size() * kParts; part++) {
         uint64_t rows[kBlock];
+        V* const d = vectors[part / kParts].d;
         for (int image = 0; image < kBlock; image++) {
           const uint32_t* from = words + (part * kBlock + image) * kWordsIn + word;
           rows[image] = from[0] | (known > 1 ? static_cast<uint64_t>(from[1]) << 32 : 0);
         }
         transpose(rows);
-        for (int i = 0; i < kBlock && bit + i < INPUTS; i++) d[INPUT[bit + i]][part] = rows[i];
+        for (int i = 0; i < kBlock && bit + i < INPUTS; i++) d[INPUT[bit + i]][part % kParts] = rows[i];
       }
     }
   }
 
   void get_output(uint32_t* words) const override {
-    V out[OUTPUTS];
-    output_data(out);
+    std::vector<V> outputs(vectors.size() * OUTPUTS);
+    for (size_t i = 0; i < vectors.size(); i++) output_data(vectors[i], &outputs[i * OUTPUTS]);
     for (int bit = 0; bit < OUTPUTS; bit += kBlock) {
       const int word = bit / 32, known = kWordsOut - word < 2 ? 1 : 2;
-      for (int part = 0; part < kImages / kBlock; part++) {
+      for (size_t part = 0; part < vectors.size() * kParts; part++) {
         uint64_t rows[kBlock] = {};
-        for (int i = 0; i < kBlock && bit + i < OUTPUTS; i++) rows[i] = out[bit + i][part];
+        const V* const out = &outputs[part / kParts * OUTPUTS];
+        for (int i = 0; i < kBlock && bit + i < OUTPUTS; i++) rows[i] = out[bit + i][part % kParts];
         transpose(rows);
         for (int image = 0; image < kBlock; image++) {
           uint32_t* to = words + (part * kBlock + image) * kWordsOut + word;
@@ -98,4 +105,11 @@ struct Design : Model {
 
 }  // namespace
 
-std::unique_ptr<Model> make_model(int, char**, const char*) { return std::make_unique<Design>(); }
+// The harness's option words_in says how many images there are.
+std::unique_ptr<Model> make_model(int argc, char** argv, const char*) {
+  size_t words = 0;
+  for (int i = 1; i < argc; i++) {
+    if (std::strncmp(argv[i], "words_in=", 9) == 0) words = std::strtoul(argv[i] + 9, nullptr, 10);
+  }
+  return std::make_unique<Design>(words / (kWordsIn * LANES));
+}

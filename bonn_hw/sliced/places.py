@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Where the generated C++ keeps nets and memories.
 
-Data are vectors, ``d[i]``, with an image in every bit. Control is bytes of 0 or 255, ``c[i]``.
-Memory i is ``m<i>``, and ``a<i>_<j>`` the address of its port j, reads before writes.
+Control is bytes of 0 or 255, ``c[i]``. Data are vectors with an image in every bit, ``d[i]`` of a
+struct ``l``, of which there may be several. Memory i is ``m<i>``, of that struct if it holds data,
+and ``a<i>_<j>`` is the address of its port j, reads before writes.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Places:
             return self.words[net]
         self.give([net])
         if net in self.split.data:
-            return f"d[{self.data[net]}]"
+            return f"l.d[{self.data[net]}]"
         return f"c[{self.control[net]}]"
 
     def vector(self, net: Net) -> str:
@@ -77,7 +78,8 @@ class Places:
 
     def name(self, memory: Memory) -> str:
         """The memory's array."""
-        return f"m{self.netlist.memories.index(memory)}"
+        number = self.netlist.memories.index(memory)
+        return f"l.m{number}" if self.holds_data(memory) else f"m{number}"
 
     def address(self, memory: Memory, port: Read | Write) -> str:
         """The variable that holds the address of a port."""

@@ -19,6 +19,8 @@ from bonn_hw.sim.shard import Shard, run_all
 from bonn_hw.sliced.build import build
 from bonn_hw.timing.stalls import Stalls
 
+VECTORS = 4  # at most: their values have to stay near the processor
+ENOUGH = 8  # frames of each image's place: with fewer, filling the pipeline takes a large part
 FRAMES = 3  # of each image's place, at least: the interval is measured between the last two
 
 
@@ -33,12 +35,20 @@ def simulate(
     stall: int | None = None,
     templates: Path | None = None,
     lanes: int | None = None,
+    vectors: int | None = None,
     progress: Progress = silent,
 ) -> SimulationRun:
     """Simulate frames as `sim.run.simulate` does, with the same results.
 
     Each bit of a vector simulates its frames from reset, like a process there: the run's shards are
     those of the bits, of all processes.
+
+    Parameters
+    ----------
+    lanes : int or None
+        Images of a vector (`build.build`).
+    vectors : int or None
+        Vectors for which a process evaluates the control once; None: as many as are worth it.
 
     Raises
     ------
@@ -52,6 +62,7 @@ def simulate(
     source, sink = project.source, project.sink
     words_in, words_out = beats.shape[1], words_a_beat(sink.lanes, sink.element)
     jobs = max(1, min(jobs, -(-frames // (lanes * FRAMES))))
+    lanes *= vectors or max(1, min(VECTORS, frames // (lanes * jobs * ENOUGH)))
     depth = max(-(-frames // (lanes * jobs)), min(FRAMES, frames))  # frames of each bit
     stalls = Stalls.random(stall)
     with scratch_folder() as scratch:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bonn_hw.sliced import control_source, data_source
 from bonn_hw.sliced.independence import INPUT, Split
-from bonn_hw.sliced.netlist import ONE
+from bonn_hw.sliced.netlist import ONE, Memory
 from bonn_hw.sliced.order import OUTPUT, Order
 from bonn_hw.sliced.places import Places
 
@@ -47,14 +47,19 @@ def _shares(texts: Sequence[str], count: int) -> list[list[str]]:
     return shares
 
 
+def _array(places: Places, memory: Memory) -> str:
+    """Declaration of a memory, a word for each address that its ports can have."""
+    kind = "V" if places.holds_data(memory) else "uint8_t"
+    depth = max([memory.depth, *(1 << len(port.address) for port in memory.ports)])
+    return f"{kind} {places.name(memory).removeprefix('l.')}[{depth}][{memory.width}];"
+
+
 def _variables(places: Places) -> list[str]:
-    """Declarations of all variables, with the number of their places."""
-    lines = [f"V d[{len(places.data) + 1}];", f"uint8_t c[{len(places.control) + 64}];"]
+    """Declarations of the variables of the control."""
+    lines = [f"uint8_t c[{len(places.control)}];"]
     for memory in places.netlist.memories:
-        kind = "V" if places.holds_data(memory) else "uint8_t"
-        # An address has as many bits as it has, whether there is a word or not.
-        depth = 1 << max((len(port.address) for port in memory.ports), default=0)
-        lines.append(f"{kind} {places.name(memory)}[{max(depth, memory.depth)}][{memory.width}];")
+        if not places.holds_data(memory):
+            lines.append(_array(places, memory))
         lines += [f"unsigned {places.address(memory, port)};" for port in memory.ports]
     return lines
 
@@ -74,13 +79,16 @@ def _header(places: Places, blocks: int) -> str:
             "#pragma once",
             '#include "lanes.h"',
             *(f"extern {line}" for line in _variables(places)),
+            f"struct Lanes {{ V d[{len(places.data) + 1}];",
+            *(_array(places, one) for one in places.netlist.memories if places.holds_data(one)),
+            "};",
             f"#define BLOCKS(X) {calls}",
-            "#define X(n) void f##n();",
+            "#define X(n) void f##n(Lanes& l);",
             "BLOCKS(X)",
             "#undef X",
             "void control();",
             "void control_step();",
-            "void output_data(V* out);",
+            "void output_data(const Lanes& l, V* out);",
             "void start();",
             *(f"constexpr int {name} = {places.control[ports[port][0]]};"
               for name, port in names.items()),
