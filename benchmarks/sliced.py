@@ -164,7 +164,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ]
     print("\n".join(lines))
     if few is None:
-        PAGE.write_text(PAGE.read_text().partition(BEGIN)[0] + "\n".join(lines))
+        before = PAGE.read_text().partition(BEGIN)[0].rstrip()
+        PAGE.write_text(f"{before}\n\n" + "\n".join(lines))
 
 
 if __name__ == "__main__":
