@@ -116,6 +116,6 @@ def simulate(
         busy(numbers[3 * depth :], len(project.probes), depth * source.beats),
         sum(cycles for cycles, _ in spent),
         sum(seconds for _, seconds in spent),
-        "",
-        lanes,
+        verilator="",
+        lanes=lanes,
     )
