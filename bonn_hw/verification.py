@@ -24,7 +24,8 @@ from bonn_hw.report.merge import with_simulated
 from bonn_hw.report.page import beside
 from bonn_hw.report.simulation import PyTorch, simulated
 from bonn_hw.report.values import Report
-from bonn_hw.sim import run as simulator
+from bonn_hw.sliced import engines
+from bonn_hw.sliced.engines import Engine
 
 # Predicted LUTs x stages x cycles of a batch: seconds of an idle core, half a minute of a busy one.
 # Measured with other work on the cores, in cycles a second: digits 1.37 M (1,060 LUT, 14 stages),
@@ -39,6 +40,7 @@ def simulate(
     stall: int | None = None,
     trace: Path | None = None,
     progress: Progress = silent,
+    simulator: Engine = "auto",
 ) -> Answers:
     """Simulate the RTL in the build cycle by cycle, and compute the references.
 
@@ -48,6 +50,8 @@ def simulate(
         Inputs of the QONNX model.
     stall : int or None
         Seed of random gaps on the input and random stalls of the output.
+    simulator : "auto", "verilator" or "sliced"
+        What simulates the RTL (`sliced.engines`).
     """
     inputs = build.host.encode(images)
     progress("integer graph")
@@ -61,10 +65,12 @@ def simulate(
     rounded = model.run(images)
     plain = frontend.compare(model, reference, images, qonnx, rounded)
     project = read_project(build.rtl) if build.trusted else verified(build.design, build.rtl)
-    run = simulator.simulate(
+    run = engines.simulate(
         project,
         pack(inputs, project.source.lanes, project.source.element),
         len(images),
+        engine=simulator,
+        cycles=build.design.bound,
         folder=build.rtl,
         templates=build.rtl if build.trusted else None,
         jobs=jobs,
@@ -114,6 +120,7 @@ def simulate_and_compare(
     trace: Path | None = None,
     progress: Progress = silent,
     keep: bool = True,
+    simulator: Engine = "auto",
 ) -> Outcome:
     """Simulate a build, compare with all references, and save the figures in its report.
 
@@ -123,6 +130,8 @@ def simulate_and_compare(
         Run folder of the training, to compare with PyTorch.
     keep : bool
         Save the figures in the build's report; otherwise, the folder is not changed.
+    simulator : "auto", "verilator" or "sliced"
+        As in `simulate`.
 
     Raises
     ------
@@ -136,7 +145,9 @@ def simulate_and_compare(
         trained = Checkpoint.load(checkpoint)
         transform = trained.experiment.transform if trained.experiment else None
     images = load_images(build, source, transform)
-    return simulate_images(build, images, trained, jobs, stall, trace, progress, keep)
+    return simulate_images(
+        build, images, trained, jobs, stall, trace, progress, keep, simulator=simulator
+    )
 
 
 def load_images(build: Build, source: ImageSource, transform: str | None = None) -> Images:
@@ -172,6 +183,7 @@ def simulate_images(
     progress: Progress = silent,
     keep: bool = True,
     clues: locate.Clues | None = None,
+    simulator: Engine = "auto",
 ) -> Outcome:
     """As `simulate_and_compare`, for images that are loaded.
 
@@ -187,7 +199,7 @@ def simulate_images(
     if trained is not None:
         progress("PyTorch")
         pytorch = PyTorch(trained.predict(images.values), trained.accumulators(images.values))
-    answers = simulate(build, images.values, jobs, stall, trace, progress)
+    answers = simulate(build, images.values, jobs, stall, trace, progress, simulator)
     stages = [stage.name for stage in build.design.stages]
     inner = None if clues is None else locate.frames_with_other_layers(build, images.values, clues)
     figures = simulated(

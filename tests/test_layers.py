@@ -25,6 +25,7 @@ ORDER = (
     ("timing", "frontend", "emit"),
     ("passes", "sim"),
     ("synth", "interop", "board_sim", "engine"),
+    ("sliced",),
     ("report",),
     ("bitstream", "nn"),
     ("build_folder", "images", "doctor"),

@@ -44,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="random stalls at input and output, from this seed; default: none",
     )
     parser.add_argument(
+        "--engine",
+        choices=("auto", "verilator", "sliced"),
+        default="auto",
+        help="what simulates: Verilator, or the gates of hundreds of images at once; default: the "
+        "gates if there are many frames, and no --trace",
+    )
+    parser.add_argument(
         "--trace", metavar="FILE", type=Path, help="write the waveforms to this file (.fst or .vcd)"
     )
     parser.add_argument(
@@ -84,6 +91,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             options.trace,
             progress,
             keep=writable,
+            simulator=options.engine,
         )
     kept = outcome.answers.run.kept
     if kept:

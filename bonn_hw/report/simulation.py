@@ -83,6 +83,7 @@ def simulated(
             rounding=_rounding(answers.plain),
             expected=None if users is None else users.counts,
             stall_seed=stall,
+            cycles_hold_for_all_data=True if run.lanes > 1 else None,
             simulation=_speed(run, frames),
         ),
         accuracy=Accuracy() if labels is None else _accuracies(answers, labels, pytorch, expected),

@@ -158,7 +158,8 @@ def _title(comparison: Comparison | None, this_run: bool) -> str:
     stalled = "" if seed is None else f", random stalls (seed {seed})"
     which = "this run" if this_run else SAVED if seed is None else SAVED_STALLED
     frames, mismatches = count(comparison.frames), count(comparison.mismatches)
-    return f"{frames} frames{stalled}: {mismatches} mismatches ({which})"
+    proved = "; its cycles hold for all data" if comparison.cycles_hold_for_all_data else ""
+    return f"{frames} frames{stalled}: {mismatches} mismatches ({which}{proved})"
 
 
 def _rounding(rounding: Rounding) -> Iterator[str]:

@@ -202,6 +202,9 @@ class Comparison:
         How the outputs that the user expects compare with the RTL's.
     stall_seed : int or None
         Seed of the random stalls; simulated cycles include the stalls.
+    cycles_hold_for_all_data : bool or None
+        Whether it is proved that no handshake depends on data: the bit-sliced engine proves it on
+        the netlist of the design. None: not examined, as with Verilator alone.
     first_difference : FirstDifference or None
         Where it first differs, if ``bonn-hw compare`` found a difference.
     """
@@ -212,6 +215,7 @@ class Comparison:
     rounding: Rounding | None = None
     expected: Expected | None = None
     stall_seed: int | None
+    cycles_hold_for_all_data: bool | None = None
     simulation: SimulatorSpeed
     first_difference: FirstDifference | None = None
 

@@ -54,6 +54,9 @@ class SimulationRun:
         Version of Verilator.
     kept : int
         Frames whose results are those of an earlier simulation that was interrupted.
+    lanes : int
+        Images in lockstep: more than one in the bit-sliced engine, whose control is proved not to
+        depend on data.
     """
 
     outputs: NDArray[np.uint32]
@@ -67,6 +70,7 @@ class SimulationRun:
     seconds: float
     verilator: str
     kept: int = 0
+    lanes: int = 1
 
     @property
     def interval(self) -> int | None:
@@ -205,9 +209,8 @@ def _collect(project: RtlProject, shards: list[Shard], version: str) -> Simulati
         numbers = np.fromfile(shard.folder / "frames", "<i8")
         rows.append(numbers[: 3 * shard.frames].reshape(-1, 3))
         if shard.frames == max(one.frames for one in shards):
-            snapshots = numbers[3 * shard.frames :].reshape(-1, 1 + 3 * stages)
             offered = shard.frames * project.source.beats
-            busy = _busy(snapshots[:, 0] < offered, snapshots[:, 1:].reshape(-1, stages, 3))
+            counted = busy(numbers[3 * shard.frames :], stages, offered)
     first_in, first_out, last_out = np.concatenate(rows).T
     return SimulationRun(
         np.concatenate(outputs),
@@ -216,15 +219,25 @@ def _collect(project: RtlProject, shards: list[Shard], version: str) -> Simulati
         first_out,
         last_out,
         tuple((shard.first, shard.frames) for shard in shards),
-        busy,
+        counted,
         sum(int(shard.last_line[1]) for shard in shards),
         sum(float(shard.last_line[2]) for shard in shards),
         version,
     )
 
 
-def _busy(fed: NDArray[np.bool_], counts: NDArray[np.int64]) -> tuple[int, ...]:
-    """Busy cycles per frame of each stage from counts ``(snapshots, stages, 3)``."""
+def busy(numbers: NDArray[np.int64], stages: int, offered: int) -> tuple[int, ...]:
+    """Busy cycles per frame of each stage, from the harness's snapshots.
+
+    Parameters
+    ----------
+    numbers
+        The rows of all snapshots, one behind the other.
+    offered : int
+        Input beats of the process.
+    """
+    snapshots = numbers.reshape(-1, 1 + 3 * stages)
+    fed, counts = snapshots[:, 0] < offered, snapshots[:, 1:].reshape(-1, stages, 3)
     steady = int(fed.sum())  # number of first frames that ended while input was still arriving
     known = steady >= 2
     moved = counts[steady - 1] - counts[steady - 2] if known else counts[-1] // len(counts)

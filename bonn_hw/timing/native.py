@@ -44,12 +44,12 @@ def library(source: Path, for_this_machine: bool = False) -> ctypes.CDLL:
         if done.code:
             raise RuntimeError(f"{source.name}: {done.failure}")
 
-    meaning = _native(compiler_path) if for_this_machine else ""
-    key = cache.digest(compiler_path, *flags, meaning, source.read_bytes())
+    machine = meaning(compiler_path) if for_this_machine else ""
+    key = cache.digest(compiler_path, *flags, machine, source.read_bytes())
     return ctypes.CDLL(str(cache.entry("libraries", key, make) / name))
 
 
-def _native(compiler_path: str) -> str:
+def meaning(compiler_path: str) -> str:
     """What "native" means: machines with different processors may share a home folder."""
     command = [compiler_path, "-march=native", "-###", "-E", "-x", "c++", os.devnull]
     return tools.run(command, env={**os.environ, "LC_ALL": "C"}).output
