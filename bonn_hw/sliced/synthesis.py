@@ -14,6 +14,8 @@ CARRIES = Path(__file__).with_name("ripple.v")
 NETLIST = "netlist.json"
 GATES = ("AND", "NAND", "OR", "NOR", "XOR", "XNOR", "ANDNOT", "ORNOT")  # and NOT, always
 # Memories stay memories. Registers have an enable at most, which says when they need a new value.
+# The sums of DSP slices are logic: their text is equal, and a slice is no gate.
+DEFINES = "verilog_defines -DBONN_NO_DSP48"
 COMMANDS = (
     "setattr -set keep 1 top/w:probe",
     *("proc", "flatten", "opt_expr", "opt_clean", "opt_muxtree", "opt_reduce", "opt_merge"),
@@ -38,5 +40,5 @@ def synthesise(project: RtlProject, folder: Path) -> Netlist:
     written = folder.resolve() / NETLIST
     names = {"carries": CARRIES, "gates": ",".join(GATES), "netlist": written}
     commands = [line.format(**names) for line in COMMANDS]
-    run_script([*reading, *commands], folder, folder / "yosys.log")
+    run_script([DEFINES, *reading, *commands], folder, folder / "yosys.log")
     return read(json.loads(written.read_text())["modules"]["top"])

@@ -9,12 +9,15 @@ import pytest
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
 from bonn_hw.errors import Hang
-from bonn_hw.ir.stream import pack
+from bonn_hw.ir.folding import Folding
+from bonn_hw.ir.stream import pack, unpack
+from bonn_hw.ir.tensor import BIPOLAR
+from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.sim import run as verilator
 from bonn_hw.sliced import run as sliced
 from bonn_hw.sliced.independence import DataDependent
 from tests.support import every_kernel
-from tests.support.bench import random_values
+from tests.support.bench import lone_design, random_values
 from tests.support.planted import planted
 
 pytestmark = pytest.mark.rtl
@@ -47,6 +50,23 @@ def test_every_kernel(network, stall):
     assert gates.stage_cycles == rtl.stage_cycles
     assert (gates.interval, gates.latency) == (rtl.interval, rtl.latency)
     assert len(np.unique(gates.outputs)) > 2
+
+
+def test_sums_in_dsp_slices(tmp_path):
+    weights = np.random.default_rng(3).choice([-1, 1], (4, 8)).astype(np.int8)
+    zeros = np.zeros((1, 4), np.int64)
+    units = Mvu((1, 2), BIPOLAR, weights, None, zeros, (0,), (0, 0)).alternatives(dsp48=True)
+    unit = next(unit for unit in units if unit.placement.sums_in_dsp)
+    project = emit(lone_design(unit, Folding(pe=2, simd=4)))
+    assert re.search(r"\.SUMS_IN_DSP\(1\b", "".join(project.files.values()))
+    write(project, tmp_path)
+    frames = random_values(unit.inputs[0], LANES)
+    beats = pack(frames, project.source.lanes, project.source.element)
+    gates = sliced.simulate(
+        project, beats, LANES, lanes=LANES, folder=tmp_path, timeout_cycles=PATIENCE
+    )
+    found = unpack(gates.outputs, project.sink.lanes, project.sink.element)
+    np.testing.assert_array_equal(found, unit.reference(frames)[0].reshape(-1))
 
 
 def test_several_processes_give_the_same(network):
