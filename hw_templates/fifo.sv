@@ -122,7 +122,7 @@ module bonn_fifo #(
       (* ram_style = "distributed" *) logic [WIDTH-1:0] ring[DEPTH];
       always_ff @(posedge clk) if (take) ring[write_q] <= s_axis_tdata;
       assign m_axis_tdata = ring[read_q];
-    end else begin : gen_block
+    end else if (STYLE == BlockRing) begin : gen_block
       // Synchronous read: a step reads the beat after the one that leaves. A beat that arrives when
       // the memory has none to read would be too late, so it bypasses the memory.
       (* ram_style = "block" *) logic [WIDTH-1:0] ring[DEPTH];
