@@ -55,8 +55,8 @@ module bonn_fifo #(
         m_axis_tvalid <= 1'b0;
         two_q <= 1'b0;
       end else begin
-        if (m_axis_tready || !m_axis_tvalid) m_axis_tvalid <= s_axis_tvalid || two_q;
-        two_q <= m_axis_tvalid && !m_axis_tready && (s_axis_tvalid || two_q);
+        if (m_axis_tready || !m_axis_tvalid) m_axis_tvalid <= take || two_q;
+        two_q <= m_axis_tvalid && !m_axis_tready && (take || two_q);
       end
       if (m_axis_tready || !m_axis_tvalid) m_axis_tdata <= two_q ? second_q : s_axis_tdata;
       if (!two_q) second_q <= s_axis_tdata;
@@ -80,10 +80,7 @@ module bonn_fifo #(
     end
   end else begin : gen_ring
     localparam int AddressBits = DEPTH > 1 ? $clog2(DEPTH) : 1;
-    logic [AddressBits-1:0] write_q, write_next, read_next;
-    // The initial value is not needed for its value. Without it, Yosys merges read_q into the
-    // memory as an address register, which LUT memory does not have, and builds the register twice.
-    logic [AddressBits-1:0] read_q = '0;
+    logic [AddressBits-1:0] write_q;
     // Beats held, modulo 2 ** AddressBits. What they say of the next cycle becomes registers, so
     // that no comparison is on the way of tready and tvalid.
     logic [AddressBits-1:0] count_q;
@@ -96,19 +93,16 @@ module bonn_fifo #(
       if (DEPTH != 1 << AddressBits && pointer == AddressBits'(DEPTH - 1)) next = '0;
     endfunction
 
-    assign write_next = next(write_q);
     assign one = count_q == AddressBits'(1);
     assign s_axis_tready = !full_q;
     always_ff @(posedge clk) begin
       if (rst) begin
         write_q <= '0;
-        read_q <= '0;
         count_q <= '0;
         full_q <= 1'b0;
         m_axis_tvalid <= 1'b0;
       end else begin
-        if (take) write_q <= write_next;
-        if (step) read_q <= read_next;
+        if (take) write_q <= next(write_q);
         if (take != step) begin
           count_q <= count_q + (step ? '1 : AddressBits'(1));
           full_q <= take && count_q == AddressBits'(DEPTH - 1);
@@ -118,7 +112,13 @@ module bonn_fifo #(
     end
 
     if (STYLE == LutRing) begin : gen_lut
-      assign read_next = next(read_q);
+      // The initial value is not needed for its value. Without it, Yosys merges read_q into the
+      // memory as an address register, which LUT memory does not have, and builds it twice.
+      logic [AddressBits-1:0] read_q = '0;
+      always_ff @(posedge clk) begin
+        if (rst) read_q <= '0;
+        else if (step) read_q <= next(read_q);
+      end
       (* ram_style = "distributed" *) logic [WIDTH-1:0] ring[DEPTH];
       always_ff @(posedge clk) if (take) ring[write_q] <= s_axis_tdata;
       assign m_axis_tdata = ring[read_q];
@@ -128,9 +128,8 @@ module bonn_fifo #(
       (* ram_style = "block" *) logic [WIDTH-1:0] ring[DEPTH];
       logic [WIDTH-1:0] read_beat_q, bypass_q;
       logic bypass_d, is_bypassed_q;
-      // The next read_q as a register: no logic before the memory's address.
+      // The place of the beat after the oldest one.
       logic [AddressBits-1:0] ahead_q;
-      assign read_next = ahead_q;
       always_ff @(posedge clk) begin
         if (rst) ahead_q <= next('0);
         else if (step) ahead_q <= next(ahead_q);
@@ -138,7 +137,7 @@ module bonn_fifo #(
       assign bypass_d = take && (!m_axis_tvalid || (step && one));
       always_ff @(posedge clk) begin
         if (take) ring[write_q] <= s_axis_tdata;
-        if (step) read_beat_q <= ring[read_next];
+        if (step) read_beat_q <= ring[ahead_q];
         if (bypass_d) bypass_q <= s_axis_tdata;
         if (bypass_d || step) is_bypassed_q <= bypass_d;
       end
