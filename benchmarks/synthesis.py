@@ -79,9 +79,10 @@ def head() -> list[str]:
         f"the 7 series ({BOARD.part}), CNV-W1A1 with random weights. A LUT is a site of six "
         "inputs: two functions count as one where they share inputs and have at most five of them, "
         "unless both lead to a carry chain; nets that only pass a LUT to a carry chain count. "
-        "`depth` is the most LUTs between two registers, carry chains apart. Designs and matrix "
-        f"units are mapped for {TARGET.clock_mhz:g} MHz: paths that are short enough for it are "
-        "mapped for area.",
+        "`depth` is the logic depth: the most LUTs between two registers, and carry chains, one "
+        "each, but for the first of a path. `bonn-hw synth` names the ends of the longest path; "
+        "`--max-depth` makes a limit of it. Designs and matrix units are mapped for "
+        f"{TARGET.clock_mhz:g} MHz: paths that are short enough for it are mapped for area.",
         "",
     ]
 

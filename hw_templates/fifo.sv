@@ -3,7 +3,8 @@
 // depend on registers only, so there is no combinational path through the queue. It accepts no beat
 // while it is full, even if one leaves: with DEPTH 1 a beat moves every other cycle at most.
 // STYLE selects the storage and does not change the timing: 0 a register (DEPTH 1), 1 a shift
-// register (DEPTH 2 to 32), 2 a ring in LUT memory, 3 a ring in block memory.
+// register (DEPTH 2 to 32), 2 a ring in LUT memory, 3 a ring in block memory, 4 two registers
+// (DEPTH 2; a skid buffer), of which the second is used while the output waits.
 module bonn_fifo #(
   parameter int WIDTH = 1,
   parameter int DEPTH = 2,
@@ -23,14 +24,15 @@ module bonn_fifo #(
   localparam int Shift = 1;
   localparam int LutRing = 2;
   localparam int BlockRing = 3;
+  localparam int Skid = 4;
 
   if (WIDTH < 1 || DEPTH < 1) begin : gen_illegal
     $error("fifo: WIDTH %0d and DEPTH %0d must be positive", WIDTH, DEPTH);
   end
-  if (STYLE < Register || STYLE > BlockRing || (STYLE == Register) != (DEPTH == 1) ||
-      (STYLE == Shift && DEPTH > 32)) begin : gen_illegal_style
-    $error("fifo: STYLE %0d cannot hold DEPTH %0d: 0 holds 1, 1 holds 2 to 32, 2 and 3 at least 2",
-           STYLE, DEPTH);
+  if (STYLE < Register || STYLE > Skid || (STYLE == Register) != (DEPTH == 1) ||
+      (STYLE == Shift && DEPTH > 32) || (STYLE == Skid && DEPTH != 2)) begin : gen_illegal_style
+    $error("fifo: STYLE %0d cannot hold DEPTH %0d: 0 holds 1, 1 holds 2 to 32, 2 and 3 at least 2, \
+4 holds 2", STYLE, DEPTH);
   end
 
   logic take;
@@ -43,6 +45,21 @@ module bonn_fifo #(
       if (rst) m_axis_tvalid <= 1'b0;
       else if (take || step) m_axis_tvalid <= take;
       if (take) m_axis_tdata <= s_axis_tdata;
+    end
+  end else if (STYLE == Skid) begin : gen_skid
+    logic [WIDTH-1:0] second_q;
+    logic two_q;  // the second register is in use
+    assign s_axis_tready = !two_q;
+    always_ff @(posedge clk) begin
+      if (rst) begin
+        m_axis_tvalid <= 1'b0;
+        two_q <= 1'b0;
+      end else begin
+        if (m_axis_tready || !m_axis_tvalid) m_axis_tvalid <= take || two_q;
+        two_q <= m_axis_tvalid && !m_axis_tready && (take || two_q);
+      end
+      if (m_axis_tready || !m_axis_tvalid) m_axis_tdata <= two_q ? second_q : s_axis_tdata;
+      if (!two_q) second_q <= s_axis_tdata;
     end
   end else if (STYLE == Shift) begin : gen_shift
     // Shift registers of fewer than three places would become plain registers, which are larger.
@@ -63,55 +80,64 @@ module bonn_fifo #(
     end
   end else begin : gen_ring
     localparam int AddressBits = DEPTH > 1 ? $clog2(DEPTH) : 1;
-    // Addresses with a wrap bit on top, which distinguishes a full ring from an empty one.
-    logic [AddressBits:0] write_q, write_next, read_next;
-    // The initial value is not needed for its value. Without it, Yosys merges read_q into the
-    // memory as an address register, which LUT memory does not have, and builds the register twice.
-    logic [AddressBits:0] read_q = '0;
+    logic [AddressBits-1:0] write_q;
+    // Beats held, modulo 2 ** AddressBits. What they say of the next cycle becomes registers, so
+    // that no comparison is on the way of tready and tvalid.
+    logic [AddressBits-1:0] count_q;
+    logic full_q, one;
 
-    function automatic logic [AddressBits:0] next(input logic [AddressBits:0] pointer);
+    function automatic logic [AddressBits-1:0] next(input logic [AddressBits-1:0] pointer);
       // Written as toggling bits, not as a sum: a carry chain takes a LUT per bit.
       next[0] = !pointer[0];
-      for (int i = 1; i <= AddressBits; i++) next[i] = pointer[i] ^ &(pointer | ~'0 << i);
-      if (DEPTH != 1 << AddressBits && pointer[AddressBits-1:0] == AddressBits'(DEPTH - 1))
-        next = {!pointer[AddressBits], AddressBits'(0)};
+      for (int i = 1; i < AddressBits; i++) next[i] = pointer[i] ^ &(pointer | ~'0 << i);
+      if (DEPTH != 1 << AddressBits && pointer == AddressBits'(DEPTH - 1)) next = '0;
     endfunction
 
-    assign write_next = next(write_q);
-    assign m_axis_tvalid = write_q != read_q;
-    assign s_axis_tready = write_q != {!read_q[AddressBits], read_q[AddressBits-1:0]};
+    assign one = count_q == AddressBits'(1);
+    assign s_axis_tready = !full_q;
     always_ff @(posedge clk) begin
       if (rst) begin
         write_q <= '0;
-        read_q <= '0;
+        count_q <= '0;
+        full_q <= 1'b0;
+        m_axis_tvalid <= 1'b0;
       end else begin
-        if (take) write_q <= write_next;
-        if (step) read_q <= read_next;
+        if (take) write_q <= next(write_q);
+        if (take != step) begin
+          count_q <= count_q + (step ? '1 : AddressBits'(1));
+          full_q <= take && count_q == AddressBits'(DEPTH - 1);
+          m_axis_tvalid <= take || !one;
+        end
       end
     end
 
     if (STYLE == LutRing) begin : gen_lut
-      assign read_next = next(read_q);
+      // The initial value is not needed for its value. Without it, Yosys merges read_q into the
+      // memory as an address register, which LUT memory does not have, and builds it twice.
+      logic [AddressBits-1:0] read_q = '0;
+      always_ff @(posedge clk) begin
+        if (rst) read_q <= '0;
+        else if (step) read_q <= next(read_q);
+      end
       (* ram_style = "distributed" *) logic [WIDTH-1:0] ring[DEPTH];
-      always_ff @(posedge clk) if (take) ring[write_q[AddressBits-1:0]] <= s_axis_tdata;
-      assign m_axis_tdata = ring[read_q[AddressBits-1:0]];
-    end else begin : gen_block
+      always_ff @(posedge clk) if (take) ring[write_q] <= s_axis_tdata;
+      assign m_axis_tdata = ring[read_q];
+    end else if (STYLE == BlockRing) begin : gen_block
       // Synchronous read: a step reads the beat after the one that leaves. A beat that arrives when
       // the memory has none to read would be too late, so it bypasses the memory.
       (* ram_style = "block" *) logic [WIDTH-1:0] ring[DEPTH];
       logic [WIDTH-1:0] read_beat_q, bypass_q;
       logic bypass_d, is_bypassed_q;
-      // The next read_q as a register: no logic before the memory's address and the comparison.
-      logic [AddressBits:0] ahead_q;
-      assign read_next = ahead_q;
+      // The place of the beat after the oldest one.
+      logic [AddressBits-1:0] ahead_q;
       always_ff @(posedge clk) begin
         if (rst) ahead_q <= next('0);
         else if (step) ahead_q <= next(ahead_q);
       end
-      assign bypass_d = take && (!m_axis_tvalid || (step && write_q == read_next));
+      assign bypass_d = take && (!m_axis_tvalid || (step && one));
       always_ff @(posedge clk) begin
-        if (take) ring[write_q[AddressBits-1:0]] <= s_axis_tdata;
-        if (step) read_beat_q <= ring[read_next[AddressBits-1:0]];
+        if (take) ring[write_q] <= s_axis_tdata;
+        if (step) read_beat_q <= ring[ahead_q];
         if (bypass_d) bypass_q <= s_axis_tdata;
         if (bypass_d || step) is_bypassed_q <= bypass_d;
       end

@@ -126,13 +126,16 @@ module bonn_sliding_window #(
     // Words, from the first that is not freed, that a window's first and last row of taps need.
     localparam int NeedFirst = (KH > 2 ? KH - 2 : 0) * Row + TapRow;
     localparam int NeedLast = (KH - 1) * Row + TapRow - (KH == 1 ? 0 : Early);
-    // More words may be freed than have arrived (where a stride skips unused words).
-    localparam int MostRest = Rows > 1 && RestRow > RestFrame ? RestRow : RestFrame;
-    localparam int Deficit = MostRest > NeedLast ? MostRest - NeedLast : 0;
-
-    // The top bit of the fill says that the ring is full.
-    localparam int FillBits = $clog2(DEPTH + Deficit) + 1;
-    localparam int Empty = (1 << (FillBits - 1)) - DEPTH;
+    // The same, from the first word that is not freed, for the rows of taps in between.
+    localparam int NeedBetween = NeedFirst - Early;
+    // Words that the last row of taps of a window needs beyond those of the first.
+    localparam int Last = KH == 1 ? 0 : Row;
+    // The most words that can be missing.
+    localparam int MostJump = Rows > 1 && NextRow > NextFrame ? NextRow : NextFrame;
+    localparam int MostAhead = (Pitch > MostJump ? Pitch : MostJump) - Last;
+    localparam int MostNeed = NeedFirst > Last ? NeedFirst : Last;
+    localparam int Lack = MostAhead > MostNeed ? MostAhead : MostNeed;
+    localparam int CreditBits = $clog2(DEPTH > Lack ? DEPTH : Lack) + 1;  // with a sign
     localparam int AddressBits = $clog2(DEPTH);
     localparam int Width = TAPS * LANES * BITS;
 
@@ -143,14 +146,17 @@ module bonn_sliding_window #(
     end
 
     logic [AddressBits-1:0] write_address, read_q, jump;
-    // fill: words in the ring that are not freed; given_back: words that a step frees, negated.
-    logic [FillBits-1:0] fill_q, given_back;
-    logic take, completes, put, present, unused, unused_write_last;
-    logic tap_first, tap_last, ky_first, ky_last, x_last, y_last;
+    // credit: words that have arrived beyond those that the next step needs; the sign says that some
+    // are missing, so that `step` depends on registers only. spent: words by which the step after
+    // this one needs more, negated.
+    logic [CreditBits-1:0] credit_q, spent;
+    logic full_q, almost_full, frees;
+    logic take, completes, put, unused, unused_write_last;
+    logic tap_last, ky_first, ky_before_last, ky_last, x_last, y_last;
     logic window_last, row_last, frame_last;
     logic [Width-1:0] word;
 
-    assign s_axis_tready = !fill_q[FillBits-1] || !completes;
+    assign s_axis_tready = !full_q || !completes;
     assign take = s_axis_tvalid && s_axis_tready;
     assign put = take && completes;
 
@@ -162,26 +168,31 @@ module bonn_sliding_window #(
       localparam int Pixel = LANES * BITS;
       logic [Width-Pixel-1:0] pixels_q;
       logic [$clog2(W)-1:0] column;
-      logic [SX > 1 ? $clog2(SX)-1 : 0:0] phase;
-      logic column_last, unused_phase_last;
+      logic [SX > 1 ? $clog2(SX)-1 : 0:0] unused_phase;
+      logic column_last, phase_last, completes_q;
       bonn_counter #(.STATES(W), .FIRST(W - KW + 1)) columns (
         .clk, .rst, .step(take), .value(column), .last(column_last)
       );
       bonn_counter #(.STATES(SX)) phases (
-        .clk, .rst(rst || (take && column_last)), .step(take), .value(phase),
-        .last(unused_phase_last)
+        .clk, .rst(rst || (take && column_last)), .step(take), .value(unused_phase),
+        .last(phase_last)
       );
-      assign completes = int'(column) <= (Cols - 1) * SX && phase == '0;
+      // Columns 0, SX, ... (Cols - 1) * SX do.
+      always_ff @(posedge clk) begin
+        if (rst) completes_q <= 1'b0;
+        else if (take) completes_q <= column_last || (phase_last && int'(column) < (Cols - 1) * SX);
+      end
+      assign completes = completes_q;
       assign word = {s_axis_tdata, pixels_q};
       always_ff @(posedge clk) if (take) pixels_q <= word[Width-1:Pixel];
     end
 
     // Position of the read. `step` is known late in a cycle: what need not depend on it does not.
-    logic [(TapRow > 1 ? $clog2(TapRow) : 1)-1:0] tap;
+    logic [(TapRow > 1 ? $clog2(TapRow) : 1)-1:0] unused_tap;
     logic [(KH > 1 ? $clog2(KH) : 1)-1:0] ky;
     logic [(Cols > 1 ? $clog2(Cols) : 1)-1:0] unused_x;
     logic [(Rows > 1 ? $clog2(Rows) : 1)-1:0] unused_y;
-    bonn_counter #(.STATES(TapRow)) taps (.clk, .rst, .step, .value(tap), .last(tap_last));
+    bonn_counter #(.STATES(TapRow)) taps (.clk, .rst, .step, .value(unused_tap), .last(tap_last));
     bonn_counter #(.STATES(KH)) tap_rows (
       .clk, .rst, .step(step && tap_last), .value(ky), .last(ky_last)
     );
@@ -191,26 +202,13 @@ module bonn_sliding_window #(
     bonn_counter #(.STATES(Rows)) window_rows (
       .clk, .rst, .step(step && row_last), .value(unused_y), .last(y_last)
     );
-    assign tap_first = tap == '0;
     assign ky_first = ky == '0;
+    assign ky_before_last = KH > 1 && int'(ky) == KH - 2;
     assign window_last = tap_last && ky_last;
     assign row_last = window_last && x_last;
     assign frame_last = row_last && y_last;
 
-    // fill >= need for a constant, from the low bits up: less logic than the carry chain of >=.
-    function automatic logic at_least(input logic [FillBits-1:0] fill,
-                                      input logic [FillBits-1:0] need);
-      at_least = 1'b1;
-      for (int i = 0; i < FillBits; i++)
-        at_least = need[i] ? fill[i] && at_least : fill[i] || at_least;
-    endfunction
-
-    always_comb begin
-      present = 1'b1;
-      if (tap_first && ky_first) present = at_least(fill_q, FillBits'(Empty + NeedFirst));
-      else if (tap_first && ky_last) present = at_least(fill_q, FillBits'(Empty + NeedLast));
-    end
-    assign step = ce && present;
+    assign step = ce && !credit_q[CreditBits-1];
 
     always_comb begin
       if (frame_last) jump = AddressBits'(NextFrame - (KH - 1) * Row - TapRow + 1);
@@ -219,11 +217,21 @@ module bonn_sliding_window #(
       else if (tap_last) jump = AddressBits'(Row - TapRow + 1);
       else jump = AddressBits'(1);
 
-      if (frame_last) given_back = FillBits'(-RestFrame);
-      else if (row_last) given_back = FillBits'(-RestRow);
-      else if (window_last) given_back = FillBits'(-RestWindow);
-      else if (tap_last && ky_first) given_back = FillBits'(-Early);
-      else given_back = '0;
+      if (frame_last) frees = RestFrame > 0;
+      else if (row_last) frees = RestRow > 0;
+      else if (window_last) frees = RestWindow > 0;
+      else frees = tap_last && ky_first;
+
+      // A single word is free.
+      if (ky_first) almost_full = credit_q == CreditBits'(DEPTH - 1 - NeedFirst);
+      else if (ky_last) almost_full = credit_q == CreditBits'(DEPTH - 1 - NeedLast);
+      else almost_full = credit_q == CreditBits'(DEPTH - 1 - NeedBetween);
+
+      if (frame_last) spent = CreditBits'(Last - NextFrame);
+      else if (row_last) spent = CreditBits'(Last - NextRow);
+      else if (window_last) spent = CreditBits'(Last - Pitch);
+      else if (tap_last && ky_before_last) spent = CreditBits'(-Last);
+      else spent = '0;
     end
 
     bonn_counter #(.STATES(DEPTH)) writes (
@@ -232,12 +240,15 @@ module bonn_sliding_window #(
     always_ff @(posedge clk) begin
       if (rst) begin
         read_q <= '0;
-        fill_q <= FillBits'(Empty);
+        full_q <= 1'b0;
+        credit_q <= CreditBits'(-NeedFirst);
         m_axis_tvalid <= 1'b0;
       end else begin
         if (step) read_q <= read_q + jump;
+        // Nothing is put into a full ring: after a step that frees a word it is not full.
+        full_q <= !(step && frees) && (full_q || (put && almost_full));
         // A word that arrives is the carry into the sum.
-        {fill_q, unused} <= {fill_q, 1'b1} + {step ? given_back : FillBits'(0), put};
+        {credit_q, unused} <= {credit_q, 1'b1} + {step ? spent : CreditBits'(0), put};
         if (ce) m_axis_tvalid <= step;
       end
     end

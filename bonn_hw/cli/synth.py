@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_jobs(parser)
     add_json(parser)
-    add_verdicts(parser, rate=False)
+    add_verdicts(parser, rate=False, depth=True)
 
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Limits for CI (``--min-accuracy``, ``--max-lut``, ``--min-fps``) and the file of verdicts."""
+"""Limits for CI (``--min-accuracy``, ``--max-lut``, ...) and the file of verdicts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bonn_hw.cli.arguments import fraction, positive
+from bonn_hw.cli.arguments import count, fraction, positive
 from bonn_hw.cli.exit_codes import DONE, MISMATCH
 from bonn_hw.cli.terminal import Terminal
 
@@ -21,7 +21,10 @@ BEGIN = time.monotonic()  # this module is imported when the program starts
 
 
 def add_verdicts(
-    parser: argparse.ArgumentParser, accuracy: bool = False, rate: bool = True
+    parser: argparse.ArgumentParser,
+    accuracy: bool = False,
+    rate: bool = True,
+    depth: bool = False,
 ) -> None:
     """Add the options for limits, and ``--junit``."""
     group = parser.add_argument_group("for CI", "exit code 1 if a limit is not met")
@@ -41,6 +44,13 @@ def add_verdicts(
     if rate:
         group.add_argument(
             "--min-fps", metavar="N", type=positive, help="least frames per second at the clock"
+        )
+    if depth:
+        group.add_argument(
+            "--max-depth",
+            metavar="N",
+            type=count,
+            help="most LUTs between two registers; the first carry chain of a path is free",
         )
     group.add_argument(
         "--junit", metavar="FILE", type=Path, help="write the verdicts to this JUnit file (.xml)"
@@ -77,6 +87,7 @@ def thresholds(options: argparse.Namespace) -> Thresholds:
         accuracy=getattr(options, "min_accuracy", None),
         lut=options.max_lut,
         fps=getattr(options, "min_fps", None),
+        depth=getattr(options, "max_depth", None),
     )
 
 

@@ -101,7 +101,7 @@ def rom(depth: int, width: int, block: bool | None = None) -> Resources:
 
 def rom_sequence(depth: int, width: int, block: bool | None = None) -> Resources:
     """Resources of `rom_sequence.sv`: the constants, the address, and a counter one step ahead."""
-    return rom(depth, width, block) + counter(depth) + Resources(ff=counter(depth).ff)
+    return rom(depth, width, block) + counter(depth) + Resources(ff=(depth - 1).bit_length())
 
 
 def in_block(depth: int, width: int, block: bool | None = None) -> bool:
@@ -145,10 +145,13 @@ def multiplier(one: int, other: int) -> Resources:
 
 
 def counter(states: int) -> Resources:
-    """A counter of ``states`` states: logic per bit, and a comparison with its last state."""
+    """A counter of ``states`` states: logic per bit, and a comparison with its last state.
+
+    Whether it is in its last state is a register, and of a long one whether its low bits are ones.
+    """
     bits = (states - 1).bit_length()
-    ends = states > 1 and states & (states - 1)
-    return Resources(lut=bits * 0.75 + (bits / 5 if ends else 0), ff=bits)
+    ends = states > 2 and states & (states - 1) > 0
+    return Resources(lut=bits * 0.75 + (bits / 5 if ends else 0), ff=bits + ends + (bits > 6))
 
 
 def adder_tree_depth(numbers: int) -> int:

@@ -27,6 +27,7 @@ class Style(IntEnum):
     SHIFT = 1
     LUT = 2
     BLOCK = 3
+    SKID = 4
 
 
 LONGEST_SHIFT = 32  # length of a shift register in one LUT
@@ -66,6 +67,8 @@ class Fifo(Passthrough):
         """The style with the lowest cost."""
         if self.depth == 1:
             return Style.REGISTER
+        if self.depth == 2:
+            return Style.SKID
         legal = (Style.SHIFT, Style.LUT, Style.BLOCK)[self.depth > LONGEST_SHIFT :]
         return min(legal, key=lambda style: _cost(self._of_style(style, folding)))
 
@@ -86,6 +89,8 @@ class Fifo(Passthrough):
         depth, width = self.depth, self._width(folding)
         if style == Style.REGISTER:
             return Resources(lut=3, ff=width + 1)
+        if style == Style.SKID:  # a LUT selects two bits
+            return Resources(lut=width / 2 + 2, ff=2 * width + 2)
         bits = (depth - 1).bit_length()
         if style == Style.SHIFT:
             place = max(2, bits) + 1  # bits of the oldest beat's index, with a sign
@@ -93,14 +98,13 @@ class Fifo(Passthrough):
                 width / 2 if depth <= 16 else width
             )  # a LUT holds two shift registers of up to 16
             return Resources(lut=shift + place + 4, ff=place)
-        # Both pointers with a lap bit, their wrapping, and their comparison (three bits per LUT).
-        wrap = 0 if depth == 1 << bits else 1 + -(-bits // 6)
-        compare = -(-bits // 3)
-        pointers = Resources(lut=2 * (bits + 1 + wrap) + compare + 4, ff=2 * (bits + 1))
+        # Two pointers and their wrapping, the count of beats, and two flags.
+        wrap = 0 if depth == 1 << bits else 2
+        pointers = Resources(lut=3 * bits + wrap, ff=3 * bits + 2)
         if style == Style.LUT:
             return pointers + Resources(lut=lut_memory(depth, width) + _readout(depth, width))
-        # The bypass multiplexer (two bits per LUT), and a second read pointer one step ahead.
-        bypass = Resources(lut=width / 2 + compare + 2, ff=width + 1 + bits + 1)
+        # The bypass multiplexer, two bits per LUT.
+        bypass = Resources(lut=width / 2 + 4, ff=width + 1)
         return pointers + memory(depth, width, math.inf) + bypass
 
 

@@ -95,16 +95,17 @@ class LabelSelect(Kernel):
         return use + best + counter(folds) + Resources(lut=index, ff=index)
 
     def logic_depth(self, folding: Folding) -> int:
-        """Most LUT between two registers: three per round of the tournament (measured).
+        """Highest logic depth: three LUT and a carry chain per round of the tournament (measured).
 
-        The rounds are not pipelined: ten lanes have four rounds, a logic depth of twelve, and limit
-        the clock. A count of more folds than a LUT has inputs for is one deeper.
+        The first chain of a path does not count. The rounds are not pipelined: ten lanes have four
+        rounds, a logic depth of up to fifteen, and limit the clock. A count of more folds than a
+        LUT has inputs for is one deeper.
         """
         folds = self._folds(folding)
         if self.count > 1:
             return 5
         rounds = (folding.simd - 1).bit_length() + (folds > 1)
-        return 3 * max(1, rounds) + (folds > 64)
+        return 4 * max(1, rounds) - 1 + (folds > 64)
 
     def rtl(self, folding: Folding) -> Instance:
         """``label_select.sv``."""

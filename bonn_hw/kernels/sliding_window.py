@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -20,6 +19,7 @@ from bonn_hw.ir.rtl import Instance
 from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.tensor import Integers, TensorType
 from bonn_hw.kernels.cost import counter, lut_memory, memory
+from bonn_hw.kernels.line_buffer import Layout, full_rate_words, walk
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ class SlidingWindow(Kernel):
         """
         if self._in_order:
             return 0
-        return power_of_two(_full_rate_words(*self._layout, folding.simd, self._taps(folding)))
+        return power_of_two(full_rate_words(*self._layout, folding.simd, self._taps(folding)))
 
     def schedule(self, folding: Folding) -> Schedule:
         """One step per output beat; a word is freed when no later window covers it."""
@@ -98,11 +98,11 @@ class SlidingWindow(Kernel):
             beats = np.arange(1, covered.size + 1, dtype=np.int64)
             return Schedule(beats, beats, covered, latency=1)
         depth = self.depth(folding)
-        walk = _walk(*self._layout, folding.simd, self._taps(folding))
+        steps = walk(*self._layout, folding.simd, self._taps(folding))
         # An input beat is stalled only if it would complete a word for which there is no room.
-        capacity = int(walk.completion(np.array(depth)))
-        release = walk.completion(walk.freed + depth) - capacity
-        need = walk.completion(walk.need - 1) + 1
+        capacity = int(steps.completion(np.array(depth)))
+        release = steps.completion(steps.freed + depth) - capacity
+        need = steps.completion(steps.need - 1) + 1
         return Schedule(need, release, np.ones(need.size, np.bool_), 1, capacity)
 
     def resources(self, folding: Folding) -> Resources:
@@ -112,12 +112,13 @@ class SlidingWindow(Kernel):
         counters = self._counters(folding)
         if not depth:
             return Resources(lut=1 + 1.5 * counters.lut, ff=counters.ff + width + 1)
-        walk = _walk(*self._layout, folding.simd, taps)
-        # The fill counter, which may be negative if words are freed early, and the read address.
-        fill = (depth + walk.deficit - 1).bit_length() + 1
+        steps = walk(*self._layout, folding.simd, taps)
+        # The credit, with a sign, and the read address; the flags "full", "valid", "completes".
+        credit = (max(depth, steps.lack) - 1).bit_length() + 1
         place = (depth - 1).bit_length()
         pixels = (taps - 1) * folding.simd * self.input.element.bits
-        control = Resources(lut=2.3 * fill + 1.3 * counters.lut, ff=counters.ff + fill + place + 1)
+        ff = counters.ff + credit + place + 2 + (taps > 1)
+        control = Resources(lut=2.3 * credit + 1.3 * counters.lut, ff=ff)
         ring = _ring(depth, width)
         return control + ring + Resources(ff=pixels + (0 if ring.bram36 else width))
 
@@ -145,7 +146,7 @@ class SlidingWindow(Kernel):
         )
 
     @property
-    def _layout(self) -> _Layout:
+    def _layout(self) -> Layout:
         return (self.input.shape, self.kernel, self.stride)
 
     def _taps(self, folding: Folding) -> int:
@@ -192,112 +193,3 @@ def _ring(depth: int, width: int) -> Resources:
     banks = -(-depth // 64)
     multiplexer = 0.0 if banks == 1 else 3 + banks / 2 + width * banks / (4 if banks <= 4 else 3)
     return memory(depth, width, lut_memory(depth, width) + multiplexer)
-
-
-_Layout = tuple[tuple[int, int, int], tuple[int, int], tuple[int, int]]
-
-
-@dataclass(frozen=True, eq=False)
-class _Walk:
-    """When the steps of a frame need and free words of the line buffer (``sliding_window.sv``).
-
-    Attributes
-    ----------
-    beats : int
-        Input beats of a frame.
-    completes : int ``(words of a frame,)``
-        Index of the input beat that completes each word, within the frame.
-    need, freed : int ``(steps,)``
-        Words of the frame that must be complete before each step; words that are free after it.
-    """
-
-    beats: int
-    completes: NDArray[np.int64]
-    need: NDArray[np.int64]
-    freed: NDArray[np.int64]
-
-    @property
-    def deficit(self) -> int:
-        """Most words that are freed before they are complete."""
-        return max(0, int((self.freed - self.need).max()))
-
-    def completion(self, word: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Indices of the beats that complete words; both are counted over all frames."""
-        if self.completes.size == self.beats:  # each beat is a word
-            return word
-        frame, place = np.divmod(word, self.completes.size)
-        return frame * self.beats + self.completes[place]
-
-
-@lru_cache(maxsize=256)
-def _walk(
-    shape: tuple[int, int, int],
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    lanes: int,
-    taps: int,
-) -> _Walk:
-    (height, width, channels), (high, wide), (down, right) = shape, kernel, stride
-    rows, columns = (height - high) // down + 1, (width - wide) // right + 1
-    folds = channels // lanes
-    beats = height * width * folds
-    if taps == 1:  # a word is a beat
-        row, pitch, tap_row = width * folds, right * folds, wide * folds
-        completes = np.arange(beats)
-    else:  # a word is the part of a window in one row of pixels
-        row, pitch, tap_row = columns, 1, 1
-        completes = np.add.outer(np.arange(height) * width, np.arange(columns) * right + wide - 1)
-    corner = np.add.outer(np.arange(rows) * down * row, np.arange(columns) * pitch).reshape(-1)
-    # The first row of taps waits until all rows but the last are complete; the last row waits for
-    # its own words.
-    need = np.repeat(corner[:, None] + max(high - 2, 0) * row + tap_row, high, axis=1)
-    need[:, -1] = corner + (high - 1) * row + tap_row
-    # A row frees its words that no later window of the row covers; the last row frees all words
-    # before the next window.
-    freed = np.repeat(corner[:, None], high * tap_row, axis=1)
-    freed[:, tap_row - 1 :] += min(pitch, tap_row)
-    freed[:, -1] = np.append(corner[1:], height * row)
-    return _Walk(
-        beats, completes.reshape(-1), np.repeat(need.reshape(-1), tap_row), freed.reshape(-1)
-    )
-
-
-@lru_cache(maxsize=4096)
-def _full_rate_words(
-    shape: tuple[int, int, int],
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    lanes: int,
-    taps: int,
-) -> int:
-    """Words that the line buffer must hold so that the side with more beats never stalls.
-
-    That side moves one beat every cycle. If it is the output, input beats arrive as late as their
-    deadlines allow (an earlier arrival needs no more room: an early beat can wait outside). If it
-    is the input, output beats leave as early as possible. Two consecutive frames are considered,
-    because the first rows of the next frame arrive while the last windows are still read.
-    """
-    walk = _walk(shape, kernel, stride, lanes, taps)
-    beats_in, beats_out, words = walk.beats, walk.need.size, walk.completes.size
-    period = max(beats_in, beats_out)
-    # Beats, words and steps are numbered through two frames.
-    need = walk.completion(np.concatenate([walk.need, walk.need + words]) - 1) + 1
-    freed = np.concatenate([walk.freed, walk.freed + words])
-    beat = np.arange(2 * beats_in)
-    if beats_out >= beats_in:
-        step_cycle = np.arange(2 * beats_out)
-        # First step that needs each beat; a beat that no step needs is due with the next one.
-        first_use = np.searchsorted(np.maximum.accumulate(need), beat + 1)
-        due = (
-            np.append(step_cycle, 2 * period)[first_use] - 1
-        )  # used in the cycle after it was accepted
-        arrival = np.minimum.accumulate((due - beat)[::-1])[::-1] + beat
-    else:
-        arrival = beat
-        ready = np.maximum.accumulate(need)
-        order = np.arange(2 * beats_out)
-        step_cycle = np.maximum.accumulate(ready - order) + order
-    # The steps before the cycle in which a word is complete must have made room for it.
-    word = np.arange(2 * words)
-    steps_done = np.searchsorted(step_cycle, arrival[walk.completion(word)] - 1, side="right")
-    return max(2, int((word + 1 - np.concatenate([[0], freed])[steps_done]).max()))

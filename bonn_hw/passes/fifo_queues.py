@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -27,10 +27,12 @@ class Queues:
     ----------
     fixed : mapping
         Depths that the user fixed, by tensor. ``streams`` holds the streams without one.
+    cuts : collection of str
+        Tensors with a queue in any case, so that a path of `tready` ends at it.
     """
 
-    def __init__(self, design: FoldedDesign, fixed: Depths) -> None:
-        self.design, self.fixed = design, fixed
+    def __init__(self, design: FoldedDesign, fixed: Depths, cuts: Collection[str] = ()) -> None:
+        self.design, self.fixed, self.cuts = design, fixed, cuts
         self.plain = Network.of(design)
         self.bound, self.effort = design.bound, design.bound * len(design.stages)
         self._all: dict[str, Stream] = {}
@@ -53,6 +55,10 @@ class Queues:
     def feeds_join(self, name: str) -> bool:
         """Whether the stream is one of several inputs of its consumer."""
         return self._sinks.count(self.streams[name].sink) > 1
+
+    def stays(self, name: str) -> bool:
+        """Whether the queue cannot be removed."""
+        return name in self.cuts or self.feeds_join(name)
 
     def network(self, depths: Depths) -> Network:
         """Put queues on the streams whose depth is not 0, each right before its consumer."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw.passes.fifo_queues import Depths, Queues
+from bonn_hw.passes.ready_chains import CUT
 from bonn_hw.progress import Progress
 from bonn_hw.timing import model
 from bonn_hw.timing.model import Network
@@ -53,7 +54,8 @@ def shrink_each(
     drop(idle)
     for name in _dearest_first(queues, [name for name in found if found[name]], found):
         progress(f"FIFO before {queues.streams[name].sink}")
-        if queues.feeds_join(name) or not shrink([name], 0):
+        least = CUT if name in queues.cuts else 0
+        if queues.feeds_join(name) or found[name] <= least or not shrink([name], least):
             while (less := _half(found[name])) and shrink([name], less):
                 pass
     return found
@@ -106,16 +108,18 @@ def shrink_within_effort(
         return next((list(some) for some in (names, names[1:]) if shrink(some, depth)), [])
 
     shrink(idle, 0)
-    groups: dict[tuple[int, int], list[str]] = {}
+    groups: dict[tuple[int, int, int], list[str]] = {}
     for name in _dearest_first(queues, filled, found):
-        if found[name] and not queues.feeds_join(name):
-            groups.setdefault((found[name], queues.streams[name].width), []).append(name)
+        least = CUT if name in queues.cuts else 0
+        if found[name] > least and not queues.feeds_join(name):
+            key = found[name], queues.streams[name].width, least
+            groups.setdefault(key, []).append(name)
 
     def total_cost(names: list[str]) -> float:
         return len(names) * queues.cost(names[0], found[names[0]])
 
     for names in sorted(groups.values(), key=total_cost, reverse=True):
-        removed = shrink_most(names, 0)
+        removed = shrink_most(names, CUT if names[0] in queues.cuts else 0)
         left = [name for name in names if name not in removed]
         while left and (less := _half(found[left[0]])):
             if queues.cost(left[0], less) > WORTH * queues.cost(left[0], found[left[0]]):

@@ -13,6 +13,7 @@ from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.kernels.fifo import Fifo
 from bonn_hw.passes.fifo_queues import UNLIMITED, Depths, Queues
 from bonn_hw.passes.fifo_search import shrink_each, shrink_within_effort, together
+from bonn_hw.passes.ready_chains import cuts
 from bonn_hw.progress import Progress, silent
 from bonn_hw.timing import model
 
@@ -61,6 +62,8 @@ def size_fifos(
 ) -> FoldedDesign:
     """Find FIFO depths with the cycle model: run with unlimited queues, then shrink them.
 
+    Streams on which a FIFO cuts a long path of `tready` (`ready_chains`) keep one of two beats.
+
     1. Run the design with unlimited queues and a source that offers one frame per initiation
        interval of the slowest stage. The most beats that a queue held, plus one, is a sufficient
        depth: no queue ever stops a stage. The one more is needed because a full queue does not
@@ -84,7 +87,8 @@ def size_fifos(
     Deadlock
         If the design deadlocks with the fixed depths, whatever the other depths are.
     """
-    queues = Queues(design, fixed or {})
+    fixed = fixed or {}
+    queues = Queues(design, fixed, cuts(design, fixed))
     unlimited = queues.network(dict.fromkeys(queues.streams, UNLIMITED))
     progress("FIFOs without limits")
     paced, least = together(
@@ -96,8 +100,9 @@ def size_fifos(
     used = queues.occupancy(unlimited, paced, least)
     target = max(design.bound, paced.interval)
     sufficient = {name: max(2, 1 + peak) for name, (peak, _) in used.items()}
-    # Queues before joins are needed. Of the others, those in which no beat waited may be removed.
-    idle = [name for name, (_, wait) in used.items() if not wait and not queues.feeds_join(name)]
+    # Cuts and queues before joins are needed. Of the others, those in which no beat waited may be
+    # removed.
+    idle = [name for name, (_, wait) in used.items() if not wait and not queues.stays(name)]
     if queues.effort <= SMALL:
         return _certified(queues, shrink_each(queues, sufficient, idle, target, progress))
     steady = bool((np.diff(paced.last_out) == paced.interval).all())  # from the first frame on

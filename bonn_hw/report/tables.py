@@ -9,6 +9,7 @@ from rich.console import Console, Group, RenderableType
 
 from bonn_hw.report.figures import RESOURCES, SOURCES, Cycles
 from bonn_hw.report.grid import UNKNOWN, Column, grid, words
+from bonn_hw.report.longest_path import longest_path
 from bonn_hw.report.values import (
     Accuracy,
     Comparison,
@@ -42,6 +43,8 @@ def _design(report: Report, console: Console, this_run: bool) -> Iterator[Render
     yield _layers(report.layers, console)
     yield _speed(report, console)
     yield _resources(report, console)
+    if (longest := longest_path(report)) is not None:
+        yield words(f"longest path, in {longest[0]}: {longest[1]}")
     if report.comparison is not None or report.accuracy is not None:
         yield _comparison(report, console, this_run)
     if report.comparison is not None and report.comparison.rounding is not None:
@@ -74,6 +77,7 @@ def _layers(layers: Sequence[LayerReport], console: Console) -> Group:
         Column("synthesised", [UNKNOWN if use is None else count(use.lut) for use in uses]),
         Column("BRAM36", [predicted("bram36", layer.resources.bram36) for layer in layers]),
         Column("synthesised", [UNKNOWN if use is None else f"{use.bram36:g}" for use in uses]),
+        Column("logic\ndepth", [UNKNOWN if use is None else count(use.depth) for use in uses]),
     )
     return grid("layers", names, (folding, cycles, resources), console)
 

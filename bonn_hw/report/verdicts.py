@@ -11,6 +11,7 @@ from bonn_hw.errors import UserError
 from bonn_hw.ir import target as aims
 from bonn_hw.passes.plan import Reach
 from bonn_hw.report.figures import Cycles
+from bonn_hw.report.longest_path import longest_path
 from bonn_hw.report.values import Comparison, Expected, Report
 
 EXPECTED = "expected outputs"
@@ -76,11 +77,14 @@ class Thresholds:
         Most LUTs.
     fps : float or None
         Least frames per second at the clock.
+    depth : int or None
+        Greatest logic depth of the synthesised stages and of the whole design.
     """
 
     accuracy: float | None = None
     lut: Limit | None = None
     fps: float | None = None
+    depth: int | None = None
 
 
 def of_simulation(report: Report, strict: bool = False) -> tuple[Verdict, ...]:
@@ -230,6 +234,15 @@ def _within(report: Report, limits: Thresholds) -> Iterator[Verdict]:
         )
     if limits.fps is not None:
         yield _frame_rate(report, limits.fps)
+    if limits.depth is not None:
+        yield _logic_depth(report, limits.depth)
+
+
+def _logic_depth(report: Report, most: int) -> Verdict:
+    where, path = longest_path(report) or ("", None)
+    depth = path.depth if path else 0
+    found = f"logic depth: {depth}" + (f", {path}, in {where}" if path else "")
+    return _verdict("logic depth", depth <= most, found, f"--max-depth {most}")
 
 
 def _frame_rate(report: Report, least: float) -> Verdict:

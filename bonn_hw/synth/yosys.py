@@ -12,15 +12,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from bonn_hw import cache, extras, files, tools
 from bonn_hw.errors import ToolMissing
 from bonn_hw.ir.rtl import module_name
-from bonn_hw.synth import netlist
 from bonn_hw.synth.netlist import Use, read
+from bonn_hw.synth.paths import LongestPath
 
 PACKAGE = "pyosys"
 SOURCES = ("*.sv", "cells/*.sv", "mem/*.hex")  # besides the top
+COUNTS = ("cells.py", "netlist.py", "paths.py")  # what counts the cells of a netlist
 USES = "uses.json"  # file in a cache entry
 # Share of a clock period that ABC9 may fill with LUT and short wires; the rest is for routing.
 LOGIC = 0.6
@@ -56,11 +58,11 @@ class Job:
     @property
     def script(self) -> list[str]:
         """Yosys' commands."""
-        cells = sorted(f"cells/{path.name}" for path in self.folder.glob("cells/*.sv"))
+        found = sorted(f"cells/{path.name}" for path in self.folder.glob("cells/*.sv"))
         modules = sorted(path.stem for path in self.folder.glob("*.sv"))
         # Deferred: modules with file parameters can only be elaborated with their values.
         lines = [
-            f"read_verilog -sv -defer {' '.join([*cells, *(f'{name}.sv' for name in modules)])}",
+            f"read_verilog -sv -defer {' '.join([*found, *(f'{name}.sv' for name in modules)])}",
             f"read_verilog {self.top}.v",
             f"hierarchy -top {self.top}",
             *([f"rename {self.top} top"] if self.top != "top" else []),
@@ -79,13 +81,14 @@ class Job:
 
     @property
     def key(self) -> str:
-        """Cache key: digest of the commands, the sources, Yosys' version and `netlist`.
+        """Cache key: digest of the commands, the sources, Yosys' version and what counts cells.
 
         The name of the top does not count, so that a design has one entry under all names.
         """
         script = replace(self, top="top").script
         digest = hashlib.sha256("\n".join([version(), *script]).encode())
-        digest.update(Path(netlist.__file__).read_bytes())
+        for name in COUNTS:
+            digest.update(Path(__file__).with_name(name).read_bytes())
         text = (self.folder / f"{self.top}.v").read_text()
         digest.update(re.sub(rf"^module {self.top}\b", "module top", text, flags=re.M).encode())
         for path in sorted(path for kind in SOURCES for path in self.folder.glob(kind)):
@@ -151,7 +154,13 @@ def cached(key: str) -> dict[str, Use] | None:
     place = cache.find("synth", key)
     if place is None:
         return None
-    return {name: Use(**use) for name, use in json.loads((place / USES).read_text()).items()}
+    known = json.loads((place / USES).read_text())
+    return {name: _use(tree) for name, tree in known.items()}
+
+
+def _use(tree: dict[str, Any]) -> Use:
+    path = tree["longest"]
+    return Use(**tree | {"longest": path and LongestPath(**path)})
 
 
 def store(key: str, uses: dict[str, Use]) -> None:

@@ -75,11 +75,12 @@ def names_and_strings(text):
 
 # Words of the field as much as stems: keys of reports and names of ONNX have them too.
 PLAIN = {"add", "fifo", "pad", "threshold"}
-# Passes that insert a kernel of their own.
+# Passes that insert a kernel of their own, or ask what it takes.
 INSERTED = {
     "width_conversion.py": "WidthConverter",
     "fifo_queues.py": "Fifo",
     "fifo_sizing.py": "Fifo",
+    "ready_chains.py": "Fifo",
 }
 
 

@@ -28,7 +28,8 @@ ILLEGAL = [
     {"DEPTH": 1, "STYLE": 1},
     {"DEPTH": 33, "STYLE": 1},
     {"STYLE": 0, "DEPTH": 5},
-    {"STYLE": 4},
+    {"STYLE": 4},  # of more than two beats
+    {"STYLE": 5},
     {"WIDTH": 0},
 ]
 
@@ -47,7 +48,8 @@ GRID = Grid(points, step=19)
 WIDTH = 5
 QUEUES = [
     (Style.REGISTER, 1),
-    *((style, depth) for depth in (2, 3, 4, 16, 17, 32) for style in list(Style)[1:]),
+    (Style.SKID, 2),
+    *((style, depth) for depth in (2, 3, 4, 16, 17, 32) for style in list(Style)[1:4]),
     *((style, depth) for depth in (33, 64, 100) for style in (Style.LUT, Style.BLOCK)),
 ]
 # Chances of a beat offered and of one taken, cycles: among them filling up, emptying, a beat that
@@ -138,7 +140,7 @@ def test_all_styles_are_the_same_queue(tmp_path):
     [
         (1, 1, Style.REGISTER),
         (1, 36, Style.REGISTER),
-        (2, 1, Style.SHIFT),
+        (2, 1, Style.SKID),
         (3, 4, Style.SHIFT),
         (16, 2, Style.SHIFT),
         (17, 1, Style.SHIFT),
@@ -166,8 +168,9 @@ def test_rtl(depth, lanes, style, tmp_path):
     [
         (1, 1, Style.REGISTER),
         (1, 4096, Style.REGISTER),
-        (2, 1, Style.SHIFT),
-        (2, 4096, Style.SHIFT),
+        (2, 1, Style.SKID),
+        (2, 4096, Style.SKID),
+        (3, 1, Style.SHIFT),
         (16, 4096, Style.SHIFT),
         (17, 18, Style.SHIFT),  # a LUT a bit, but one pointer instead of two
         (17, 64, Style.LUT),
@@ -191,15 +194,16 @@ def test_what_a_style_takes():
         return Fifo(kind, depth).resources(folding).astuple()[:3]
 
     assert figures(1, 8) == (3, 9, 0)
+    # A LUT selects two bits of the output.
+    assert figures(2, 8) == (4 + 2, 2 * 8 + 2, 0)
     # Two places of a bit share a LUT; a counter, its end, take and step.
-    assert figures(2, 8) == (4 + 7, 3, 0)
     assert figures(16, 8) == (4 + 9, 5, 0)
     assert figures(32, 8) == (8 + 10, 6, 0)
-    # 4 LUT hold 64 words of 3 bits.
-    assert figures(64, 30) == (40 + 20, 14, 0)
-    assert figures(128, 30) == (80 + 2 + 15 + 23, 16, 0)
-    assert figures(512, 36) == (27 + 5 + 18, 67, 0.5)
-    assert figures(512, 72) == (27 + 5 + 36, 103, 1)
+    # 4 LUT hold 64 words of 3 bits; two pointers and a count.
+    assert figures(64, 30) == (40 + 18, 20, 0)
+    assert figures(128, 30) == (80 + 2 + 15 + 21, 23, 0)
+    assert figures(512, 36) == (27 + 4 + 18, 29 + 37, 0.5)
+    assert figures(512, 72) == (27 + 4 + 36, 29 + 73, 1)
 
 
 def test_one_place_halves_the_rate():

@@ -35,9 +35,11 @@ from bonn_hw.report.values import (
     Timing,
 )
 from bonn_hw.synth.netlist import Use
+from bonn_hw.synth.paths import LongestPath
 from tests.support.reports import front, point, report, stage
 
-USE = Use(lut=1, functions=2, lutram=0, srl=0.5, ff=3, carry=1, bram36=0.5, dsp=0, depth=4)
+USE = Use(lut=1, functions=2, lutram=0, srl=0.5, ff=3, carry=1, bram36=0.5, dsp=0, depth=4,
+          longest=LongestPath(4, 1, "a", "b"))  # fmt: skip
 COMPARISON = Comparison(
     frames=20,
     mismatches=0,

@@ -27,6 +27,8 @@ from bonn_hw.report.verdicts import (
     of_simulation,
     of_thresholds,
 )
+from bonn_hw.synth.netlist import Use
+from bonn_hw.synth.paths import LongestPath
 from tests.support.reports import report, stage
 
 EQUAL = Mismatches(0, 0)
@@ -54,6 +56,19 @@ def simulated(between=EQUAL, rounding=NOTHING, stall=None, cycles=1000):
 
 def states(verdicts):
     return {one.name: one.state.value for one in verdicts}
+
+
+def test_a_limit_of_the_logic_depth_names_the_longest_path():
+    flat = Use(1, 1, 0, 0, 1, 0, 0, 0, depth=4, longest=LongestPath(4, 0, "a", "b"))
+    deep = replace(flat, depth=5, longest=LongestPath(5, 1, "fill_q[3]", "row[0]"))
+    stages = [replace(stage("one"), synthesised=deep), replace(stage("two"), synthesised=flat)]
+    whole = replace(report(stages), synthesis=flat)
+    (found,) = of_thresholds(whole, Thresholds(depth=4))
+    path = "5 LUT and 1 carry chain from fill_q[3] to row[0]"
+    assert found.failed
+    assert found.text == f"logic depth: 5, {path}, in one, which does not meet --max-depth 4"
+    (found,) = of_thresholds(whole, Thresholds(depth=5))
+    assert not found.failed
 
 
 def test_an_equal_run_passes_everywhere():

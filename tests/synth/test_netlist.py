@@ -4,6 +4,7 @@
 import pytest
 
 from bonn_hw.synth.netlist import Use, pairs
+from bonn_hw.synth.paths import LongestPath, longest_path
 
 
 def cell(kind, inputs, outputs):
@@ -61,8 +62,9 @@ def test_what_is_counted():
         cell("$scopeinfo", (), ()),
     )
     assert counted == Use(
-        lut=3 + 4 + 2, functions=4, lutram=4, srl=2, ff=2, carry=1, bram36=1.5, dsp=1, depth=1
-    )
+        lut=3 + 4 + 2, functions=4, lutram=4, srl=2, ff=2, carry=1, bram36=1.5, dsp=1, depth=1,
+        longest=LongestPath(1, 0, "a net", "a net"),
+    )  # fmt: skip
 
 
 def test_depth_is_that_of_the_longest_path_between_registers():
@@ -85,7 +87,52 @@ def test_what_is_written_to_a_memory_waits_for_its_clock():
     for port, depth in (("ADDRA", 2), ("ADDRD", 1), ("WE", 1)):
         nets = dict.fromkeys(ports, ("0",)) | {port: (1,), "DOA": (2,)}
         memory = {"type": "RAM32M", "port_directions": ports, "connections": nets}
-        assert use(cell("LUT1", (9,), (1,)), memory).depth == depth
+        register = cell("FDRE", (2,), (3,))
+        assert use(cell("LUT1", (9,), (1,)), memory, register).depth == depth
+
+
+def linked(select, carry, output):
+    ports = {"S": "input", "CI": "input", "O": "output"}
+    nets = {"S": (select,), "CI": (carry,), "O": (output,)}
+    return {"type": "CARRY4", "port_directions": ports, "connections": nets}
+
+
+def test_a_carry_chain_is_one_level_and_the_first_is_not_counted():
+    first = [cell("LUT1", (1,), (2,)), linked(2, "0", 3), linked("0", 3, 4), linked("0", 4, 5)]
+    second = [cell("LUT1", (5,), (6,)), linked(6, "0", 7), linked("0", 7, 8)]
+    one = use(*first, cell("FDRE", (5,), (9,)))
+    assert (one.longest.luts, one.longest.chains, one.depth) == (1, 1, 1)
+    two = use(*first, *second, cell("FDRE", (8,), (9,)))
+    assert (two.longest.luts, two.longest.chains, two.depth) == (2, 2, 3)
+
+
+def test_a_longer_path_without_a_chain_counts_more_than_a_shorter_one_with_it():
+    plain = [cell("LUT1", (1,), (2,)), cell("LUT1", (2,), (3,))]
+    counted = use(linked(1, "0", 4), cell("LUT2", (3, 4), (5,)), *plain, cell("FDRE", (5,), (6,)))
+    assert str(counted.longest) == "3 LUT from a net to a net"
+
+
+def test_the_ends_of_the_longest_path_have_the_names_of_the_sources():
+    module = {
+        "cells": {
+            "a": cell("FDRE", (9,), (1,)),
+            "b": cell("LUT1", (1,), (2,)),
+            "c": cell("FDRE", (2,), (3,)),
+        },
+        "ports": {"ready": {"direction": "output", "bits": [4]}},
+        "netnames": {
+            "unit.count.value": {"hide_name": 0, "bits": [7, 1]},
+            "$abc$12": {"hide_name": 1, "bits": [1]},
+            "unit.count.value_copied": {"hide_name": 0, "bits": [1]},
+            "last": {"hide_name": 0, "bits": [3]},
+            "ready": {"hide_name": 0, "bits": [4]},
+        },
+    }
+    assert str(longest_path(module)) == "1 LUT from unit.count.value[1] to last"
+    module["cells"] |= {"d": cell("LUT1", (2,), (4,))}
+    assert str(longest_path(module)) == "2 LUT from unit.count.value[1] to ready"
+    module["cells"] = {"a": cell("FDRE", (9,), (1,))}
+    assert longest_path(module) is None
 
 
 def test_cells_that_are_not_known():

@@ -37,13 +37,23 @@ def test_a_stage_and_the_whole(build, tmp_path, monkeypatch, capsys):
     assert all("synthesised" in layer for layer in found["layers"])
     (again,) = (one["synthesised"] for one in found["layers"] if one["name"] == "mvu_0")
     assert again["lut"] == pytest.approx(alone["lut"], abs=4)  # which are paired is left to order
-    assert again | {"lut": 0} == alone | {"lut": 0}
+    # As long, but from and to whichever of equal paths comes first.
+    apart = {"lut": 0, "longest": None}
+    assert again | apart == alone | apart
+    assert again["longest"]["luts"] == alone["longest"]["luts"]
     assert found["tools"]["pyosys"] == yosys.version()
     for name in ("lut", "ff"):
         parts = sum(layer["synthesised"][name] for layer in found["layers"])
         assert 0 < found["resources"][name]["synthesised"] <= 1.1 * parts
     assert found["synthesis"]["depth"] >= max(1, alone["depth"] - 1)
-    assert "synthesised" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "synthesised" in shown and "longest path, in " in shown
+    depth = max(layer["synthesised"]["depth"] for layer in found["layers"])
+    depth = max(depth, found["synthesis"]["depth"])
+    assert main(["synth", str(build), "--max-depth", str(depth)]) == 0
+    assert main(["synth", str(build), "--max-depth", str(depth - 1)]) == 1
+    limit = f"which does not meet --max-depth {depth - 1}"
+    assert limit in capsys.readouterr().err.replace("\n", " ")
     monkeypatch.setattr(yosys.tools, "run", None)  # what was done is not done again
     assert main(["synth", str(build)]) == 0
     assert facts(build) == found
