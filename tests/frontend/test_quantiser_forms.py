@@ -135,6 +135,13 @@ def test_trunc_that_is_refused(given, text, tmp_path):
     )
 
 
+def test_a_zero_point_of_one_bit(tmp_path):
+    """qonnx gives -1 and +1, and then subtracts it."""
+    sketch = Sketch(4).quant(8).dense(4, 3).quant(1, zero=8.0, name="one").dense(3, 2)
+    said = refusal(sketch, tmp_path)
+    assert "one: a signed quantiser of 1 bit has the zero point [8.0]; use 0" in said
+
+
 def test_trunc_in_an_old_operator_set(tmp_path):
     sketch = Sketch(2, opset=10).quant(8).trunc(1.0, 8, 4, name="cut").dense(2, 2)
     assert refusal(sketch, tmp_path) == (

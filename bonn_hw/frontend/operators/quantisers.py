@@ -38,7 +38,12 @@ def quant(node: NodeProto, constants: Mapping[str, Array], opset: int) -> Standa
     if bits.size != 1 or not 1 <= float(bits.reshape(-1)[0]) <= 24 or bits.reshape(-1)[0] % 1:
         raise NoGrid(f"{node.name}: a bit width of {bits.tolist()} is not supported; use 1 to 24")
     width = int(bits.reshape(-1)[0])
-    if width == 1 and signed:  # as in qonnx, for any zero point
+    if width == 1 and signed:
+        if zero.any():  # qonnx gives -1 and +1 minus the zero point
+            raise NoGrid(
+                f"{node.name}: a signed quantiser of 1 bit has the zero point "
+                f"{zero.reshape(-1).tolist()}; use 0"
+            )
         return _bipolar(node, scale)
     if zero.size != 1 or zero.reshape(-1)[0] % 1:
         raise NoGrid(f"{node.name}: the zero point {zero.tolist()} is not one integer; use 0")
