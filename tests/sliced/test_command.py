@@ -25,6 +25,7 @@ def test_simulate_with_the_gates(tmp_path, capsys):
         assert ("300 frames: 0 mismatches (this run; its cycles hold for all data)" in shown) == (
             engine == "sliced"
         )
+        assert ("RTL (as gates)" in shown) == (engine == "sliced")
         facts[engine] = json.loads(report.read_text())
     assert [one.get("cycles_hold_for_all_data") for one in facts.values()] == [True, None]
     for key in ("cycles_per_frame", "latency_cycles"):
