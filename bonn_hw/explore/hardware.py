@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bonn_hw.errors import UserError
-from bonn_hw.explore.chain_graph import ChainShape, chain_graph
 from bonn_hw.explore.space import Candidate, Goal
 from bonn_hw.explore.untrained import untrained_graph
+from bonn_hw.frontend.chain_graph import ChainShape, chain_graph
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.resources import Resources

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from math import inf
 
-from bonn_hw.explore.chain_graph import Matrix, bound
+from bonn_hw.frontend.chain_graph import Matrix, bound
 from bonn_hw.frontend.padding import Geometry
 from bonn_hw.ir.tensor import BIPOLAR
 

@@ -12,11 +12,11 @@ pytest.importorskip("brevitas")
 
 from bonn_hw import frontend, pipeline
 from bonn_hw.boards import board
-from bonn_hw.explore.chain_graph import ChainShape, chain_graph
 from bonn_hw.explore.hardware import Excluded, Fits, Hardware
 from bonn_hw.explore.space import Candidate, Goal
 from bonn_hw.explore.steps import widths
 from bonn_hw.explore.untrained import untrained_graph
+from bonn_hw.frontend.chain_graph import ChainShape, chain_graph
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.nn.export import export
