@@ -6,7 +6,7 @@ that hardware costs, only their memory and the accumulators depend on them. Here
 spread over the whole range of the sums, which takes the most bits. So a chain that fits will still
 fit when it is trained; of the networks in the zoo, the trained ones take 3 to 6 % fewer LUT.
 
-Kernels are made once for each shape, so that their tables can be kept by identity (`explore.hardware`).
+Kernels are made once for each shape, so that `explore.hardware` can keep their tables by identity.
 """
 
 from __future__ import annotations
