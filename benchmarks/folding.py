@@ -31,7 +31,7 @@ from bonn_hw.nn.export import export
 from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.passes.fifo_sizing import depths_of, size_fifos
-from bonn_hw.passes.folding import Space
+from bonn_hw.passes.folding import Space, Tables
 from bonn_hw.passes.folding_file import FoldingConstraints, read_constraints
 from bonn_hw.passes.plan import feasibility, plan, total
 from bonn_hw.passes.prices import alternatives, cheapest
@@ -123,7 +123,7 @@ def finns(graph: DataflowGraph, target: pipeline.Target = TARGET) -> Case:
     )
     folding_s, choice = timed(
         lambda: cheapest(
-            Space(graph, constraints.foldings, alternatives(target.board)), 32768, target
+            Space(graph, constraints.foldings, Tables(alternatives(target.board))), 32768, target
         )
     )
     folded = insert_width_converters(choice.applied(graph), choice.foldings)

@@ -37,6 +37,14 @@ def integer(node: NodeProto, name: str, default: int) -> int:
     return value
 
 
+def flag(node: NodeProto, name: str, default: bool) -> bool:
+    """Read 0 or 1; of other numbers, readers of the format disagree which they mean."""
+    value = integer(node, name, int(default))
+    if value not in (0, 1):
+        raise Malformed(f"the attribute {name!r} is {value}, not 0 or 1")
+    return bool(value)
+
+
 def number(node: NodeProto, name: str, default: float) -> float:
     """Read one float."""
     value = _value(node, name)

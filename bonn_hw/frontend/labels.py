@@ -11,7 +11,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from bonn_hw.errors import UnsupportedModel, UserError
 from bonn_hw.frontend import composites
-from bonn_hw.frontend.attributes import integer
+from bonn_hw.frontend.attributes import flag, integer
 from bonn_hw.frontend.branch import Branch
 from bonn_hw.frontend.evaluate import evaluator
 from bonn_hw.frontend.model import Model
@@ -112,13 +112,13 @@ def _in_order(frame: tuple[int, int], channels: int, axes: int) -> NDArray[np.in
 def _check_selector(node: NodeProto, branch: Branch, count: int) -> None:
     """The largest channels, the first of equals."""
     axes = 1 + branch.pending.order.ndim
-    usual = integer(node, "select_last_index", 0) == 0 and integer(node, "largest", 1) == 1
+    usual = not flag(node, "select_last_index", False) and flag(node, "largest", True)
     own, default = 1, -1 if node.op_type == "TopK" else 0
     if node.op_type == "TopK":
         given = branch.model.constants.get(node.input[1]) if len(node.input) > 1 else None
         own = integer(node, "k", 0) if given is None else int(np.asarray(given).reshape(-1)[0])
     along = integer(node, "axis", default) % axes
-    if not usual or along != 1 or not integer(node, "sorted", 1):
+    if not usual or along != 1 or not flag(node, "sorted", True):
         raise UnsupportedModel(
             f"{OPTION}: {node.name} does not select the largest channels, sorted; use axis=1"
         )
@@ -163,7 +163,7 @@ def _check_order(branch: Branch, node: NodeProto) -> None:
 def _left(node: NodeProto, branch: Branch) -> list[NodeProto]:
     """The host makes integers of the labels, in the shape that the model gives them."""
     entry, labels = f"{node.name}/chip", node.output[-1]
-    drops = node.op_type == "ArgMax" and not integer(node, "keepdims", 1)
+    drops = node.op_type == "ArgMax" and not flag(node, "keepdims", True)
     whole = f"{labels}/kept" if drops else labels
     nodes = [helper.make_node("Cast", [entry], [whole], f"{node.name}/cast", to=TensorProto.INT64)]
     if drops:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import NodeProto, helper
 
-from bonn_hw.frontend.attributes import integer
+from bonn_hw.frontend.attributes import flag, integer
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.model import QuantGrid
 from bonn_hw.frontend.operator import Kind
@@ -114,7 +114,7 @@ def _form(node: NodeProto, graph: Graph) -> tuple[object, ...]:
 
 def _axis(node: NodeProto) -> int:
     """The axis of the output channels in the weights."""
-    if node.op_type == "Conv" or integer(node, "transB", 0):
+    if node.op_type == "Conv" or flag(node, "transB", False):
         return 0
     return 1
 

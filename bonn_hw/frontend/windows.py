@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from bonn_hw.errors import UnsupportedModel
-from bonn_hw.frontend.attributes import Malformed, integer, integers, text
+from bonn_hw.frontend.attributes import Malformed, flag, integers, text
 from bonn_hw.frontend.branch import Branch
 from bonn_hw.frontend.channels import permutation, settle
 from bonn_hw.frontend.padding import Geometry, explicit_pads
@@ -60,13 +60,13 @@ def image_in_order(branch: Branch, node: NodeProto) -> tuple[int, int]:
 def windows(branch: Branch, node: NodeProto, kernel: tuple[int, int]) -> Geometry:
     """Read strides and pads; raises UnsupportedModel. The pads include those of ``ceil_mode``."""
     geometry, pixels = _windows(branch, node, kernel)
-    return _with_ceil(geometry, pixels) if integer(node, "ceil_mode", 0) else geometry
+    return _with_ceil(geometry, pixels) if flag(node, "ceil_mode", False) else geometry
 
 
 def whole_windows(branch: Branch, node: NodeProto, kernel: tuple[int, int]) -> Geometry:
     """Read strides and pads; raises UnsupportedModel also for windows that ``ceil_mode`` adds."""
     geometry, pixels = _windows(branch, node, kernel)
-    if integer(node, "ceil_mode", 0) and geometry.pixels != pixels:
+    if flag(node, "ceil_mode", False) and geometry.pixels != pixels:
         raise UnsupportedModel(
             f"{node.name}: averages windows that ceil_mode adds, which have fewer pixels than the "
             "others; use ceil_mode=0, or sizes that whole windows cover"

@@ -84,6 +84,16 @@ def test_attributes_that_make_no_sense_are_the_fault_of_the_model(name, value, r
     assert str(error.value) == text
 
 
+def test_a_flag_is_0_or_1(tmp_path):
+    """ONNX's checker and ONNX Runtime read other numbers as opposites."""
+    model = frontend.read(Sketch(4).quant(8).dense(4, 3, name="last").write(tmp_path))
+    (last,) = (node for node in model.nodes if node.name == "last")
+    last.op_type = "Gemm"
+    last.attribute.append(helper.make_attribute("transB", 1 << 32))
+    with pytest.raises(UnsupportedModel, match="the attribute 'transB' is 4294967296, not 0 or 1"):
+        frontend.lower(model)
+
+
 def test_an_input_that_no_layer_gives(tmp_path):
     model = frontend.read(network().write(tmp_path))
     (conv,) = (node for node in model.nodes if node.name == "conv")

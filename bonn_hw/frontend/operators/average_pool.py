@@ -9,7 +9,7 @@ import numpy as np
 from onnx import NodeProto, helper
 
 from bonn_hw.errors import UnsupportedModel
-from bonn_hw.frontend.attributes import integer, integers
+from bonn_hw.frontend.attributes import flag, integers
 from bonn_hw.frontend.branch import Branch
 from bonn_hw.frontend.exact_sums import (
     LARGEST_SUM,
@@ -34,7 +34,7 @@ def average_pool(branch: Branch, node: NodeProto) -> None:
             "dilation of 1"
         )
     geometry = whole_windows(branch, node, kernel)
-    if any(geometry.pads) and not integer(node, "count_include_pad", 0):
+    if any(geometry.pads) and not flag(node, "count_include_pad", False):
         raise UnsupportedModel(
             f"{node.name}: averages windows with fewer pixels at the border, each with a divisor "
             "of its own; use count_include_pad=1 (in PyTorch count_include_pad=True)"
@@ -66,7 +66,7 @@ def reduce_mean(branch: Branch, node: NodeProto) -> None:
             f"{node.name}: only a mean over height and width, or over the length of a sequence, is "
             "supported"
         )
-    flat = not integer(node, "keepdims", 1)
+    flat = not flag(node, "keepdims", True)
     _average(branch, node, geometry, flat=flat, channels_last=channels_last)
 
 

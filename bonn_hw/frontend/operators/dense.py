@@ -9,7 +9,7 @@ import numpy as np
 from onnx import NodeProto
 
 from bonn_hw.errors import UnsupportedModel
-from bonn_hw.frontend.attributes import integer, number
+from bonn_hw.frontend.attributes import flag, number
 from bonn_hw.frontend.branch import Branch
 from bonn_hw.frontend.graph_builder import Matrix
 from bonn_hw.frontend.model import Model
@@ -33,7 +33,7 @@ def dense(branch: Branch, node: NodeProto) -> None:
     none = (np.zeros((1, high), np.int64), (0,), (0,))
     matrix = Matrix((1, 1), branch.builder.kind.element, streamed, *none, origin=node.name)
     neurons = np.arange(high, dtype=np.int64)
-    given = weights.values if integer(node, "transB", 0) else weights.values.T
+    given = weights.values if flag(node, "transB", False) else weights.values.T
     branch.add_matrix(node, matrix, weights, given, neurons, bias(node, branch.model))
 
 
@@ -63,9 +63,9 @@ def _weights(node: NodeProto, model: Model) -> Weights:
     values = constant_weights(node, model)
     if values.ndim != 2:
         raise UnsupportedModel(f"{node.name}: weights of shape {values.shape} are not a matrix")
-    if integer(node, "transA", 0):
+    if flag(node, "transA", False):
         raise UnsupportedModel(f"{node.name}: transA is not supported; keep the batch axis first")
-    weights = quantised(node, values if integer(node, "transB", 0) else values.T, model)
+    weights = quantised(node, values if flag(node, "transB", False) else values.T, model)
     alpha = np.float32(number(node, "alpha", 1.0))
     return replace(weights, alpha=alpha)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper
 
 from bonn_hw.errors import UnsupportedModel
-from bonn_hw.frontend.attributes import integer, text
+from bonn_hw.frontend.attributes import flag, text
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.model import QuantGrid
 from bonn_hw.frontend.operator import Kind, NoGrid, Operator, StandardOnnx, trials
@@ -33,7 +33,7 @@ def bipolar_quant(node: NodeProto, constants: Mapping[str, Array], opset: int) -
 def quant(node: NodeProto, constants: Mapping[str, Array], opset: int) -> StandardOnnx:
     """Translate a Quant: scale, shift by the zero point, clip, round, and back."""
     scale, zero, bits = parameters(node, constants, 3)
-    signed, narrow = bool(integer(node, "signed", 1)), bool(integer(node, "narrow", 0))
+    signed, narrow = flag(node, "signed", True), flag(node, "narrow", False)
     rounding = rounding_of(node, "ROUND")
     if bits.size != 1 or not 1 <= float(bits.reshape(-1)[0]) <= 24 or bits.reshape(-1)[0] % 1:
         raise NoGrid(f"{node.name}: a bit width of {bits.tolist()} is not supported; use 1 to 24")
@@ -116,7 +116,7 @@ def _by_int_quant(node: NodeProto, values: Array, given: Sequence[Array]) -> Arr
 
     scale, zero, bits = given
     zero, bits = (one.reshape(()) if one.size == 1 else one for one in (zero, bits))
-    signed, narrow = integer(node, "signed", 1), integer(node, "narrow", 0)
+    signed, narrow = flag(node, "signed", True), flag(node, "narrow", False)
     rounding = qonnx_rounding(text(node, "rounding_mode", "ROUND"))
     return np.asarray(int_quant(values, scale, zero, bits, signed, narrow, rounding), np.float32)
 

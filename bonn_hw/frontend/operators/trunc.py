@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto
 
 from bonn_hw.errors import UnsupportedModel
-from bonn_hw.frontend.attributes import integer, text
+from bonn_hw.frontend.attributes import flag, text
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.model import QuantGrid
 from bonn_hw.frontend.operator import Kind, Operator, StandardOnnx, trials
@@ -59,7 +59,7 @@ def trunc(node: NodeProto, constants: Mapping[str, Array], opset: int) -> Standa
     steps.add("Div", steps.constant("divisor", divisor))
     low, high = -(2 ** int(width)), 2 ** int(width) - 1  # version 1 has no sign and does not clip
     if second:
-        low, high = bounds(int(width), bool(integer(node, "signed", 1)), _narrow(node))
+        low, high = bounds(int(width), flag(node, "signed", True), _narrow(node))
         steps.clip(low, high)
     steps.round(rounding).add("Sub", after).add("Mul", steps.constant("scale_after", scale_after))
     offset = int(zero_after.reshape(-1)[0])
@@ -82,7 +82,7 @@ def _second(given: Sequence[NDArray[np.float32]]) -> tuple[Array, NDArray[np.flo
 
 
 def _narrow(node: NodeProto) -> bool:
-    return bool(integer(node, "narrow", 0))
+    return flag(node, "narrow", False)
 
 
 def _by_qonnx(node: NodeProto, values: Array, given: Sequence[Array]) -> Array:
@@ -93,7 +93,7 @@ def _by_qonnx(node: NodeProto, values: Array, given: Sequence[Array]) -> Array:
     if len(given) == 4:
         return np.asarray(trunc_v1(values, *given, rounding), np.float32)
     scale, zero, before, scale_after, after = given
-    signs = (_narrow(node), bool(integer(node, "signed", 1)))
+    signs = (_narrow(node), flag(node, "signed", True))
     result = trunc_v2(values, scale, zero, before, *signs, scale_after, after, rounding)
     return np.asarray(result, np.float32)
 
