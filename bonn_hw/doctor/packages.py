@@ -18,8 +18,9 @@ PURPOSES = {
     "plot": "plot, and the pictures of fold",
     "tensorboard": "train --tensorboard",
     "sweep": "sweep",
-    "cluster": "sweep --cluster",
-    "synth": "synth and bitstream --tool open",
+    "explore": "explore",
+    "cluster": "sweep --cluster and explore --cluster",
+    "synth": "synth, simulate --engine sliced and bitstream --tool open",
     "ecp5": "bitstreams for the ULX3S",
 }
 PART = re.compile(r"(>=|<)\s*([\d.]+)")

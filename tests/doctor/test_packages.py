@@ -73,6 +73,6 @@ def test_what_is_installed_is_compared_with_it():
     )
     assert not absent.base
     assert str(absent) == (
-        "missing  c                      for synth and bitstream --tool open: "
-        "pip install 'bonn-hw[synth]'"
+        "missing  c                      for synth, simulate --engine sliced and bitstream --tool "
+        "open: pip install 'bonn-hw[synth]'"
     )

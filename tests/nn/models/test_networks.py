@@ -233,7 +233,7 @@ def test_hardware_form_holds_integers_only():
             "vgg",
             {},
             "network 'vgg' is not known; choose one of tfc, sfc, lfc, cnv, cnv_padded, digits, "
-            "wrn, wrn22, wrn40, resnet18",
+            "chain, wrn, wrn22, wrn40, resnet18",
         ),
         (
             "cnv",
