@@ -76,6 +76,9 @@ class Build:
                 f"{folder} has foldings and no RTL: make it with 'bonn-hw compile MODEL --folding "
                 f"{folder / 'folding.json'} --out'"
             )
+        for path in folder.rglob("*"):
+            if not (path.is_file() or path.is_dir()):  # a device or a pipe may never end
+                raise UserError(f"{path} is not a regular file: compile the model again")
         if not trust:
             manifest.check(folder)
         with _readable(folder, "its design"):

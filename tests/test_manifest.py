@@ -130,3 +130,10 @@ def test_a_truncated_image_of_a_trusted_build_ends_its_simulation(build):
         UserError, match=r"simulate: the memory image .* digits, not .*: it was trun"
     ):
         verification.simulate(loaded, loaded.random_frames(2))
+
+
+@pytest.mark.parametrize("trust", [False, True])
+def test_a_file_that_never_ends_is_not_read(build, trust):
+    (build / "design.json").unlink()
+    (build / "design.json").symlink_to("/dev/zero")
+    assert "design.json is not a regular file: compile the model again" in refusal(build, trust)
