@@ -129,7 +129,7 @@ def test_a_whole_plan_is_what_compile_makes(tmp_path):
     ("changes", "options", "limit", "reason"),
     [
         ({"fps": 5e6}, {}, "fps", "conv0 alone needs 192 of 20 cycles a frame"),
-        ({"lut": 0.001}, {}, "lut", " LUT, and 53.2 may be used"),
+        ({"lut": 0.001}, {}, "lut", "it needs 627.4 LUT, and 53.2 may be used"),
         ({"bram36": 0.0}, {"hidden": [999, 997]}, "bram36", "BRAM36, and 0.0 may be used"),
         ({}, {"pools": [3]}, "network", "2 convolutions, and pools [3]"),
         ({}, {"size": 3, "padded": False}, "network", "does not fit 1x1 pixels"),
