@@ -40,6 +40,8 @@ module bonn_counter #(
       assign toggles[i] = &value[i-1:0];
     end
     if (Bits > 6) begin : gen_high
+      // Not ~Lower'(1): Yosys 0.70 drops the width of a cast under an operator.
+      localparam logic [Lower-1:0] BeforeOnes = {{(Lower - 1) {1'b1}}, 1'b0};
       logic ones_q;  // the lower bits are all ones
       assign toggles[Lower] = ones_q;
       for (genvar i = Lower + 1; i < Bits; i++) begin : gen_bit
@@ -47,7 +49,7 @@ module bonn_counter #(
       end
       always_ff @(posedge clk) begin
         if (rst) ones_q <= Lower'(FIRST) == '1;
-        else if (step) ones_q <= value[Lower-1:0] == ~Lower'(1) && !restart;
+        else if (step) ones_q <= value[Lower-1:0] == BeforeOnes && !restart;
       end
     end
 
