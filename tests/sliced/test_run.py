@@ -11,8 +11,9 @@ from bonn_hw.emit.write import write
 from bonn_hw.errors import Hang
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.stream import pack, unpack
-from bonn_hw.ir.tensor import BIPOLAR
+from bonn_hw.ir.tensor import BIPOLAR, TensorType
 from bonn_hw.kernels.mvu import Mvu
+from bonn_hw.kernels.sliding_window import SlidingWindow
 from bonn_hw.sim import run as verilator
 from bonn_hw.sliced import run as sliced
 from bonn_hw.sliced.independence import DataDependent
@@ -59,6 +60,20 @@ def test_sums_in_dsp_slices(tmp_path):
     unit = next(unit for unit in units if unit.placement.sums_in_dsp)
     project = emit(lone_design(unit, Folding(pe=2, simd=4)))
     assert re.search(r"\.SUMS_IN_DSP\(1\b", "".join(project.files.values()))
+    write(project, tmp_path)
+    frames = random_values(unit.inputs[0], LANES)
+    beats = pack(frames, project.source.lanes, project.source.element)
+    gates = sliced.simulate(
+        project, beats, LANES, lanes=LANES, folder=tmp_path, timeout_cycles=PATIENCE
+    )
+    found = unpack(gates.outputs, project.sink.lanes, project.sink.element)
+    np.testing.assert_array_equal(found, unit.reference(frames)[0].reshape(-1))
+
+
+def test_counters_of_many_states(tmp_path):
+    """A ring of 128 words, counters of 70 and more: Yosys reads them as Verilator does."""
+    unit = SlidingWindow(TensorType((3, 70, 1), BIPOLAR), (2, 2), (1, 1))
+    project = emit(lone_design(unit, Folding(pe=1, simd=1)))
     write(project, tmp_path)
     frames = random_values(unit.inputs[0], LANES)
     beats = pack(frames, project.source.lanes, project.source.element)
