@@ -157,7 +157,7 @@ ONLY_BY = {
         "cli.bug_report",
     ),
     r"\bfcntl\b": ("files.locks", "files.partial"),
-    r"\bsubprocess\b|\bos\.(fork|system|exec\w*|spawn\w*)\b": ("tools",),
+    r"\bsubprocess\b|\bos\.(fork|system|exec\w*|spawn\w*)\b": ("tools.processes",),
     r"XDG_CACHE_HOME\"\)": ("cache",),
 }
 

@@ -13,6 +13,7 @@ import pytest
 
 from bonn_hw import tools
 from bonn_hw.errors import ToolMissing, UserError
+from bonn_hw.tools import processes
 from tests.support.processes import ended, fork, gone
 
 # A tool with a child, as make and g++ are; both write their numbers. STUBBORN: TERM is ignored.
@@ -170,7 +171,7 @@ def test_signals_end_the_tools_and_then_us(way, number, tmp_path):
     pids = tmp_path / "pids"
     text = textwrap.dedent(PROGRAM).format(way=WAYS[way])
     command = [sys.executable, "-c", text, TREE.format(pids=pids)]
-    environment = os.environ | {"PYTHONPATH": str(Path(tools.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(tools.__file__).parents[2])}
     with subprocess.Popen(
         command,
         cwd=tmp_path,
@@ -215,7 +216,7 @@ def test_a_fork_of_ours_ends_at_once():
 
 
 def test_a_signal_while_a_program_is_starting_waits_until_it_is_known(monkeypatch):
-    real, made = tools._start, []
+    real, made = processes._start, []
 
     def start(*arguments):
         made.append(real(*arguments))
@@ -223,7 +224,7 @@ def test_a_signal_while_a_program_is_starting_waits_until_it_is_known(monkeypatc
         time.sleep(0.1)  # here the handler runs
         return made[0]
 
-    monkeypatch.setattr(tools, "_start", start)
+    monkeypatch.setattr(processes, "_start", start)
     with pytest.raises(tools.Terminated), tools.ended_by_signals():
         tools.run(["sleep", "300"])
     assert made[0].returncode == -signal.SIGTERM
