@@ -77,7 +77,9 @@ def test_qonnx_answers_like_pytorch(name, tmp_path):
         assert context["global_out"].argmax() == checkpoint.predict(image).argmax()
 
 
-@pytest.mark.parametrize("method", ["bonn", "xnor", "bnn", "bireal", "react", "bnn with shifts"])
+@pytest.mark.parametrize(
+    "method", ["bonn", "xnor", "bnn", "bireal", "react", "rebnn", "bnn with shifts"]
+)
 def test_every_method_is_exact_in_hardware_form(method, tmp_path):
     torch.manual_seed(1)
     name, _, shifts = method.partition(" with ")

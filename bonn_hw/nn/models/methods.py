@@ -93,6 +93,13 @@ METHODS = {
         shifts=True,
         not_in_chain=_SCALES_OF_FILTERS,
     ),
+    "rebnn": Method(
+        quantizers.ResilientWeight,
+        quantizers.ResilientWeightPowerOfTwo,
+        quantizers.ApproximateSignActivation,
+        shifts=True,
+        not_in_chain=_SCALES_OF_FILTERS,
+    ),
     "float-weights": Method(
         quantizers.FloatWeight,
         quantizers.FloatWeight,

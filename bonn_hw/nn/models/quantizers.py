@@ -24,6 +24,7 @@ from torch import Tensor
 
 from bonn_hw.nn.models.activations import GridQuant, SignQuant
 from bonn_hw.nn.models.modulation import ModulatedBinaryQuant
+from bonn_hw.nn.models.resilient import ResilientQuant
 
 INPUT_SCALE = 2.0**-7
 """Scale of the input grid: a pixel p of 0 to 255 is (p - 128) / 128 (`transforms.normalise`)."""
@@ -180,6 +181,34 @@ class XnorWeightPowerOfTwo(XnorWeight):
     """As `XnorWeight`, each filter's scale rounded to a power of two."""
 
     restrict_scaling_type = RestrictValueType.POWER_OF_TWO
+
+
+class ResilientWeight(_ConstantScale, WeightQuantSolver):
+    """ReBNN's 1-bit weights: sign(X) times a learnt scale of each filter, see `resilient`."""
+
+    quant_type = QuantType.BINARY
+    bit_width = 1
+    narrow_range = True
+    scaling_per_output_channel = True
+    restrict_scaling_type = RestrictValueType.FP
+    tensor_quant = ResilientQuant
+    power_of_two = False
+
+    @value
+    def kernel_shape(tracked_parameter_list: list[Tensor]) -> tuple[int, ...]:
+        """The shape of X."""
+        return tuple(tracked_parameter_list[0].shape)
+
+    @value
+    def alpha_init(tracked_parameter_list: list[Tensor]) -> float:
+        """The initial value of the scales."""
+        return _unit_scale(tracked_parameter_list[0])
+
+
+class ResilientWeightPowerOfTwo(ResilientWeight):
+    """As `ResilientWeight`, each filter's scale rounded to a power of two."""
+
+    power_of_two = True
 
 
 class FloatWeight(NoneWeightQuant):

@@ -28,6 +28,9 @@ from bonn_hw.nn.models.residual import ResidualNetwork
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.filter_clustering import Groups
 
+OF_FILTERS = ("weight", "weight_quant.tensor_quant.alpha", "weight_quant.tensor_quant.positive")
+"""The state of a layer that has an entry for each filter; not every quantiser has all."""
+
 
 def prunable(network: Network) -> dict[str, QuantizedLayer]:
     """The 1-bit layers that can be pruned, by name of their block: all but the classifier."""
@@ -86,8 +89,9 @@ def _deduplicated(
         # If the network was pruned before, the groups consist of the filters that were left then.
         members = state.get(index, torch.arange(len(groups)))
         state[index] = place[groups[members]]
-        weight = f"layers.{name}.{part}.weight"
-        state[weight] = state[weight][chosen]
+        for own in OF_FILTERS:
+            if (key := f"layers.{name}.{part}.{own}") in state:
+                state[key] = state[key][chosen]
     return {"pruned": [len(chosen) for chosen in kept.values()]}, state
 
 

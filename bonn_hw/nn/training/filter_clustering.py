@@ -25,6 +25,7 @@ from torch.nn.utils import parametrize
 
 from bonn_hw.nn.models.quantized_layer import QuantizedLayer
 from bonn_hw.nn.models.quantizers import BipolarWeight
+from bonn_hw.nn.models.resilient import learnt_scales
 
 SMALLEST_SIGMA = 1e-3
 
@@ -220,11 +221,12 @@ class Groups(nn.Module):
 
     @torch.no_grad()
     def draw(self, gamma: float) -> None:
-        """K <- (1 - gamma) K + gamma Kbar, in every layer."""
+        """K <- (1 - gamma) K + gamma Kbar, in every layer; learnt scales of filters likewise."""
         for name, labels in self.labels.items():
-            latent = self.latent(name)
-            means = group_means(latent, labels)[labels]
-            latent.copy_(means if gamma == 1 else latent + gamma * (means - latent))
+            for of_filters in (self.latent(name), *learnt_scales(self._layers[name])):
+                means = group_means(of_filters, labels)[labels]
+                step = gamma * (means - of_filters)
+                of_filters.copy_(means if gamma == 1 else of_filters + step)
 
     @property
     def apart(self) -> float:

@@ -21,7 +21,7 @@ from bonn_hw.errors import UserError
 from bonn_hw.files import fresh_folder
 from bonn_hw.nn.models.bayesian import binary_layers, is_modulated
 from bonn_hw.nn.models.network import Network
-from bonn_hw.nn.models.quantizers import BipolarWeight
+from bonn_hw.nn.models.quantizers import BipolarWeight, ResilientWeight
 from bonn_hw.nn.training.run_files import CHECKPOINT, WEIGHTS
 
 BITS = "bits "
@@ -37,7 +37,8 @@ def pack(network: Network) -> dict[str, NDArray[Any]]:
     bits = {
         f"{name}.weight"
         for name, layer in binary_layers(network).items()
-        if is_modulated(layer) or issubclass(layer.weight_quant.quant_injector, BipolarWeight)
+        if is_modulated(layer)
+        or issubclass(layer.weight_quant.quant_injector, BipolarWeight | ResilientWeight)
     }
     arrays: dict[str, NDArray[Any]] = {}
     for name, value in network.state_dict().items():

@@ -21,6 +21,7 @@ NETWORKS = [
     ("wrn22", RESIDUAL | {"form": "hardware"}),
     ("wrn22", RESIDUAL | {"form": "paper"}),
     ("wrn22", RESIDUAL | {"form": "paper", "method": "xnor"}),
+    ("wrn22", RESIDUAL | {"form": "hardware", "method": "rebnn"}),
 ]
 
 
@@ -61,6 +62,8 @@ def test_only_bits_are_kept_where_bits_suffice(tmp_path):
     assert "layers.conv1.matrix.weight" not in arrays
     xnor = build("wrn22", **RESIDUAL, method="xnor")
     assert not any(name.startswith("bits ") for name in release.pack(xnor))
+    rebnn = release.pack(build("wrn22", **RESIDUAL, method="rebnn"))
+    assert "bits layers.stage1_0.conv.weight" in rebnn
 
 
 def test_nothing_is_overwritten_and_damage_is_named(tmp_path):
