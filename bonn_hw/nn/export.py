@@ -37,6 +37,7 @@ from torch import nn
 from bonn_hw.errors import UserError
 from bonn_hw.nn.brevitas_export.trace import trace
 from bonn_hw.nn.models.activations import PowerOfTwoPReLU
+from bonn_hw.nn.models.adaptive import LearntLevels
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.models.variants import ExactNorm
 from bonn_hw.nn.training.checkpoint import Checkpoint
@@ -113,7 +114,7 @@ def _folded(network: Network) -> Network:
     """
     network = copy.deepcopy(network)
     for name, module in list(network.named_modules()):
-        if isinstance(module, ExactNorm | PowerOfTwoPReLU):
+        if isinstance(module, ExactNorm | LearntLevels | PowerOfTwoPReLU):
             parent, _, child = name.rpartition(".")
             setattr(network.get_submodule(parent), child, module.folded())
     return network

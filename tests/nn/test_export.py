@@ -78,7 +78,7 @@ def test_qonnx_answers_like_pytorch(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "method", ["bonn", "xnor", "bnn", "bireal", "react", "rebnn", "bnn with shifts"]
+    "method", ["bonn", "xnor", "bnn", "bireal", "react", "rebnn", "adabin", "bnn with shifts"]
 )
 def test_every_method_is_exact_in_hardware_form(method, tmp_path):
     torch.manual_seed(1)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bonn_hw.nn.models.adaptive import DeviationQuant
 from bonn_hw.nn.models.quantized_layer import QuantizedLayer
 
 FIRST_TAU, LAST_TAU = 0.85, 0.99
@@ -77,7 +78,10 @@ def centre(layer: QuantizedLayer) -> None:
 
 @torch.no_grad()
 def centre_latent_weights(model: nn.Module) -> None:
-    """`centre` all layers that have a `ReCU`."""
+    """`centre` all layers whose method needs it: those with a `ReCU`, and those of AdaBin."""
     for module in model.modules():
-        if isinstance(module, QuantizedLayer) and isinstance(getattr(module, "latent", None), ReCU):
+        if isinstance(module, QuantizedLayer) and (
+            isinstance(getattr(module, "latent", None), ReCU)
+            or isinstance(module.weight_quant.tensor_quant, DeviationQuant)
+        ):
             centre(module)

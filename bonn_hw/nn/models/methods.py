@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from bonn_hw.errors import UserError
 from bonn_hw.nn.models import quantizers
 from bonn_hw.nn.models.activations import PowerOfTwoPReLU
+from bonn_hw.nn.models.adaptive import LearntLevels
 from bonn_hw.nn.models.quantized_layer import (
     QuantizedLayer,
     quantized_convolution,
@@ -39,6 +40,8 @@ class Method:
     shifts
         Whether there are learnt shifts before the sign and on both sides of the PReLU (ReActNet's
         RSign and RPReLU).
+    levels
+        Whether activations have two learnt levels in place of -1 and +1 (`adaptive.LearntLevels`).
     weight_in_chain
         Weight quantiser for chains, where a batch norm follows each product; one power-of-two scale
         per layer.
@@ -50,6 +53,7 @@ class Method:
     weight_power_of_two: type | None
     activation: type | None
     shifts: bool = False
+    levels: bool = False
     weight_in_chain: type | None = None
     not_in_chain: str = ""
 
@@ -100,6 +104,13 @@ METHODS = {
         shifts=True,
         not_in_chain=_SCALES_OF_FILTERS,
     ),
+    "adabin": Method(
+        quantizers.DeviationWeight,
+        quantizers.DeviationWeightPowerOfTwo,
+        quantizers.ApproximateSignActivation,
+        levels=True,
+        not_in_chain=_SCALES_OF_FILTERS,
+    ),
     "float-weights": Method(
         quantizers.FloatWeight,
         quantizers.FloatWeight,
@@ -132,7 +143,7 @@ def chain_linear(method: Method, inputs: int, outputs: int) -> QuantizedLayer:
 
 def chain_sign(method: Method) -> nn.Module:
     """The activation after each product of a chain."""
-    if method.activation is None or method.shifts:
+    if method.activation is None or method.shifts or method.levels:
         raise ValueError("a chain's activation is a plain sign")
     return quantized_identity(method.activation)
 
@@ -161,11 +172,13 @@ def _weight_in_chain(method: Method) -> type:
     return method.weight_in_chain
 
 
-def sign(method: Method, channels: int) -> nn.Module:
+def sign(method: Method, channels: int, power_of_two: bool) -> nn.Module:
     """The activation before the convolution, for `channels` channels."""
     if method.activation is None:
         return nn.ReLU()
     quantiser = quantized_identity(method.activation)
+    if method.levels:
+        quantiser = LearntLevels(quantiser, power_of_two)
     if not method.shifts:
         return quantiser
     return nn.Sequential(OrderedDict(shift=Shift(channels), sign=quantiser))

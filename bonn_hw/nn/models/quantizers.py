@@ -23,6 +23,7 @@ from brevitas.quant.solver import ActQuantSolver, WeightQuantSolver
 from torch import Tensor
 
 from bonn_hw.nn.models.activations import GridQuant, SignQuant
+from bonn_hw.nn.models.adaptive import DeviationQuant
 from bonn_hw.nn.models.modulation import ModulatedBinaryQuant
 from bonn_hw.nn.models.resilient import ResilientQuant
 
@@ -207,6 +208,24 @@ class ResilientWeight(_ConstantScale, WeightQuantSolver):
 
 class ResilientWeightPowerOfTwo(ResilientWeight):
     """As `ResilientWeight`, each filter's scale rounded to a power of two."""
+
+    power_of_two = True
+
+
+class DeviationWeight(_ConstantScale, WeightQuantSolver):
+    """AdaBin's 1-bit weights: sign(X) times the deviation of the filter, see `adaptive`."""
+
+    quant_type = QuantType.BINARY
+    bit_width = 1
+    narrow_range = True
+    scaling_per_output_channel = True
+    restrict_scaling_type = RestrictValueType.FP
+    tensor_quant = DeviationQuant
+    power_of_two = False
+
+
+class DeviationWeightPowerOfTwo(DeviationWeight):
+    """As `DeviationWeight`, each filter's scale rounded to a power of two."""
 
     power_of_two = True
 

@@ -61,7 +61,7 @@ class BinaryBlock(nn.Module):
     ):
         super().__init__()
         self.norm = form.norm(inputs)
-        self.sign = methods.sign(method, inputs)
+        self.sign = methods.sign(method, inputs, power_of_two=form.exact)
         self.dropout = nn.Dropout(dropout)
         filters = kept or outputs
         self.conv = methods.convolution(method, inputs, filters, stride, power_of_two=form.exact)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bonn_hw.nn.models import quantizers
+from bonn_hw.nn.models.affine import Affine
 from bonn_hw.nn.models.quantized_layer import (
     QuantizedLayer,
     quantized_convolution,
@@ -122,19 +123,3 @@ class ExactNorm(nn.BatchNorm2d):
         if self.affine:
             shift = self.bias + shift
         return Affine(gain[:, None, None], shift[:, None, None])
-
-
-class Affine(nn.Module):
-    """x * gain + shift, both ``(C, 1, 1)``."""
-
-    gain: Tensor
-    shift: Tensor
-
-    def __init__(self, gain: Tensor, shift: Tensor):
-        super().__init__()
-        self.register_buffer("gain", gain)
-        self.register_buffer("shift", shift)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(N, C, H, W)`` to the same shape."""
-        return x * self.gain + self.shift

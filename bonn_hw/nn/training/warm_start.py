@@ -18,8 +18,8 @@ from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.nn.training.run_files import WEIGHTS
 
-OF_THE_TRAINING = ("_quant.", ".latent.")
-"""Parts of the names of what the training alone has, in either run: quantisers and ReCU."""
+OF_THE_TRAINING = ("_quant.", ".latent.", ".middle", ".distance")
+"""Parts of the names of what a method alone has, in either run: quantisers, levels and ReCU."""
 OWN_START = (*OF_THE_TRAINING, ".shift.", ".activation.")
 """The same for what may start on its own: learnt shifts and slopes too."""
 

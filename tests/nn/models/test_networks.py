@@ -258,7 +258,7 @@ def test_hardware_form_holds_integers_only():
             "wrn22",
             {"method": "bon"},
             "network wrn22: option method must be one of bonn, xnor, bnn, bireal, react, rebnn, "
-            "float-weights, float, not 'bon'",
+            "adabin, float-weights, float, not 'bon'",
         ),
         (
             "cnv",

@@ -224,7 +224,7 @@ def test_latent_weights_are_clipped_behind_the_blend():
     assert (groups.latent("conv0") == 1).all()
 
 
-@pytest.mark.parametrize("method", ["bonn", "xnor", "bnn", "bireal", "react", "rebnn"])
+@pytest.mark.parametrize("method", ["bonn", "xnor", "bnn", "bireal", "react", "rebnn", "adabin"])
 def test_residual_network_without_the_duplicates_is_the_same_network(method, tmp_path):
     options = WRN | {"method": method}
     net = network("wrn22", **options)
