@@ -13,7 +13,7 @@ from torch.nn.utils import parametrize
 from bonn_hw.errors import UserError
 from bonn_hw.nn.models.losses import centre_step_of_sums, feature_loss, kernel_loss
 from bonn_hw.nn.models.modulation import RANGES, ModulatedBinaryQuant
-from bonn_hw.nn.models.quantized_layer import QuantizedLayer, configure
+from bonn_hw.nn.models.quantized_layer import QuantizedLayer, configure, filters
 from bonn_hw.nn.models.quantizers import BayesianWeight
 
 SMALLEST_SIGMA = 1e-3
@@ -36,8 +36,8 @@ class BayesianLosses(nn.Module):
     Parameters
     ----------
     model
-        A network with 1-bit ``QuantConv2d`` or ``QuantLinear`` layers, and a linear layer at the
-        end.
+        A network with 1-bit layers of Brevitas (linear, or convolutions of one or two dimensions,
+        transposed ones too), and a linear layer at the end.
     lam, theta, nu
         Weight of the kernel loss, weight of the feature loss, variance of the quantisation error.
     classifier
@@ -101,7 +101,7 @@ class BayesianLosses(nn.Module):
                 configure(layer.weight_quant, modulation_range=modulation)
             if start is not None:
                 _rescale(layer, start)
-        kernels = [layer.weight.detach() for layer in self._layers]
+        kernels = [filters(layer).detach() for layer in self._layers]
         self.mu = nn.ParameterList(k.abs().flatten(1).mean(1) for k in kernels)
         self.sigma = nn.ParameterList(_spread(k) for k in kernels)
         weight = _matrix(classifier)
@@ -123,7 +123,10 @@ class BayesianLosses(nn.Module):
                 sigma.clamp_(min=SMALLEST_SIGMA)
             quantiser = modulated_quantiser(layer)
             total = total + kernel_loss(
-                layer.weight, quantiser.modulation, mu, sigma, self.lam, self.nu, quantiser.scale()
+                filters(layer),
+                quantiser.modulation,
+                *(mu, sigma, self.lam, self.nu),
+                quantiser.scale(),
             )
         return total
 

@@ -6,7 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
+from brevitas.nn import (
+    QuantConv1d,
+    QuantConv2d,
+    QuantConvTranspose1d,
+    QuantConvTranspose2d,
+    QuantIdentity,
+    QuantLinear,
+)
 from torch import Tensor, autograd, nn
 
 
@@ -36,12 +43,20 @@ class ActivationQuantiser(Protocol):
 if TYPE_CHECKING:
 
     class QuantizedLayer(nn.Module):
-        """A ``QuantConv2d`` or a ``QuantLinear``."""
+        """A convolution of one or two dimensions, transposed or not, or a ``QuantLinear``."""
 
         weight: nn.Parameter
         weight_quant: WeightQuantiser
 else:
-    QuantizedLayer = QuantConv2d | QuantLinear
+    QuantizedLayer = (
+        QuantConv1d | QuantConv2d | QuantConvTranspose1d | QuantConvTranspose2d | QuantLinear
+    )
+
+
+def filters(layer: QuantizedLayer) -> Tensor:
+    """X by filter, ``(C_out, C_in, ...)``; a transposed layer itself has C_in first."""
+    transposed = isinstance(layer, QuantConvTranspose1d | QuantConvTranspose2d)
+    return layer.weight.transpose(0, 1) if transposed else layer.weight
 
 
 def quantized_convolution(

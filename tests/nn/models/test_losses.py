@@ -180,6 +180,35 @@ def test_kernel_loss_of_a_model_is_the_sum_over_its_layers():
     assert pulls["layers.stage1_0.conv"] == pytest.approx(expected, rel=1e-5)
 
 
+def test_one_dimension_and_transposed_convolutions():
+    """A filter's X is a column of a transposed layer's weights: mu and sigma are by filter."""
+    torch.manual_seed(0)
+    bits = {"weight_quant": quantizers.BayesianWeight, "bias": False}
+    layers = [
+        brevitas_nn.QuantConv1d(3, 5, 3, **bits),
+        brevitas_nn.QuantConvTranspose1d(5, 4, 3, stride=2, **bits),
+        torch.nn.Unflatten(2, (1, -1)),
+        brevitas_nn.QuantConvTranspose2d(4, 6, 2, stride=2, **bits),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(6, 2),
+    ]
+    model = torch.nn.Sequential(*layers)
+    losses = BayesianLosses(model, lam=1e-2, nu=1e-3)
+    assert [len(mu) for mu in losses.mu] == [5, 4, 6]
+    kernels = [layers[0].weight, layers[1].weight.transpose(0, 1), layers[3].weight.transpose(0, 1)]
+    for mu, sigma, kernel in zip(losses.mu, losses.sigma, kernels, strict=True):
+        torch.testing.assert_close(mu.detach(), kernel.detach().abs().flatten(1).mean(1))
+        assert sigma.shape == mu.shape
+    optimiser = torch.optim.Adam(losses.groups(1e-2), 1e-2)
+    x, y = torch.randn(8, 3, 9), torch.arange(8) % 2
+    before = [kernel.detach().clone() for kernel in kernels]
+    loss = torch.nn.functional.cross_entropy(model(x), y) + losses.kernel()
+    loss.backward()
+    optimiser.step()
+    assert all((kernel != old).any() for kernel, old in zip(kernels, before, strict=True))
+
+
 def test_mu_and_sigma_start_at_the_statistics_of_the_kernels():
     model = users_network()
     losses = BayesianLosses(model)
