@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,14 @@ class Resources:
             self.block_bits + other.block_bits,
         )
 
+    @classmethod
+    def total(cls, *parts: Resources) -> Resources:
+        """The sum of several, added in their order; for many, this is faster than ``+``."""
+        return cls(*map(sum, zip(*map(_FIGURES, parts), strict=True)))
+
     def astuple(self) -> tuple[float, float, float, float]:
         """LUT, FF, BRAM36 and DSP, without ``block_bits``."""
         return (self.lut, self.ff, self.bram36, self.dsp)
+
+
+_FIGURES = attrgetter("lut", "ff", "bram36", "dsp", "block_bits")

@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
 from bonn_hw.ir.integers import power_of_two
 from bonn_hw.ir.resources import Resources
+
+# A search folds thousands of networks of the same few memories, counters and adders.
+kept = lru_cache(1 << 15)
 
 
 def lut_memory(depth: int, width: int) -> float:
@@ -73,6 +77,7 @@ def memory(depth: int, width: int, in_lut: float, block: bool | None = None) -> 
     return Resources(lut=multiplexer, bram36=in_blocks, block_bits=depth * width)
 
 
+@kept
 def rom(depth: int, width: int, block: bool | None = None) -> Resources:
     """Resources of `rom.sv`: the constants and their output register; none for a single word.
 
@@ -99,6 +104,7 @@ def rom(depth: int, width: int, block: bool | None = None) -> Resources:
     return use if use.bram36 else use + Resources(ff=functions)
 
 
+@kept
 def rom_sequence(depth: int, width: int, block: bool | None = None) -> Resources:
     """Resources of `rom_sequence.sv`: the constants, the address, and a counter one step ahead."""
     return rom(depth, width, block) + counter(depth) + Resources(ff=(depth - 1).bit_length())
@@ -134,6 +140,7 @@ def lane_blocks(words: int, width: int, lanes: int, first: int = 0) -> float:
 SMALLEST_IN_DSP = 9  # bits of a product that Yosys puts into a DSP slice
 
 
+@kept
 def multiplier(one: int, other: int) -> Resources:
     """A product of two numbers of so many bits, in LUT or in a DSP slice."""
     narrow, bits = min(one, other), one + other
@@ -144,6 +151,7 @@ def multiplier(one: int, other: int) -> Resources:
     return Resources(lut=1.2 * one * other)
 
 
+@kept
 def counter(states: int) -> Resources:
     """A counter of ``states`` states: logic per bit, and a comparison with its last state.
 
@@ -154,6 +162,7 @@ def counter(states: int) -> Resources:
     return Resources(lut=bits * 0.75 + (bits / 5 if ends else 0), ff=bits + ends + (bits > 6))
 
 
+@kept
 def adder_tree_depth(numbers: int) -> int:
     """Adders in a row in `adder_tree.sv`, each of which adds three numbers: 9 numbers -> 2."""
     depth, span = 0, 1
@@ -162,6 +171,7 @@ def adder_tree_depth(numbers: int) -> int:
     return depth
 
 
+@kept
 def adder_tree(numbers: int, bits: int, signed: bool, cuts: int) -> Resources:
     """Resources of `adder_tree.sv`: one LUT per bit of each sum of two or three numbers."""
     lut = ff = 0

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.tensor import Element
-from bonn_hw.kernels.cost import adder_tree, counter, lut_memory, multiplier, rom, rom_sequence
+from bonn_hw.kernels.cost import (
+    adder_tree,
+    counter,
+    kept,
+    lut_memory,
+    multiplier,
+    rom,
+    rom_sequence,
+)
 from bonn_hw.kernels.placement import Placement, slices
 
 
@@ -63,20 +71,21 @@ class MatrixUnit:
     def resources(self) -> Resources:
         """Sums, memories and control logic."""
         bits, levels = self.folding.simd * self.element.bits, self.level_memory
-        one = self._sum
-        use = Resources(*(self.folding.pe * part for part in one.astuple())) + self._accumulators
-        use += rom_sequence(*self.weight_memory, self.placement.weights_in_block) + rom(*levels)
-        use += counter(self.synapse_folds) + counter(self.neuron_folds)
+        pe, one = self.folding.pe, self._sum
         address = (levels[0] - 1).bit_length()
-        use += Resources(lut=6, ff=bits + 4 + self.cuts * (3 + address))
+        parts = [
+            Resources(pe * one.lut, pe * one.ff, pe * one.bram36, pe * one.dsp),
+            self._accumulators,
+            _memories(*self.weight_memory, *levels, self.placement.weights_in_block),
+            _counters(self.synapse_folds, self.neuron_folds),
+            _registers(6, bits + 4 + self.cuts * (3 + address)),
+        ]
         if self.classes > 1:
-            use += counter(self.pixels[0]) + counter(self.pixels[1])
-            use += Resources(lut=8 * address + 5, ff=2 * address)
+            parts.append(_counters(*self.pixels))
+            parts.append(_registers(8 * address + 5, 2 * address))
         if self.depth:
-            pointer = self.depth.bit_length() - 1
-            ring = Resources(lut=lut_memory(self.depth, bits))
-            use += ring + Resources(lut=5 * pointer + 8, ff=4 * pointer + 2)
-        return use
+            parts.append(_ring(self.depth, bits))
+        return Resources.total(*parts)
 
     @property
     def _accumulators(self) -> Resources:
@@ -90,19 +99,51 @@ class MatrixUnit:
     @property
     def _sum(self) -> Resources:
         """The sum of a beat for one neuron, without its register."""
-        simd, bits, weight_bits = self.folding.simd, self.element.bits, self.weight.bits
-        if self.element.bipolar and self.weight.bipolar:
-            # The popcount of three pairs is two LUT of six inputs; fewer pairs share one LUT.
-            pairs = Resources(lut=2 * (simd // 3) + (simd % 3 > 0))
-            return pairs + adder_tree(-(-simd // 3), 2, False, self.cuts)
-        dsp = 0.0
-        if self.element.bipolar:
-            terms, lut = weight_bits, simd * weight_bits / 4
-        elif self.weight.bipolar:
-            terms = bits + (not self.element.signed)
-            lut = simd * bits * min(0.375, bits / 16)
-        else:
-            terms = bits + weight_bits
-            product = multiplier(bits, weight_bits)
-            lut, dsp = simd * product.lut, simd * product.dsp
-        return Resources(lut=lut, dsp=dsp) + adder_tree(simd, terms, True, self.cuts)
+        return _beat(self.folding.simd, self.element, self.weight, self.cuts)
+
+
+@kept
+def _beat(simd: int, element: Element, weight: Element, cuts: int) -> Resources:
+    """The sum of `simd` products."""
+    bits, weight_bits = element.bits, weight.bits
+    if element.bipolar and weight.bipolar:
+        # The popcount of three pairs is two LUT of six inputs; fewer pairs share one LUT.
+        pairs = Resources(lut=2 * (simd // 3) + (simd % 3 > 0))
+        return pairs + adder_tree(-(-simd // 3), 2, False, cuts)
+    dsp = 0.0
+    if element.bipolar:
+        terms, lut = weight_bits, simd * weight_bits / 4
+    elif weight.bipolar:
+        terms = bits + (not element.signed)
+        lut = simd * bits * min(0.375, bits / 16)
+    else:
+        terms = bits + weight_bits
+        product = multiplier(bits, weight_bits)
+        lut, dsp = simd * product.lut, simd * product.dsp
+    return Resources(lut=lut, dsp=dsp) + adder_tree(simd, terms, True, cuts)
+
+
+@kept
+def _memories(
+    words: int, width: int, level_words: int, level_width: int, block: bool | None
+) -> Resources:
+    """Weights and levels."""
+    return rom_sequence(words, width, block) + rom(level_words, level_width)
+
+
+@kept
+def _counters(one: int, other: int) -> Resources:
+    return counter(one) + counter(other)
+
+
+@kept
+def _registers(lut: int, ff: int) -> Resources:
+    return Resources(lut=lut, ff=ff)
+
+
+@kept
+def _ring(depth: int, bits: int) -> Resources:
+    """The input buffer, and its pointers."""
+    pointer = depth.bit_length() - 1
+    ring = Resources(lut=lut_memory(depth, bits))
+    return ring + Resources(lut=5 * pointer + 8, ff=4 * pointer + 2)

@@ -85,12 +85,17 @@ class Tables:
     ----------
     alternatives : function
         The kernels that a node's kernel may be replaced by; by default it is kept.
+    most : int or None
+        Cycles per frame that no bound exceeds: slower foldings are left out, except the fastest
+        of a kernel. None: any.
     """
 
     def __init__(
-        self, alternatives: Callable[[Kernel], Iterable[Kernel]] = lambda kernel: (kernel,)
+        self,
+        alternatives: Callable[[Kernel], Iterable[Kernel]] = lambda kernel: (kernel,),
+        most: int | None = None,
     ) -> None:
-        self._alternatives = alternatives
+        self._alternatives, self._most = alternatives, most
         self._options: dict[int, tuple[Kernel, Options]] = {}
         self._conversions: dict[tuple[TensorType, tuple[int, ...], tuple[int, ...]], Uses] = {}
 
@@ -99,7 +104,8 @@ class Tables:
         if fixed is not None:
             return Options.of(self._alternatives(kernel), fixed)
         if id(kernel) not in self._options:  # the kernel is kept too: its identity stays its own
-            self._options[id(kernel)] = kernel, Options.of(self._alternatives(kernel), None)
+            options = Options.of(self._alternatives(kernel), None, self._most)
+            self._options[id(kernel)] = kernel, options
         return self._options[id(kernel)][1]
 
     def conversions(

@@ -61,12 +61,18 @@ class Options:
     output: NDArray[np.intp]
 
     @classmethod
-    def of(cls, kernels: Iterable[Kernel], fixed: Folding | None) -> Options:
-        """All foldings of some kernels, or only one folding."""
+    def of(
+        cls, kernels: Iterable[Kernel], fixed: Folding | None, most: int | None = None
+    ) -> Options:
+        """All foldings of some kernels, or only one folding.
+
+        Those of more than `most` cycles are left out, or if there are no others, all but the
+        fastest.
+        """
         options = [
             (folding, kernel)
             for kernel in kernels
-            for folding in ([fixed] if fixed is not None else kernel.foldings())
+            for folding in ([fixed] if fixed is not None else _fast(kernel, most))
         ]
         each = [kernel.input_lanes(folding) for folding, kernel in options]
         inputs = sorted(set(each))
@@ -103,3 +109,13 @@ class Options:
         table[rows[order], columns[order]] = costs[order]
         option[rows[order], columns[order]] = allowed[order]
         return Sides(inputs, outputs, table, option)
+
+
+def _fast(kernel: Kernel, most: int | None) -> list[Folding]:
+    """The foldings of a kernel within `most` cycles; if there are none, the fastest."""
+    every = list(kernel.foldings())
+    if most is None:
+        return every
+    cycles = [kernel.cycles(one) for one in every]
+    most = max(most, min(cycles))
+    return [one for one, needs in zip(every, cycles, strict=True) if needs <= most]

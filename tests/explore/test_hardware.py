@@ -22,7 +22,9 @@ from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.nn.export import export
 from bonn_hw.nn.models import chains
 from bonn_hw.nn.models.networks import build
+from bonn_hw.passes import prices
 from bonn_hw.passes.folding import Space, Tables, usual_weights
+from bonn_hw.passes.options import Options
 
 CHAINS = (
     {"in_channels": 3, "size": 9, "convs": [4, 6, 5], "pools": [1, 3], "hidden": [7]},
@@ -100,6 +102,34 @@ def test_kept_tables_change_nothing():
     for convs in ((8, 12), (8, 8, 12), (12, 8)):
         graph = chain_graph(ChainShape(convs=convs, size=12))
         assert cheapest(graph, 2000, tables) == cheapest(graph, 2000)
+
+
+@pytest.mark.parametrize("fps", [200.0, 20_000.0])
+def test_a_candidate_is_folded_as_fold_does(fps):
+    """Foldings that are too slow have no table here; tables and costs are kept between candidates.
+
+    Neither changes a folding or a cost.
+    """
+    goal = Goal((board("pynq-z2"),), 100.0, fps)
+    hardware = Hardware(goal)
+    for convs in ([12, 8, 8], [8, 20], [12, 8]):
+        one = candidate(size=12, convs=convs)
+        space = Space(hardware.graph(one), {}, Tables(prices.alternatives(goal.board)))
+        choice = prices.cheapest(space, goal.cycles, goal.target)
+        found = hardware.fold(one)
+        assert found.foldings == choice.foldings
+        assert found.figures.resources == choice.resources
+        assert found.figures.cycles == choice.cycles
+
+
+def test_too_slow_a_layer_keeps_its_fastest_folding():
+    unit = chain_graph(ChainShape(convs=(12,), pools=(), size=12)).nodes[2].kernel
+    every, few, one = (Options.of([unit], None, most) for most in (None, 2000, 1))
+    fast = every.cycles <= 2000
+    assert 0 < fast.sum() < fast.size
+    assert few.foldings == [f for f, keep in zip(every.foldings, fast, strict=True) if keep]
+    assert (few.uses == every.uses[fast]).all()
+    assert one.cycles.tolist() == [every.fastest]
 
 
 def test_equal_layers_are_one_kernel():
