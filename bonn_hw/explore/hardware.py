@@ -8,8 +8,9 @@ seconds; a candidate is trained only after it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from bonn_hw.errors import UserError
 from bonn_hw.explore.space import Candidate, Goal
@@ -76,6 +77,23 @@ class Excluded:
     limit: str
     reason: str
     excess: float
+
+
+def identity(candidate: Candidate) -> str:
+    """Equal for candidates of equal hardware and equal recipe, which are trained once.
+
+    Hardware is equal if every layer has the same shape, window and element range, so that folding
+    sees the same graph. Options that only write it differently do not count: the kernels [3] and
+    [3, 3] of two convolutions. Everything else is the recipe: data, training, method.
+    """
+    tables = candidate.tables
+    if candidate.network == CHAIN:
+        try:
+            shape = asdict(ChainShape.of(candidate.options).plain)
+        except UserError:  # there is no such chain: it is excluded, and never trained
+            return candidate.key
+        tables = {**tables, "network": {**tables["network"], **shape}}
+    return json.dumps(tables, sort_keys=True)
 
 
 class Hardware:

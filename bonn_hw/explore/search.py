@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from bonn_hw.errors import UserError
 from bonn_hw.explore.front import order, pareto
-from bonn_hw.explore.hardware import Excluded, Hardware
+from bonn_hw.explore.hardware import Excluded, Hardware, identity
 from bonn_hw.explore.space import Candidate, Space
 from bonn_hw.explore.stage import Job, Trained
 from bonn_hw.explore.study import Record, Study
@@ -102,7 +102,7 @@ class SearchRun:
             if one.stage and not self._goes_on(record):
                 self._finish(one, record.accuracy)
             else:
-                self._same[record.candidate.key] = []
+                self._same[identity(record.candidate)] = []
                 self._next.append(one)
 
     def _budget_left(self) -> bool:
@@ -114,25 +114,26 @@ class SearchRun:
 
     def _choose(self) -> bool:
         """Choose until a candidate has to be trained; False if none was found."""
-        known = {one.candidate.key: one for one in self.study.records() if one.finished}
+        known = {identity(one.candidate): one for one in self.study.records() if one.finished}
         for idle in range(IDLE):
             if len(known) + len(self._same) + len(self._excluded) >= self.space.size:
                 return False
             trial, candidate = self.study.ask(randomly=idle >= STUCK)
-            if candidate.key in known:
-                self.study.repeat(trial, known[candidate.key])
+            key = identity(candidate)
+            if key in known:
+                self.study.repeat(trial, known[key])
                 continue
-            if candidate.key in self._same:  # its values are told when they are known
-                self._same[candidate.key].append(trial)
+            if key in self._same:  # its values are told when they are known
+                self._same[key].append(trial)
                 continue
             self._progress(f"folding candidate {trial.number}")
-            found = self._excluded.get(candidate.key) or self._hardware.plan_whole(candidate)
+            found = self._excluded.get(key) or self._hardware.plan_whole(candidate)
             if isinstance(found, Excluded):
-                self._excluded[candidate.key] = found
+                self._excluded[key] = found
                 self.study.exclude(trial, found, self._most)
                 continue
             self.study.keep(trial, found)
-            self._same[candidate.key] = []
+            self._same[key] = []
             self._next.append(_Running(trial, candidate, found.figures.cost))
             return True
         return False
@@ -190,7 +191,7 @@ class SearchRun:
     def _finish(self, one: _Running, accuracy: float) -> None:
         self.study.finish(one.trial, accuracy, one.cost)
         records = {r.number: r for r in self.study.records()}
-        for trial in self._same.pop(one.candidate.key, []):
+        for trial in self._same.pop(identity(one.candidate), []):
             self.study.repeat(trial, records[one.trial.number])
 
     def _failed(self, one: _Running, error: BaseException) -> None:
@@ -198,7 +199,7 @@ class SearchRun:
         if not lost and not isinstance(error, UserError):
             raise error  # a bug
         reason = "its worker was lost" if lost else str(error)
-        for trial in (one.trial, *self._same.pop(one.candidate.key, [])):
+        for trial in (one.trial, *self._same.pop(identity(one.candidate), [])):
             self.study.fail(trial, reason)
         self._progress(f"candidate {one.trial.number} failed: {reason}")
         self._failures.append(reason)

@@ -194,7 +194,7 @@ class Candidate:
 
     @property
     def key(self) -> str:
-        """Equal for equal experiments: everything that decides hardware and training."""
+        """Equal for equal experiment files; for equal hardware see `hardware.identity`."""
         return json.dumps(self.tables, sort_keys=True)
 
     def toml(self, **changes: Mapping[str, Any]) -> str:

@@ -11,8 +11,8 @@ Kernels are made once for each shape, so that `explore.hardware` can keep their 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -30,7 +30,7 @@ from bonn_hw.kernels.sliding_window import SlidingWindow
 
 ELEMENTS = {"8-bit": Element(-128, 127), "1-bit": BIPOLAR}
 """Values of the image by the option ``input``, as `nn.models.chains.INPUTS` quantises it."""
-WINDOW, POOL = (3, 3), (2, 2)
+POOL = (2, 2)
 Shape3 = tuple[int, int, int]
 
 
@@ -49,7 +49,7 @@ class Matrix:
     outputs
         Channels or neurons.
     geometry
-        Windows of a convolution; None for a dense layer.
+        Windows of a convolution; None for a dense layer. A window of one pixel has one as well.
     compares
         Whether its outputs are bits; the head's are integers.
     """
@@ -73,7 +73,23 @@ class ChainShape:
     hidden: tuple[int, ...] = (64,)
     size: int = 28
     padded: bool = True
+    kernels: tuple[int, ...] = (3,)
+    strides: tuple[int, ...] = (1,)
     input: str = "8-bit"
+
+    @property
+    def windows(self) -> list[tuple[int, int, int]]:
+        """Kernel size, stride and padding of each convolution; see `of_convolutions`."""
+        return of_convolutions(len(self.convs), self.kernels, self.strides, self.padded)
+
+    @property
+    def plain(self) -> ChainShape:
+        """The same hardware with a kernel and a stride for each convolution: equal if it is."""
+        windows = self.windows
+        kernels, strides = (tuple(one[place] for one in windows) for place in (0, 1))
+        if all(kernel in (1, 2) for kernel in kernels):  # so small a window has no padding
+            return replace(self, padded=True, kernels=kernels, strides=strides)
+        return replace(self, kernels=kernels, strides=strides)
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> ChainShape:
@@ -84,6 +100,33 @@ class ChainShape:
             if key in cls.__dataclass_fields__
         }
         return cls(**own)
+
+
+def of_convolutions(
+    count: int, kernels: Sequence[int], strides: Sequence[int], padded: bool
+) -> list[tuple[int, int, int]]:
+    """Kernel size, stride and padding of each of `count` convolutions of a chain.
+
+    The last kernel and stride hold for the convolutions that have none of their own. Padded
+    convolutions of odd kernels and stride 1 keep height and width.
+
+    Raises
+    ------
+    UserError
+        If there are none, or more than convolutions.
+    """
+    sizes = []
+    for name, values in (("kernels", kernels), ("strides", strides)):
+        if not 0 < len(values) <= max(1, count):
+            raise UserError(
+                f"network: {name} {list(values)} must be one for all {count} convolutions, or at "
+                "most one for each, of which the last holds for the rest"
+            )
+        sizes.append([*values, *[values[-1]] * (count - len(values))][:count])
+    return [
+        (kernel, stride, (kernel - 1) // 2 if padded else 0)
+        for kernel, stride in zip(*sizes, strict=True)
+    ]
 
 
 def chain_graph(shape: ChainShape, unit: Callable[[Matrix], Mvu] | None = None) -> DataflowGraph:
@@ -103,9 +146,9 @@ def chain_graph(shape: ChainShape, unit: Callable[[Matrix], Mvu] | None = None) 
     make = unit or bound
     if any(place > len(shape.convs) for place in shape.pools):
         raise UserError(f"network: {len(shape.convs)} convolutions, and pools {list(shape.pools)}")
-    for place, outputs in enumerate(shape.convs):
+    for place, (outputs, window) in enumerate(zip(shape.convs, shape.windows, strict=True)):
         name = f"conv{place}"
-        build.convolution(name, outputs, shape.padded, make)
+        build.convolution(name, outputs, window, make)
         if place + 1 in shape.pools:
             height, width, _ = build.frame
             if min(height, width) < 2:
@@ -151,20 +194,26 @@ class _Builder:
         self.last = out
 
     def convolution(
-        self, name: str, outputs: int, padded: bool, make: Callable[[Matrix], Mvu]
+        self,
+        name: str,
+        outputs: int,
+        window: tuple[int, int, int],
+        make: Callable[[Matrix], Mvu],
     ) -> None:
         height, width, _ = self.frame
-        pads = (1, 1, 1, 1) if padded else (0, 0, 0, 0)
-        geometry = Geometry((height, width), WINDOW, (1, 1), pads)
+        size, step, pad = window
+        kernel, stride, pads = (size, size), (step, step), (pad, pad, pad, pad)
+        geometry = Geometry((height, width), kernel, stride, pads)
         if min(geometry.pixels) < 1:
             raise UserError(
-                f"network: a 3x3 window of {name} does not fit {height}x{width} pixels; every "
-                "feature map must keep a pixel"
+                f"network: a {size}x{size} window of {name} does not fit {height}x{width} pixels; "
+                "every feature map must keep a pixel"
             )
         source, element = self.frame, self.kind.element
-        if padded:  # a bipolar tensor has no zero: it is streamed as -1, and thresholds correct it
+        if pad:  # a bipolar tensor has no zero: it is streamed as -1, and thresholds correct it
             self.add(name, _kernel(Pad, self.kind, pads, -1 if element.bipolar else 0))
-        self.add(name, _kernel(SlidingWindow, self.kind, WINDOW, (1, 1)))
+        if window[:2] != (1, 1):
+            self.add(name, _kernel(SlidingWindow, self.kind, kernel, stride))
         self.add(name, make(Matrix(name, source, element, outputs, geometry)))
 
     def dense(self, name: str, outputs: int, compares: bool, make: Callable[[Matrix], Mvu]) -> None:
@@ -210,8 +259,9 @@ def borders(
     """Pixels (OH, OW), row and column classes, inputs MW, and number of classes of a layer."""
     if geometry is None:
         return (1, 1), (0,), (0,), source[2], 1
-    pixels, wide = geometry.pixels, WINDOW[0] * WINDOW[1] * source[2]
-    if not element.bipolar:  # the zero of integers is a zero: there is nothing to correct
+    pixels, wide = geometry.pixels, geometry.kernel[0] * geometry.kernel[1] * source[2]
+    if not (element.bipolar and any(geometry.pads)):
+        # Without pads, and with integers, whose zero is a zero, there is nothing to correct.
         return pixels, (0,) * pixels[0], (0,) * pixels[1], wide, 1
     rows, columns, _ = geometry.classes()
     return pixels, rows, columns, wide, (rows[-1] + 1) * (columns[-1] + 1)

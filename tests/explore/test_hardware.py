@@ -30,6 +30,15 @@ CHAINS = (
     {"in_channels": 3, "size": 9, "convs": [4, 6, 5], "pools": [1, 3], "hidden": [7]},
     {"size": 8, "convs": [3, 4], "pools": [2], "hidden": [], "padded": False, "input": "1-bit"},
     {"in_channels": 2, "size": 5, "convs": [], "pools": [], "hidden": [6, 4], "classes": 3},
+    {
+        "size": 12,
+        "convs": [3, 4, 5],
+        "pools": [2],
+        "hidden": [],
+        "kernels": [5, 1, 2],
+        "strides": [2, 1],
+        "input": "1-bit",
+    },
 )
 WEIGHTS = usual_weights(board("pynq-z2").lut_per_bram36)
 
@@ -163,6 +172,9 @@ def test_a_whole_plan_is_what_compile_makes(tmp_path):
         ({"bram36": 0.0}, {"hidden": [999, 997]}, "bram36", "BRAM36, and 0.0 may be used"),
         ({}, {"pools": [3]}, "network", "2 convolutions, and pools [3]"),
         ({}, {"size": 3, "padded": False}, "network", "does not fit 1x1 pixels"),
+        ({}, {"kernels": [3, 3, 5]}, "network", "kernels [3, 3, 5] must be one for all 2 conv"),
+        ({}, {"strides": []}, "network", "strides [] must be one for all 2 convolutions, or at"),
+        ({}, {"kernels": [9], "padded": False}, "network", "9x9 window of conv0 does not fit 8x8"),
         ({}, {"size": 2, "pools": [1, 2]}, "network", "nothing behind conv1"),
     ],
 )

@@ -126,6 +126,22 @@ def test_a_small_space_is_exhausted(sampler, tmp_path):
     assert len(result.result_of(SPACE, study).points) == 2
 
 
+def test_equal_hardware_is_trained_once_with_each_recipe(tmp_path):
+    """Kernels [3] and [3, 3] are the same network; another rate is another recipe."""
+    text = TEXT.replace("length = [1, 2]", "length = [2]").replace("each = [4, 8]", "each = [4]")
+    text = text.replace("[[1], [2]]", "[[1]]").replace("stages = 2", "stages = 1")
+    text = text.replace("trials = 4", 'trials = 100\nsampler = "random"')
+    text = text.replace("hidden = []", "hidden = []\nkernels = { choose = [[3], [3, 3], [5, 3]] }")
+    space = parse_space(text, "s")
+    assert space.size == 6
+    study, crew = search(tmp_path, space)
+    records = [one.candidate for one in study.records()]
+    trained = [(one.options["kernels"][0], one.tables["training"]["lr"]) for one in records]
+    assert sorted(trained) == [(3, 0.01), (3, 0.03), (5, 0.01), (5, 0.03)]
+    assert len(crew.jobs) == 4
+    assert study.counts()["repeated"] > 0
+
+
 def test_a_lost_worker_loses_one_candidate(tmp_path):
     lost = []
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from bonn_hw.errors import UserError
+from bonn_hw.frontend.chain_graph import of_convolutions
 from bonn_hw.nn.models import methods
 from bonn_hw.nn.models.block import Block
 from bonn_hw.nn.models.copies import copies, kept_filters
@@ -26,15 +27,15 @@ def conv_block(
     method: Method,
     inputs: int,
     outputs: int,
-    padding: int,
+    window: tuple[int, int, int],
     pool: bool = False,
     kept: int | None = None,
 ) -> Block:
-    """A 3x3 convolution block; `padding` pixels of PyTorch's zero on each side.
+    """A convolution block; its kernel size, stride, and pixels of PyTorch's zero on each side.
 
     `kept` is the number of filters that pruning left of `outputs`; None: not pruned.
     """
-    conv = methods.chain_convolution(method, inputs, kept or outputs, padding)
+    conv = methods.chain_convolution(method, inputs, kept or outputs, window)
     norm, sign = nn.BatchNorm2d(outputs), methods.chain_sign(method)
     return Block(conv, norm, sign, pool, copies(kept, outputs))
 
@@ -129,11 +130,13 @@ def _convolutional(
     pools: tuple[int, ...],
     hidden: tuple[int, ...],
     classes: int,
-    padding: int,
+    padded: bool,
     pruned: tuple[int, ...],
     input: str = "8-bit",
+    kernels: tuple[int, ...] = (3,),
+    strides: tuple[int, ...] = (1,),
 ) -> Chain:
-    """3x3 convolutions, then hidden dense layers; `pools`: convolutions with a pool, from 0.
+    """Convolutions, then hidden dense layers; `pools`: convolutions with a pool, from 0.
 
     `pruned` is the number of filters that pruning left in each layer, here and in all networks.
     """
@@ -141,11 +144,13 @@ def _convolutional(
     channels, height, width = shape
     kept = kept_filters(pruned, [*convs, *hidden])
     layers: OrderedDict[str, nn.Module] = OrderedDict()
-    for i, outputs in enumerate(convs):
-        block = conv_block(kind, channels, outputs, padding, i in pools, next(kept))
+    windows = of_convolutions(len(convs), kernels, strides, padded)
+    for i, (outputs, window) in enumerate(zip(convs, windows, strict=True)):
+        block = conv_block(kind, channels, outputs, window, i in pools, next(kept))
         layers[f"conv{i}"] = block
         channels = outputs
-        height, width = height + 2 * padding - 2, width + 2 * padding - 2
+        size, stride, padding = window
+        height, width = ((side + 2 * padding - size) // stride + 1 for side in (height, width))
         if i in pools:
             height, width = height // 2, width // 2
         if height < 1 or width < 1:
@@ -173,7 +178,7 @@ def cnv(
 ) -> Chain:
     """CNV of FINN and BNN-PYNQ: valid 3x3 convolutions, pools after the second and the fourth."""
     return _convolutional(
-        method, (in_channels, size, size), convs, (1, 3), hidden, classes, 0, pruned, input
+        method, (in_channels, size, size), convs, (1, 3), hidden, classes, False, pruned, input
     )
 
 
@@ -195,7 +200,7 @@ def cnv_padded(
     """
     pools = (1, 3, 5)
     return _convolutional(
-        method, (in_channels, size, size), convs, pools, hidden, classes, 1, pruned, input
+        method, (in_channels, size, size), convs, pools, hidden, classes, True, pruned, input
     )
 
 
@@ -210,7 +215,7 @@ def digits(
 ) -> Chain:
     """Two padded convolutions, a pool and a dense layer: the network of ``make demo``."""
     return _convolutional(
-        method, (in_channels, size, size), convs, (1,), hidden, classes, 1, pruned
+        method, (in_channels, size, size), convs, (1,), hidden, classes, True, pruned
     )
 
 
@@ -222,14 +227,18 @@ def chain(
     hidden: tuple[int, ...] = (64,),
     size: int = 28,
     padded: bool = True,
+    kernels: tuple[int, ...] = (3,),
+    strides: tuple[int, ...] = (1,),
     method: str = "bnn",
     input: str = "8-bit",
     pruned: tuple[int, ...] = (),
 ) -> Chain:
-    """3x3 convolutions and dense layers of any number: what ``bonn-hw explore`` chooses from.
+    """Convolutions and dense layers of any number: what ``bonn-hw explore`` chooses from.
 
     ``pools`` are the convolutions with a 2x2 pool behind them, counted from 1. ``padded``
-    convolutions have a border of zeros and keep height and width; valid ones lose two pixels.
+    convolutions have a border of zeros, and with odd kernels and stride 1 they keep height and
+    width. ``kernels`` and ``strides`` are one for all convolutions, or one for each from the first
+    on, of which the last holds for the rest.
     """
     if any(place > len(convs) for place in pools):
         raise UserError(
@@ -237,7 +246,10 @@ def chain(
             f"from 1, and there are {len(convs)} convolutions; name only these"
         )
     shape, behind = (in_channels, size, size), tuple(place - 1 for place in pools)
-    return _convolutional(method, shape, convs, behind, hidden, classes, int(padded), pruned, input)
+    windows = {"kernels": kernels, "strides": strides}
+    return _convolutional(
+        method, shape, convs, behind, hidden, classes, padded, pruned, input, **windows
+    )
 
 
 tfc = _fully_connected(64)

@@ -131,9 +131,11 @@ def convolution(
     return quantized_convolution(inputs, outputs, 3, stride, 1, weight)
 
 
-def chain_convolution(method: Method, inputs: int, outputs: int, padding: int) -> QuantizedLayer:
-    """The method's 3x3 convolution in a chain; `padding` pixels of PyTorch's zero on each side."""
-    return quantized_convolution(inputs, outputs, 3, 1, padding, _weight_in_chain(method))
+def chain_convolution(
+    method: Method, inputs: int, outputs: int, window: tuple[int, int, int]
+) -> QuantizedLayer:
+    """The method's convolution in a chain; its kernel size, stride and pixels of padding."""
+    return quantized_convolution(inputs, outputs, *window, _weight_in_chain(method))
 
 
 def chain_linear(method: Method, inputs: int, outputs: int) -> QuantizedLayer:
