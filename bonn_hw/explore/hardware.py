@@ -144,6 +144,10 @@ class Hardware:
             graph = self.graph(candidate)
         except UserError as error:
             return Excluded(NETWORK, str(error), 2.0)
+        return self.plan_graph(graph)
+
+    def plan_graph(self, graph: DataflowGraph) -> Fits | Excluded:
+        """As `plan_whole`, of a graph that there is already."""
         found = self._fold(graph)
         if isinstance(found, Excluded):
             return found

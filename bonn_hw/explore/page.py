@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from bonn_hw.explore.front import Measured
 from bonn_hw.explore.points import Point, Result
 from bonn_hw.explore.study import Record
 from bonn_hw.report.page.chart import Axis, Chart, legend, tip
@@ -30,7 +31,12 @@ def page(result: Result, records: Sequence[Record], title: str) -> str:
             "Point at a candidate to see its figures. Accuracies are those on held-out images; "
             "hollow points were trained for fewer epochs."
         )
-        names = legend(["candidates", "front"])
+        if result.zoo:
+            lead += (
+                " The zoo's networks are folded for the same target; their accuracy is that on all "
+                "test images."
+            )
+        names = legend(["candidates", "front", *(["zoo"] if result.zoo else [])])
         told = tag("p", lead, class_="lead")
         parts.append(section("Accuracy and cost", told, _chart(result, staged), names))
     if result.points:
@@ -43,8 +49,8 @@ def page(result: Result, records: Sequence[Record], title: str) -> str:
 
 
 def _chart(result: Result, records: Sequence[Record]) -> Markup:
-    costs = [one.cost for one in records]
-    accuracies = [one.accuracy for one in records] + [one.accuracy for one in result.points]
+    shown: list[Measured] = [*records, *result.points, *result.zoo]
+    costs, accuracies = [one.cost for one in shown], [one.accuracy for one in shown]
     most = max(len(one.stages) for one in records)
     chart = Chart(
         Axis("LUT, block memories counted as LUT", min(costs) / 1.1, max(costs) * 1.1, log=True),
@@ -66,6 +72,11 @@ def _dots(chart: Chart, result: Result, records: Sequence[Record], most: int) ->
         lines = [f"point {place}: {point.candidate}", f"{_accuracy(point)}, {point.cost:,.0f} LUT"]
         circle = tag("circle", cx=x, cy=y, r=5)
         yield tag("g", circle, tip(x, y, lines), class_="point n1", tabindex="0")
+    for rival in result.zoo:
+        x, y = chart.at(rival.cost, rival.accuracy)
+        lines = [f"zoo: {rival.name}", f"{rival.accuracy:.2%} at {rival.cost:,.0f} LUT"]
+        circle = tag("circle", cx=x, cy=y, r=5)
+        yield tag("g", circle, tip(x, y, lines), class_="point n2", tabindex="0")
 
 
 def _accuracy(point: Point) -> str:

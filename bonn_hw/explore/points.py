@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bonn_hw.explore.space import Candidate, Space
+from bonn_hw.explore.zoo_points import ZooPoint
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Result:
-    """The front of a space, the cheapest point first, and the figures of the search."""
+    """The front of a space, the cheapest point first, and the figures of the search.
+
+    `zoo` has the zoo's networks of the same data, for comparison.
+    """
 
     space: Space
     points: tuple[Point, ...]
@@ -56,3 +60,4 @@ class Result:
     counts: Mapping[str, int]
     hours: float
     importance: Mapping[str, float]
+    zoo: tuple[ZooPoint, ...] = ()

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,7 @@ def document(result: Result) -> dict[str, Any]:
         "hours": round(result.hours, 4),
         "candidates": dict(result.counts),
         "importance": {name: round(share, 4) for name, share in result.importance.items()},
+        "zoo": [asdict(one) for one in result.zoo],
         "points": [
             {
                 "point": place,

@@ -15,6 +15,7 @@ from bonn_hw.explore.space import Space
 from bonn_hw.explore.space_file import read_space
 from bonn_hw.explore.study import Study
 from bonn_hw.explore.workers import workers
+from bonn_hw.explore.zoo_points import zoo_points
 from bonn_hw.progress import Progress, silent
 
 SAMPLE = 200  # candidates that are folded at the start, to see whether any fits
@@ -67,7 +68,8 @@ def explore(
         raise Interrupted(
             f"{out}: interrupted after {trained} candidates; go on with the same command"
         ) from stop
-    found = result.result_of(space, study)
+    progress("folding the zoo's networks")
+    found = replace(result.result_of(space, study), zoo=zoo_points(space))
     result.write(found, study, out)
     return found
 

@@ -17,6 +17,7 @@ from bonn_hw.explore import result
 from bonn_hw.explore.search import SearchRun, last_stage, train_seeds
 from bonn_hw.explore.space_file import parse_space
 from bonn_hw.explore.study import Study
+from bonn_hw.explore.zoo_points import ZooPoint
 from bonn_hw.nn.training.experiment import Experiment
 from tests.explore.test_space_file import TEXT
 from tests.support.trainings import Fake
@@ -177,7 +178,8 @@ def test_the_result(whole, tmp_path):
     assert [len(one.accuracies) for one in found.points] == [3] * len(found.points)
     assert found.points[0].spread == pytest.approx(0.001)
     assert 0 < found.hypervolume < 1
-    result.write(found, study, tmp_path)
+    rival = ZooPoint("tiny", 0.25, 900.5)
+    result.write(replace(found, zoo=(rival,)), study, tmp_path)
     written = json.loads((tmp_path / "front.json").read_text())
     assert [one["point"] for one in written["points"]] == list(range(1, len(found.points) + 1))
     assert written["candidates"]["trained"] == 7
@@ -190,4 +192,7 @@ def test_the_result(whole, tmp_path):
     page = (tmp_path / "explore.html").read_text()
     assert f"{len(found.points)} networks that no other candidate beats" in page
     assert page.count('class="point n1"') == len(found.points)
+    assert page.count('class="point n2"') == page.count("zoo: tiny") == 1
+    assert "25.00% at 900 LUT" in page
+    assert written["zoo"] == [{"name": "tiny", "accuracy": 0.25, "cost": 900.5}]
     assert "<script" not in page

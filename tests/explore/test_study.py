@@ -35,6 +35,8 @@ def test_a_search(searched):
     front = json.loads((folder / "out" / "front.json").read_text())
     assert front == json.loads((folder / "front.json").read_text())
     assert front["candidates"]["trained"] == 2
+    (rival,) = front["zoo"]  # the zoo's other networks have other data
+    assert (rival["name"], rival["accuracy"] > 0.9, rival["cost"] > 600) == ("digits", True, True)
     assert all(one["lut"] > 0 and one["frames_per_second"] >= 1e5 for one in front["points"])
 
 
