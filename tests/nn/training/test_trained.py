@@ -13,13 +13,13 @@ pytest.importorskip("brevitas")
 pytest.importorskip("sklearn")
 
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.transformation.infer_shapes import InferShapes
 
 from bonn_hw.nn.export import export
 from bonn_hw.nn.figures.plot import plot
 from bonn_hw.nn.training.checkpoint import Checkpoint
+from tests.support.qonnx_sessions import execute_onnx
 
 ZOO = Path(__file__).parents[3] / "zoo"
 NETWORKS = [
