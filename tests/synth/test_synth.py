@@ -10,6 +10,7 @@ from bonn_hw.cli.main import main
 from bonn_hw.synth import yosys
 from tests.support.sketch import Sketch
 
+pytestmark = pytest.mark.slow  # first: it would else be the end of the run
 TOP = "small_top"
 
 
