@@ -6,6 +6,7 @@ Imports under TYPE_CHECKING and inside functions count like any other.
 
 import ast
 import re
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -58,10 +59,17 @@ MODULES = {
 }
 
 
+@cache
+def imports(text: str) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """The import statements of a file, wherever they stand; all tests here read the same files."""
+    kinds = ast.Import | ast.ImportFrom
+    return tuple(node for node in ast.walk(ast.parse(text)) if isinstance(node, kinds))
+
+
 def imported(text: str, modules: dict[str, Path]) -> set[str]:
     """Every module that a file imports; ours without the ``bonn_hw.`` in front."""
     found = set()
-    for node in ast.walk(ast.parse(text)):
+    for node in imports(text):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

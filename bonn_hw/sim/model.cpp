@@ -3,7 +3,6 @@
 #include "model.h"
 
 #include <cstring>
-#include <type_traits>
 
 #include "Vtop.h"
 #include "Vtop___024root.h"
@@ -19,27 +18,33 @@ using Trace = VerilatedVcdC;
 namespace {
 
 // Ports are integers up to 64 bits and arrays of 32-bit words beyond.
+template <std::size_t Words>
+void put(VlWide<Words>& port, const uint32_t* words) {
+  std::memcpy(&port[0], words, sizeof port);
+}
+
+void put(QData& port, const uint32_t* words) {
+  port = words[0] | static_cast<uint64_t>(words[1]) << 32;
+}
+
 template <typename Port>
 void put(Port& port, const uint32_t* words) {
-  if constexpr (!std::is_integral_v<Port>) {
-    std::memcpy(&port[0], words, sizeof port);
-  } else if constexpr (sizeof port == 8) {
-    port = words[0] | static_cast<uint64_t>(words[1]) << 32;
-  } else {
-    port = static_cast<Port>(words[0]);
-  }
+  port = static_cast<Port>(words[0]);
+}
+
+template <std::size_t Words>
+void get(const VlWide<Words>& port, uint32_t* words) {
+  std::memcpy(words, &port[0], sizeof port);
+}
+
+void get(const QData& port, uint32_t* words) {
+  words[0] = static_cast<uint32_t>(port);
+  words[1] = static_cast<uint32_t>(port >> 32);
 }
 
 template <typename Port>
 void get(const Port& port, uint32_t* words) {
-  if constexpr (!std::is_integral_v<Port>) {
-    std::memcpy(words, &port[0], sizeof port);
-  } else if constexpr (sizeof port == 8) {
-    words[0] = static_cast<uint32_t>(port);
-    words[1] = static_cast<uint32_t>(port >> 32);
-  } else {
-    words[0] = port;
-  }
+  words[0] = port;
 }
 
 struct Design : Model {

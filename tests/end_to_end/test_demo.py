@@ -98,7 +98,8 @@ def test_keys_of_the_report_are_those_of_the_contract(demo):
 
 def test_outputs_are_what_the_qonnx_model_answers(demo, tmp_path):
     from qonnx.core.modelwrapper import ModelWrapper
-    from qonnx.core.onnx_exec import execute_onnx
+
+    from tests.support.qonnx_sessions import execute_onnx
 
     levels = np.random.default_rng(5).integers(-128, 128, (9, 1, 8, 8))
     x = (levels / 128).astype(np.float32)

@@ -88,8 +88,9 @@ def test_the_classes_of_a_top_k(tmp_path):
 def joined(sketch, folder, frames):
     """Lower a model with several outputs; returns them by name, and by qonnx."""
     from qonnx.core.modelwrapper import ModelWrapper
-    from qonnx.core.onnx_exec import execute_onnx
     from qonnx.transformation.infer_shapes import InferShapes
+
+    from tests.support.qonnx_sessions import execute_onnx
 
     model = frontend.read(sketch.write(folder))
     assert model.output == JOINED

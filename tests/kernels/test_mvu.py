@@ -73,7 +73,7 @@ def points() -> Iterator[Point]:
         yield matrix_unit(BIPOLAR, 256, 2304, (2, 2)), Folding(pe, simd)
 
 
-GRID = Grid(points, step=12)
+GRID = Grid(points, step=12, small=800)  # of several neurons at a time
 
 
 def unit(pixels, element, high, wide, *, bits=1, offsets=False, rows=None, columns=None, seed=0):

@@ -10,7 +10,6 @@ pytest.importorskip("brevitas")
 
 import onnx
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.transformation.infer_shapes import InferShapes
 
@@ -19,6 +18,7 @@ from bonn_hw.nn import export as exporting
 from bonn_hw.nn.export import export
 from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training.checkpoint import Checkpoint
+from tests.support.qonnx_sessions import execute_onnx
 
 NETWORKS = {
     "tfc": {"hidden": 6, "height": 5, "width": 4},

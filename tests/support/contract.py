@@ -71,4 +71,10 @@ def grids() -> dict[str, Grid]:
 @cache
 def cases() -> dict[str, tuple[Kernel, Folding]]:
     """The points that the tests synthesise, by their description."""
-    return {describe(*point): point for grid in grids().values() for point in grid.sample()}
+    return {describe(*point): point for grid in grids().values() for point in grid.small_sample()}
+
+
+def large_cases() -> dict[str, tuple[Kernel, Folding]]:
+    """The points in whose place `cases` has smaller ones."""
+    sample = {describe(*point): point for grid in grids().values() for point in grid.sample()}
+    return {name: point for name, point in sample.items() if name not in cases()}

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bonn_hw.ir.folding import Folding
@@ -15,6 +15,8 @@ from bonn_hw.synth.netlist import Use
 Point = tuple[Kernel, Folding]
 # Of images that kernels work on, with odd extents among them.
 FRAME_SHAPES = ((4, 4), (5, 7), (8, 8), (32, 32), (28, 28), (56, 112))
+# LUT and flip-flops of a small point: Yosys takes seconds for each thousand of them.
+SMALL = 250
 
 
 @dataclass(frozen=True)
@@ -29,15 +31,40 @@ class Grid:
         A quarter of the distance between the points that the tests take.
     depth : function
         The most LUT between two registers of a point.
+    small : int
+        LUT and flip-flops, as predicted, of the largest points that every run of the tests
+        synthesises.
     """
 
     points: Callable[[], Iterator[Point]]
     step: int
     depth: Callable[[Kernel, Folding], int] = lambda kernel, folding: 6
+    small: int = SMALL
 
     def sample(self) -> list[Point]:
         """A few points, wide apart."""
         return list(self.points())[3 :: 4 * self.step]
+
+    def small_sample(self) -> list[Point]:
+        """The same, but for large points: the largest of the small ones before each of them.
+
+        Where none of those since the last point of the sample is small, the smallest.
+        """
+        points, width = list(self.points()), 4 * self.step
+        ends = range(3, len(points), width)
+        stretches = [points[max(0, end + 1 - width) : end + 1] for end in ends]
+        return [self._small(stretch) for stretch in stretches]
+
+    def _small(self, stretch: Sequence[Point]) -> Point:
+        if _size(stretch[-1]) <= self.small:
+            return stretch[-1]
+        small = [point for point in stretch if _size(point) <= self.small]
+        return max(small, key=_size) if small else min(stretch, key=_size)
+
+
+def _size(point: Point) -> float:
+    use = point[0].resources(point[1])
+    return use.lut + use.ff
 
 
 def unsigned(bits: int) -> Element:

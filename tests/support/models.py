@@ -108,8 +108,9 @@ class Builder:
 def by_qonnx(path: Path, images: np.ndarray) -> np.ndarray:
     """The answer of qonnx's own execution, image by image."""
     from qonnx.core.modelwrapper import ModelWrapper
-    from qonnx.core.onnx_exec import execute_onnx
     from qonnx.util.cleanup import cleanup_model
+
+    from tests.support.qonnx_sessions import execute_onnx
 
     model = cleanup_model(ModelWrapper(str(path)))
     entry, exit_ = model.graph.input[0].name, model.graph.output[0].name

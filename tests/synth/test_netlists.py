@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bonn_hw import frontend
+from bonn_hw import cache, frontend
 from bonn_hw.boards import board
+from bonn_hw.cache import digest
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import templates_folder, write
 from bonn_hw.ir.folding import Folding
@@ -35,6 +36,7 @@ PUBLIC = "/* verilator public_flat_rd */"
 POPCOUNT = ("adder_tree", "delay", "popcount")
 PRIMITIVES = Path(find_spec("pyosys").origin).parent / "share" / "xilinx" / "cells_sim.v"
 FRAMES = 6
+KEPT = "setattr -set keep 1 top/w:probe"
 
 
 def yosys(folder, *lines):
@@ -48,9 +50,13 @@ def yosys(folder, *lines):
 def synthesised(project, folder):
     """The same project, its modules replaced by a netlist of Xilinx primitives."""
     write(project, folder)
-    *read, synthesis = Job(folder, "xc7").script
-    yosys(folder, *read, "setattr -set keep 1 top/w:probe", synthesis, "write_verilog netlist.v")
-    netlist = (folder / "netlist.v").read_text()
+    job = Job(folder, "xc7")
+    *read, synthesis = job.script
+
+    def make(place):
+        yosys(folder, *read, KEPT, synthesis, f"write_verilog {place / 'netlist.v'}")
+
+    netlist = (cache.entry("synth", digest(job.key, KEPT), make) / "netlist.v").read_text()
     assert "LUT" in netlist and "bonn_mvu" not in netlist.split("module top")[0]
     assert "RAMB" not in netlist  # block memories have no open model
     netlist, found = re.subn(r"(wire \[\d+:0\] probe);", rf"\1 {PUBLIC};", netlist)

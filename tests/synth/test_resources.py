@@ -4,10 +4,14 @@
 import pytest
 
 from bonn_hw.kernels import kernels
+from bonn_hw.synth import kernel as alone
 from bonn_hw.synth.kernel import synthesise_kernel, synthesise_kernels
+from bonn_hw.synth.netlist import Use
 from tests.support import contract
 from tests.support.grids import close, describe, report
 
+# First: half a minute of Yosys on each core would else be the end of the run.
+pytestmark = pytest.mark.slow
 CASES = contract.cases()
 
 
@@ -41,6 +45,17 @@ def test_logic_is_as_shallow_as_its_grid_states(case, uses):
     assert uses[case].depth <= contract.grids()[kernel.stem].depth(kernel, folding)
 
 
+@pytest.mark.large
+def test_large_points():
+    """Those in whose place the tests above have smaller ones."""
+    cases = contract.large_cases()
+    found = synthesise_kernels(list(cases.values()))
+    for (kernel, folding), use in zip(cases.values(), found, strict=True):
+        predicted = kernel.resources(folding)
+        assert close(predicted, use, 0.3, 40), report(predicted, use)
+        assert use.depth <= contract.grids()[kernel.stem].depth(kernel, folding)
+
+
 def test_names_are_those_of_the_points():
     assert [describe(*point) for point in CASES.values()] == list(CASES)
     assert {kernel.stem for kernel, _ in CASES.values()} == set(kernels())
@@ -53,10 +68,12 @@ def test_what_was_synthesised_is_kept(uses, monkeypatch):
 
 
 def test_a_kernel_that_is_synthesised_alone_is_not_mistaken_for_its_surroundings(
-    tmp_path, monkeypatch
+    uses, tmp_path, monkeypatch
 ):
     """Around a kernel is an empty top, whose use is zero: an empty cache must not get that one."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    kernel, folding = next(iter(CASES.values()))
+    nothing, name = Use(*(0,) * 9), next(iter(CASES))
+    made = {"top": nothing, "kernel_0": uses[name]}  # as Yosys' netlist of it is counted
+    monkeypatch.setattr(alone, "synthesise_anew", lambda job: made)
     for _ in range(2):  # made, and from the cache
-        assert synthesise_kernel(kernel, folding).ff > 0
+        assert synthesise_kernel(*CASES[name]) == uses[name]

@@ -10,6 +10,7 @@ from bonn_hw.cli.main import main
 from bonn_hw.synth import yosys
 from tests.support.sketch import Sketch
 
+pytestmark = pytest.mark.slow  # first: it would else be the end of the run
 TOP = "small_top"
 
 
@@ -27,8 +28,7 @@ def facts(build):
     return json.loads((build / "report.json").read_text())
 
 
-def test_a_stage_and_the_whole(build, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_a_stage_and_the_whole(build, monkeypatch, capsys):
     assert main(["synth", str(build), "--kernel", "mvu_0"]) == 0
     (alone,) = (one["synthesised"] for one in facts(build)["layers"] if "synthesised" in one)
     assert facts(build)["resources"]["lut"].get("synthesised") is None

@@ -150,7 +150,7 @@ def test_dead_layers_a_single_epoch_and_odd_names(tmp_path, drawn):
 
 @pytest.mark.torch
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("count", [1, 2, 45])
+@pytest.mark.parametrize("count", [1, pytest.param(2, marks=pytest.mark.large), 45])
 def test_any_number_of_layers(tmp_path, count, drawn):
     found = kernels([f"conv{i}" for i in range(count)], 1)
     del found[-1]["layers"]["conv0"]["valley"]

@@ -14,7 +14,6 @@ pytest.importorskip("lightning")
 pytest.importorskip("sklearn")
 
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.core.onnx_exec import execute_onnx
 
 from bonn_hw import frontend, pipeline, verification
 from bonn_hw.boards import board
@@ -36,6 +35,7 @@ from bonn_hw.nn.training.filter_clustering import (
     pruning_loss,
 )
 from bonn_hw.nn.training.pruning import prune
+from tests.support.qonnx_sessions import execute_onnx
 
 TINY = Experiment(
     network="digits",

@@ -142,7 +142,12 @@ EVERYTHING = merged(s for s in TRAINING if "precision" not in s) | {
 @pytest.mark.parametrize(
     ("experiment", "options"),
     [
-        (CHAIN, {"method": "bnn", "latent": "recu", "sign_gradient": "ede"}),
+        # The chain and each of these switches are in one of the others too.
+        pytest.param(
+            CHAIN,
+            {"method": "bnn", "latent": "recu", "sign_gradient": "ede"},
+            marks=pytest.mark.large,
+        ),
         (replace(CHAIN, **BAYESIAN), {"method": "bonn", "latent": "recu", "sign_gradient": "sine"}),
         (
             RESIDUAL,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Studies of many trainings: what is there is kept, what diverges is told, time ends them."""
 
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -8,9 +9,11 @@ import pytest
 pytestmark = pytest.mark.torch
 pytest.importorskip("lightning")
 
-from benchmarks import soundness
+from benchmarks import soundness, study
 from benchmarks.study import DIVERGED, Study, write_between
+from bonn_hw.cli.main import main
 from bonn_hw.nn.training.experiment import Experiment
+from tests.support.processes import ended, fork
 
 TINY = Experiment(
     network="digits",
@@ -24,7 +27,22 @@ TINY = Experiment(
 )
 
 
-def test_what_is_there_is_kept_and_what_diverged_is_told(tmp_path, capsys):
+@pytest.fixture
+def forked(tmp_path, monkeypatch):
+    """Trainings in processes that have imported torch already: that takes longer than they do."""
+
+    def run(command, **options):
+        assert command[1:4] == ["-m", "bonn_hw.cli", "train"]
+        log = tmp_path / "log"
+        code = ended(fork(lambda: main(command[3:]), log))
+        return subprocess.CompletedProcess(command, code, stderr=log.read_text())
+
+    monkeypatch.setattr(study.subprocess, "run", run)
+
+
+@pytest.mark.parametrize("start", ["forked", pytest.param("tmp_path", marks=pytest.mark.large)])
+def test_what_is_there_is_kept_and_what_diverged_is_told(start, request, tmp_path, capsys):
+    request.getfixturevalue(start)
     wild = replace(TINY, optimiser="sgd", lr=1e30)
     runs = {"a": TINY, "wild": wild}
     none = Study(tmp_path, jobs=1, limit=128, minutes=0)

@@ -13,13 +13,14 @@ pytest.importorskip("brevitas")
 pytest.importorskip("sklearn")
 
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.transformation.infer_shapes import InferShapes
 
 from bonn_hw.nn.export import export
 from bonn_hw.nn.figures.plot import plot
+from bonn_hw.nn.figures.run_reader import TrainingRun
 from bonn_hw.nn.training.checkpoint import Checkpoint
+from tests.support.qonnx_sessions import execute_onnx
 
 ZOO = Path(__file__).parents[3] / "zoo"
 NETWORKS = [
@@ -61,12 +62,25 @@ def test_accuracy_of_a_large_network_is_that_of_the_log(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_folders_are_small_whole_and_drawable(name, tmp_path):
+def test_folders_are_small_and_whole(name):
     files = {path.name: path.stat().st_size for path in (ZOO / name).iterdir()}
     assert set(files) == {
         *("experiment.toml", "kernels.json", "metrics.csv", "metrics.json", "weights.npz"),
     }
     assert sum(files.values()) < 400_000
+    run = TrainingRun.load(ZOO / name, name)
+    assert run.layers and run.kernels and run.metrics
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "digits",  # a chain
+        "fashion_wrn22",  # a residual network, with the most layers
+        *(pytest.param(f"fashion_{n}", marks=pytest.mark.large) for n in ("cnv", "sfc", "tfc")),
+    ],
+)
+def test_folders_are_drawable(name, tmp_path):
     assert plot(ZOO / name, tmp_path)
 
 

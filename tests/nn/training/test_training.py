@@ -2,19 +2,23 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.torch
+# Slow: a minute and a half, which would else be the end of the run.
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 torch = pytest.importorskip("torch")
 pytest.importorskip("brevitas")
 pytest.importorskip("lightning")
 pytest.importorskip("sklearn")
 
+from bonn_hw.cli.main import main
 from bonn_hw.errors import UserError
 from bonn_hw.nn.training import train as training
 from bonn_hw.nn.training import training_module
@@ -22,6 +26,7 @@ from bonn_hw.nn.training.calibration import CalibrationSums
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.objective import Objective
 from bonn_hw.nn.training.training_module import TEST_BATCH
+from tests.support.processes import ended, fork
 
 TINY = Experiment(
     network="digits",
@@ -375,18 +380,40 @@ def test_layer_with_values_that_are_not_finite_is_named(tmp_path):
     )
 
 
-def test_two_processes_share_a_training(tmp_path):
-    """By torchrun, each with half of every batch and half of the test images."""
-    flow = tmp_path / "flow.toml"
-    flow.write_text(BONN.toml())
+def forked(arguments, folder):
+    """Two processes as `torchrun` starts them, without an import of torch in each of three."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    both = {"WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "GROUP_RANK": 0, "TORCHELASTIC_RUN_ID": "none"}
+    both |= {"MASTER_ADDR": "localhost", "MASTER_PORT": port}
+
+    def work(rank):
+        given = both | {"RANK": rank, "LOCAL_RANK": rank}
+        os.environ.update({name: str(value) for name, value in given.items()})
+        return main(["train", *arguments])
+
+    logs = [folder / f"log{rank}" for rank in range(2)]
+    numbers = [fork(partial(work, rank), log) for rank, log in enumerate(logs)]
+    codes = [ended(number) for number in numbers]
+    assert codes == [0, 0], [log.read_text() for log in logs]
+
+
+def by_torchrun(arguments, folder):
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     command += ["--master-port", "0", "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
-    command += ["-m", "bonn_hw.cli", "train", str(flow), "--out", str(tmp_path / "run")]
+    command += ["-m", "bonn_hw.cli", "train", *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, "--limit", "200"], capture_output=True, text=True, env=environment, timeout=1200
-    )
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=1200)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("start", [forked, pytest.param(by_torchrun, marks=pytest.mark.large)])
+def test_two_processes_share_a_training(start, tmp_path):
+    """Each with half of every batch and half of the test images."""
+    flow = tmp_path / "flow.toml"
+    flow.write_text(BONN.toml())
+    start([str(flow), "--out", str(tmp_path / "run"), "--limit", "200"], tmp_path)
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())
     assert len(metrics["epochs"]) == 4
     checkpoint = training.Checkpoint.load(tmp_path / "run")
@@ -424,16 +451,21 @@ def test_image_folders_are_trained_on(tmp_path):
     )
 
 
-def test_kernel_loss_splits_the_kernels_into_two_modes(tmp_path):
+@pytest.mark.parametrize(
+    "controls",
+    [
+        {"none": ("bonn", {"start": 0.01})},
+        pytest.param({"xnor": ("xnor", {})}, marks=pytest.mark.large),
+    ],
+    ids=" ".join,
+)
+def test_kernel_loss_splits_the_kernels_into_two_modes(controls, tmp_path):
     """As in the paper's figures 3 and 4: without it, and in XNOR-Net, one mode stays."""
     widths = {"widths": [8, 16, 16], "blocks": [2, 2], "in_channels": 1, "size": 8}
     base = replace(TINY, network="wrn", options=widths, epochs=6, lr=0.02, nu=1e-3)
     found = {}
-    for name, method, losses in (
-        ("kernel", "bonn", {"lam": 1e-3, "start": 0.01}),
-        ("none", "bonn", {"start": 0.01}),
-        ("xnor", "xnor", {}),
-    ):
+    runs = {"kernel": ("bonn", {"lam": 1e-3, "start": 0.01})} | controls
+    for name, (method, losses) in runs.items():
         experiment = replace(base, options=widths | {"method": method}, **losses)
         training.train(experiment, tmp_path / name, progress=False, limit=1000)
         epochs = json.loads((tmp_path / name / "kernels.json").read_text())["epochs"]
@@ -442,8 +474,7 @@ def test_kernel_loss_splits_the_kernels_into_two_modes(tmp_path):
     # PyTorch's start is uniform: as many weights near 0 as elsewhere.
     assert all(0.9 < start < 1.1 for start, _ in found.values())
     assert found["kernel"][1] < 0.2
-    assert found["none"][1] > 1.2
-    assert found["xnor"][1] > 1.2
+    assert all(found[name][1] > 1.2 for name in controls)
 
 
 def test_digits_are_learnt(tmp_path):
