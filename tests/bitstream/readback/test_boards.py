@@ -179,7 +179,7 @@ def test_boards_that_differ_are_told():
 def test_rules_and_silence():
     circuit = Circuit()
     circuit.outputs["MAXIGP0BID3"] = 0
-    with circuit.boards() as boards, pytest.raises(ReadbackFault, match="^AXI: a write's answer"):
+    with circuit.boards() as boards, pytest.raises(ReadbackFault, match=r"^AXI: a write's answer"):
         for _ in range(3):
             boards.write(0, 0)
     circuit = Circuit()

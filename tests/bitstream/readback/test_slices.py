@@ -96,5 +96,5 @@ def test_an_input_that_does_not_matter_makes_no_circle():
     assert found == (Table(6, (2, 3), 0b0110),)  # table 5 is its first input
     assert (outputs, registers) == ({"PIN": 6, "HIGH": 1}, (Register(3, 6, 1, 0, 0, 0),))
     circle = [Table(5, (2, 6), 0b0110), Table(6, (5, 3), 0b0110)]
-    with pytest.raises(ReadbackFault, match="^tables drive each other in a circle of 2$"):
+    with pytest.raises(ReadbackFault, match=r"^tables drive each other in a circle of 2$"):
         ordered(circle, {"PIN": 6}, [], [])
