@@ -26,15 +26,15 @@ def _set(words, frame, word, bit, value):
     words[frame, word] = int(words[frame, word]) & ~(1 << bit) | value << bit
 
 
-def faults(frames, enabled, database, seed=1) -> Iterator[tuple[str, object]]:
-    """Endless faults, of each kind in turn: what it is, and the frames with it."""
+def faults(frames, enabled, database, seed=1) -> Iterator[tuple[str, str, object]]:
+    """Endless faults, of each kind in turn: its kind, what it is, and the frames with it."""
     rng = random.Random(seed)
     kinds = (permuted_table, swapped_pips, wrong_order, flipped_bit)
     while True:
         for kind in kinds:
             fault = kind(rng, frames, enabled, database)
             if fault is not None:
-                yield fault
+                yield (kind.__name__, *fault)
 
 
 def permuted_table(rng, frames, enabled, database):

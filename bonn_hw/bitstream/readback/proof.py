@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw.bitstream.open.xray import Database
-from bonn_hw.bitstream.readback import circuit, features, frames
+from bonn_hw.bitstream.readback import circuit, features, frames, shell_registers
 from bonn_hw.bitstream.readback.board import Boards
 from bonn_hw.bitstream.readback.frames import Frames, ReadbackFault
 from bonn_hw.bitstream.readback.machine import LanesMachine
@@ -110,6 +110,7 @@ def answer(
     sizes = (facts["input"]["frame_bytes"], facts["output"]["frame_bytes"])
     batch = max(len(images), len(np.load(bitstream.with_suffix(".npz"))["golden_images"]))
     with Boards(netlist, LanesMachine.memory(sizes, batch, 1)) as boards:
+        shell_registers.check(boards)
         machine = LanesMachine(boards, sizes, facts["clock_mhz"])
         try:
             with Accelerator(bitstream, machine, batch=batch, check=False) as accelerator:
