@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bonn_hw.bitstream.readback.board import Boards
 from bonn_hw.driver import registers
 
-POLL_CYCLES = 20_000  # simulated while the driver waits
+POLL_CYCLES = 1_000  # simulated while the driver waits
 PAGE = 4096
 
 
