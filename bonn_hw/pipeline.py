@@ -322,6 +322,7 @@ def make_bitstream(
     clock_mhz: float,
     tool: str = "vivado",
     progress: Progress = silent,
+    prove: bool = True,
 ) -> Report:
     """Make the bitstream of a build and the folder that is copied to the board.
 
@@ -329,13 +330,23 @@ def make_bitstream(
     ----------
     board : str
         Name of a board, which may be the build's own, or path of a board's file.
+    prove : bool
+        As for `bitstream.make.make`.
 
     Returns the report with the new figures, which is also saved. Raises the same errors as
     `bitstream.make.make`.
     """
     chosen = find_board(board, build.folder)
     implemented = make.make(
-        build.folder, build.design, build.host, build.report, chosen, clock_mhz, tool, progress
+        build.folder,
+        build.design,
+        build.host,
+        build.report,
+        chosen,
+        clock_mhz,
+        tool,
+        progress,
+        prove,
     )
     report = sections.add_implemented(build.folder, build.identity, implemented)
     beside.write_again(build.folder, build.design)

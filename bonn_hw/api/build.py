@@ -214,6 +214,7 @@ class Build:
         *,
         tool: str | None = None,
         clock_mhz: float | None = None,
+        prove: bool = True,
         progress: Shown = None,
     ) -> Report:
         """Make the bitstream, and the folder ``board`` that is copied to the board.
@@ -223,6 +224,9 @@ class Build:
         board, tool, clock_mhz
             None: the board and the clock of the build, and the board's usual tool ("vivado" or
             "open": Yosys and nextpnr).
+        prove : bool
+            Read a bitstream for a Zynq-7000 that "open" made back to a netlist, and compare its
+            answers with those of the design.
 
         Raises
         ------
@@ -233,7 +237,7 @@ class Build:
         usual, clock = pipeline.bitstream_defaults(self._loaded, chosen)
         with files.reading(self.folder), shown("bitstream", progress) as step:
             return pipeline.make_bitstream(
-                self._loaded, chosen, clock_mhz or clock, tool or usual, step
+                self._loaded, chosen, clock_mhz or clock, tool or usual, step, prove
             )
 
     def take_bitstream(

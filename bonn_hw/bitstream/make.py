@@ -14,6 +14,8 @@ from pathlib import Path
 
 from bonn_hw.bitstream.open import ecp5, zynq
 from bonn_hw.bitstream.pack import pack
+from bonn_hw.bitstream.readback import proof
+from bonn_hw.bitstream.readback.frames import ReadbackFault
 from bonn_hw.bitstream.tool_runs import Result
 from bonn_hw.bitstream.vivado import flow as vivado
 from bonn_hw.bitstream.vivado import plan as vivado_plan
@@ -25,9 +27,10 @@ from bonn_hw.boards import check_clock, check_tool
 from bonn_hw.emit.serial import emit_serial
 from bonn_hw.emit.system import emit_system
 from bonn_hw.emit.write import write
-from bonn_hw.errors import ToolMissing
+from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.files import MARK, fresh_folder, scratch
 from bonn_hw.frontend import Host
+from bonn_hw.frontend.numpy_host import tail_of
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.target import Board
 from bonn_hw.progress import Progress, silent
@@ -39,6 +42,9 @@ SYSTEM, BOARD = "system", "board"
 NAME = "accelerator"
 # The flows with open tools, by device family.
 OPEN = {"zynq-7000": zynq, "ecp5": ecp5}
+# The families whose bitstreams can be read back.
+READ_BACK = ("zynq-7000",)
+PROOF_IMAGES = 256  # as many as are simulated at once
 
 
 def make(
@@ -50,6 +56,7 @@ def make(
     clock_mhz: float,
     tool: str,
     progress: Progress = silent,
+    prove: bool = True,
 ) -> Implemented:
     """Make the bitstream of a build.
 
@@ -61,6 +68,9 @@ def make(
         The build's report.
     tool : str
         ``vivado`` or ``open``.
+    prove : bool
+        Read the bitstream of an open flow back to a netlist, and compare its answers with the
+        integer graph's. This is possible for a Zynq-7000.
 
     Returns
     -------
@@ -73,7 +83,8 @@ def make(
         If the tool is not installed. The plan is written nevertheless, and also the folder for the
         board, unless it already has a bitstream.
     UserError
-        As `vivado.make_bitstream` and `zynq.make_bitstream`; an earlier bitstream is unchanged.
+        As `vivado.make_bitstream` and `zynq.make_bitstream`, or if the proof fails; an earlier
+        bitstream in the folder for the board is unchanged.
     """
     system, target = folder / SYSTEM, folder / BOARD
     check_tool(board, tool)
@@ -90,7 +101,36 @@ def make(
         if not (target / f"{NAME}.bit").is_file():
             pack(design, host, report, target, NAME)
         raise
+    if prove and tool == "open" and board.family in READ_BACK:
+        _prove(made, design, host, report, board, progress)
     return _packed(made, design, host, report, board, folder)
+
+
+def _prove(
+    made: Result,
+    design: FoldedDesign,
+    host: Host,
+    report: Report,
+    board: Board,
+    progress: Progress,
+) -> None:
+    """Read a bitstream back and ask it random images; raises UserError if it is not proved."""
+    images = host.random_frames(PROOF_IMAGES)
+    tail = tail_of(host, design.graph.tensors[design.graph.output])
+    expected = tail.host.decode(design.graph.run(host.encode(images)))
+    with scratch() as folder:
+        packed = folder / BOARD
+        pack(design, host, report, packed, NAME, made.folder, made.address, made.baud)
+        try:
+            found = proof.prove(
+                packed / f"{NAME}.bit", zynq.database_of(board), images, expected, progress
+            )
+        except ReadbackFault as fault:
+            raise UserError(
+                f"the bitstream for {board.name} is not proved from its bits: {fault}; report "
+                f"this, with {made.folder}; --no-proof packs it nevertheless"
+            ) from None
+    progress(f"proved from its bits: {found}")
 
 
 def take(

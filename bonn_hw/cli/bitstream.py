@@ -47,6 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="check and pack the results of a plan that was run elsewhere: the results.tar.gz "
         "that run.sh has written there, or the folder of the run; default: BUILD/system/vivado",
     )
+    parser.add_argument(
+        "--no-proof",
+        action="store_true",
+        help="do not read the finished bitstream back to a netlist and simulate that; --tool open "
+        "does so for a Zynq-7000",
+    )
     add_json(parser)
 
 
@@ -76,6 +82,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
                     options.clock_mhz or clock_mhz,
                     options.tool or tool,
                     progress,
+                    not options.no_proof,
                 )
     except ToolMissing as error:
         terminal.error(f"bonn-hw: {error}")

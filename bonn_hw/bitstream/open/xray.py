@@ -69,7 +69,7 @@ class Database:
         tile = self.tiles.get(feature.tile)
         if tile is None:
             raise FasmFault(f"{self.device} has no tile {feature.tile}, named by {feature}")
-        known = self._segments(tile["type"])
+        known = self.segments(tile["type"])
         if (feature.name, feature.index) not in known:
             if feature.name in self._connections(tile["type"]):
                 return [], []  # wires that are always connected
@@ -85,7 +85,8 @@ class Database:
             (ones if value else zeros).append(at)
         return ones, zeros
 
-    def _segments(self, kind: str) -> dict[tuple[str, int], list[tuple[str, int, int, bool]]]:
+    def segments(self, kind: str) -> dict[tuple[str, int], list[tuple[str, int, int, bool]]]:
+        """The bits of all features of a tile type: block, frame, bit, value."""
         if kind not in self._types:
             self._types[kind] = {
                 **self._read(f"segbits_{kind.lower()}.db", "CLB_IO_CLK"),

@@ -140,6 +140,12 @@ def make_bitstream(
         return publish(planned, figures, work, [f"{planned.name}.fasm"], address=ADDRESS)
 
 
+def database_of(board: Board) -> xray.Database:
+    """Prjxray's database for a board; raises ToolMissing as `toolchain.find`."""
+    assert board.open_tools is not None  # noqa: S101  # narrows: the board has an open flow
+    return toolchain.find(board.open_tools.device, board.part).database
+
+
 def check_cells(cells: Mapping[str, Any]) -> None:
     """Raise UserError for cells that the chain may implement wrongly."""
     kinds = Counter(cell["type"] for cell in cells.values())

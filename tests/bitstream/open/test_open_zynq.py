@@ -3,13 +3,20 @@
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bonn_hw.bitstream.open import fasm, flow, toolchain, zynq
+from bonn_hw.bitstream.readback import features, frames, proof
+from bonn_hw.bitstream.readback.frames import ReadbackFault
+from bonn_hw.bitstream.readback.wiring import Wiring
 from bonn_hw.cli.main import main
 from bonn_hw.errors import ToolMissing, UserError
+from bonn_hw.nn.training.checkpoint import Checkpoint
+from tests.support import planted_frames
 from tests.support.environment import absent
 from tests.support.sketch import Sketch
 
@@ -40,15 +47,55 @@ def tools():
         absent(f"open place and route ({error})")
 
 
+@pytest.fixture(scope="module")
+def digits(tools, tmp_path_factory):
+    """The demo, folded as far as it goes: routing takes minutes."""
+    folder = tmp_path_factory.mktemp("digits")
+    assert main(["export", str(ZOO), "--out", str(folder / "digits.onnx")]) == 0
+    command = ["compile", str(folder / "digits.onnx"), "--board", "pynq-z2", "--fps", "1000"]
+    assert main([*command, "--checkpoint", str(ZOO), "--out", str(folder / "build")]) == 0
+    assert main(["bitstream", str(folder / "build"), "--tool", "open"]) == 0
+    return folder / "build"
+
+
 @pytest.mark.large
 @pytest.mark.torch
-def test_a_bitstream_for_a_pynq_z2(tools, tmp_path):
-    """The demo, folded as far as it goes: routing takes minutes."""
-    build = tmp_path / "build"
-    assert main(["export", str(ZOO), "--out", str(tmp_path / "digits.onnx")]) == 0
-    command = ["compile", str(tmp_path / "digits.onnx"), "--board", "pynq-z2", "--fps", "1000"]
-    assert main([*command, "--checkpoint", str(ZOO), "--out", str(build)]) == 0
-    assert main(["bitstream", str(build), "--tool", "open"]) == 0
+def test_every_test_image_and_planted_faults(tools, digits):
+    """The bits answer all images as PyTorch does; 20 faults in the frames give other answers.
+
+    Faults in what no run reaches, such as the upper bits of counters, give the same answers: only
+    the comparison with the FASM finds them.
+    """
+    database, checkpoint = tools.database, Checkpoint.load(ZOO)
+    images = np.asarray(checkpoint.test_set().images, np.float32)
+    answers = checkpoint.predict(images)
+    file = digits / "board" / "accelerator.bit"
+    shown = proof.prove(file, database, images, answers)
+    assert shown.images == 364
+    assert shown.tables > 1500 < shown.registers and shown.memories > 4
+    read = frames.read(file.read_bytes(), database.part_file.with_name("part.json"))
+    wiring, enabled = Wiring(database), features.decode(read, database)
+    good, found, unnoticed = proof.netlist_of(read, wiring), Counter(), []
+    for kind, told, bad in planted_frames.faults(read, enabled, database):
+        try:
+            netlist = proof.netlist_of(bad, wiring)
+            if netlist == good:
+                continue  # a wire or a bit that nothing depends on
+            proof.answer(netlist, file, images[:256], answers[:256])
+        except ReadbackFault:
+            found[kind] += 1
+        else:
+            unnoticed.append(told)
+        if found.total() == 20:
+            break
+    assert set(found) == {"permuted_table", "swapped_pips", "wrong_order", "flipped_bit"}
+    assert len(unnoticed) < 20, unnoticed
+
+
+@pytest.mark.large
+@pytest.mark.torch
+def test_a_bitstream_for_a_pynq_z2(tools, digits):
+    build = digits
     made = build / "system" / "bitstream"
     bits = (build / "board" / "accelerator.bit").read_bytes()
     assert bits == (made / "accelerator.bit").read_bytes()

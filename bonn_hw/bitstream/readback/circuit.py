@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Enabled features -> netlist: from the pins of the processing system backwards.
+
+What does not reach the processing system has no effect and is not read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from bonn_hw.bitstream.readback import slices
+from bonn_hw.bitstream.readback.features import Enabled
+from bonn_hw.bitstream.readback.frames import ReadbackFault
+from bonn_hw.bitstream.readback.memories import Half
+from bonn_hw.bitstream.readback.netlist import Memory, Netlist, Register, Table
+from bonn_hw.bitstream.readback.order import ordered
+from bonn_hw.bitstream.readback.routing import Fabric, Pin
+from bonn_hw.bitstream.readback.wiring import Wiring
+
+SYSTEM = "PS7"
+# The pins that zynq.v connects; all others are not the circuit's matter.
+USED = re.compile(r"MAXIGP0(?!ARCACHE|AWCACHE).*|SAXIHP0.*|IRQF2P\d+")
+CLOCK = "FCLKCLK0"
+CLOCKS = re.compile(r"(MAXIGP0|SAXIHP0)ACLK")
+
+
+def read(enabled: Mapping[str, Enabled], wiring: Wiring) -> Netlist:
+    """Read the circuit at the processing system.
+
+    Raises
+    ------
+    ReadbackFault
+        If it is not a synchronous circuit of one clock, or has parts that are not simulated.
+    """
+    return _Reader(Fabric(wiring, enabled)).netlist()
+
+
+class _Reader:
+    """Numbers nets as they are asked for; `netlist` works off the list of those."""
+
+    def __init__(self, fabric: Fabric) -> None:
+        self._fabric = fabric
+        self._nets: dict[Pin, int] = {}
+        self._left: list[Pin] = []
+        self._count = 2  # after the constants
+        self._tables: list[Table] = []
+        self._registers: list[Register] = []
+        self._memories: dict[tuple[str, int], Memory] = {}
+        self._inputs: dict[str, int] = {}
+        self._clocked: set[Pin] = set()
+        tile = next(
+            tile
+            for tile, facts in fabric.wiring.database.tiles.items()
+            if SYSTEM in facts["sites"].values()
+        )
+        sites = [site.kind for site in fabric.type(tile).sites]
+        self._system = Pin(tile, sites.index(SYSTEM), "")
+
+    def netlist(self) -> Netlist:
+        """Follow everything back from the processing system's inputs."""
+        kind = self._fabric.type(self._system.tile)
+        driven = {name for site, name in kind.outputs.values() if site == self._system.site}
+        pins = sorted(self._fabric.site(self._system).wires.keys() - driven)
+        outputs = {}
+        for name in filter(USED.fullmatch, pins):
+            if CLOCKS.fullmatch(name):
+                self._clock(self._beside(self._system, name))
+            else:
+                outputs[name] = self._source(self._beside(self._system, name))
+        while self._left:
+            self._define(self._left.pop())
+        tables, outputs_, registers, memories = ordered(
+            self._tables, outputs, self._registers, self._memories.values()
+        )
+        return Netlist(self._count, tables, registers, memories, self._inputs, outputs_)
+
+    def _define(self, signal: Pin) -> None:
+        """Add what drives a signal."""
+        site, net = self._fabric.site(signal), self._nets[signal]
+        if site.kind.startswith("SLICE"):
+            self._slice(signal, net, f"{site.kind}_X{site.column % 2}")
+        elif site.kind in ("RAMB18E1", "FIFO18E1"):
+            key = (signal.tile, signal.site)
+            if key not in self._memories:
+                self._memories[key] = self._half(signal, f"RAMB18_Y{site.row % 2}")
+            if not any(net in read.data for read in self._memories[key].reads):
+                raise ReadbackFault(f"{signal} has no bit of the memory's contents")
+        elif site.kind == SYSTEM:
+            self._inputs[signal.name] = net
+        else:
+            raise ReadbackFault(f"{signal} is a {site.kind}, which is not simulated")
+
+    def _slice(self, signal: Pin, net: int, prefix: str) -> None:
+        def local(name: str) -> int:
+            return int(name) if name in "01" else self._signal(self._beside(signal, name))
+
+        enabled = self._fabric.enabled(signal.tile)
+        try:
+            found = slices.define(signal.name, prefix, enabled)
+        except ReadbackFault as fault:
+            raise ReadbackFault(f"{signal.tile}: {fault}") from None
+        if isinstance(found, str):
+            self._tables.append(Table(net, (local(found),), 0b10))
+        elif isinstance(found, slices.Function):
+            self._tables.append(Table(net, tuple(map(local, found.inputs)), found.contents))
+        else:
+            self._clock(self._beside(signal, "CLK"))
+            data, enable, reset = map(local, (found.data, found.enable, found.reset))
+            self._registers.append(
+                Register(net, data, enable, reset, found.reset_value, found.start)
+            )
+
+    def _half(self, signal: Pin, prefix: str) -> Memory:
+        return Half(
+            f"{signal.tile}.{prefix}",
+            prefix,
+            self._fabric.enabled(signal.tile),
+            lambda name: self._source(self._beside(signal, name)),
+            self._table,
+            lambda name: self._signal(self._beside(signal, name)),
+            lambda name: self._clock(self._beside(signal, name)),
+        ).memory()
+
+    def _table(self, inputs: Iterable[int], contents: int) -> int:
+        self._count += 1
+        self._tables.append(Table(self._count - 1, tuple(inputs), contents))
+        return self._count - 1
+
+    def _beside(self, signal: Pin, name: str) -> Pin:
+        return Pin(signal.tile, signal.site, name)
+
+    def _signal(self, signal: Pin) -> int:
+        """The net of an input pin, of an output pin or of a signal inside a site."""
+        kind, site = self._fabric.type(signal.tile), self._fabric.site(signal)
+        wire = site.wires.get(signal.name)
+        if wire is not None and wire not in kind.outputs:
+            return self._source(signal)
+        return self._net(signal)
+
+    def _source(self, pin: Pin) -> int:
+        """The net at an input pin. Raises ReadbackFault if nothing drives it."""
+        source = self._fabric.source(pin)
+        if source is None:
+            raise ReadbackFault(f"nothing drives {pin}")
+        return source if isinstance(source, int) else self._net(source)
+
+    def _net(self, signal: Pin) -> int:
+        if signal not in self._nets:
+            self._nets[signal] = self._count
+            self._count += 1
+            self._left.append(signal)
+        return self._nets[signal]
+
+    def _clock(self, pin: Pin) -> None:
+        """Check that a pin has the clock; raises ReadbackFault."""
+        start, source = pin, self._fabric.source(pin)
+        while isinstance(source, Pin) and source not in self._clocked:
+            site = self._fabric.site(source)
+            if site.kind == SYSTEM and source.name == CLOCK:
+                break
+            if site.kind == "BUFHCE":
+                pin = self._beside(source, "I")
+            elif site.kind == "BUFGCTRL":
+                pin = self._beside(source, "I0")
+            else:
+                source = None
+                break
+            if not any(
+                name.endswith(f"{site.kind}_X{site.column}Y{site.row}.IN_USE")
+                for name in self._fabric.enabled(source.tile).names
+            ):
+                raise ReadbackFault(f"the clock buffer {source} is not in use")
+            source = self._fabric.source(pin)
+        if not isinstance(source, Pin):
+            raise ReadbackFault(f"{start} does not have the clock {CLOCK}")
+        self._clocked.add(source)

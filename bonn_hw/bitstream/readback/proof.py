@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A finished .bit against known answers: read back to a netlist, which the driver then uses."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bonn_hw.bitstream.open.xray import Database
+from bonn_hw.bitstream.readback import circuit, features, frames, shell_registers
+from bonn_hw.bitstream.readback.board import Boards
+from bonn_hw.bitstream.readback.frames import Frames, ReadbackFault
+from bonn_hw.bitstream.readback.machine import LanesMachine
+from bonn_hw.bitstream.readback.netlist import Netlist
+from bonn_hw.bitstream.readback.wiring import Wiring
+from bonn_hw.driver import Accelerator, AcceleratorError
+from bonn_hw.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was read back and compared.
+
+    Attributes
+    ----------
+    images : int
+        Images whose answers were equal.
+    tables, registers, memories : int
+        Parts of the netlist; a memory has 18 kbit.
+    cycles : int
+        Simulated cycles, of every board.
+    seconds : float
+        Of reading back and simulating.
+    """
+
+    images: int
+    tables: int
+    registers: int
+    memories: int
+    cycles: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.images} images: bits -> {self.tables} tables, {self.registers} registers, "
+            f"{self.memories} memories -> the expected answers"
+        )
+
+
+def prove(
+    bitstream: Path,
+    database: Database,
+    images: NDArray[np.float32],
+    expected: NDArray[Any],
+    progress: Progress = silent,
+) -> Proof:
+    """Show that a bitstream answers images as expected.
+
+    Parameters
+    ----------
+    bitstream : Path
+        In a folder that `pack` wrote.
+    images, expected
+        Inputs, and the answers of the model, float32.
+
+    Raises
+    ------
+    ReadbackFault
+        If it does not, with the reason.
+    """
+    start = time.perf_counter()
+    progress("reading the bitstream back")
+    read = frames.read(bitstream.read_bytes(), database.part_file.with_name("part.json"))
+    netlist = netlist_of(read, Wiring(database))
+    progress(f"simulating {len(netlist.tables)} tables that were read back")
+    cycles = answer(netlist, bitstream, images, expected)
+    seconds = round(time.perf_counter() - start, 1)
+    return Proof(
+        len(images),
+        len(netlist.tables),
+        len(netlist.registers),
+        len(netlist.memories),
+        cycles,
+        seconds,
+    )
+
+
+def netlist_of(read: Frames, wiring: Wiring) -> Netlist:
+    """Frames -> netlist; raises ReadbackFault if they have none."""
+    return circuit.read(features.decode(read, wiring.database), wiring)
+
+
+def answer(
+    netlist: Netlist, bitstream: Path, images: NDArray[np.float32], expected: NDArray[Any]
+) -> int:
+    """Ask a netlist through its registers and memory; returns the simulated cycles.
+
+    Raises
+    ------
+    ReadbackFault
+        If it does not do what the driver expects, or an answer differs.
+    """
+    facts = json.loads(bitstream.with_suffix(".json").read_text())
+    sizes = (facts["input"]["frame_bytes"], facts["output"]["frame_bytes"])
+    batch = max(len(images), len(np.load(bitstream.with_suffix(".npz"))["golden_images"]))
+    with Boards(netlist, LanesMachine.memory(sizes, batch, 1)) as boards:
+        shell_registers.check(boards)
+        machine = LanesMachine(boards, sizes, facts["clock_mhz"])
+        try:
+            with Accelerator(bitstream, machine, batch=batch, check=False) as accelerator:
+                found = accelerator.predict(images)
+        except AcceleratorError as error:
+            raise ReadbackFault(f"the driver says: {error}") from None
+    wrong = np.flatnonzero((found != expected).reshape(len(images), -1).any(axis=1))
+    if wrong.size:
+        raise ReadbackFault(
+            f"{wrong.size} of {len(images)} images are answered wrongly, the first is image "
+            f"{wrong[0]}"
+        )
+    return machine.cycles

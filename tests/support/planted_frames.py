@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Faults in the frames of a finished bitstream, as a wrong tool or database would make them."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bonn_hw.bitstream.open.fasm import Feature
+from bonn_hw.bitstream.readback.features import listed
+
+
+def changed(frames, database, off=(), on=()):
+    """The frames with features disabled and enabled."""
+    words = frames.words.copy()
+    for features, value in ((off, 0), (on, 1)):
+        for feature in features:
+            ones, zeros = database.bits(feature)
+            for address, word, bit in ones:
+                _set(words, frames.addresses[address], word, bit, value)
+            for address, word, bit in zeros if value else ():
+                _set(words, frames.addresses[address], word, bit, 0)
+    return replace(frames, words=words)
+
+
+def _set(words, frame, word, bit, value):
+    words[frame, word] = int(words[frame, word]) & ~(1 << bit) | value << bit
+
+
+def faults(frames, enabled, database, seed=1) -> Iterator[tuple[str, str, object]]:
+    """Endless faults, of each kind in turn: its kind, what it is, and the frames with it."""
+    rng = random.Random(seed)
+    kinds = (permuted_table, swapped_pips, wrong_order, flipped_bit)
+    while True:
+        for kind in kinds:
+            fault = kind(rng, frames, enabled, database)
+            if fault is not None:
+                yield (kind.__name__, *fault)
+
+
+def permuted_table(rng, frames, enabled, database):
+    """Two inputs of a table change places, but not their wires."""
+    tile, name, value = rng.choice(sorted(_tables(enabled)))
+    first, second = rng.sample(range(6), 2)
+
+    def other(index):
+        low, high = index >> first & 1, index >> second & 1
+        return index & ~(1 << first | 1 << second) | low << second | high << first
+
+    new = sum((value >> index & 1) << other(index) for index in range(64))
+    if new == value:
+        return None
+    told = f"inputs {first + 1} and {second + 1} of {tile}.{name} swapped"
+    return told, _vector(frames, database, tile, name, value, new)
+
+
+def swapped_pips(rng, frames, enabled, database):
+    """Two wires of a switch box take each other's driver."""
+    tile = rng.choice(sorted(name for name in enabled if name.startswith("INT_")))
+    known = database.segments(database.tiles[tile]["type"])
+    pips = sorted(name for name in enabled[tile].names if name.startswith("IMUX"))
+    if len(pips) < 2:
+        return None
+    (sink, driver), (other, another) = (one.split(".") for one in rng.sample(pips, 2))
+    new = (f"{sink}.{another}", f"{other}.{driver}")
+    if driver == another or not all((name, -1) in known for name in new):
+        return None
+    off = [Feature(tile, f"{sink}.{driver}"), Feature(tile, f"{other}.{another}")]
+    told = f"drivers of {tile}.{sink} and {other} swapped"
+    return told, changed(frames, database, off, [Feature(tile, name) for name in new])
+
+
+def wrong_order(rng, frames, enabled, database):
+    """Two rows of a block memory's contents change places."""
+    rows = sorted(
+        (tile, name, value)
+        for tile, one in enabled.items()
+        for name, value in one.vectors.items()
+        if ".INIT_" in name
+    )
+    tile, name, value = rng.choice(rows)
+    half = name.partition(".")[0]
+    others = [row for row in rows if row[0] == tile and row[1].startswith(half) and row[2] != value]
+    if not others:
+        return None
+    _, other, its = rng.choice(others)
+    once = _vector(frames, database, tile, name, value, its)
+    return f"{tile}.{name} and {other} swapped", _vector(once, database, tile, other, its, value)
+
+
+def flipped_bit(rng, frames, enabled, database):
+    """A bit of a table's contents, of a carry chain or of a multiplexer changes."""
+    if rng.random() < 0.5:
+        tile, name, value = rng.choice(sorted(_tables(enabled)))
+        bit = rng.randrange(64)
+        return (
+            f"bit {bit} of {tile}.{name} flipped",
+            _vector(frames, database, tile, name, value, value ^ 1 << bit),
+        )
+    wanted = ("CY0", "PRECYINIT", "FFMUX", "OUTMUX", "CEUSEDMUX", "SRUSEDMUX")
+    features = sorted(
+        str(one)
+        for one in listed(enabled)
+        if one.index < 0 and one.tile.startswith("CLB") and any(w in one.name for w in wanted)
+    )
+    text = rng.choice(features)
+    tile, _, name = text.partition(".")
+    ones, _ = database.bits(Feature(tile, name))
+    if not ones:
+        return None
+    words = frames.words.copy()
+    address, word, bit = rng.choice(ones)
+    words[frames.addresses[address], word] ^= 1 << bit
+    return f"bit of {text} flipped", replace(frames, words=words)
+
+
+def _tables(enabled):
+    for tile, one in enabled.items():
+        for name, value in one.vectors.items():
+            if name.endswith("LUT.INIT"):
+                yield tile, name, value
+
+
+def _vector(frames, database, tile, name, old, new):
+    bits = [index for index in range(256) if (old ^ new) >> index & 1]
+    off = [Feature(tile, name, index) for index in bits if old >> index & 1]
+    on = [Feature(tile, name, index) for index in bits if new >> index & 1]
+    return changed(frames, database, off, on)
