@@ -12,30 +12,29 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import random
 import sys
 import tomllib
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
-from bonn_hw.kernels import kernels
-from tests.mutation import by_proof, by_tests, python, rtl
+from tests.mutation import by_proof, by_tests, cpp, python, rtl
 from tests.mutation.areas import AREAS, ROOT, Area
 from tests.mutation.rtl import Mutant
 
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 PROVED = ("kernels", "cells")
+MUTATORS = {".sv": rtl, ".py": python, ".cpp": cpp, ".h": cpp}
 
 
 def mutants_of(area: Area) -> list[Mutant]:
-    """All mutants of an area, in an order that is random but the same every time."""
+    """All mutants of an area, in an order of chance that a change of one file hardly changes."""
     found: list[Mutant] = []
     for path in area.paths():
-        hardware = path.suffix == ".sv"
-        name = str(path.relative_to(ROOT / "hw_templates" if hardware else ROOT))
-        found += (rtl if hardware else python).mutants(name, path.read_text())
-    random.Random(area.name).shuffle(found)
-    return found
+        mutator = MUTATORS[path.suffix]
+        name = str(path.relative_to(ROOT / "hw_templates" if mutator is rtl else ROOT))
+        found += mutator.mutants(name, path.read_text())
+    return sorted(found, key=lambda mutant: hashlib.sha256(key(mutant).encode()).digest())
 
 
 def key(mutant: Mutant) -> str:
@@ -54,7 +53,7 @@ def measure(area: Area, count: int, results: Path) -> None:
     place = results / f"{area.name}.jsonl"
     known = {row["mutant"] for row in _rows(place)}
     chosen = [mutant for mutant in mutants_of(area)[:count] if key(mutant) not in known]
-    judged = by_proof.judge(chosen) if area.name in PROVED else by_tests.judge(chosen, area.tests)
+    judged = by_proof.judge(chosen) if area.name in PROVED else by_tests.judge(chosen, area)
     with place.open("a") as file:
         for mutant, answer, by in judged if chosen else ():
             file.write(json.dumps({"mutant": key(mutant), "answer": answer, "by": by}) + "\n")
@@ -63,31 +62,31 @@ def measure(area: Area, count: int, results: Path) -> None:
 
 
 def again(area: Area, results: Path) -> None:
-    """Judge by simulation what the proofs of an area left alive or undecided."""
+    """Judge what is alive or undecided once more: by simulation after proofs, by tests as now."""
     place = results / f"{area.name}.jsonl"
     rows = _rows(place)
     mutants = {key(mutant): mutant for mutant in mutants_of(area)}
-    for stem in sorted(kernels()):
-        mine = [
-            row for row in rows
-            if row["answer"] in ("survived", "late") and row["by"].split()[-1] != "simulated"
-            and row["mutant"] in mutants
-            and by_proof.stems(mutants[row["mutant"]].file)[0] == stem
-        ]  # fmt: skip
-        if not mine:
-            continue
-        tests = [f"tests/kernels/test_{stem}.py"]
-        for mutant, answer, by in by_tests.judge([mutants[row["mutant"]] for row in mine], tests):
-            row = next(row for row in mine if row["mutant"] == key(mutant))
-            row |= {"answer": answer, "by": f"{by} simulated"}
+    groups: dict[str, list[Mutant]] = defaultdict(list)
+    listed = reasons()
+    for row in rows:
+        if row["answer"] in ("survived", "late") and row["mutant"] in mutants:
+            mutant = mutants[row["mutant"]]
+            if mutant.name not in listed:
+                proved = area.name in PROVED
+                groups[by_proof.stems(mutant.file)[0] if proved else ""].append(mutant)
+    for stem, left in sorted(groups.items()):
+        tests = [f"tests/kernels/test_{stem}.py"] if stem else area.tests
+        for mutant, answer, by in by_tests.judge(left, area, tests):
+            row = next(row for row in rows if row["mutant"] == key(mutant))
+            row |= {"answer": answer, "by": by}
             place.write_text("".join(json.dumps(row) + "\n" for row in rows))
             print(f"{area.name}: {mutant.name}: {answer} ({by})", flush=True)
 
 
-def show(results: Path) -> float:
+def show(areas: Iterable[Area], results: Path) -> float:
     """Print the score of each area and every survivor; returns the lowest score."""
     lowest = 1.0
-    for area in AREAS.values():
+    for area in areas:
         names = {key(mutant) for mutant in mutants_of(area)}
         rows = [row for row in _rows(results / f"{area.name}.jsonl") if row["mutant"] in names]
         if not rows:
@@ -119,7 +118,7 @@ def main() -> int:
     parser.add_argument("areas", nargs="*", choices=[*AREAS, []], metavar="AREA")
     parser.add_argument("--count", type=int, default=sys.maxsize, help="mutants of each area")
     parser.add_argument("--results", type=Path, default=ROOT / "build" / "mutation")
-    parser.add_argument("--again", action="store_true", help="simulate what proofs left alive")
+    parser.add_argument("--again", action="store_true", help="judge once more what is alive")
     parser.add_argument("--show", action="store_true", help="the results so far, and no more")
     options = parser.parse_args()
     options.results.mkdir(parents=True, exist_ok=True)
@@ -128,7 +127,7 @@ def main() -> int:
             again(AREAS[name], options.results)
         else:
             measure(AREAS[name], options.count, options.results)
-    show(options.results)
+    show([AREAS[name] for name in options.areas or AREAS], options.results)
     return 0
 
 

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
+import pytest
+
+from bonn_hw.kernels.fifo import Fifo
 from bonn_hw.passes.fifo_sizing import insert_fifos, size_fifos
 from bonn_hw.passes.folding import choose_foldings
+from bonn_hw.passes.ready_chains import cuts
 from bonn_hw.passes.width_conversion import insert_width_converters
-from bonn_hw.timing.model import run
+from bonn_hw.timing.model import Deadlock, Network, certify, run
 from tests.support.networks import CNV_FINN_FOLDING, cnv, small_cnn
+from tests.support.residual import unequal_block
 
 
 def depths(design):
@@ -27,6 +32,44 @@ def test_no_depth_can_be_halved():
     for shorter in queued:
         trial = dict.fromkeys(queued, 64) | {shorter: 32}
         assert run(insert_fifos(folded, trial)).interval > 32768
+
+
+def holds(folded, depths):
+    """Whether a design keeps its interval, and nothing can stop it for ever."""
+    try:
+        design = insert_fifos(folded, depths)
+        certify(Network.of(design))
+        return run(design).interval == folded.bound
+    except Deadlock:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("made", "shape", "cycles"),
+    [
+        (small_cnn, (), 600),
+        (small_cnn, (), 5000),
+        (unequal_block, (6, 6, 2), 300),
+        (unequal_block, (6, 6, 2), 1000),
+        (unequal_block, (5, 9, 1), 300),
+    ],
+)
+def test_no_fifo_of_a_small_design_can_be_halved_or_removed(made, shape, cycles):
+    graph = made(*shape)
+    folded = insert_width_converters(graph, choose_foldings(graph, cycles, {}, 380))
+    depths = {
+        stage.node.inputs[0]: stage.node.kernel.depth
+        for stage in size_fifos(folded).stages
+        if isinstance(stage.node.kernel, Fifo)
+    }
+    assert holds(folded, depths)
+    sinks = [stream.sink for stream in folded.streams]
+    joins = {stream.tensor for stream in folded.streams if sinks.count(stream.sink) > 1}
+    for name, depth in depths.items():
+        if name in joins | cuts(folded, {}) and depth == 2:
+            continue  # it stays, whatever the rate: it ends a path of tready
+        less = 1 << (depth - 1).bit_length() - 1 if depth > 2 else 0
+        assert not holds(folded, {**depths, name: less}), (name, depth)
 
 
 def test_every_depth_that_is_chosen_reaches_the_bound():
