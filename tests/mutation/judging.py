@@ -21,7 +21,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import CodeType
@@ -30,13 +30,12 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 
-from tests.mutation.swap import UNSWAPPABLE, exchange, exchanged
-from tests.mutation.trace import Ending, Trace, Traces, run_until_failure
+from tests.mutation.swap import UNSWAPPABLE, exchange, exchanged, functions
+from tests.mutation.trace import TIMES, Ending, Trace, Traces, run_until_failure
 
 ORDERS, ANSWERS = "BONN_HW_MUTANTS", "BONN_HW_MUTATION_ANSWERS"
 WALL = 600  # seconds until a mutant is given up, however loaded the machine is
-# A mutant's processor time, as a multiple of what its tests take otherwise, and in seconds more.
-TIMES, MORE = 5, 15
+IMPORTS = 20  # processor seconds at most for a new process of pytest, beside its tests
 
 
 class Judge:
@@ -60,11 +59,17 @@ class Judge:
         items = {item.nodeid: item for item in session.items}
         self.traces.end()
         unknown = [item for item in session.items if not self.traces.knows(item)]
-        if unknown and (ending := self._forked(lambda: self.traces.take(unknown), math.inf)):
+        if unknown and (ending := self._forked(lambda: self.traces.take(unknown), wall=0)):
             raise RuntimeError(f"the tests fail without a mutant: {ending}")
+        self.traces.load()
         known = self.traces.read(items)
         slow = sorted(items.keys() - known.keys())
         print("too slow, not used:", *slow, sep="\n  ")
+        self.functions = functions(self.sources)
+        self.kept = [one for one in gc.get_objects() if isinstance(one, functools._lru_cache_wrapper)
+                     and one.__module__.startswith(("bonn_hw", "tests"))]  # fmt: skip
+        gc.collect()
+        gc.freeze()  # the forks share this memory as long as they leave it alone
         before = self._entries()
         with os.fdopen(int(os.environ[ANSWERS]), "w") as answers:
             for mutant in self.mutants:
@@ -91,30 +96,29 @@ class Judge:
             chosen = list(known)
         elif code is UNSWAPPABLE:
             chosen = [name for name, trace in known.items() if str(place) in trace.calls]
+            chosen = chosen or list(known)  # nothing but values
         else:
             chosen = [name for name, trace in known.items() if trace.runs(str(place), firsts)]
         if not chosen:
             return "survived", "no test runs it"
-        chosen, seconds = self._within_budget(chosen, known)
+        usual = self._within_budget(chosen, known)
+        tests = [items[name] for name in usual]
         if isinstance(code, list):
-            run = functools.partial(self._swapped, str(place), code, [items[n] for n in chosen])
-            ending = self._forked(run, seconds)
+            run = functools.partial(self._swapped, code, tests, usual)
+            ending = self._forked(run)
         else:
             place.write_text(mutant["text"])
             try:
                 if python:
-                    ending = self._forked(lambda: _anew(chosen), seconds + 10)
+                    ending = self._forked(functools.partial(_anew, usual))
                 else:
-                    run = functools.partial(self._swapped, "", [], [items[n] for n in chosen])
-                    ending = self._forked(run, seconds + 60)
+                    ending = self._forked(functools.partial(self._swapped, [], tests, usual))
             finally:
                 place.write_text(ours)
-        return ending or ("survived", f"{len(chosen)} tests")
+        return ending or ("survived", f"{len(tests)} tests")
 
-    def _within_budget(
-        self, chosen: Iterable[str], known: dict[str, Trace]
-    ) -> tuple[list[str], float]:
-        """Tests in their order, as many as the budget of seconds allows, and their seconds."""
+    def _within_budget(self, chosen: Iterable[str], known: dict[str, Trace]) -> dict[str, float]:
+        """Tests in their order, as many as the budget of seconds allows, with their seconds."""
 
         def order(name: str) -> tuple[int, str, float]:
             # Tests of a file follow each other: what they share is made once.
@@ -122,26 +126,26 @@ class Judge:
             step = 0 if seconds < 0.1 else 1 if seconds < 1 else 2 if seconds < 5 else 3
             return step, name.partition("::")[0], seconds
 
-        found, total = [], 0.0
+        found: dict[str, float] = {}
         for name in sorted(chosen, key=order):
-            if not found or total + known[name].seconds <= self.budget:
-                found.append(name)
-                total += known[name].seconds
-        return found, total
+            seconds = known[name].seconds
+            if not found or sum(found.values()) + seconds <= self.budget:
+                found[name] = seconds
+        return found
+
+    def _swapped(
+        self,
+        code: list[tuple[CodeType, CodeType]],
+        tests: Sequence[pytest.Item],
+        usual: Mapping[str, float],
+    ) -> Ending | None:
+        exchange(self.functions, code)
+        for function in self.kept:
+            function.cache_clear()
+        return run_until_failure(tests, usual)
 
     @staticmethod
-    def _swapped(
-        file: str, code: list[tuple[CodeType, CodeType]], items: list[pytest.Item]
-    ) -> Ending | None:
-        exchange(file, code)
-        for wrapper in gc.get_objects():
-            if isinstance(wrapper, functools._lru_cache_wrapper) and wrapper.__module__.startswith(
-                ("bonn_hw", "tests")
-            ):
-                wrapper.cache_clear()
-        return run_until_failure(items)
-
-    def _forked(self, run: Callable[[], Ending | None], seconds: float) -> Ending | None:
+    def _forked(run: Callable[[], Ending | None], wall: int = WALL) -> Ending | None:
         """Call a function in a fork; its answer, or what ended it."""
         reading, writing = os.pipe()
         child = os.fork()
@@ -149,10 +153,7 @@ class Judge:
             os.close(reading)
             os.setpgid(0, 0)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            if math.isfinite(seconds):
-                signal.alarm(WALL)
-                limit = int(TIMES * seconds + MORE)
-                resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
+            signal.alarm(wall)
             try:
                 answer = run()
             except BaseException as error:
@@ -169,17 +170,24 @@ class Judge:
             told = json.loads(text)
             return (told[0], told[1]) if told else None
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
-            return "late", f"no end after {WALL} s"
-        if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL):
-            return "killed", f"no end after {TIMES} times the processor time"
+            return "late", f"no end after {wall} s"
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
+            return "killed", f"a test took {TIMES} times its processor time"
         return "killed", f"the process ended with {status}"
 
 
-def _anew(names: Collection[str]) -> Ending | None:
+def _anew(usual: Mapping[str, float]) -> Ending | None:
     """Tests in a new process of pytest, which imports the mutated file."""
+    limit = math.ceil(TIMES * sum(usual.values()) + IMPORTS)
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+
     command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider"]
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([*command, *names], capture_output=True, text=True, env=env)
+    done = subprocess.run(
+        [*command, *usual], capture_output=True, text=True, env=env, preexec_fn=limited
+    )
     if done.returncode == 0:
         return None
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from types import CodeType, FunctionType
 from typing import Final
 
@@ -19,14 +19,19 @@ def exchanged(ours: str, mutated: str, file: str) -> Pairs | None:
     return pairs if _same_import(left, right, pairs) else UNSWAPPABLE
 
 
-def exchange(file: str, pairs: Pairs) -> None:
-    """Give every function of a file the mutated code."""
-    new = {(old.co_qualname, old.co_firstlineno): code for old, code in pairs}
-    for function in gc.get_objects():
-        if isinstance(function, FunctionType) and function.__code__.co_filename == file:
-            code = new.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
-            if code is not None:
-                function.__code__ = code
+def functions(files: Collection[str]) -> list[FunctionType]:
+    """All functions of some files that there are."""
+    found = (one for one in gc.get_objects() if isinstance(one, FunctionType))
+    return [function for function in found if function.__code__.co_filename in files]
+
+
+def exchange(of: Iterable[FunctionType], pairs: Pairs) -> None:
+    """Give functions the mutated code."""
+    new = {(old.co_filename, old.co_qualname, old.co_firstlineno): code for old, code in pairs}
+    for function in of:
+        code = function.__code__
+        place = code.co_filename, code.co_qualname, code.co_firstlineno
+        function.__code__ = new.get(place, code)
 
 
 def _same_import(left: CodeType, right: CodeType, pairs: Pairs) -> bool:

@@ -81,7 +81,8 @@ def test_the_code_of_functions_is_exchanged():
     space = {}
     exec(compile(FUNCTIONS, "functions.py", "exec"), space)
     mutated = FUNCTIONS.replace("<", "<=")
-    swap.exchange("functions.py", swap.exchanged(FUNCTIONS, mutated, "functions.py"))
+    pairs = swap.exchanged(FUNCTIONS, mutated, "functions.py")
+    swap.exchange(swap.functions({"functions.py"}), pairs)
     assert space["below"]([3]) and not space["below"]([4])
     assert swap.exchanged(FUNCTIONS, FUNCTIONS.replace("3", "4"), "functions.py") is None
 

@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
+import math
 import re
+import resource
 import signal
 import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -23,6 +26,7 @@ from _pytest.runner import runtestprotocol
 
 Calls = dict[str, set[int]]  # the first lines of functions, by file
 Ending = tuple[str, str]  # killed, stillborn, survived or late, and by what
+TIMES, MORE = 5, 10
 SLOW = 6.0  # processor seconds, traced: slower tests are left out
 NEVER = 1e9  # their seconds: beyond every budget
 REFUSED = re.compile(r"\.(?:cpp|h|hpp):\d+:\d+: error: |%Error: [^\n]*\.sv:\d+")
@@ -104,20 +108,32 @@ class Traces:
             began = time.process_time()
             with _limited(SLOW):
                 ending = run_until_failure([item])
-            seconds = time.process_time() - began
             sys.settrace(None)
-            if ending and seconds < SLOW:
+            seconds = time.process_time() - began + fixtures.made_before(item, began)
+            if ending and ending[0] != "slow":
                 return ending
             if ending:  # too slow to be run for each mutant
                 seconds = NEVER
             calls = fixtures.with_shared(item, self._now)
             told = {file.removeprefix(root): sorted(rows) for file, rows in calls.items()}
             found.setdefault(self.place(item), {})[item.nodeid] = [seconds, told]
+        self.kept.mkdir(parents=True, exist_ok=True)
+        self._modules.write_text(json.dumps(sorted(sys.modules)))
         for place, rows in found.items():
-            place.parent.mkdir(parents=True, exist_ok=True)
             before = json.loads(place.read_text()) if place.exists() else {}
             place.write_text(json.dumps(before | rows))
         return None
+
+    @property
+    def _modules(self) -> Path:
+        return self.kept / f"modules-{self._digest.hexdigest()[:16]}.json"
+
+    def load(self) -> None:
+        """Import the packages of others that the tests have imported: forks need not do it."""
+        for name in json.loads(self._modules.read_text()) if self._modules.exists() else ():
+            if name not in sys.modules and name.split(".")[0] not in ("bonn_hw", "tests"):
+                with suppress(Exception):
+                    importlib.import_module(name)
 
     def read(self, items: Mapping[str, pytest.Item]) -> dict[str, Trace]:
         """The trace of each test that is not too slow."""
@@ -142,23 +158,35 @@ class _Fixtures:
     def __init__(self, traces: Traces) -> None:
         self.traces = traces
         self.calls: dict[int, Calls] = {}
+        self.times: dict[int, tuple[float, float]] = {}  # begin and seconds
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any) -> Any:
         own: Calls = defaultdict(set)
         outer = self.traces.swap(own)
+        began = time.process_time()
         try:
             return (yield)
         finally:
             self.traces.swap(outer)
+            self.times[id(fixturedef)] = began, time.process_time() - began
             self.calls[id(fixturedef)] = own
             _add(outer, [own])
 
-    def with_shared(self, item: Any, calls: Calls) -> Calls:
+    def with_shared(self, item: pytest.Item, calls: Calls) -> Calls:
         """A test's calls and those of its fixtures."""
-        for definitions in item._fixtureinfo.name2fixturedefs.values():
-            _add(calls, [self.calls.get(id(one), {}) for one in definitions])
+        _add(calls, [self.calls.get(fixture, {}) for fixture in self._of(item)])
         return calls
+
+    def made_before(self, item: pytest.Item, when: float) -> float:
+        """Seconds of a test's fixtures that an earlier test has made: alone, it makes them."""
+        times = [self.times[fixture] for fixture in self._of(item) if fixture in self.times]
+        return sum(seconds for began, seconds in times if began < when)
+
+    @staticmethod
+    def _of(item: Any) -> list[int]:
+        found = item._fixtureinfo.name2fixturedefs.values()
+        return [id(one) for definitions in found for one in definitions]
 
 
 def _add(to: Calls, more: Iterable[Mapping[str, set[int]]]) -> None:
@@ -184,11 +212,25 @@ def _limited(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-def run_until_failure(items: list[pytest.Item]) -> Ending | None:
-    """Run tests; None if all pass, otherwise the first one that fails."""
+def run_until_failure(
+    items: Sequence[pytest.Item], usual: Mapping[str, float] | None = None
+) -> Ending | None:
+    """Run tests; None if all pass, otherwise the first one that fails.
+
+    Parameters
+    ----------
+    usual : mapping or None
+        Processor seconds of each test; one that takes `TIMES` as many, and `MORE`, ends the process
+        (SIGXCPU).
+    """
     for item, following in zip(items, [*items[1:], None], strict=True):
+        if usual:
+            limit = math.ceil(time.process_time() + TIMES * usual[item.nodeid] + MORE)
+            resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
         for report in runtestprotocol(item, log=False, nextitem=following):
             if report.failed:
+                if _TooSlow.__name__ in str(report.longrepr):
+                    return "slow", item.nodeid
                 refused = REFUSED.search(str(report.longrepr))
                 return ("stillborn", refused[0]) if refused else ("killed", item.nodeid)
     return None

@@ -2,7 +2,7 @@
 import pytest
 
 from bonn_hw.kernels.fifo import Fifo
-from bonn_hw.passes.fifo_sizing import insert_fifos, size_fifos
+from bonn_hw.passes.fifo_sizing import depths_of, insert_fifos, size_fifos
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.ready_chains import cuts
 from bonn_hw.passes.width_conversion import insert_width_converters
@@ -70,6 +70,35 @@ def test_no_fifo_of_a_small_design_can_be_halved_or_removed(made, shape, cycles)
             continue  # it stays, whatever the rate: it ends a path of tready
         less = 1 << (depth - 1).bit_length() - 1 if depth > 2 else 0
         assert not holds(folded, {**depths, name: less}), (name, depth)
+
+
+NOT_TRIED = (
+    "pad_0 2, sliding_window_0 2, mvu_0 3, pad_1 2, sliding_window_1 2, mvu_1 2, max_pool_0 5, "
+    "mvu_2 2"
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "cycles", "small", "large", "depths", "steps"),
+    [
+        (small_cnn, 600, 4e6, 2e8, "mvu_0 2, max_pool_0 4", 4),
+        (small_cnn, 600, 0, 2e8, "mvu_0 2, max_pool_0 5", 5),
+        (small_cnn, 600, 0, 0, NOT_TRIED, 1),
+        (unequal_block, 300, 4e6, 2e8, "threshold_0 2, mvu_0 2, stream_fork_0 8", 9),
+        (unequal_block, 300, 0, 2e8, "threshold_0 2, mvu_0 2, stream_fork_0 11", 4),
+    ],
+)
+def test_larger_designs_are_searched_less(made, cycles, small, large, depths, steps, monkeypatch):
+    monkeypatch.setattr("bonn_hw.passes.fifo_sizing.SMALL", small)
+    monkeypatch.setattr("bonn_hw.passes.fifo_sizing.LARGE", large)
+    graph = made()
+    folded = insert_width_converters(graph, choose_foldings(graph, cycles, {}, 380))
+    told = []
+    design = size_fifos(folded, progress=told.append)
+    found = [f"{name.partition('_out')[0]} {depth}" for name, depth in depths_of(design).items()]
+    assert ", ".join(found) == depths
+    assert len(told) == steps
+    assert run(design).interval == folded.bound
 
 
 def test_every_depth_that_is_chosen_reaches_the_bound():

@@ -113,12 +113,26 @@ def test_weight_moves_to_what_is_scarce(lut, bram, fit, rounds):
     assert Counted.calls == rounds
 
 
+def test_the_search_for_weights_ends_without_a_proof():
+    class Never:
+        calls = 0
+
+        def cheapest(self, bound, weights):
+            self.calls += 1
+            return Choice({}, {}, 0.5, bound, Resources(2, 2))
+
+    space = Never()
+    found = objectives.within(space, 9, Resources(1, 9, 9, 9))
+    assert isinstance(found, objectives.TooLarge) and not found.proved and found.scarce == "LUT"
+    assert space.calls == 40
+
+
 def test_a_budget_that_nothing_meets_is_a_proof():
     space = Space(cnv(), {})
     large = objectives.within(space, 32768, Resources(3000, 1e6, 140, 220))
     assert isinstance(large, objectives.TooLarge) and large.proved and large.scarce == "LUT"
     with pytest.raises(UserError) as error:
-        objectives.fastest(space, Resources(1000, 1e6, 140, 220), WEIGHTS)
+        objectives.fastest(space, Resources(1000, 1e6, 140, 0), WEIGHTS)
     assert "even the smallest design does not fit: it needs" in str(error.value)
     assert "LUT (at most 1,000 may be used): choose a larger board" in str(error.value)
 
@@ -139,21 +153,31 @@ def test_what_limits_is_told():
 
 def test_latency_has_its_price():
     space = Space(small_cnn(), {})
+    asked = []
 
     def latency(choice):  # any that falls as nodes finish sooner
+        asked.append(choice)
         return sum(node.kernel.cycles(choice.foldings[node.name]) for node in small_cnn().nodes)
 
     cheapest = space.cheapest(4000, WEIGHTS)
+    priced = [space.cheapest(4000, WEIGHTS, 10.0**price) for price in np.arange(-7, 3.1, 0.25)]
     costs = []
     for share in (1.0, 0.8, 0.5):
         wanted = int(share * latency(cheapest))
         choice = objectives.meet_latency(space, 4000, WEIGHTS, latency, wanted)
         assert latency(choice) <= wanted and choice.cycles <= 4000
         costs.append(np.array(choice.resources.astuple()) @ WEIGHTS)
-        exact = objectives.meet_latency(space, 4000, WEIGHTS, latency, latency(choice))
-        assert exact.cost <= choice.cost  # a latency that is just met is met
+        assert costs[-1] <= min(
+            np.array(one.resources.astuple()) @ WEIGHTS for one in priced if latency(one) <= wanted
+        )
     assert costs == sorted(costs) and costs[0] == cheapest.cost
+    asked.clear()
+    objectives.meet_latency(space, 4000, WEIGHTS, latency, latency(cheapest))
+    assert len(asked) == 2  # ours and one: the cheapest design is just fast enough
+    least = latency(priced[-1])
+    found = objectives.meet_latency(space, 4000, WEIGHTS, latency, least)
+    assert latency(found) == least
     with pytest.raises(
-        UserError, match=r"no design with a latency of 1 cycles was found; the smallest is"
+        UserError, match=rf"a latency of {least - 1:,} cycles was found; the smallest is {least:,}"
     ):
-        objectives.meet_latency(space, 4000, WEIGHTS, latency, 1)
+        objectives.meet_latency(space, 4000, WEIGHTS, latency, least - 1)
