@@ -66,8 +66,8 @@ class Judge:
         slow = sorted(items.keys() - known.keys())
         print("too slow, not used:", *slow, sep="\n  ")
         self.functions = functions(self.sources)
-        self.kept = [one for one in gc.get_objects() if isinstance(one, functools._lru_cache_wrapper)
-                     and one.__module__.startswith(("bonn_hw", "tests"))]  # fmt: skip
+        kept = [one for one in gc.get_objects() if isinstance(one, functools._lru_cache_wrapper)]
+        self.kept = [one for one in kept if one.__module__.startswith(("bonn_hw", "tests"))]
         gc.collect()
         gc.freeze()  # the forks share this memory as long as they leave it alone
         before = self._entries()

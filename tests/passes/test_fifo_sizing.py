@@ -2,6 +2,7 @@
 import pytest
 
 from bonn_hw.kernels.fifo import Fifo
+from bonn_hw.passes import fifo_sizing
 from bonn_hw.passes.fifo_sizing import depths_of, insert_fifos, size_fifos
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.ready_chains import cuts
@@ -79,25 +80,53 @@ NOT_TRIED = (
 
 
 @pytest.mark.parametrize(
-    ("made", "cycles", "small", "large", "depths", "steps"),
+    ("made", "shape", "cycles", "limits", "depths", "frames"),
     [
-        (small_cnn, 600, 4e6, 2e8, "mvu_0 2, max_pool_0 4", 4),
-        (small_cnn, 600, 0, 2e8, "mvu_0 2, max_pool_0 5", 5),
-        (small_cnn, 600, 0, 0, NOT_TRIED, 1),
-        (unequal_block, 300, 4e6, 2e8, "threshold_0 2, mvu_0 2, stream_fork_0 8", 9),
-        (unequal_block, 300, 0, 2e8, "threshold_0 2, mvu_0 2, stream_fork_0 11", 4),
+        (small_cnn, (), 600, (4e6, 2e8), "mvu_0 2, max_pool_0 4", "-3-3--3---33"),
+        (small_cnn, (), 600, (0, 2e8), "mvu_0 2, max_pool_0 5", "-33323332-3"),
+        (small_cnn, (), 600, (0, 0), NOT_TRIED, "-33"),
+        (
+            unequal_block,
+            (6, 6, 2),
+            300,
+            (4e6, 2e8),
+            "threshold_0 2, mvu_0 2, stream_fork_0 8",
+            "-3-3--3-3-3-3",
+        ),
+        (
+            unequal_block,
+            (6, 6, 2),
+            300,
+            (0, 2e8),
+            "threshold_0 2, mvu_0 2, stream_fork_0 11",
+            "-33323232-3",
+        ),
+        (
+            unequal_block,
+            (5, 9, 1),
+            300,
+            (0, 2e8),
+            "threshold_0 2, mvu_0 2, stream_fork_0 16",
+            "-388787-3",
+        ),
     ],
 )
-def test_larger_designs_are_searched_less(made, cycles, small, large, depths, steps, monkeypatch):
-    monkeypatch.setattr("bonn_hw.passes.fifo_sizing.SMALL", small)
-    monkeypatch.setattr("bonn_hw.passes.fifo_sizing.LARGE", large)
-    graph = made()
+def test_larger_designs_are_searched_less(made, shape, cycles, limits, depths, frames, monkeypatch):
+    graph = made(*shape)
     folded = insert_width_converters(graph, choose_foldings(graph, cycles, {}, 380))
-    told = []
-    design = size_fifos(folded, progress=told.append)
+    runs, model = [], fifo_sizing.model.run_network
+
+    def counted(network, *limit, **more):
+        runs.append(f"{limit[0]}" if limit else "-")  # frames at most, or until it is steady
+        return model(network, *limit, **more)
+
+    monkeypatch.setattr(fifo_sizing, "SMALL", limits[0])
+    monkeypatch.setattr(fifo_sizing, "LARGE", limits[1])
+    monkeypatch.setattr(fifo_sizing.model, "run_network", counted)
+    design = size_fifos(folded)
     found = [f"{name.partition('_out')[0]} {depth}" for name, depth in depths_of(design).items()]
     assert ", ".join(found) == depths
-    assert len(told) == steps
+    assert "".join(sorted(runs[:2]) + runs[2:]) == frames  # the first two run side by side
     assert run(design).interval == folded.bound
 
 
