@@ -34,7 +34,7 @@ from tests.mutation.swap import UNSWAPPABLE, exchange, exchanged, functions
 from tests.mutation.trace import TIMES, Ending, Trace, Traces, run_until_failure
 
 ORDERS, ANSWERS = "BONN_HW_MUTANTS", "BONN_HW_MUTATION_ANSWERS"
-WALL = 600  # seconds until a mutant is given up, however loaded the machine is
+WALL = 900  # seconds until a mutant is given up, however loaded the machine is
 IMPORTS = 20  # processor seconds at most for a new process of pytest, beside its tests
 
 
