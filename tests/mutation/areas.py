@@ -50,7 +50,7 @@ AREAS = {
                     "external_data", "quantiser_forms", "remedies")),
         Area("host", ("bonn_hw/frontend/host.py", "bonn_hw/frontend/numpy_*.py",
                       "bonn_hw/driver/steps.py", "bonn_hw/driver/layout.py"),
-             (*_tests("frontend", "host", "host_tail", "input_grid"),
+             (*_tests("frontend", "host", "numpy_steps", "host_tail", "input_grid"),
               *_tests("driver", "steps", "driver"))),
         Area("fifo", ("bonn_hw/passes/fifo_*.py", "bonn_hw/passes/ready_chains.py"),
              _tests("passes", "fifo_sizing", "ready_chains")),

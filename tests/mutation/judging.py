@@ -63,8 +63,8 @@ class Judge:
             raise RuntimeError(f"the tests fail without a mutant: {ending}")
         self.traces.load()
         known = self.traces.read(items)
-        slow = sorted(items.keys() - known.keys())
-        print("too slow, not used:", *slow, sep="\n  ")
+        left = sorted(items.keys() - known.keys())
+        print("not used, too slow or no test for a fork:", *left, sep="\n  ", flush=True)
         self.functions = functions(self.sources)
         kept = [one for one in gc.get_objects() if isinstance(one, functools._lru_cache_wrapper)]
         self.kept = [one for one in kept if one.__module__.startswith(("bonn_hw", "tests"))]

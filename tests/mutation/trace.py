@@ -28,6 +28,7 @@ Calls = dict[str, set[int]]  # the first lines of functions, by file
 Ending = tuple[str, str]  # killed, stillborn, survived or late, and by what
 TIMES, MORE = 5, 10
 SLOW = 6.0  # processor seconds, traced: slower tests are left out
+FAILING = 0.1  # part of the tests that may fail without a mutant: they are left out
 NEVER = 1e9  # their seconds: beyond every budget
 REFUSED = re.compile(r"\.(?:cpp|h|hpp):\d+:\d+: error: |%Error: [^\n]*\.sv:\d+")
 
@@ -97,8 +98,9 @@ class Traces:
         return place.exists() and item.nodeid in json.loads(place.read_text())
 
     def take(self, items: list[pytest.Item]) -> tuple[str, str] | None:
-        """Run tests and keep their traces; the first that fails, or None."""
-        found: dict[str, dict[Path, Any]] = {}
+        """Run tests and keep their traces; what fails if more than a few do, or None."""
+        self.kept.mkdir(parents=True, exist_ok=True)
+        failed: list[str] = []
         root = str(Path.cwd())
         fixtures = _Fixtures(self)
         items[0].config.pluginmanager.register(fixtures, "traced fixtures")
@@ -110,18 +112,17 @@ class Traces:
                 ending = run_until_failure([item])
             sys.settrace(None)
             seconds = time.process_time() - began + fixtures.made_before(item, began)
-            if ending and ending[0] != "slow":
-                return ending
-            if ending:  # too slow to be run for each mutant
+            if ending:  # too slow to be run for each mutant, or it fails in a fork
                 seconds = NEVER
+                failed += [item.nodeid] * (ending[0] != "slow")
+                if len(failed) > len(items) * FAILING:
+                    return ending
             calls = fixtures.with_shared(item, self._now)
             told = {file.removeprefix(root): sorted(rows) for file, rows in calls.items()}
-            found.setdefault(self.place(item), {})[item.nodeid] = [seconds, told]
-        self.kept.mkdir(parents=True, exist_ok=True)
-        self._modules.write_text(json.dumps(sorted(sys.modules)))
-        for place, rows in found.items():
+            place = self.place(item)
             before = json.loads(place.read_text()) if place.exists() else {}
-            place.write_text(json.dumps(before | rows))
+            place.write_text(json.dumps(before | {item.nodeid: [seconds, told]}))
+        self._modules.write_text(json.dumps(sorted(sys.modules)))
         return None
 
     @property
