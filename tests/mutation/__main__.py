@@ -15,7 +15,7 @@ import json
 import sys
 import tomllib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tests.mutation import by_proof, by_tests, cpp, python, rtl
@@ -24,6 +24,7 @@ from tests.mutation.rtl import Mutant
 
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 PROVED = ("kernels", "cells")
+ANSWERS = ("killed", "survived", "late", "stillborn", "equivalent")
 MUTATORS = {".sv": rtl, ".py": python, ".cpp": cpp, ".h": cpp}
 
 
@@ -61,8 +62,14 @@ def measure(area: Area, count: int, results: Path) -> None:
             print(f"{area.name}: {mutant.name}: {answer} ({by})", flush=True)
 
 
-def again(area: Area, results: Path) -> None:
-    """Judge what is alive or undecided once more: by simulation after proofs, by tests as now."""
+def again(area: Area, tests: Sequence[str], results: Path) -> None:
+    """Judge what is alive or undecided once more.
+
+    Parameters
+    ----------
+    tests : sequence of str
+        Arguments of pytest; none: simulations after proofs, or the area's tests as they are now.
+    """
     place = results / f"{area.name}.jsonl"
     rows = _rows(place)
     mutants = {key(mutant): mutant for mutant in mutants_of(area)}
@@ -75,37 +82,36 @@ def again(area: Area, results: Path) -> None:
                 proved = area.name in PROVED
                 groups[by_proof.stems(mutant.file)[0] if proved else ""].append(mutant)
     for stem, left in sorted(groups.items()):
-        tests = [f"tests/kernels/test_{stem}.py"] if stem else area.tests
-        for mutant, answer, by in by_tests.judge(left, area, tests):
+        simulated = [f"tests/kernels/test_{stem}.py"] if stem else area.tests
+        for mutant, answer, by in by_tests.judge(left, area, tests or simulated):
             row = next(row for row in rows if row["mutant"] == key(mutant))
             row |= {"answer": answer, "by": by}
             place.write_text("".join(json.dumps(row) + "\n" for row in rows))
             print(f"{area.name}: {mutant.name}: {answer} ({by})", flush=True)
 
 
-def show(areas: Iterable[Area], results: Path) -> float:
-    """Print the score of each area and every survivor; returns the lowest score."""
-    lowest = 1.0
+def show(areas: Iterable[Area], results: Path) -> None:
+    """Print the score of each area as a table, and every mutant that is alive."""
+    listed = reasons()
+    alive: list[str] = []
+    print("| area | mutants | killed | survived | late | stillborn | equivalent | score |")
+    print("|---|---|---|---|---|---|---|---|")
     for area in areas:
         names = {key(mutant) for mutant in mutants_of(area)}
         rows = [row for row in _rows(results / f"{area.name}.jsonl") if row["mutant"] in names]
-        if not rows:
-            continue
-        listed = reasons()
-        equal = [row for row in rows if row["answer"] == "survived"
-                 and row["mutant"].split(" #")[0] in listed]  # fmt: skip
-        counts = Counter(row["answer"] for row in rows)
-        alive = counts["survived"] - len(equal)
-        score = counts["killed"] / max(1, counts["killed"] + alive)
-        lowest = min(lowest, score)
-        print(f"{area.name:10} {counts['killed']:4} killed, {alive:3} survived, {len(equal):3} "
-              f"equivalent, {counts['late']:3} late, {counts['stillborn']:3} stillborn: "
-              f"{100 * score:.1f} %")  # fmt: skip
+        counts: Counter[str] = Counter()
         for row in rows:
-            name = row["mutant"].split(" #")[0]
-            if row["answer"] in ("survived", "late"):
-                print(f"    {row['answer']}: {name}: {listed.get(name, row['by'])}")
-    return lowest
+            name, answer = row["mutant"].split(" #")[0], row["answer"]
+            if name in listed and answer != "killed":
+                answer = "equivalent"
+            elif answer in ("survived", "late"):
+                alive.append(f"{answer}: {name}: {row['by']}")
+            counts[answer] += 1
+        if rows:
+            score = 100 * counts["killed"] / max(1, counts["killed"] + counts["survived"])
+            shown = (counts[answer] for answer in ANSWERS)
+            print(f"| {area.name} | {len(rows)} | {' | '.join(map(str, shown))} | {score:.1f} % |")
+    print("", *alive, sep="\n")
 
 
 def _rows(place: Path) -> list[dict[str, str]]:
@@ -119,12 +125,13 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=sys.maxsize, help="mutants of each area")
     parser.add_argument("--results", type=Path, default=ROOT / "build" / "mutation")
     parser.add_argument("--again", action="store_true", help="judge once more what is alive")
+    parser.add_argument("--tests", default="", help="with --again: arguments of pytest")
     parser.add_argument("--show", action="store_true", help="the results so far, and no more")
     options = parser.parse_args()
     options.results.mkdir(parents=True, exist_ok=True)
     for name in () if options.show else options.areas or AREAS:
         if options.again:
-            again(AREAS[name], options.results)
+            again(AREAS[name], options.tests.split(), options.results)
         else:
             measure(AREAS[name], options.count, options.results)
     show([AREAS[name] for name in options.areas or AREAS], options.results)
