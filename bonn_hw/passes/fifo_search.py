@@ -45,11 +45,6 @@ def shrink_each(
         found.update(changed)
         return True
 
-    def drop(names: Sequence[str]) -> None:
-        if names and not shrink(names, 0) and len(names) > 1:
-            drop(names[: len(names) // 2])
-            drop(names[len(names) // 2 :])
-
     def shrink_all() -> bool:
         """Try each queue once; whether one was removed."""
         there = [name for name in found if found[name]]
@@ -62,7 +57,7 @@ def shrink_each(
         return not all(found[name] for name in there)
 
     progress("FIFOs that are not needed")
-    drop(idle)
+    shrink(idle, 0)
     # A queue that is gone delays its branch no longer: another may hold less now.
     while shrink_all():
         pass
