@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import pytest
 
+from bonn_hw.ir.folding import Folding
 from bonn_hw.kernels.fifo import Fifo
 from bonn_hw.passes import fifo_sizing
+from bonn_hw.passes.fifo_queues import Queues
 from bonn_hw.passes.fifo_sizing import depths_of, insert_fifos, size_fifos
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.ready_chains import cuts
@@ -128,6 +130,16 @@ def test_larger_designs_are_searched_less(made, shape, cycles, limits, depths, f
     assert ", ".join(found) == depths
     assert "".join(sorted(runs[:2]) + runs[2:]) == frames  # the first two run side by side
     assert run(design).interval == folded.bound
+
+
+def test_the_cost_of_a_queue_counts_block_memory():
+    graph = small_cnn()
+    folded = insert_width_converters(graph, choose_foldings(graph, 600, {}, 380))
+    queues = Queues(folded, {})
+    name, stream = next(iter(queues.streams.items()))
+    used = Fifo(stream.kind, 100_000).resources(Folding(stream.lanes, stream.lanes))
+    assert used.bram36 > 1
+    assert queues.cost(name, 100_000) == used.lut + 190 * used.bram36
 
 
 def test_every_depth_that_is_chosen_reaches_the_bound():
