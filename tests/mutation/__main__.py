@@ -71,11 +71,10 @@ def again(area: Area, tests: Sequence[str], results: Path) -> None:
         Arguments of pytest; none: simulations after proofs, or the area's tests as they are now.
     """
     place = results / f"{area.name}.jsonl"
-    rows = _rows(place)
     mutants = {key(mutant): mutant for mutant in mutants_of(area)}
     groups: dict[str, list[Mutant]] = defaultdict(list)
     listed = reasons()
-    for row in rows:
+    for row in _rows(place):
         if row["answer"] in ("survived", "late") and row["mutant"] in mutants:
             mutant = mutants[row["mutant"]]
             if mutant.name not in listed:
@@ -84,8 +83,8 @@ def again(area: Area, tests: Sequence[str], results: Path) -> None:
     for stem, left in sorted(groups.items()):
         simulated = [f"tests/kernels/test_{stem}.py"] if stem else area.tests
         for mutant, answer, by in by_tests.judge(left, area, tests or simulated):
-            row = next(row for row in rows if row["mutant"] == key(mutant))
-            row |= {"answer": answer, "by": by}
+            told = {"mutant": key(mutant), "answer": answer, "by": by}
+            rows = [told if row["mutant"] == key(mutant) else row for row in _rows(place)]
             place.write_text("".join(json.dumps(row) + "\n" for row in rows))
             print(f"{area.name}: {mutant.name}: {answer} ({by})", flush=True)
 
