@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import shlex
 import sys
 import tomllib
 from collections import Counter, defaultdict
@@ -130,7 +131,7 @@ def main() -> int:
     options.results.mkdir(parents=True, exist_ok=True)
     for name in () if options.show else options.areas or AREAS:
         if options.again:
-            again(AREAS[name], options.tests.split(), options.results)
+            again(AREAS[name], shlex.split(options.tests), options.results)
         else:
             measure(AREAS[name], options.count, options.results)
     show([AREAS[name] for name in options.areas or AREAS], options.results)
