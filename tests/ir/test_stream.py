@@ -51,6 +51,16 @@ def test_bits_of_an_element(element, bits):
     assert element.bits == bits
 
 
+@pytest.mark.parametrize(
+    ("element", "values", "word"),
+    [(Element(0, 3), [3, 2, 1, 0], 0b00_01_10_11), (Element(0, 255), [255, 128], 0x80FF)],
+)
+def test_integers_from_zero_have_no_sign(element, values, word):
+    beats = pack(np.array(values), len(values), element)
+    assert beats.tolist() == [[word]]
+    assert unpack(beats, len(values), element).tolist() == values
+
+
 def test_codes_have_no_more_bits_than_their_element():
     assert Element(-4, 3).encode(np.array([-1, 3])).tolist() == [0b111, 0b011]
 
