@@ -65,7 +65,7 @@ AREAS = {
              _tests("emit", "names", "top", "stored", "systems", "standalone")),
         Area("report", ("bonn_hw/report/*.py",),
              _tests("report", "expected", "first_difference", "junit", "schema", "sections",
-                    "simulation", "store", "tables", "values", "verdicts")),
+                    "pictures", "simulation", "store", "tables", "values", "verdicts")),
         Area("timing", ("bonn_hw/timing/*.py",), ("tests/timing",)),
         Area("timing_cpp", ("bonn_hw/timing/*.cpp",),
              ("tests/timing", *_tests("passes", "fifo_sizing"))),
