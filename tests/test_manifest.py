@@ -9,6 +9,7 @@ import pytest
 
 from bonn_hw import manifest, pipeline, verification
 from bonn_hw.boards import board
+from bonn_hw.emit.stored import verified
 from bonn_hw.errors import UserError
 from bonn_hw.ir.target import Target
 from tests.support.sketch import Sketch
@@ -110,6 +111,24 @@ def test_rtl_with_code_is_not_compiled_although_the_manifest_fits(build, name, t
         f"{(build / name).resolve()} differs from the RTL that this version of bonn-hw writes for "
         "the design: it is not simulated, because RTL can contain code"
     )
+
+
+def test_each_flipped_bit_of_a_memory_image_is_found_and_named(build):
+    """40 of 40, before anything is simulated, also where the manifest fits the changed image."""
+    random, loaded = np.random.default_rng(0), pipeline.Build.load(build)
+    images = sorted((build / "rtl/mem").iterdir())
+    assert len(images) > 2
+    for number in range(40):
+        image = images[number % len(images)]
+        ours = image.read_text()
+        place = random.choice([at for at, digit in enumerate(ours) if digit in "0123456789abcdef"])
+        flipped = f"{int(ours[place], 16) ^ 1 << random.integers(4):x}"
+        image.write_text(ours[:place] + flipped + ours[place + 1 :])
+        with pytest.raises(UserError, match=rf"/{image.name} was damaged or changed"):
+            manifest.check(build)
+        with pytest.raises(UserError, match=rf"/{image.name} differs from the RTL that this"):
+            verified(loaded.design, loaded.rtl)
+        image.write_text(ours)
 
 
 @pytest.mark.parametrize("name", ["x(); initial $finish; foo", "a\nb", ""])

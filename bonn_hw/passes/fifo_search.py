@@ -45,19 +45,22 @@ def shrink_each(
         found.update(changed)
         return True
 
-    def drop(names: Sequence[str]) -> None:
-        if names and not shrink(names, 0) and len(names) > 1:
-            drop(names[: len(names) // 2])
-            drop(names[len(names) // 2 :])
+    def shrink_all() -> bool:
+        """Try each queue once; whether one was removed."""
+        there = [name for name in found if found[name]]
+        for name in _dearest_first(queues, there, found):
+            progress(f"FIFO before {queues.streams[name].sink}")
+            least = CUT if name in queues.cuts else 0
+            if queues.feeds_join(name) or found[name] <= least or not shrink([name], least):
+                while (less := _half(found[name])) and shrink([name], less):
+                    pass
+        return not all(found[name] for name in there)
 
     progress("FIFOs that are not needed")
-    drop(idle)
-    for name in _dearest_first(queues, [name for name in found if found[name]], found):
-        progress(f"FIFO before {queues.streams[name].sink}")
-        least = CUT if name in queues.cuts else 0
-        if queues.feeds_join(name) or found[name] <= least or not shrink([name], least):
-            while (less := _half(found[name])) and shrink([name], less):
-                pass
+    shrink(idle, 0)
+    # A queue that is gone delays its branch no longer: another may hold less now.
+    while shrink_all():
+        pass
     return found
 
 

@@ -35,6 +35,13 @@ def vendors_cells():
     return f"{text[start:end]}endmodule\nmodule BUFG(input I, output O);\nendmodule\n"
 
 
+def test_a_serial_line_needs_four_cycles_a_bit(design):
+    emit_serial(design, 4.0)
+    for clock in (3.0, 4.5):
+        with pytest.raises(ValueError, match=rf"a clock of {clock:g} MHz is not a multiple of"):
+            emit_serial(design, clock)
+
+
 @pytest.mark.parametrize(
     ("emitted", "text", "extra"),
     [

@@ -12,7 +12,7 @@ from bonn_hw import engine, frontend
 from bonn_hw.engine import engine as module
 from bonn_hw.engine import native
 from bonn_hw.engine.products import product
-from bonn_hw.engine.steps import by_reference, step
+from bonn_hw.engine.steps import _looked_up, by_reference, step
 from bonn_hw.engine.tensors import Bits, integers
 from bonn_hw.errors import ToolMissing, UnsupportedModel
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
@@ -172,6 +172,22 @@ def test_random_networks(builder):
             return
     frames = lowered.host.encode(builder.images(40))
     np.testing.assert_array_equal(engine.run(lowered.graph, frames), lowered.graph.run(frames))
+
+
+def test_tables_beyond_four_million_entries_are_not_made():
+    class Asked(Exception):
+        """The reference is asked for the entries of a table."""
+
+    class Elementwise:
+        def __init__(self, high):
+            self.inputs = (TensorType((1, 1, 64), Element(0, high)),)
+
+        def reference(self, values):
+            raise Asked
+
+    with pytest.raises(Asked):
+        _looked_up(Elementwise((1 << 16) - 1))
+    assert _looked_up(Elementwise(1 << 16)) is None
 
 
 def test_without_a_compiler(monkeypatch):

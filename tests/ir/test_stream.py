@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bonn_hw.ir.stream import pack, unpack, words_a_beat
-from bonn_hw.ir.tensor import BIPOLAR, Element
+from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 
 
 @st.composite
@@ -49,3 +49,28 @@ def test_integers_are_in_twos_complement():
 )
 def test_bits_of_an_element(element, bits):
     assert element.bits == bits
+
+
+@pytest.mark.parametrize(
+    ("element", "values", "word"),
+    [(Element(0, 3), [3, 2, 1, 0], 0b00_01_10_11), (Element(0, 255), [255, 128], 0x80FF)],
+)
+def test_integers_from_zero_have_no_sign(element, values, word):
+    beats = pack(np.array(values), len(values), element)
+    assert beats.tolist() == [[word]]
+    assert unpack(beats, len(values), element).tolist() == values
+
+
+def test_codes_have_no_more_bits_than_their_element():
+    assert Element(-4, 3).encode(np.array([-1, 3])).tolist() == [0b111, 0b011]
+
+
+def test_an_element_holds_what_is_in_its_range_and_nothing_else():
+    for values, held in (([], 1), ([7], 0), ([-5], 0), ([0, 7], 0), ([-5, 0], 0), ([-4, 3], 1)):
+        assert Element(-4, 3).holds(np.array(values)) == bool(held)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1, 1, 1), (0, 1, 1), (1, 1, -1)])
+def test_a_shape_has_three_positive_sizes(shape):
+    with pytest.raises(ValueError, match="a tensor has a positive shape"):
+        TensorType(shape, BIPOLAR)

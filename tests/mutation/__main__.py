@@ -12,30 +12,31 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import random
+import shlex
 import sys
 import tomllib
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bonn_hw.kernels import kernels
-from tests.mutation import by_proof, by_tests, python, rtl
+from tests.mutation import by_proof, by_tests, cpp, python, rtl
 from tests.mutation.areas import AREAS, ROOT, Area
 from tests.mutation.rtl import Mutant
 
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 PROVED = ("kernels", "cells")
+ANSWERS = ("killed", "survived", "late", "stillborn", "equivalent")
+MUTATORS = {".sv": rtl, ".py": python, ".cpp": cpp, ".h": cpp}
 
 
 def mutants_of(area: Area) -> list[Mutant]:
-    """All mutants of an area, in an order that is random but the same every time."""
+    """All mutants of an area, in an order of chance that a change of one file hardly changes."""
     found: list[Mutant] = []
     for path in area.paths():
-        hardware = path.suffix == ".sv"
-        name = str(path.relative_to(ROOT / "hw_templates" if hardware else ROOT))
-        found += (rtl if hardware else python).mutants(name, path.read_text())
-    random.Random(area.name).shuffle(found)
-    return found
+        mutator = MUTATORS[path.suffix]
+        name = str(path.relative_to(ROOT / "hw_templates" if mutator is rtl else ROOT))
+        found += mutator.mutants(name, path.read_text())
+    return sorted(found, key=lambda mutant: hashlib.sha256(key(mutant).encode()).digest())
 
 
 def key(mutant: Mutant) -> str:
@@ -54,7 +55,7 @@ def measure(area: Area, count: int, results: Path) -> None:
     place = results / f"{area.name}.jsonl"
     known = {row["mutant"] for row in _rows(place)}
     chosen = [mutant for mutant in mutants_of(area)[:count] if key(mutant) not in known]
-    judged = by_proof.judge(chosen) if area.name in PROVED else by_tests.judge(chosen, area.tests)
+    judged = by_proof.judge(chosen) if area.name in PROVED else by_tests.judge(chosen, area)
     with place.open("a") as file:
         for mutant, answer, by in judged if chosen else ():
             file.write(json.dumps({"mutant": key(mutant), "answer": answer, "by": by}) + "\n")
@@ -62,51 +63,55 @@ def measure(area: Area, count: int, results: Path) -> None:
             print(f"{area.name}: {mutant.name}: {answer} ({by})", flush=True)
 
 
-def again(area: Area, results: Path) -> None:
-    """Judge by simulation what the proofs of an area left alive or undecided."""
+def again(area: Area, tests: Sequence[str], results: Path) -> None:
+    """Judge what is alive or undecided once more.
+
+    Parameters
+    ----------
+    tests : sequence of str
+        Arguments of pytest; none: simulations after proofs, or the area's tests as they are now.
+    """
     place = results / f"{area.name}.jsonl"
-    rows = _rows(place)
     mutants = {key(mutant): mutant for mutant in mutants_of(area)}
-    for stem in sorted(kernels()):
-        mine = [
-            row for row in rows
-            if row["answer"] in ("survived", "late") and row["by"].split()[-1] != "simulated"
-            and row["mutant"] in mutants
-            and by_proof.stems(mutants[row["mutant"]].file)[0] == stem
-        ]  # fmt: skip
-        if not mine:
-            continue
-        tests = [f"tests/kernels/test_{stem}.py"]
-        for mutant, answer, by in by_tests.judge([mutants[row["mutant"]] for row in mine], tests):
-            row = next(row for row in mine if row["mutant"] == key(mutant))
-            row |= {"answer": answer, "by": f"{by} simulated"}
+    groups: dict[str, list[Mutant]] = defaultdict(list)
+    listed = reasons()
+    for row in _rows(place):
+        if row["answer"] in ("survived", "late") and row["mutant"] in mutants:
+            mutant = mutants[row["mutant"]]
+            if mutant.name not in listed:
+                proved = area.name in PROVED
+                groups[by_proof.stems(mutant.file)[0] if proved else ""].append(mutant)
+    for stem, left in sorted(groups.items()):
+        simulated = [f"tests/kernels/test_{stem}.py"] if stem else area.tests
+        for mutant, answer, by in by_tests.judge(left, area, tests or simulated):
+            told = {"mutant": key(mutant), "answer": answer, "by": by}
+            rows = [told if row["mutant"] == key(mutant) else row for row in _rows(place)]
             place.write_text("".join(json.dumps(row) + "\n" for row in rows))
             print(f"{area.name}: {mutant.name}: {answer} ({by})", flush=True)
 
 
-def show(results: Path) -> float:
-    """Print the score of each area and every survivor; returns the lowest score."""
-    lowest = 1.0
-    for area in AREAS.values():
+def show(areas: Iterable[Area], results: Path) -> None:
+    """Print the score of each area as a table, and every mutant that is alive."""
+    listed = reasons()
+    alive: list[str] = []
+    print("| area | mutants | killed | survived | late | stillborn | equivalent | score |")
+    print("|---|---|---|---|---|---|---|---|")
+    for area in areas:
         names = {key(mutant) for mutant in mutants_of(area)}
         rows = [row for row in _rows(results / f"{area.name}.jsonl") if row["mutant"] in names]
-        if not rows:
-            continue
-        listed = reasons()
-        equal = [row for row in rows if row["answer"] == "survived"
-                 and row["mutant"].split(" #")[0] in listed]  # fmt: skip
-        counts = Counter(row["answer"] for row in rows)
-        alive = counts["survived"] - len(equal)
-        score = counts["killed"] / max(1, counts["killed"] + alive)
-        lowest = min(lowest, score)
-        print(f"{area.name:10} {counts['killed']:4} killed, {alive:3} survived, {len(equal):3} "
-              f"equivalent, {counts['late']:3} late, {counts['stillborn']:3} stillborn: "
-              f"{100 * score:.1f} %")  # fmt: skip
+        counts: Counter[str] = Counter()
         for row in rows:
-            name = row["mutant"].split(" #")[0]
-            if row["answer"] in ("survived", "late"):
-                print(f"    {row['answer']}: {name}: {listed.get(name, row['by'])}")
-    return lowest
+            name, answer = row["mutant"].split(" #")[0], row["answer"]
+            if name in listed and answer != "killed":
+                answer = "equivalent"
+            elif answer in ("survived", "late"):
+                alive.append(f"{answer}: {name}: {row['by']}")
+            counts[answer] += 1
+        if rows:
+            score = 100 * counts["killed"] / max(1, counts["killed"] + counts["survived"])
+            shown = (counts[answer] for answer in ANSWERS)
+            print(f"| {area.name} | {len(rows)} | {' | '.join(map(str, shown))} | {score:.1f} % |")
+    print("", *alive, sep="\n")
 
 
 def _rows(place: Path) -> list[dict[str, str]]:
@@ -119,16 +124,17 @@ def main() -> int:
     parser.add_argument("areas", nargs="*", choices=[*AREAS, []], metavar="AREA")
     parser.add_argument("--count", type=int, default=sys.maxsize, help="mutants of each area")
     parser.add_argument("--results", type=Path, default=ROOT / "build" / "mutation")
-    parser.add_argument("--again", action="store_true", help="simulate what proofs left alive")
+    parser.add_argument("--again", action="store_true", help="judge once more what is alive")
+    parser.add_argument("--tests", default="", help="with --again: arguments of pytest")
     parser.add_argument("--show", action="store_true", help="the results so far, and no more")
     options = parser.parse_args()
     options.results.mkdir(parents=True, exist_ok=True)
     for name in () if options.show else options.areas or AREAS:
         if options.again:
-            again(AREAS[name], options.results)
+            again(AREAS[name], shlex.split(options.tests), options.results)
         else:
             measure(AREAS[name], options.count, options.results)
-    show(options.results)
+    show([AREAS[name] for name in options.areas or AREAS], options.results)
     return 0
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Judge mutants by tests, in a copy of the repository: pytest until the first failure."""
+"""Judge mutants by tests, in a copy of the repository: one pytest, a fork for each mutant."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,16 +12,28 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.mutation.areas import ROOT
+from bonn_hw import cache
+from tests.mutation import judging
+from tests.mutation.areas import ROOT, Area
 from tests.mutation.rtl import Mutant
 
 COPIED = ("bonn_hw", "tests", "hw_templates", "pyproject.toml")
 LINKED = ("zoo", "flows", "docs", "README.md", "CHANGELOG.md", "LICENSE", "Makefile", "benchmarks")
-SECONDS = 300
+BUDGET = 12.0  # processor seconds of tests for a mutant, those that are run anyway included
+TRACES = ROOT / "build" / "mutation" / "traces"
 
 
-def judge(mutants: Sequence[Mutant], tests: Sequence[str]) -> Iterator[tuple[Mutant, str, str]]:
-    """Each mutant with "killed", "survived" or "late", and by which test.
+def judge(
+    mutants: Sequence[Mutant], area: Area, tests: Sequence[str] = (), budget: float = BUDGET
+) -> Iterator[tuple[Mutant, str, str]]:
+    """Each mutant with "killed", "survived", "late" or "stillborn", and by which test.
+
+    Parameters
+    ----------
+    tests : sequence of str
+        Arguments of pytest, in place of the area's own.
+    budget : float
+        Processor seconds that a mutant's tests may take without it.
 
     The tests must pass without a mutant; RuntimeError otherwise.
     """
@@ -32,28 +45,53 @@ def judge(mutants: Sequence[Mutant], tests: Sequence[str]) -> Iterator[tuple[Mut
         for part in LINKED:
             if (ROOT / part).exists():
                 (copy / part).symlink_to(ROOT / part)
-        if (first := _run(copy, tests))[0] != "survived":
-            raise RuntimeError(f"the tests fail without a mutant: {first[1]}")
-        for mutant in mutants:
-            folder = "hw_templates" if mutant.file.endswith(".sv") else "."
-            place = copy / folder / mutant.file
-            ours = place.read_text()
-            place.write_text(mutant.text)
-            yield mutant, *_run(copy, tests)
-            place.write_text(ours)
+        orders = [{"file": in_repository(m), "line": m.line, "text": m.text} for m in mutants]
+        python = [str(p.relative_to(ROOT)) for p in area.paths() if p.suffix == ".py"]
+        (copy / "orders.json").write_text(json.dumps(
+            {"mutants": orders, "sources": python, "traces": str(TRACES), "budget": budget}
+        ))  # fmt: skip
+        _own_cache(copy / "cache")
+        reading, writing = os.pipe()
+        env = {
+            **os.environ,
+            "PYTHONPATH": str(copy),
+            "XDG_CACHE_HOME": str(copy / "cache"),
+            judging.ORDERS: str(copy / "orders.json"),
+            judging.ANSWERS: str(writing),
+        }
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.mutation.judging"]
+        command += ["-p", "no:cacheprovider", f"--basetemp={copy / 'tmp'}", *(tests or area.tests)]
+        with (copy / "log").open("w+") as log, os.fdopen(reading) as answers:
+            process = subprocess.Popen(
+                command, cwd=copy, env=env, stdout=log, stderr=log, pass_fds=(writing,)
+            )
+            os.close(writing)
+            for mutant, line in zip(mutants, answers, strict=False):
+                yield mutant, *json.loads(line)
+            if process.wait() not in (0, 5):
+                log.seek(0)
+                raise RuntimeError(log.read()[-3000:])
 
 
-def _run(copy: Path, tests: Sequence[str]) -> tuple[str, str]:
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider"]
-    env = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+def in_repository(mutant: Mutant) -> str:
+    """The mutated file, relative to the repository."""
+    return f"hw_templates/{mutant.file}" if mutant.file.endswith(".sv") else mutant.file
+
+
+def _own_cache(place: Path) -> None:
+    """A cache in which a mutant's results harm nobody: at first with what is in ours."""
+    ours, own = cache.folder(), place / "bonn_hw"
+    own.mkdir(parents=True)
+    for kind in ours.iterdir() if ours.exists() else ():
+        if kind.name in cache.LIMITS:
+            for entry in filter(Path.is_dir, kind.glob("[!.]*")):
+                shutil.copytree(entry, own / kind.name / entry.name, copy_function=_linked)
+        elif kind.is_dir() and kind.name not in ("logs", cache.UNFINISHED):
+            (own / kind.name).symlink_to(kind)
+
+
+def _linked(source: str, target: str) -> None:
     try:
-        done = subprocess.run(
-            [*command, *tests], cwd=copy, capture_output=True, text=True, timeout=SECONDS, env=env
-        )
-    except subprocess.TimeoutExpired:
-        return "late", f"no end after {SECONDS} s"
-    if done.returncode == 0:
-        return "survived", " ".join(tests)
-    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    told = failed[0].split(" - ")[0].split(" ", 1)[1] if failed else done.stdout[-200:]
-    return "killed", told
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)

@@ -27,6 +27,7 @@ def mutants(file: str, text: str) -> Iterator[Mutant]:
 
     def changed(node: ast.expr | ast.stmt, begin: int, end: int, new: str) -> Mutant:
         old = raw[begin:end].decode()
+        new += "\n" * old.count("\n")  # what follows keeps its line
         return Mutant(file, node.lineno, f"{node.col_offset}: {old.strip()!r} to {new.strip()!r}",
                       (raw[:begin] + new.encode() + raw[end:]).decode())  # fmt: skip
 
@@ -48,6 +49,8 @@ def mutants(file: str, text: str) -> Iterator[Mutant]:
             isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         ):
             notes.append(node)
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "reshape":
+            notes += node.args  # NumPy takes any negative number for "as many as there are"
         for note in notes:
             skipped |= {id(inner) for inner in ast.walk(note)} if note is not None else set()
     nodes = [node for node in ast.walk(tree) if id(node) not in skipped]

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -78,17 +78,29 @@ def _quiet(text: str) -> str:
 def mutants(file: str, text: str) -> Iterator[Mutant]:
     """All mutants of a file, in the order of their places."""
     quiet = _quiet(text)
-    start = quiet.index(");\n")  # behind the ports
+    ports = quiet.index(");\n")
+    yield from by_patterns(file, text, quiet, OPERATORS, SKIPPED, ports)
+
+
+def by_patterns(
+    file: str,
+    text: str,
+    quiet: str,
+    operators: Sequence[tuple[str, str]],
+    skipped: re.Pattern[str],
+    start: int = 0,
+) -> Iterator[Mutant]:
+    """Mutants by patterns and replacements; ``quiet`` is the text without what is no code."""
     found = [
         (match.start(), match.end(), match.expand(new) if "\\" in new else new)
-        for pattern, new in OPERATORS
+        for pattern, new in operators
         for match in re.finditer(pattern, quiet)
         if match.start() > start
     ]
     lines = text.splitlines()
     for begin, end, new in sorted(found):
         line = text.count("\n", 0, begin) + 1
-        if SKIPPED.search(lines[line - 1]):
+        if skipped.search(lines[line - 1]):
             continue
         column = begin - text.rfind("\n", 0, begin)
         change = f"{column}: {text[begin:end].strip()!r} to {new.strip()!r}"

@@ -7,9 +7,9 @@ import tomllib
 import pytest
 
 from bonn_hw.emit.write import templates_folder
-from tests.mutation import by_proof, python, rtl
+from tests.mutation import by_proof, by_tests, cpp, python, rtl, swap
 from tests.mutation.__main__ import EQUIVALENT, mutants_of
-from tests.mutation.areas import AREAS, ROOT
+from tests.mutation.areas import AREAS, ROOT, Area
 
 # Mutants of one file each, and what the proofs say of them.
 SAMPLE = (
@@ -23,12 +23,18 @@ def of(file):
     return list(rtl.mutants(file, (templates_folder() / file).read_text()))
 
 
-def test_every_area_has_files_and_mutants():
+@pytest.fixture(scope="module")
+def names():
+    """The names of all mutants, by area."""
+    return {area.name: {mutant.name for mutant in mutants_of(area)} for area in AREAS.values()}
+
+
+def test_every_area_has_files_and_mutants(names):
     for area in AREAS.values():
         assert area.paths(), area.name
         for test in area.tests[:1]:
             assert (ROOT / test).exists()
-    assert sum(len(mutants_of(area)) for area in AREAS.values()) > 400
+    assert min(map(len, names.values())) > 25
 
 
 @pytest.mark.parametrize("file", ["fifo.sv", "mvu.sv", "cells/counter.sv"])
@@ -51,6 +57,47 @@ def test_mutants_of_python_are_python():
         ast.parse(mutant.text)
 
 
+def test_mutants_of_cpp_differ_in_one_line_and_in_no_comment():
+    file = "bonn_hw/timing/events.cpp"
+    ours = (ROOT / file).read_text().splitlines()
+    found = list(cpp.mutants(file, (ROOT / file).read_text()))
+    assert len(found) > 100
+    for mutant in found:
+        changed = mutant.text.splitlines()
+        (line,) = (i for i, (a, b) in enumerate(zip(ours, changed, strict=True)) if a != b)
+        assert line + 1 == mutant.line
+        assert not changed[line].startswith(ours[line].split("//")[0])
+
+
+FUNCTIONS = """
+LIMIT = 3
+
+def below(value):
+    return all(v < LIMIT for v in value)
+"""
+
+
+def test_the_code_of_functions_is_exchanged():
+    space = {}
+    exec(compile(FUNCTIONS, "functions.py", "exec"), space)
+    mutated = FUNCTIONS.replace("<", "<=")
+    pairs = swap.exchanged(FUNCTIONS, mutated, "functions.py")
+    swap.exchange(swap.functions({"functions.py"}), pairs)
+    assert space["below"]([3]) and not space["below"]([4])
+    assert swap.exchanged(FUNCTIONS, FUNCTIONS.replace("3", "4"), "functions.py") is None
+
+
+def test_tests_kill_what_they_see():
+    file = "bonn_hw/ir/stream.py"
+    found = list(python.mutants(file, (ROOT / file).read_text()))
+    seen = next(mutant for mutant in found if "'==' to '!='" in mutant.change)  # if bits == 1
+    same = rtl.Mutant(file, seen.line, "nothing", (ROOT / file).read_text())
+    area = Area("one", (file,), ("tests/ir/test_stream.py",))
+    answers = [(answer, by) for _, answer, by in by_tests.judge([seen, same], area)]
+    assert [answer for answer, _ in answers] == ["killed", "survived"]
+    assert answers[0][1].startswith("tests/ir/test_stream.py::test_")
+
+
 def test_a_sample_is_judged():
     chosen = []
     for file, change, _ in SAMPLE:
@@ -59,8 +106,8 @@ def test_a_sample_is_judged():
     assert found == {file: answer for file, _, answer in SAMPLE}
 
 
-def test_equivalent_mutants_exist_and_have_a_reason():
-    names = {mutant.name for area in AREAS.values() for mutant in mutants_of(area)}
+def test_equivalent_mutants_exist_and_have_a_reason(names):
+    every = set().union(*names.values())
     for entry in tomllib.loads(EQUIVALENT.read_text())["equivalent"]:
-        assert entry["mutant"] in names
+        assert entry["mutant"] in every
         assert len(entry["reason"]) > 20

@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-from bonn_hw.passes.fifo_sizing import insert_fifos, size_fifos
+import pytest
+
+from bonn_hw.ir.folding import Folding
+from bonn_hw.kernels.fifo import Fifo
+from bonn_hw.passes import fifo_sizing
+from bonn_hw.passes.fifo_queues import Queues
+from bonn_hw.passes.fifo_sizing import depths_of, insert_fifos, size_fifos
 from bonn_hw.passes.folding import choose_foldings
+from bonn_hw.passes.ready_chains import cuts
 from bonn_hw.passes.width_conversion import insert_width_converters
-from bonn_hw.timing.model import run
+from bonn_hw.timing.model import Deadlock, Network, certify, run
 from tests.support.networks import CNV_FINN_FOLDING, cnv, small_cnn
+from tests.support.residual import unequal_block
 
 
 def depths(design):
@@ -27,6 +35,111 @@ def test_no_depth_can_be_halved():
     for shorter in queued:
         trial = dict.fromkeys(queued, 64) | {shorter: 32}
         assert run(insert_fifos(folded, trial)).interval > 32768
+
+
+def holds(folded, depths):
+    """Whether a design keeps its interval, and nothing can stop it for ever."""
+    try:
+        design = insert_fifos(folded, depths)
+        certify(Network.of(design))
+        return run(design).interval == folded.bound
+    except Deadlock:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("made", "shape", "cycles"),
+    [
+        (small_cnn, (), 600),
+        (small_cnn, (), 5000),
+        (unequal_block, (6, 6, 2), 300),
+        (unequal_block, (6, 6, 2), 1000),
+        (unequal_block, (5, 9, 1), 300),
+    ],
+)
+def test_no_fifo_of_a_small_design_can_be_halved_or_removed(made, shape, cycles):
+    graph = made(*shape)
+    folded = insert_width_converters(graph, choose_foldings(graph, cycles, {}, 380))
+    depths = {
+        stage.node.inputs[0]: stage.node.kernel.depth
+        for stage in size_fifos(folded).stages
+        if isinstance(stage.node.kernel, Fifo)
+    }
+    assert holds(folded, depths)
+    sinks = [stream.sink for stream in folded.streams]
+    joins = {stream.tensor for stream in folded.streams if sinks.count(stream.sink) > 1}
+    for name, depth in depths.items():
+        if name in joins | cuts(folded, {}) and depth == 2:
+            continue  # it stays, whatever the rate: it ends a path of tready
+        less = 1 << (depth - 1).bit_length() - 1 if depth > 2 else 0
+        assert not holds(folded, {**depths, name: less}), (name, depth)
+
+
+NOT_TRIED = (
+    "pad_0 2, sliding_window_0 2, mvu_0 3, pad_1 2, sliding_window_1 2, mvu_1 2, max_pool_0 5, "
+    "mvu_2 2"
+)
+
+
+@pytest.mark.parametrize(
+    ("made", "shape", "cycles", "limits", "depths", "frames"),
+    [
+        (small_cnn, (), 600, (4e6, 2e8), "mvu_0 2, max_pool_0 4", "-3-3--3---33"),
+        (small_cnn, (), 600, (0, 2e8), "mvu_0 2, max_pool_0 5", "-33323332-3"),
+        (small_cnn, (), 600, (0, 0), NOT_TRIED, "-33"),
+        (
+            unequal_block,
+            (6, 6, 2),
+            300,
+            (4e6, 2e8),
+            "threshold_0 2, mvu_0 2, stream_fork_0 8",
+            "-3-3--3-3-3-3",
+        ),
+        (
+            unequal_block,
+            (6, 6, 2),
+            300,
+            (0, 2e8),
+            "threshold_0 2, mvu_0 2, stream_fork_0 11",
+            "-33323232-3",
+        ),
+        (
+            unequal_block,
+            (5, 9, 1),
+            300,
+            (0, 2e8),
+            "threshold_0 2, mvu_0 2, stream_fork_0 16",
+            "-388787-3",
+        ),
+    ],
+)
+def test_larger_designs_are_searched_less(made, shape, cycles, limits, depths, frames, monkeypatch):
+    graph = made(*shape)
+    folded = insert_width_converters(graph, choose_foldings(graph, cycles, {}, 380))
+    runs, model = [], fifo_sizing.model.run_network
+
+    def counted(network, *limit, **more):
+        runs.append(f"{limit[0]}" if limit else "-")  # frames at most, or until it is steady
+        return model(network, *limit, **more)
+
+    monkeypatch.setattr(fifo_sizing, "SMALL", limits[0])
+    monkeypatch.setattr(fifo_sizing, "LARGE", limits[1])
+    monkeypatch.setattr(fifo_sizing.model, "run_network", counted)
+    design = size_fifos(folded)
+    found = [f"{name.partition('_out')[0]} {depth}" for name, depth in depths_of(design).items()]
+    assert ", ".join(found) == depths
+    assert "".join(sorted(runs[:2]) + runs[2:]) == frames  # the first two run side by side
+    assert run(design).interval == folded.bound
+
+
+def test_the_cost_of_a_queue_counts_block_memory():
+    graph = small_cnn()
+    folded = insert_width_converters(graph, choose_foldings(graph, 600, {}, 380))
+    queues = Queues(folded, {})
+    name, stream = next(iter(queues.streams.items()))
+    used = Fifo(stream.kind, 100_000).resources(Folding(stream.lanes, stream.lanes))
+    assert used.bram36 > 1
+    assert queues.cost(name, 100_000) == used.lut + 190 * used.bram36
 
 
 def test_every_depth_that_is_chosen_reaches_the_bound():

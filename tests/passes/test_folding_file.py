@@ -46,6 +46,10 @@ def test_depths_may_be_given_alone(tmp_path):
             "integers",
         ),
         (
+            '{"mvu_0": {"PE": 1, "SIMD": 0}}',
+            "folding file FILE: mvu_0 has {'PE': 1, 'SIMD': 0}: PE and SIMD are positive integers",
+        ),
+        (
             '{"mvu_0": {"SIMD": 1}, "mvu_0": {"SIMD": 3}}',
             "folding file FILE: mvu_0 is given twice, as {'SIMD': 1} and as {'SIMD': 3}: keep one "
             "of them",

@@ -12,7 +12,7 @@ from bonn_hw.errors import UserError
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.tensor import BIPOLAR, TensorType
 from bonn_hw.passes import objectives
-from bonn_hw.passes.folding import Space, usual_weights
+from bonn_hw.passes.folding import Choice, Space, usual_weights
 from bonn_hw.passes.width_conversion import insert_width_converters
 from tests.support.networks import Chain, cnv, small_cnn
 
@@ -74,12 +74,65 @@ def test_the_front_is_that_of_all_designs(seed):
     assert [choice.cycles for choice in found] == sorted(c.cycles for c in found)[::-1]
 
 
+def test_the_front_of_a_graph_with_one_design_is_that_design():
+    chain = Chain(TensorType((1, 1, 1), BIPOLAR))
+    chain.matrix(1)
+    ((cycles, used),) = every_design(chain.graph())
+    (choice,) = objectives.front(Space(chain.graph(), {}), WEIGHTS)
+    assert (choice.cycles, choice.resources.astuple()) == (cycles, tuple(used))
+
+
+def test_of_designs_of_equal_cost_the_front_has_the_fastest():
+    class Equal:
+        bounds = (5, 9)
+
+        def cheapest(self, bound, weights):
+            return Choice({}, {}, 7.0, bound, Resources(7))
+
+    assert [choice.cycles for choice in objectives.front(Equal(), WEIGHTS)] == [5]
+
+
+def test_a_budget_may_be_used_up():
+    assert objectives.fits(Resources(4, 3, 2, 1), Resources(4, 3, 2, 1))
+    assert not objectives.fits(Resources(4, 3, 2, 1.5), Resources(4, 3, 2, 1))
+
+
+@pytest.mark.parametrize(("lut", "bram", "fit", "rounds"), [(12e3, 40, 1, 6), (6e3, 20, 0, 2)])
+def test_weight_moves_to_what_is_scarce(lut, bram, fit, rounds):
+    class Counted(Space):
+        calls = 0
+
+        def cheapest(self, *arguments):
+            Counted.calls += 1
+            return super().cheapest(*arguments)
+
+    budget = Resources(lut, 1e6, bram, 220)
+    found = objectives.within(Counted(cnv(), {}), 32768, budget)
+    assert isinstance(found, Choice) == bool(fit)
+    assert not fit or objectives.fits(found.resources, budget)
+    assert Counted.calls == rounds
+
+
+def test_the_search_for_weights_ends_without_a_proof():
+    class Never:
+        calls = 0
+
+        def cheapest(self, bound, weights):
+            self.calls += 1
+            return Choice({}, {}, 0.5, bound, Resources(2, 2))
+
+    space = Never()
+    found = objectives.within(space, 9, Resources(1, 9, 9, 9))
+    assert isinstance(found, objectives.TooLarge) and not found.proved and found.scarce == "LUT"
+    assert space.calls == 40
+
+
 def test_a_budget_that_nothing_meets_is_a_proof():
     space = Space(cnv(), {})
     large = objectives.within(space, 32768, Resources(3000, 1e6, 140, 220))
     assert isinstance(large, objectives.TooLarge) and large.proved and large.scarce == "LUT"
     with pytest.raises(UserError) as error:
-        objectives.fastest(space, Resources(1000, 1e6, 140, 220), WEIGHTS)
+        objectives.fastest(space, Resources(1000, 1e6, 140, 0), WEIGHTS)
     assert "even the smallest design does not fit: it needs" in str(error.value)
     assert "LUT (at most 1,000 may be used): choose a larger board" in str(error.value)
 
@@ -100,19 +153,31 @@ def test_what_limits_is_told():
 
 def test_latency_has_its_price():
     space = Space(small_cnn(), {})
+    asked = []
 
     def latency(choice):  # any that falls as nodes finish sooner
+        asked.append(choice)
         return sum(node.kernel.cycles(choice.foldings[node.name]) for node in small_cnn().nodes)
 
     cheapest = space.cheapest(4000, WEIGHTS)
+    priced = [space.cheapest(4000, WEIGHTS, 10.0**price) for price in np.arange(-7, 3.1, 0.25)]
     costs = []
     for share in (1.0, 0.8, 0.5):
         wanted = int(share * latency(cheapest))
         choice = objectives.meet_latency(space, 4000, WEIGHTS, latency, wanted)
         assert latency(choice) <= wanted and choice.cycles <= 4000
         costs.append(np.array(choice.resources.astuple()) @ WEIGHTS)
+        assert costs[-1] <= min(
+            np.array(one.resources.astuple()) @ WEIGHTS for one in priced if latency(one) <= wanted
+        )
     assert costs == sorted(costs) and costs[0] == cheapest.cost
+    asked.clear()
+    objectives.meet_latency(space, 4000, WEIGHTS, latency, latency(cheapest))
+    assert len(asked) == 2  # ours and one: the cheapest design is just fast enough
+    least = latency(priced[-1])
+    found = objectives.meet_latency(space, 4000, WEIGHTS, latency, least)
+    assert latency(found) == least
     with pytest.raises(
-        UserError, match=r"no design with a latency of 1 cycles was found; the smallest is"
+        UserError, match=rf"a latency of {least - 1:,} cycles was found; the smallest is {least:,}"
     ):
-        objectives.meet_latency(space, 4000, WEIGHTS, latency, 1)
+        objectives.meet_latency(space, 4000, WEIGHTS, latency, least - 1)
