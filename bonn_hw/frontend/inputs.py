@@ -8,6 +8,7 @@ as their quantiser, is done before they are split again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper
@@ -88,7 +89,7 @@ def split(
         )
     sizes = np.array([extents_of(one)[CHANNELS] for one in entries], np.int64)
     operands = [common[-1].output[0] if common else JOINED]
-    given: dict[str, object] = {"axis": CHANNELS}
+    given: dict[str, Any] = {"axis": CHANNELS}
     if opset >= SPLIT_INPUT:
         constants[f"{JOINED}/sizes"] = sizes
         operands.append(f"{JOINED}/sizes")
