@@ -5,7 +5,7 @@ FINN's example networks and others (`tests.support.field_networks`), by topology
 weights. Each is compiled; the integer graph is compared with the reference; the RTL is linted and
 simulated, freely and with stalls, and its cycles are compared with the prediction. A step that has
 a line in FOLDER/results.jsonl is not repeated. Files that are named are judged too, such as trained
-models. It ends with 1 if anything differs.
+models. ``--page`` writes docs/field.md of all that was done. It ends with 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ import numpy as np
 from bonn_hw import engine, pipeline, verification
 from bonn_hw.boards import board
 from tests.support import lint
-from tests.support.field_networks import FINN, OTHERS, Network
+from tests.support.field_networks import FINN, OTHERS, SMALLER, Network
 
+PAGE = Path(__file__).parent.parent / "docs" / "field.md"
 STALL = 3  # seed
 FEW = 2  # frames with stalls
 Row = dict[str, Any]
@@ -36,6 +37,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("build/field"))
     parser.add_argument("--only", nargs="*", default=(), help="names of networks")
     parser.add_argument("--simulated", type=int, help="frames in RTL; of all networks")
+    parser.add_argument("--page", action="store_true", help="write docs/field.md")
     parser.add_argument("files", nargs="*", type=Path, help="QONNX files")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -45,7 +47,12 @@ def main() -> int:
         rows = map(json.loads, log.read_text().splitlines())
         done = {(row["network"], row["step"]): row for row in rows}
     given = {file.stem: file for file in options.files}
-    networks = {**FINN, **OTHERS, **{name: Network(list) for name in given}}  # files need no build
+    networks = {
+        **FINN,
+        **OTHERS,
+        **SMALLER,
+        **{name: Network(list) for name in given},
+    }  # files need no build
     for name in options.only or networks:
         network = networks[name]
         if options.simulated is not None:
@@ -63,6 +70,8 @@ def main() -> int:
             if not row["ok"]:
                 break
     print(*map(_line, done.values()), sep="\n")
+    if options.page:
+        PAGE.write_text("\n".join([*page(done), ""]))
     return 0 if all(row["ok"] for row in done.values()) else 1
 
 
@@ -150,6 +159,38 @@ def simulated(build: pipeline.Build, frames: int, stall: int | None) -> Row:
         row |= {"latency": found[0], "interval": found[1], "predicted": list(said)}
         row["ok"] = row["ok"] and found == said
     return row
+
+
+def page(done: Mapping[tuple[str, str], Row]) -> Iterator[str]:
+    """The page: what it is, and a line for each network."""
+    yield "# Networks of the field"
+    yield ""
+    yield (
+        "`python -m benchmarks.field --page` wrote this page. Networks by their topology, with "
+        "random weights and norms as after training: FINN's examples, and others. LUTs and block "
+        "memories are predicted, FIFOs included; in brackets what the board has. *Frames* are "
+        "those for which the integer graph was equal to the reference. *In RTL* are those that "
+        "were simulated freely and were equal, with the latency and the interval that were "
+        "predicted; two more ran with random stalls."
+    )
+    yield ""
+    columns = "network, board, LUT, BRAM36, DSP, cycles a frame, frames, in RTL, latency"
+    yield f"| {columns.replace(', ', ' | ')} |"
+    yield f"|---|---|{'---:|' * 7}"
+    for name in [*FINN, *OTHERS, *SMALLER]:
+        first, integer, free = (done.get((name, s)) for s in ("compile", "integers", "rtl"))
+        if (
+            first is None
+            or integer is None
+            or not all(row["ok"] for (network, _), row in done.items() if network == name)
+        ):
+            continue
+        rtl = (str(free["frames"]), f"{free['latency']:,}") if free else ("", "")
+        yield (
+            f"| {name} | {first['board']} | {first['lut']:,} ({first['of_lut']:,}) | "
+            f"{first['bram36']:g} ({first['of_bram36']:g}) | {first['dsp']:g} | "
+            f"{first['cycles']:,} | {integer['frames']} | {rtl[0]} | {rtl[1]} |"
+        )
 
 
 def _line(row: Row) -> str:

@@ -4,9 +4,9 @@
 import pytest
 
 from benchmarks.field import steps
-from tests.support.field_networks import FINN, OTHERS
+from tests.support.field_networks import FINN, OTHERS, SMALLER
 
-NETWORKS = {**FINN, **OTHERS}
+NETWORKS = {**FINN, **OTHERS, **SMALLER}
 
 
 def judged(name, folder):

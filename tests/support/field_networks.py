@@ -254,6 +254,14 @@ FINN = {
     "mobilenet_v1_w4a4": Network(mobilenet_v1, board="zcu104", fps=40, frames=10, simulated=1),
     "resnet50_w1a2": Network(resnet50, board="zcu111", fps=20, frames=10, simulated=0),
 }
+SMALLER = {  # the same layers and weights on smaller images, which take minutes in RTL
+    "mobilenet_v1_w4a4_64x64": Network(
+        lambda: mobilenet_v1(64), board="zcu104", fps=400, frames=10, simulated=2
+    ),
+    "resnet50_w1a2_64x64": Network(
+        lambda: resnet50(64), board="zcu111", fps=200, frames=10, simulated=2
+    ),
+}
 OTHERS = {
     one.__name__: Network(one)
     for one in (
