@@ -7,7 +7,7 @@ as their quantiser, is done before they are split again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 from bonn_hw.errors import UnsupportedModel
 from bonn_hw.frontend.execute import Array
 
-JOINED = "inputs"  # name of the joined tensor
+JOINED = "inputs"  # name of the joined tensor, if it is free
 CHANNELS = 1  # the axis along which inputs are joined
 SPLIT_INPUT = 13  # first operator set in which the sizes of a Split are an input
 QUANTISERS = ("Quant", "IntQuant", "BipolarQuant", "QuantizeLinear")
@@ -29,28 +29,36 @@ def extents_of(entry: ValueInfoProto) -> list[int]:
     return [axis.dim_value for axis in entry.type.tensor_type.shape.dim]
 
 
-def joined(entries: Sequence[ValueInfoProto]) -> ValueInfoProto:
-    """The one input that takes the place of several; raises UnsupportedModel."""
+def joined(entries: Sequence[ValueInfoProto], names: Collection[str]) -> ValueInfoProto:
+    """The one input that takes the place of several, with a name that is none of `names`.
+
+    Raises
+    ------
+    UnsupportedModel
+        If the inputs differ in more than their channels.
+    """
     if len(entries) == 1:
         return entries[0]
     each = [extents_of(one) for one in entries]
-    floats = all(one.type.tensor_type.elem_type == TensorProto.FLOAT for one in entries)
-    others = [one[:CHANNELS] + one[CHANNELS + 1 :] for one in each if len(one) > CHANNELS]
-    if not floats or len(others) < len(each) or any(one != others[0] for one in others[1:]):
+    batches = {one[0] for one in each} - {0}
+    if len({tuple(one[CHANNELS + 1 :]) for one in each}) > 1 or len(batches) > 1:
         shown = ", ".join(f"{e.name} {tuple(s[1:])}" for e, s in zip(entries, each, strict=True))
         raise UnsupportedModel(
-            f"the model has {len(entries)} inputs ({shown}); several are supported if they are "
-            "float32 and differ in their channels only: give them one height and width"
+            f"the model has {len(entries)} inputs ({shown}); several are supported if they differ "
+            "in their channels only: give them one height and width"
         )
-    shape = list(each[0])
-    shape[CHANNELS] = sum(one[CHANNELS] for one in each)
-    return helper.make_tensor_value_info(JOINED, TensorProto.FLOAT, shape)
+    name = JOINED
+    while name in names:
+        name += "_"
+    shape = [max(batches, default=0), sum(one[CHANNELS] for one in each), *each[0][CHANNELS + 1 :]]
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
 
 def split(
     nodes: Sequence[NodeProto],
     constants: dict[str, Array],
     entries: Sequence[ValueInfoProto],
+    one: ValueInfoProto,
     opset: int,
     stated: bool,
 ) -> list[NodeProto]:
@@ -60,6 +68,8 @@ def split(
     ----------
     constants : dict
         The sizes of the split are added.
+    one : ValueInfoProto
+        The joined input.
     stated : bool
         Whether the values of the inputs are known without a quantiser.
 
@@ -68,34 +78,32 @@ def split(
     UnsupportedModel
         If the inputs have no quantiser, or not the same.
     """
-    ends, rest, common = [one.name for one in entries], list(nodes), list[NodeProto]()
+    ends, rest, common, tensor = [entry.name for entry in entries], list(nodes), [], one.name
     while (following := _alike(ends, rest, constants)) is not None:
         first = following[0]
-        entry = common[-1].output[0] if common else JOINED
-        fresh = f"{JOINED}/{len(common)}"
+        fresh = f"{one.name}/{len(common)}"
         moved = helper.make_node(
-            first.op_type, [entry, *first.input[1:]], [fresh], first.name, domain=first.domain
+            first.op_type, [tensor, *first.input[1:]], [fresh], first.name, domain=first.domain
         )
         moved.attribute.extend(first.attribute)
         common.append(moved)
-        ends = [node.output[0] for node in following]
-        names = {node.output[0] for node in following}
-        rest = [node for node in rest if node.output[0] not in names]
+        tensor, ends = fresh, [node.output[0] for node in following]
+        rest = [node for node in rest if node.output[0] not in ends]
     if not stated and not any(node.op_type in QUANTISERS for node in common):
         raise UnsupportedModel(
-            f"the inputs {', '.join(repr(one.name) for one in entries)} are not quantised alike: "
-            "put quantisers of the same scale and width directly behind all of them (QuantIdentity "
-            "in Brevitas), or state the values of the inputs, for example with --input uint8/255"
+            f"the inputs {', '.join(repr(entry.name) for entry in entries)} are not quantised "
+            "alike: put quantisers of the same scale and width directly behind all of them "
+            "(QuantIdentity in Brevitas), or state the values of the inputs, for example with "
+            "--input uint8/255"
         )
-    sizes = np.array([extents_of(one)[CHANNELS] for one in entries], np.int64)
-    operands = [common[-1].output[0] if common else JOINED]
-    given: dict[str, Any] = {"axis": CHANNELS}
+    sizes = np.array([extents_of(entry)[CHANNELS] for entry in entries], np.int64)
+    operands, given = [tensor], dict[str, Any](axis=CHANNELS)
     if opset >= SPLIT_INPUT:
-        constants[f"{JOINED}/sizes"] = sizes
-        operands.append(f"{JOINED}/sizes")
+        operands.append(f"{one.name}/sizes")
+        constants[operands[-1]] = sizes
     else:
         given["split"] = sizes.tolist()
-    return [*common, helper.make_node("Split", operands, ends, JOINED, **given), *rest]
+    return [*common, helper.make_node("Split", operands, ends, one.name, **given), *rest]
 
 
 def _alike(

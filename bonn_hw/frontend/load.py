@@ -129,8 +129,8 @@ def _standardise(proto: ModelProto, sha256: str, grid: StatedGrid | None) -> Mod
         item.name: numpy_helper.to_array(item) for item in graph.initializer
     }
     entries, exits = _ends(graph, constants)
-    one = inputs.joined(entries)
-    entry, extents = one.name, _extents(one)
+    one = inputs.joined(entries, _names(graph, constants))
+    entry, extents = one.name, inputs.extents_of(one)
     graph.ClearField("initializer")  # weights may be large
     for node in graph.node:
         if node.domain == composites.DOMAIN:
@@ -145,7 +145,7 @@ def _standardise(proto: ModelProto, sha256: str, grid: StatedGrid | None) -> Mod
     annotation = _annotation(proto, [one.name for one in entries])
     if len(entries) > 1:
         stated = grid is not None or annotation is not None
-        part.nodes = inputs.split(part.nodes, constants, entries, opset, stated)
+        part.nodes = inputs.split(part.nodes, constants, entries, one, opset, stated)
     part.translate_integers()
     part.translate_quantisers()
     part.fold()
@@ -210,11 +210,24 @@ def _ends(
         raise UnsupportedModel("the model has no input: export it again")
     if not graph.output:
         raise UnsupportedModel("the model has no output: export it again")
+    if len(entries) > 1:  # what nothing uses is no input
+        used = {name for node in graph.node for name in node.input}
+        entries = [item for item in entries if item.name in used] or entries[:1]
+    for entry in entries:
+        _check_input(entry)
     return entries, [item.name for item in graph.output]
 
 
-def _extents(entry: ValueInfoProto) -> list[int]:
-    """The extents of the input (0: not known), or UnsupportedModel."""
+def _names(graph: GraphProto, constants: Mapping[str, Array]) -> set[str]:
+    """All names of tensors and nodes."""
+    names = {item.name for item in graph.input} | constants.keys()
+    for node in graph.node:
+        names |= {node.name, *node.input, *node.output}
+    return names
+
+
+def _check_input(entry: ValueInfoProto) -> None:
+    """Raise UnsupportedModel unless an input is float32 of known extents."""
     extents = inputs.extents_of(entry)
     if entry.type.tensor_type.elem_type != TensorProto.FLOAT or len(extents) < 2:
         raise UnsupportedModel(
@@ -225,7 +238,6 @@ def _extents(entry: ValueInfoProto) -> list[int]:
             f"the input {entry.name!r} has the shape {extents}: all extents but the batch must be "
             "known; export with a fixed size"
         )
-    return extents
 
 
 def _annotation(proto: ModelProto, names: Sequence[str]) -> QuantGrid | None:

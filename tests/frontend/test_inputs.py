@@ -105,7 +105,7 @@ def test_rtl(tmp_path):
         (
             lambda: images(other=(2, 6, 6)),
             "the model has 2 inputs (x (3, 5, 6), other (2, 6, 6)); several are supported if they "
-            "are float32 and differ in their channels only: give them one height and width",
+            "differ in their channels only: give them one height and width",
         ),
     ],
 )
@@ -129,3 +129,30 @@ def test_inputs_without_a_quantiser_whose_values_are_stated(tmp_path):
     frames = np.clip(np.rint(drawn(sketch, 6) * 2), -8, 7).astype(np.float32) / 2
     ours = result.host.decode(result.graph.run(result.host.encode(frames)))
     np.testing.assert_array_equal(ours, separately(sketch, frames))
+
+
+def test_an_input_of_the_same_name_and_one_that_nothing_uses(tmp_path):
+    sketch = images()
+    proto = sketch.proto()
+    for node in proto.graph.node:
+        node.input[:] = ["inputs" if name == "x" else name for name in node.input]
+    proto.graph.input[0].name = "inputs"
+    unused = proto.graph.input.add()
+    unused.CopyFrom(proto.graph.input[1])
+    unused.name = "unused"
+    path = tmp_path / "model.onnx"
+    path.write_bytes(proto.SerializeToString())
+    model, frames = frontend.read(path), drawn(sketch, 3)
+    assert model.input == "inputs_"
+    result = frontend.lower(model)
+    ours = result.host.decode(result.graph.run(result.host.encode(frames)))
+    np.testing.assert_array_equal(ours, separately(sketch, frames))
+
+
+def test_channels_that_are_not_known(tmp_path):
+    proto = images().proto()
+    proto.graph.input[1].type.tensor_type.shape.dim[1].dim_param = "C"
+    path = tmp_path / "model.onnx"
+    path.write_bytes(proto.SerializeToString())
+    with pytest.raises(UnsupportedModel, match=r"the input 'other' has the shape .1, 0, 5, 6.: all"):
+        frontend.read(path)
