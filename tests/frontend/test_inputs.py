@@ -154,5 +154,7 @@ def test_channels_that_are_not_known(tmp_path):
     proto.graph.input[1].type.tensor_type.shape.dim[1].dim_param = "C"
     path = tmp_path / "model.onnx"
     path.write_bytes(proto.SerializeToString())
-    with pytest.raises(UnsupportedModel, match=r"the input 'other' has the shape .1, 0, 5, 6.: all"):
+    with pytest.raises(
+        UnsupportedModel, match=r"the input 'other' has the shape .1, 0, 5, 6.: all"
+    ):
         frontend.read(path)
