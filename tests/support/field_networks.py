@@ -251,7 +251,7 @@ FINN = {
         lambda: perceptron(600, 64, 64, 64, 1, bits=2, activations=2, first=1)
     ),
     "radioml_vgg10_w4a4": Network(radioml, board="zcu104"),
-    "mobilenet_v1_w4a4": Network(mobilenet_v1, board="zcu104", fps=40, frames=10, simulated=1),
+    "mobilenet_v1_w4a4": Network(mobilenet_v1, board="zcu104", fps=20, frames=10, simulated=1),
     "resnet50_w1a2": Network(resnet50, board="zcu111", fps=20, frames=10, simulated=0),
 }
 SMALLER = {  # the same layers and weights on smaller images, which take minutes in RTL
