@@ -78,7 +78,8 @@ def split(
     UnsupportedModel
         If the inputs have no quantiser, or not the same.
     """
-    ends, rest, common, tensor = [entry.name for entry in entries], list(nodes), [], one.name
+    ends, rest, tensor = [entry.name for entry in entries], list(nodes), one.name
+    common: list[NodeProto] = []
     while (following := _alike(ends, rest, constants)) is not None:
         first = following[0]
         fresh = f"{one.name}/{len(common)}"
