@@ -201,8 +201,16 @@ module bonn_requantize #(
       assign is_above = fits ? $signed(code) > $signed(Highest) : !negative;
     end else begin : gen_unsigned_code
       assign fits = !(|rounded[ShiftedBits-1:OUT_BITS]);
-      assign is_below = fits ? code < Lowest : negative;
-      assign is_above = fits ? code > Highest : !negative;
+      if (LOW == 0) begin : gen_no_low  // no code is below it
+        assign is_below = !fits && negative;
+      end else begin : gen_low
+        assign is_below = fits ? code < Lowest : negative;
+      end
+      if (Highest == '1) begin : gen_no_high
+        assign is_above = !fits && !negative;
+      end else begin : gen_high
+        assign is_above = fits ? code > Highest : !negative;
+      end
     end
 
     always_ff @(posedge clk) begin

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import GraphProto, ModelProto, TensorProto, numpy_helper
+from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto, numpy_helper
 
 from bonn_hw.errors import InternalError, UnsupportedModel, UserError
-from bonn_hw.frontend import border, composites
+from bonn_hw.frontend import border, composites, inputs
 from bonn_hw.frontend.channels_last import channels_first
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.external_data import inlined
@@ -99,7 +99,7 @@ def read(
     UserError
         If the file cannot be read or is damaged, or keeps weights in files outside the folder.
     UnsupportedModel
-        If its form is outside the supported set (several inputs, unknown operators).
+        If its form is outside the supported set (unknown operators, inputs of different sizes).
     """
     proto, content = read_proto(path, external_data)
     digest = hashlib.sha256(content).hexdigest()
@@ -128,7 +128,9 @@ def _standardise(proto: ModelProto, sha256: str, grid: StatedGrid | None) -> Mod
     constants: dict[str, Array] = {
         item.name: numpy_helper.to_array(item) for item in graph.initializer
     }
-    entry, extents, exits = _ends(graph, constants)
+    entries, exits = _ends(graph, constants)
+    one = inputs.joined(entries, _names(graph, constants))
+    entry, extents = one.name, inputs.extents_of(one)
     graph.ClearField("initializer")  # weights may be large
     for node in graph.node:
         if node.domain == composites.DOMAIN:
@@ -140,6 +142,10 @@ def _standardise(proto: ModelProto, sha256: str, grid: StatedGrid | None) -> Mod
     part = Translation(nodes, constants, {}, opset)
     border.named(part.nodes)
     part.fold()
+    annotation = _annotation(proto, [one.name for one in entries])
+    if len(entries) > 1:
+        stated = grid is not None or annotation is not None
+        part.nodes = inputs.split(part.nodes, constants, entries, one, opset, stated)
     part.translate_integers()
     part.translate_quantisers()
     part.fold()
@@ -175,7 +181,7 @@ def _standardise(proto: ModelProto, sha256: str, grid: StatedGrid | None) -> Mod
         output=exit_,
         outputs=outputs,
         opset=opset,
-        annotation=_annotation(proto, entry),
+        annotation=annotation,
         metadata={item.key: item.value for item in proto.metadata_props},
     )
     if grid is not None:
@@ -195,18 +201,34 @@ def _opset(proto: ModelProto) -> int:
     return opset
 
 
-def _ends(graph: GraphProto, constants: Mapping[str, Array]) -> tuple[str, list[int], list[str]]:
-    """The one input, its extents (0: not known) and the outputs, or UnsupportedModel."""
-    inputs = [item for item in graph.input if item.name not in constants]
-    if len(inputs) != 1:
-        raise UnsupportedModel(
-            f"the model has {len(inputs)} inputs ({', '.join(i.name for i in inputs)}); one is "
-            "supported: split the model"
-        )
+def _ends(
+    graph: GraphProto, constants: Mapping[str, Array]
+) -> tuple[list[ValueInfoProto], list[str]]:
+    """The inputs and the names of the outputs, or UnsupportedModel."""
+    entries = [item for item in graph.input if item.name not in constants]
+    if not entries:
+        raise UnsupportedModel("the model has no input: export it again")
     if not graph.output:
         raise UnsupportedModel("the model has no output: export it again")
-    (entry,) = inputs
-    extents = [axis.dim_value for axis in entry.type.tensor_type.shape.dim]
+    if len(entries) > 1:  # what nothing uses is no input
+        used = {name for node in graph.node for name in node.input}
+        entries = [item for item in entries if item.name in used] or entries[:1]
+    for entry in entries:
+        _check_input(entry)
+    return entries, [item.name for item in graph.output]
+
+
+def _names(graph: GraphProto, constants: Mapping[str, Array]) -> set[str]:
+    """All names of tensors and nodes."""
+    names = {item.name for item in graph.input} | constants.keys()
+    for node in graph.node:
+        names |= {node.name, *node.input, *node.output}
+    return names
+
+
+def _check_input(entry: ValueInfoProto) -> None:
+    """Raise UnsupportedModel unless an input is float32 of known extents."""
+    extents = inputs.extents_of(entry)
     if entry.type.tensor_type.elem_type != TensorProto.FLOAT or len(extents) < 2:
         raise UnsupportedModel(
             f"the input {entry.name!r} must be float32 with a batch axis: export again"
@@ -216,21 +238,22 @@ def _ends(graph: GraphProto, constants: Mapping[str, Array]) -> tuple[str, list[
             f"the input {entry.name!r} has the shape {extents}: all extents but the batch must be "
             "known; export with a fixed size"
         )
-    return entry.name, extents, [item.name for item in graph.output]
 
 
-def _annotation(proto: ModelProto, name: str) -> QuantGrid | None:
-    """Read the integer type that qonnx or FINN annotated a tensor with."""
+def _annotation(proto: ModelProto, names: Sequence[str]) -> QuantGrid | None:
+    """Read the integer type that qonnx or FINN annotated the inputs with, if all have the same."""
     from qonnx.core.datatype import DataType
 
-    for note in proto.graph.quantization_annotation:
-        if note.tensor_name != name:
-            continue
-        for entry in note.quant_parameter_tensor_names:
-            if entry.key == "finn_datatype":
-                kind = DataType[entry.value]
-                if not kind.is_integer():
-                    return None
-                bipolar = entry.value == "BIPOLAR"
-                return QuantGrid(np.ones((), np.float32), int(kind.min()), int(kind.max()), bipolar)
-    return None
+    notes = {
+        note.tensor_name: entry.value
+        for note in proto.graph.quantization_annotation
+        for entry in note.quant_parameter_tensor_names
+        if entry.key == "finn_datatype"
+    }
+    stated = {notes.get(name) for name in names}
+    (text, *others) = stated
+    if text is None or others or not DataType[text].is_integer():
+        return None
+    kind = DataType[text]
+    bipolar = text == "BIPOLAR"
+    return QuantGrid(np.ones((), np.float32), int(kind.min()), int(kind.max()), bipolar)

@@ -14,13 +14,17 @@ from bonn_hw.ir.operation import Border
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.rtl import Bits, Instance
 from bonn_hw.ir.schedule import Schedule
-from bonn_hw.ir.tensor import Integers, TensorType
+from bonn_hw.ir.tensor import Element, Integers, TensorType
 from bonn_hw.kernels.cost import counter
 
 
 @dataclass(frozen=True, eq=False)
 class Pad(Elementwise):
-    """Frames ``(H, W, C)`` and ``pads`` (top, left, bottom, right) of ``value`` around them."""
+    """Frames ``(H, W, C)`` and ``pads`` (top, left, bottom, right) of ``value`` around them.
+
+    The value may be outside the range of the frame if the code of its elements can hold it: zero
+    around unsigned integers that start at 3, for example.
+    """
 
     stem: ClassVar[str] = "pad"
 
@@ -31,7 +35,9 @@ class Pad(Elementwise):
     def __post_init__(self) -> None:
         if min(self.pads) < 0:
             raise ValueError(f"pads must not be negative: {self.pads}")
-        if not self.input.element.holds(np.array([self.value])):
+        given, widened = self.input.element, self._element
+        coded = (widened.bits, widened.signed) == (given.bits, given.signed)
+        if not coded or not widened.holds(np.array([self.value])):
             raise ValueError(f"pad value {self.value} is not one of {self.input}")
 
     @property
@@ -44,7 +50,15 @@ class Pad(Elementwise):
         """The frame and its border."""
         (height, width, channels), (top, left, bottom, right) = self.input.shape, self.pads
         shape = (height + top + bottom, width + left + right, channels)
-        return (TensorType(shape, self.input.element),)
+        return (TensorType(shape, self._element),)
+
+    @property
+    def _element(self) -> Element:
+        """Range of the frame and its border."""
+        element = self.input.element
+        if element.bipolar:
+            return element
+        return Element(min(element.low, self.value), max(element.high, self.value))
 
     def reference(self, *frames: Integers) -> tuple[Integers, ...]:
         """Pad ``(N, H, W, C)``."""
@@ -87,7 +101,7 @@ class Pad(Elementwise):
     def rtl(self, folding: Folding) -> Instance:
         """``pad.sv``."""
         (height, width, channels), (top, left, bottom, right) = self.input.shape, self.pads
-        element = self.input.element
+        element = self._element
         code = int(element.encode(np.array([self.value]))[0])
         return Instance(
             "pad",

@@ -177,6 +177,15 @@ class Space:
         every = np.unique(np.concatenate([one.cycles for one in self._options.values()]))
         return [int(cycles) for cycles in every if cycles >= least]
 
+    def alternatives(self, name: str, folding: Folding) -> list[tuple[Kernel, NDArray[np.float64]]]:
+        """The kernels that a node may have with a folding, and their resources."""
+        options = self._options[name]
+        return [
+            (options.kernels[place], options.uses[place])
+            for place, one in enumerate(options.foldings)
+            if one == folding
+        ]
+
     def cheapest(self, cycles: int, weights: NDArray[np.float64], per_cycle: float = 0.0) -> Choice:
         """Minimise weighted resources under a bound of cycles.
 

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 
 from bonn_hw.errors import UserError
 from bonn_hw.ir.resources import Resources
+from bonn_hw.passes.exchange import exchanged
 from bonn_hw.passes.folding import Choice, Space
 
 NAMES = ("LUT", "FF", "BRAM36", "DSP")
 ROUNDS = 40  # in which weights are moved to the resources that are exceeded
 STEEPNESS = 4.0  # of that: a resource used twice over gets a weight e ** 4 times as large
+CLOSEST = 4  # designs in which units are exchanged
 CHEAP, DEAR = -7.0, 3.0  # decimal logarithm of the lowest and highest price of a cycle, in LUT
 HALVINGS = 10  # of the range between them, by bisection
 
@@ -51,11 +53,13 @@ def within(space: Space, cycles: int, budget: Resources) -> Choice | TooLarge:
 
     Lagrangian relaxation: weights are chosen such that the whole budget costs 1. Every design that
     fits then costs at most 1, so a minimal cost above 1 proves that none fits. Otherwise weight is
-    moved to the resources that the cheapest design exceeds, and the search repeats.
+    moved to the resources that the cheapest design exceeds, and the search repeats. If that finds
+    none, units of the designs that come closest are exchanged (`exchange`).
     """
     holds = np.maximum(np.array(budget.astuple()), 1e-9)
     shares = np.array([1.0, 1e-3, 1e-2, 1e-2])
     best = TooLarge(0.0, NAMES[0])
+    close: list[tuple[float, Choice]] = []
     for _ in range(ROUNDS):
         shares /= shares.sum()
         choice = space.cheapest(cycles, shares / holds)
@@ -65,8 +69,13 @@ def within(space: Space, cycles: int, budget: Resources) -> Choice | TooLarge:
         if choice.cost > best.needs:
             best = TooLarge(choice.cost, NAMES[int(shares.argmax())])
         if best.proved:
-            break
+            return best
+        close.append((float(used.max()), choice))
         shares *= np.exp(STEEPNESS * np.clip(used - 1, -1, 1))
+    for _, choice in sorted(close, key=lambda one: one[0])[:CLOSEST]:
+        fitting = exchanged(space, choice, budget, shares / holds)
+        if fitting is not None:
+            return fitting
     return best
 
 

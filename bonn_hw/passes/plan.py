@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -14,8 +15,10 @@ from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.target import Target
+from bonn_hw.kernels.fifo import Fifo
 from bonn_hw.passes import objectives
-from bonn_hw.passes.fifo_sizing import size_fifos
+from bonn_hw.passes.exchange import exchanged
+from bonn_hw.passes.fifo_sizing import insert_fifos, size_fifos
 from bonn_hw.passes.folding import Choice, Space, Tables
 from bonn_hw.passes.folding_file import FoldingConstraints
 from bonn_hw.passes.optimum import HighestRate, LeastCost, Optimum
@@ -73,6 +76,9 @@ def plan(
         limit = int(target.latency_ms * 1e3 * target.clock_mhz)
         choice = objectives.meet_latency(space, cycles, prices(target), latency, limit)
     design = _sized(graph, choice, constraints, progress)
+    if not objectives.fits(total(design), target.board.holds):
+        sized = partial(_sized, graph, constraints=constraints, progress=progress)
+        design = _leaving_room(space, graph, choice, design, target, sized)
     cost = price(total(design), target)
     _, _, bram36, dsp = prices(target)
     optimum = LeastCost(cost=round(cost, 1), least_cost_without_fifos=round(least.cost, 1))
@@ -198,6 +204,39 @@ def _sized(
             f"folding: with the fixed FIFO depths the design deadlocks: {error}: give the FIFO of "
             "this message a larger depth, or none, so that bonn_hw chooses it"
         ) from error
+
+
+def _leaving_room(
+    space: Space,
+    graph: DataflowGraph,
+    choice: Choice,
+    design: FoldedDesign,
+    target: Target,
+    sized: Callable[[Choice], FoldedDesign],
+) -> FoldedDesign:
+    """Find a design that fits together with its FIFOs; if there is none, keep the one given.
+
+    First units are exchanged, and the FIFOs stay: they depend on cycles alone, and an exchange
+    changes none. Then other foldings are tried, with FIFOs of their own.
+    """
+    holds = np.array(target.board.holds.astuple())
+    fifos = np.array(total(design).astuple()) - choice.resources.astuple()
+    room = Resources(*np.maximum(holds - fifos, 0).tolist())
+    fitting = exchanged(space, choice, room, prices(target))
+    if fitting is not None:
+        depths = {
+            stage.node.inputs[0]: stage.node.kernel.depth
+            for stage in design.stages
+            if isinstance(stage.node.kernel, Fifo)
+        }
+        return insert_fifos(
+            insert_width_converters(fitting.applied(graph), fitting.foldings), depths
+        )
+    other = objectives.within(space, choice.cycles, room)
+    if isinstance(other, objectives.TooLarge):
+        return design
+    again = sized(other)
+    return again if objectives.fits(total(again), target.board.holds) else design
 
 
 def _cycles(space: Space, target: Target, constraints: FoldingConstraints) -> int:

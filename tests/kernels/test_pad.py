@@ -41,6 +41,7 @@ GRID = Grid(points, step=19)
         ((2, 3, 6), BIPOLAR, (2, 0, 1, 3), 1, 6),
         ((3, 2, 2), Element(-128, 127), (0, 1, 2, 0), 0, 1),
         ((1, 1, 3), Element(0, 5), (3, 3, 3, 3), 0, 3),
+        ((2, 1, 2), Element(3, 18), (1, 0, 1, 2), 0, 2),
         ((2, 2, 1), BIPOLAR, (0, 0, 0, 0), 1, 1),
     ],
 )
@@ -57,3 +58,10 @@ def test_reference_puts_the_value_round_the_frame():
 def test_a_value_that_the_element_lacks_is_refused():
     with pytest.raises(ValueError, match="pad value 0 is not one of 1x1x1 bipolar"):
         Pad(TensorType((1, 1, 1), BIPOLAR), (1, 1, 1, 1), 0)
+    with pytest.raises(ValueError, match="pad value -1 is not one of 1x1x1 "):
+        Pad(TensorType((1, 1, 1), Element(3, 18)), (1, 1, 1, 1), -1)
+
+
+def test_a_value_that_the_code_holds_widens_the_range():
+    kernel = Pad(TensorType((1, 1, 1), Element(3, 18)), (1, 1, 1, 1), 0)
+    assert kernel.outputs == (TensorType((3, 3, 1), Element(0, 18)),)

@@ -100,8 +100,11 @@ def plan(seed: int) -> Plan:
 
 
 OPTIONS = ("weights", "bias", "norm", "steps", "quantiser", "scale", "pool", "shape", "form")
-BLOCKS = ("conv", "depthwise", "grouped", "residual", "concat", "upsample", "average", "shuffle")
-WEIGHTS = (0.36, 0.14, 0.08, 0.12, 0.12, 0.06, 0.06, 0.06)
+BLOCKS = (
+    *("conv", "depthwise", "grouped", "residual", "concat", "upsample", "average", "shuffle"),
+    *("transposed", "moved", "combined", "gated", "windows", "shared"),
+)
+WEIGHTS = (0.22, 0.1, 0.06, 0.08, 0.08, 0.04, 0.04, 0.04, 0.08, 0.06, 0.08, 0.04, 0.04, 0.04)
 FORMS = {
     "conv": (
         *("scale by channel", "no quantiser", "float weights", "NaN in weights"),

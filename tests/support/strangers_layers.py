@@ -352,6 +352,8 @@ def _product(drawn: Drawn, layer: Layer, random: Random, outputs: int, name: str
 
 def _last(drawn: Drawn, layer: Layer, random: Random) -> None:
     sketch, form = drawn.sketch, layer.options["form"]
+    if form > 0.88 and not layer.odd:
+        return _heads(drawn, layer, random)
     outputs = int(random.integers(1, 5))
     _product(drawn, layer, random, outputs, drawn.name("last"))
     if layer.odd == "NaN in the last scale":
@@ -371,9 +373,113 @@ def _float32(value: Any) -> Any:
     return value.astype(np.float32) if value.dtype == np.float64 else value
 
 
+def _heads(drawn: Drawn, layer: Layer, random: Random) -> None:
+    """Two outputs: of two layers on one tensor, or of a layer and of one behind it."""
+    sketch, trunk, wide = drawn.sketch, drawn.sketch.last, drawn.channels
+    plain = replace(layer, odd="", options={**layer.options, "bias": 1.0})
+    _product(drawn, plain, random, int(random.integers(1, 5)), drawn.name("head"))
+    first, drawn.channels = sketch.last, wide
+    sketch.last = trunk
+    if layer.options["quantiser"] < 0.5:
+        _dense(drawn, replace(plain, options={**plain.options, "pool": 1.0}), random)
+    _product(drawn, plain, random, int(random.integers(1, 5)), drawn.name("head"))
+    sketch.outputs = [first, sketch.last]
+
+
+def _transposed(drawn: Drawn, layer: Layer, random: Random) -> None:
+    """A transposed convolution with any stride, pads and output_padding."""
+    rows, columns = (int(n) for n in random.integers(1, 4, 2))
+    stride, outputs = int(random.integers(1, 3)), int(random.integers(1, 4))
+    pad = int(random.integers(0, 2)) if min(rows, columns) > 1 else 0
+    more = int(random.integers(0, 2)) if stride > 1 else 0
+    weights = _weights(drawn, random, layer, drawn.channels, outputs, rows, columns, outputs=1)
+    name = weights if isinstance(weights, str) else drawn.sketch.constant(weights)
+    given = {"strides": [stride] * 2, "pads": [pad] * 4, "output_padding": [more] * 2}
+    drawn.sketch._behind("ConvTranspose", [drawn.sketch.last, name], drawn.name("up"), **given)
+    inputs = drawn.channels * rows * columns
+    drawn.channels = outputs
+    drawn.height, drawn.width = (
+        (extent - 1) * stride + size - 2 * pad + more
+        for extent, size in ((drawn.height, rows), (drawn.width, columns))
+    )
+    _activation(drawn, layer, random, inputs)
+
+
+def _moved(drawn: Drawn, layer: Layer, random: Random) -> None:
+    """Channels become pixels, or pixels channels."""
+    if drawn.channels % 4 == 0 and random.random() < 0.6:
+        mode = str(random.choice(["DCR", "CRD"]))
+        drawn.sketch.add("DepthToSpace", name=drawn.name("pixels"), blocksize=2, mode=mode)
+        drawn.channels //= 4
+        drawn.height, drawn.width = 2 * drawn.height, 2 * drawn.width
+    elif drawn.height % 2 == drawn.width % 2 == 0:
+        drawn.sketch.add("SpaceToDepth", name=drawn.name("channels"), blocksize=2)
+        drawn.channels *= 4
+        drawn.height, drawn.width = drawn.height // 2, drawn.width // 2
+
+
+def _combined(drawn: Drawn, layer: Layer, random: Random) -> None:
+    """A difference, product, maximum or minimum of two branches, of unequal depth now and then."""
+    sketch, scale = drawn.sketch, float(random.choice([0.25, 0.5]))
+    _quantised(sketch, scale)
+    entry, channels, ends = sketch.last, drawn.channels, []
+    for place in range(2):
+        sketch.last = entry
+        if place == 0 or random.random() < 0.6:
+            _same_size(drawn, layer, random, channels)
+            _norm(drawn, random, scale * 3)
+            _quantised(sketch, scale)
+        ends.append(sketch.last)
+    kind = str(random.choice(["Sub", "Mul", "Max", "Min"]))
+    sketch._behind(kind, ends, drawn.name(kind.lower()))
+    sketch.quant(4, 1, scale)
+    drawn.scale, drawn.bits = scale, 4
+
+
+def _gated(drawn: Drawn, layer: Layer, random: Random) -> None:
+    """Squeeze and excite: a factor for each channel, from its mean."""
+    sketch, channels = drawn.sketch, drawn.channels
+    _quantised(sketch, 0.25)
+    frame, extents = sketch.last, (drawn.height, drawn.width)
+    sketch.add("GlobalAveragePool").quant(4, 1, 0.125)
+    drawn.height = drawn.width = 1
+    _same_size(drawn, replace(layer, odd=""), random, channels)
+    drawn.height, drawn.width = extents
+    sketch.add("HardSigmoid", alpha=0.125, beta=0.5).quant(3, 0, 0.125)
+    sketch._behind("Mul", [frame, sketch.last], drawn.name("gate"))
+    sketch.quant(4, 1, 0.25)
+    drawn.scale, drawn.bits = 0.25, 4
+
+
+def _windows(drawn: Drawn, layer: Layer, random: Random) -> None:
+    """A dilated maximum, or an average that counts its pads."""
+    if min(drawn.height, drawn.width) < 3:
+        return
+    if random.random() < 0.5:
+        given = {"kernel_shape": [2, 2], "dilations": [2, 2]}
+        drawn.sketch.add("MaxPool", name=drawn.name("pool"), **given)
+        drawn.height, drawn.width = drawn.height - 2, drawn.width - 2
+        return
+    given = {"kernel_shape": [3, 3], "pads": [1] * 4, "count_include_pad": 1}
+    drawn.sketch.add("AveragePool", name=drawn.name("average"), **given)
+    _few_bits(drawn, random, signed=True)
+
+
+def _shared(drawn: Drawn, layer: Layer, random: Random) -> None:
+    """Two convolutions with the same weights."""
+    sketch, channels = drawn.sketch, drawn.channels
+    weights = _weights(drawn, random, replace(layer, odd=""), channels, channels, 1, 1)
+    name = weights if isinstance(weights, str) else sketch.constant(weights)
+    for _ in range(2):
+        sketch._behind("Conv", [sketch.last, name], drawn.name("conv"), kernel_shape=[1, 1])
+        _norm(drawn, random, max(0.5, drawn.scale * 2))
+        _few_bits(drawn, random, signed=True)
+
+
 LAYERS = {
     **{"input": _input, "none": lambda *_: None, "conv": _conv, "depthwise": _depthwise},
     **{"grouped": _grouped, "residual": _residual, "concat": _concat, "upsample": _upsample},
     **{"average": _average, "shuffle": _shuffle, "flatten": _flatten, "dense": _dense},
-    "last": _last,
+    **{"last": _last, "transposed": _transposed, "moved": _moved, "combined": _combined},
+    **{"gated": _gated, "windows": _windows, "shared": _shared},
 }

@@ -93,12 +93,6 @@ def _average(
     if any(branch.zero_pads):  # around bits, which are integers now
         pads, branch.zero_pads = branch.zero_pads, NO_PADS
         branch.pad(node.name, branch.zero_pads_frame, pads, 0.0)
-    element = branch.builder.kind.element
-    if any(geometry.pads) and not element.holds(np.array([0])):
-        raise UnsupportedModel(
-            f"{node.name}: pads with zero, which is outside its input's range "
-            f"[{element.low}, {element.high}]; widen the quantiser"
-        )
     taps, scale = geometry.kernel[0] * geometry.kernel[1], branch.pending.scale[0]
     largest = taps * int(np.abs([branch.pending.low.min(), branch.pending.high.max()]).max())
     if largest > LARGEST_SUM:

@@ -39,12 +39,6 @@ def convolution(branch: Branch, node: NodeProto) -> None:
         # Pads are true zeros: as a third value, since sums of one channel have no border classes.
         branch.builder.add(_as_integers(branch.builder.kind), node.name)
     element, (high, *_) = branch.builder.kind.element, weights.values.shape
-    zero = -1 if element.bipolar else 0
-    if any(geometry.pads) and not element.holds(np.array([zero])):
-        raise UnsupportedModel(
-            f"{node.name}: pads with zero, which is outside its input's range "
-            f"[{element.low}, {element.high}]; widen the quantiser"
-        )
     rows, columns = (0,) * geometry.pixels[0], (0,) * geometry.pixels[1]
     corrections = np.zeros((1, high), np.int64)
     if element.bipolar and any(geometry.pads):
@@ -52,7 +46,8 @@ def convolution(branch: Branch, node: NodeProto) -> None:
         rows, columns, padded = geometry.classes()
         by_tap = weights.values.sum(axis=1, dtype=np.int64)
         corrections = np.einsum("kyx,myx->km", padded.astype(np.int64), by_tap)
-    branch.builder.windows(geometry, zero, node.name)
+    branch.builder.windows(geometry, -1 if element.bipolar else 0, node.name)
+    element = branch.builder.kind.element  # with the border
     flat = weights.values.transpose(0, 2, 3, 1).reshape(high, -1)
     border = (corrections, rows, columns)
     matrix = Matrix(geometry.pixels, element, flat, *border, origin=node.name, depthwise=depthwise)

@@ -89,11 +89,6 @@ def transposed(branch: Branch, node: NodeProto) -> None:
     phases = _phases(filters, axes)
     pads = (down.pads[0], right.pads[0], down.pads[1], right.pads[1])
     zero = -1 if element.bipolar else 0
-    if any(pads) and not element.holds(np.array([zero])):
-        raise UnsupportedModel(
-            f"{node.name}: pads with zero, which is outside its input's range "
-            f"[{element.low}, {element.high}]; widen the quantiser"
-        )
     geometry = Geometry(frame, (phases.shape[2], phases.shape[3]), (1, 1), pads)
     outputs = (down.after, right.after)
     _state(branch, node, weights, filters, outputs, _inputs_first(given, values.shape))
@@ -207,6 +202,7 @@ def _append(
         by_tap = phases.sum(axis=1, dtype=np.int64)
         corrections = np.einsum("kyx,myx->km", padded.astype(np.int64), by_tap)
     builder.windows(geometry, zero, node.name)
+    element = builder.kind.element  # with the border
     flat = phases.transpose(0, 2, 3, 1).reshape(count, -1)
     unit = Matrix(geometry.pixels, element, flat, corrections, rows, columns, node.name)
     builder.add(unit.sums(builder.kind), node.name)
