@@ -103,13 +103,13 @@ class Ring:
                 *table("reads", "done", self.reads),
                 f"wire signed [15:0] words = complete + front * {words};",
                 "wire signed [15:0] credit_now = $signed(credit);",
-                f"wire [{address - 1}:0] held = write - read, due = words - reads;",
+                f"wire [{address - 1}:0] span = write - read, span_due = words - reads;",
             ),
             (
                 "credit_now == words - needs",
                 f"full == (words - freed == {self.depth})",
                 f"words >= needed && words - freed <= {self.depth}",
-                "held == due",
+                "span == span_due",
             ),
         )
 
