@@ -17,9 +17,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import bonn_hw
-from benchmarks.__main__ import ROOT
+from benchmarks.__main__ import ROOT, lively
 from benchmarks.calibration import calibrated
 from bonn_hw.nn.export import export
+from bonn_hw.nn.models.networks import build as network
+from bonn_hw.nn.training.checkpoint import Checkpoint
 from tests.support.event_simulators import NAMES, compiled
 
 DEBIAN = "/usr/bin/verilator"
@@ -30,18 +32,22 @@ def _digits(folder: Path) -> bonn_hw.Build:
     return model.compile("pynq-z2", 50_000.0, out=folder, progress=False)
 
 
-def _drawn(name: str, fps: float) -> Callable[[Path], bonn_hw.Build]:
+def _drawn(checkpoint: Callable[[], Checkpoint]) -> Callable[[Path], bonn_hw.Build]:
     """A network of CIFAR's size with random weights."""
 
     def build(folder: Path) -> bonn_hw.Build:
         model = folder.with_suffix(".onnx")
-        export(calibrated(name, in_channels=3), model)
-        return bonn_hw.Model(model).compile("zcu104", fps, out=folder, progress=False)
+        export(checkpoint(), model)
+        return bonn_hw.Model(model).compile("zcu104", 3_000.0, out=folder, progress=False)
 
     return build
 
 
-NETWORKS = {"digits": _digits, "cnv": _drawn("cnv", 3_000.0), "wrn22": _drawn("wrn22", 3_000.0)}
+NETWORKS = {
+    "digits": _digits,
+    "cnv": _drawn(lambda: Checkpoint(lively(network("cnv", in_channels=3)).eval())),
+    "wrn22": _drawn(lambda: calibrated("wrn22", in_channels=3)),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,22 +58,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     wrong = 0
     with tempfile.TemporaryDirectory() as name:
-        for network in options.network:
-            folder = Path(name) / network
-            rtl = NETWORKS[network](folder).folder / "rtl"
+        for chosen in options.network:
+            folder = Path(name) / chosen
+            rtl = NETWORKS[chosen](folder).folder / "rtl"
             for simulator in options.simulator:
-                wrong += _tested(network, simulator, rtl, Path(name) / f"{network}-{simulator}")
+                wrong += _tested(chosen, simulator, rtl, Path(name) / f"{chosen}-{simulator}")
     print(f"{wrong} runs did not end as they should")
     return wrong
 
 
-def _tested(network: str, simulator: str, rtl: Path, work: Path) -> int:
+def _tested(name: str, simulator: str, rtl: Path, work: Path) -> int:
     """Run a bench in all ways; a line for each."""
     (top,) = (path.stem for path in rtl.glob("*_top.v"))
     work.mkdir()
     started = time.monotonic()
     bench = compiled(simulator, top, rtl, work, DEBIAN, "-O1")
-    label = f"{network:7} {simulator:18}"
+    label = f"{name:7} {simulator:18}"
     print(f"{label} compiled                    {time.monotonic() - started:8.1f} s", flush=True)
     wrong = 0
 

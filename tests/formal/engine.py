@@ -26,6 +26,7 @@ from tests.formal import line_buffer
 from tests.formal.facts import Facts
 from tests.formal.harness import PROPERTIES, top
 from tests.formal.invariants import Invariant, Probe
+from tests.formal.shell import Bench
 
 PROVED, FALSE, UNKNOWN, WRONG = "proved", "false", "unknown", "wrong invariant"
 LEAD = "lead"  # ending of the name of a step of induction
@@ -89,15 +90,7 @@ def prepare(cases: Sequence[Case], folder: Path) -> None:
             (folder / memories[name]).write_text(image.hex())
         lead = case.lead
         (place / "top.sv").write_text(top(case.facts, memories, case.chosen, lead))
-        sources = []
-        for name in instance.templates:
-            text = (templates_folder() / name).read_text()
-            if case.fault and name == case.fault[0]:
-                if text.count(case.fault[1]) != 1:
-                    raise ValueError(f"{name} has not once the text {case.fault[1]!r}")
-                text = text.replace(*case.fault[1:])
-            (place / Path(name).name).write_text(text)
-            sources.append(f"{case.name}/{Path(name).name}")
+        sources = _sources(instance.templates, place, case.fault)
         read = [f"read_verilog -sv -formal -DSYNTHESIS -defer {' '.join(sources)}"]
         probes = lead.probes if lead else ()
         harness = f"read_verilog -sv -formal {place.name}"
@@ -106,6 +99,36 @@ def prepare(cases: Sequence[Case], folder: Path) -> None:
             text = top(case.facts, memories, (), lead, inductive=True)
             (place / "step.sv").write_text(text)
             script += _graph(f"{case.name}.{LEAD}", [*read, f"{harness}/step.sv"], probes)
+    _written(script, folder)
+
+
+def prepare_shell(benches: Sequence[Bench], folder: Path) -> None:
+    """Write ``NAME.aig``, a step of induction, for each module of the shell."""
+    script: list[str] = []
+    for bench in benches:
+        place = folder / bench.name
+        place.mkdir()
+        (place / "top.sv").write_text(bench.text())
+        sources = _sources(bench.sources, place, bench.fault)
+        read = [f"read_verilog -sv -formal -DSYNTHESIS -defer {' '.join(sources)}"]
+        read.append(f"read_verilog -sv -formal {bench.name}/top.sv")
+        script += _graph(bench.name, read, bench.probes)
+    _written(script, folder)
+
+
+def _sources(names: Sequence[str], place: Path, fault: tuple[str, str, str] | None) -> list[str]:
+    """Copy files of hw_templates, one with a fault; their names from the folder above."""
+    for name in names:
+        text = (templates_folder() / name).read_text()
+        if fault and name == fault[0]:
+            if text.count(fault[1]) != 1:
+                raise ValueError(f"{name} has not once the text {fault[1]!r}")
+            text = text.replace(*fault[1:])
+        (place / Path(name).name).write_text(text)
+    return [f"{place.name}/{Path(name).name}" for name in names]
+
+
+def _written(script: Sequence[str], folder: Path) -> None:
     (folder / "script").write_text("\n".join(script))
     command = [sys.executable, "-m", "bonn_hw.synth.worker", "script"]
     with (folder / "log").open("w") as log:
@@ -151,9 +174,9 @@ def decide(name: str, folder: Path, seconds: int, tactics: Sequence[str] = TACTI
         Of the processor, for each tactic: a loaded machine answers the same, later.
     """
     if (folder / f"{name}.{LEAD}.aig").exists():
-        answer = _run(f"{name}.{LEAD}", folder, seconds, INDUCTION)
-        if "No output asserted in 3 frames" not in answer:
-            return WRONG if "was asserted in frame" in answer else UNKNOWN
+        answer = decide_step(f"{name}.{LEAD}", folder, seconds)
+        if answer != PROVED:
+            return WRONG if answer == FALSE else UNKNOWN
     for tactic in tactics:
         answer = _run(name, folder, seconds, tactic)
         if "Property proved" in answer:
@@ -161,6 +184,14 @@ def decide(name: str, folder: Path, seconds: int, tactics: Sequence[str] = TACTI
         if "was asserted in frame" in answer:
             return FALSE
     return UNKNOWN
+
+
+def decide_step(name: str, folder: Path, seconds: int) -> str:
+    """`PROVED`, `FALSE` or `UNKNOWN` for a step of induction."""
+    answer = _run(name, folder, seconds, INDUCTION)
+    if "No output asserted in 3 frames" in answer:
+        return PROVED
+    return FALSE if "was asserted in frame" in answer else UNKNOWN
 
 
 def _run(name: str, folder: Path, seconds: int, tactic: str) -> str:
