@@ -32,7 +32,7 @@ FAULTS = (
     ("one", writer, WRITER, "&& !m_axi_awvalid && !waiting[3]", "&& !waiting[3]"),
     ("eight", writer, WRITER, "!waiting[3] &&", ""),
     ("room", writer, WRITER, "take = !held[5]", "take = 1'b1"),
-    ("wrote", writer, WRITER, "answered && ends_frame", "answered"),
+    ("wrote", writer, WRITER, "answered && ends_frame", "answered && !ends_frame"),
     ("quiet", writer, WRITER, "waiting == '0 && !m_axi_awvalid", "!m_axi_awvalid"),
     ("failed", writer, WRITER, "answered && m_axi_bresp[1]", "m_axi_bresp[1]"),
     ("begins", writer, WRITER, "ask = !stop &&", "ask = !stop && m_axi_awready &&"),
