@@ -14,6 +14,7 @@ from bonn_hw import extras, files, frontend, manifest
 from bonn_hw.bitstream import make
 from bonn_hw.boards import board as find_board
 from bonn_hw.build_folder import REFERENCE, Build, write_design
+from bonn_hw.emit.interface import core_name, wrapped
 from bonn_hw.emit.names import default_top
 from bonn_hw.emit.standalone import Timing, write_standalone
 from bonn_hw.emit.stored import read_project, write_project
@@ -22,6 +23,7 @@ from bonn_hw.errors import UserError
 from bonn_hw.frontend.numpy_host import tail_of
 from bonn_hw.interop import dialect, finn_writer
 from bonn_hw.ir import store
+from bonn_hw.ir.rtl import PLAIN, Interface
 from bonn_hw.ir.target import Target
 from bonn_hw.passes.folding_file import FoldingConstraints, constraints_of, read_constraints
 from bonn_hw.passes.plan import Reach, feasibility, pareto_front, plan
@@ -174,6 +176,7 @@ def compile_model(
     external_data: Path | None = None,
     top: str | None = None,
     labels: int | None = None,
+    interface: Interface = PLAIN,
 ) -> Report:
     """QONNX file -> build folder. Returns its report.
 
@@ -183,6 +186,8 @@ def compile_model(
         Name of the top module, see `emit.names`; None: derived from the name of the file.
     labels : int or None
         How many labels the accelerator selects instead of sending scores (`frontend.labels`).
+    interface : Interface
+        What the ports have besides the streams. A bitstream's ports are always plain.
 
     Raises
     ------
@@ -196,7 +201,7 @@ def compile_model(
     constraints = _constraints(folding, model, lowered)
     planned = plan(lowered.graph, target, constraints, progress)
     progress("emitting RTL")
-    project = emit(planned.design, top=name)
+    project = wrapped(emit(planned.design, top=core_name(name, interface)), interface)
     report = assemble.compiled(planned, target, _model_of(model), lowered.notes)
     report = replace(report, training=training.of_run(checkpoint))
     with files.fresh_folder(out) as folder:
@@ -209,7 +214,7 @@ def compile_model(
         write_project(project, folder / "rtl")
         progress("golden vectors")
         timing = Timing(target.clock_mhz, planned.timing.interval, planned.design.patience)
-        write_standalone(project, planned.design.graph, timing, folder / "rtl")
+        write_standalone(project, planned.design, timing, folder / "rtl")
         manifest.write(folder)
         beside.begin(folder, planned.design, out.resolve().name)
     return report

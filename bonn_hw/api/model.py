@@ -20,6 +20,7 @@ from bonn_hw.api.target import check_rate, folding_of, target_of
 from bonn_hw.emit.names import check_top, default_top
 from bonn_hw.errors import UserError
 from bonn_hw.frontend import StatedGrid
+from bonn_hw.ir.rtl import Interface
 from bonn_hw.progress import Progress
 from bonn_hw.report.values import Front, Report
 
@@ -201,6 +202,9 @@ class Model:
         folding: str | Path | None = None,
         top: str | None = None,
         labels_on_chip: int | None = None,
+        tlast: bool = False,
+        byte_aligned: bool = False,
+        aresetn: bool = False,
         progress: Shown = None,
     ) -> Build:
         """Write the accelerator.
@@ -230,6 +234,9 @@ class Model:
             Name of the top module in ``rtl/``; None: the name of the file and ``_top``.
         labels_on_chip : int or None
             How many of the best classes the accelerator sends instead of their scores.
+        tlast, byte_aligned, aresetn : bool
+            Ports of the top module in ``rtl/``: ``tlast`` with the last beat of a frame, widths of
+            ``tdata`` that are multiples of 8, ``aresetn`` instead of ``rst``.
         progress
             None: a line on a terminal; False: nothing; a function: called with each step.
 
@@ -247,6 +254,7 @@ class Model:
                 *(self.path, target, place, folding_of(folding), *self._reading(step)),
                 top=name,
                 labels=labels_on_chip,
+                interface=Interface(tlast, byte_aligned, aresetn),
             )
         build = Build(place)
         build.torch = self.torch

@@ -34,6 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=count,
         help="send the K best classes, the best first, instead of their scores",
     )
+    ports = parser.add_argument_group("ports of the top module (docs/rtl.md)")
+    ports.add_argument(
+        "--tlast", action="store_true", help="mark the last beat of each output frame with tlast"
+    )
+    ports.add_argument(
+        "--byte-aligned", action="store_true", help="make the widths of tdata multiples of 8"
+    )
+    ports.add_argument(
+        "--aresetn", action="store_true", help="a reset aresetn, active low, instead of rst"
+    )
     add_json(parser)
     add_verdicts(parser)
 
@@ -44,7 +54,11 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
 
     from bonn_hw import pipeline
     from bonn_hw.emit.names import check_top
+    from bonn_hw.ir.rtl import Interface
 
     top = None if options.top is None else check_top(options.top)
-    make = partial(pipeline.compile_model, top=top, labels=options.labels_on_chip)
+    interface = Interface(options.tlast, options.byte_aligned, options.aresetn)
+    make = partial(
+        pipeline.compile_model, top=top, labels=options.labels_on_chip, interface=interface
+    )
     return make_design(options, terminal, make)

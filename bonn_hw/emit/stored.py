@@ -11,11 +11,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from bonn_hw.emit.interface import wrapped
 from bonn_hw.emit.top import TOP, emit
 from bonn_hw.emit.write import templates_folder, write
 from bonn_hw.errors import UserError
 from bonn_hw.ir.design import FoldedDesign
-from bonn_hw.ir.rtl import Port, RtlProject
+from bonn_hw.ir.rtl import Interface, Port, RtlProject
 from bonn_hw.ir.tensor import Element
 
 NAME = "project.json"
@@ -31,6 +32,7 @@ def write_project(project: RtlProject, folder: Path) -> None:
         "source": asdict(project.source),
         "sink": asdict(project.sink),
         "probes": list(project.probes),
+        "interface": asdict(project.interface),
     }
     (folder / NAME).write_text(json.dumps(described, indent=1) + "\n")
 
@@ -52,6 +54,7 @@ def read_project(folder: Path) -> RtlProject:
             source=_port(described["source"]),
             sink=_port(described["sink"]),
             probes=tuple(described["probes"]),
+            interface=Interface(**described.get("interface", {})),
         )
         named.check()  # before any of these names is opened
         return replace(named, files={name: (folder / name).read_text() for name in named.files})
@@ -85,6 +88,7 @@ def verified(design: FoldedDesign, folder: Path) -> RtlProject:
     """
     stored = read_project(folder)
     project = emit(design, top=None if stored.top == TOP else stored.top)
+    project = wrapped(project, stored.interface)
     given = {name: text.encode() for name, text in project.files.items()}
     given |= {name: (templates_folder() / name).read_bytes() for name in project.templates}
     for name in sorted({*given, *stored.files, *stored.templates}):

@@ -103,19 +103,53 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Interface:
+    """What the top module's ports have besides the streams of the kernels.
+
+    Attributes
+    ----------
+    tlast : bool
+        ``tlast`` at the last beat of each output frame; that of the input is accepted and ignored.
+    aligned : bool
+        The widths of both ``tdata`` are multiples of 8; the upper bits are 0 in the output.
+    aresetn : bool
+        A reset ``aresetn``, active low, in place of ``rst``. It is synchronous too.
+    """
+
+    tlast: bool = False
+    aligned: bool = False
+    aresetn: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is nothing besides."""
+        return self == PLAIN
+
+    def width(self, port: Port) -> int:
+        """Bits of a port's ``tdata``."""
+        return -(-port.width // 8) * 8 if self.aligned else port.width
+
+
+PLAIN = Interface()
+CORE = "_core"  # ending of the name of a module with plain ports, inside of one with others
+
+
+@dataclass(frozen=True)
 class RtlProject:
     """Everything a simulator or a synthesis tool needs, as data.
 
     Attributes
     ----------
     top : str
-        Name of the top module; its text is ``files[f"{top}.v"]``.
+        Name of the module with plain ports; its text is ``files[f"{top}.v"]``.
     templates : tuple of str
         Files of ``hw_templates/``, sorted.
     files : mapping
         Generated files: relative name to text. File parameters in the top refer to these names.
     probes : tuple of str
         Names of the stages in the order of the top's probe (three bits each, see `emit.top`).
+    interface : Interface
+        The ports of the module that a user instantiates.
     """
 
     top: str
@@ -124,6 +158,12 @@ class RtlProject:
     source: Port
     sink: Port
     probes: tuple[str, ...]
+    interface: Interface = PLAIN
+
+    @property
+    def outer(self) -> str:
+        """Name of the module that a user instantiates; with plain ports it is the top."""
+        return self.top if self.interface.plain else self.top.removesuffix(CORE)
 
     def check(self) -> None:
         """Raise ValueError if a name would leave the project's folder, or is no module's name."""

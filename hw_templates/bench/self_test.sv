@@ -2,7 +2,7 @@
 // For simulation: sends FRAMES frames from the file INPUTS to an accelerator and compares every beat
 // of its answers with the file OUTPUTS (X and Z differ from both). First without stalls, then, after
 // a reset, with random gaps between inputs and random stalls of outputs; +free: the first only,
-// +stalls: the second only. Ends with "PASSED", or with $fatal and a reason. TIMEOUT: cycles without
+// +stalls: the second only; +frames=N: the first N frames only. Ends with "PASSED", or with $fatal and a reason. TIMEOUT: cycles without
 // any beat after which the accelerator hangs.
 module bonn_self_test #(
   parameter int FRAMES = 1,
@@ -13,8 +13,8 @@ module bonn_self_test #(
   parameter int TIMEOUT = 1000,
   parameter INPUTS = "",
   parameter OUTPUTS = "",
-  localparam int Sent = FRAMES * IN_BEATS,
-  localparam int Taken = FRAMES * OUT_BEATS
+  localparam int Beats = FRAMES * IN_BEATS,
+  localparam int Answers = FRAMES * OUT_BEATS
 ) (
   input  logic                clk,
   output logic                rst,
@@ -29,11 +29,21 @@ module bonn_self_test #(
   localparam int DrainCycles = 100;  // in which no beat may follow the last one
   localparam int MostTold = 5;
 
-  logic [IN_BITS-1:0] inputs[Sent];
-  logic [OUT_BITS-1:0] outputs[Taken];
+  logic [IN_BITS-1:0] inputs[Beats];
+  logic [OUT_BITS-1:0] outputs[Answers];
   initial begin
     $readmemh(INPUTS, inputs);
     $readmemh(OUTPUTS, outputs);
+  end
+
+  int frames = FRAMES;
+  int beats, answers;  // of these frames
+  assign beats = frames * IN_BEATS;
+  assign answers = frames * OUT_BEATS;
+  initial begin
+    if ($value$plusargs("frames=%d", frames) != 0 && (frames < 1 || frames > FRAMES)) begin
+      $fatal(1, "self-test: +frames=%0d: there are 1 to %0d frames", frames, FRAMES);
+    end
   end
 
   logic rst_q = 1'b1;
@@ -77,8 +87,8 @@ module bonn_self_test #(
       end
       if (!tvalid_q || m_axis_tready) begin
         sent_q <= next;
-        tvalid_q <= next < Sent && (!stalls_q || random_q[0]);
-        tdata_q <= inputs[next < Sent ? next : 0];
+        tvalid_q <= next < beats && (!stalls_q || random_q[0]);
+        tdata_q <= inputs[next < beats ? next : 0];
       end
       tready_q <= !stalls_q || random_q[16];
       held_q <= s_axis_tvalid && !tready_q;
@@ -88,8 +98,8 @@ module bonn_self_test #(
       end
       if (takes) begin
         taken_q <= taken_q + 1;
-        if (taken_q >= Taken) begin
-          $fatal(1, "FAILED: there is a beat after the last one of %0d frames", FRAMES);
+        if (taken_q >= answers) begin
+          $fatal(1, "FAILED: there is a beat after the last one of %0d frames", frames);
         end else if (s_axis_tdata !== outputs[taken_q]) begin
           wrong_q <= wrong_q + 1;
           if (wrong_q < MostTold) begin
@@ -99,22 +109,22 @@ module bonn_self_test #(
         end
       end
       if (sends || takes) cycle_q <= 0;
-      if (taken_q >= Taken && cycle_q >= DrainCycles) begin
+      if (taken_q >= answers && cycle_q >= DrainCycles) begin
         passes_q <= passes_q + 1;
         rst_q <= 1'b1;
         cycle_q <= 0;
         stalls_q <= 1'b1;
         if (wrong_q != 0) begin
-          $fatal(1, "FAILED: %0d of %0d output beats differ", wrong_q, (passes_q + 1) * Taken);
+          $fatal(1, "FAILED: %0d of %0d output beats differ", wrong_q, (passes_q + 1) * answers);
         end
         if (stalls_q || $test$plusargs("free") != 0) begin
-          $display("PASSED: all %0d output beats of %0d frames, %0d times", Taken, FRAMES,
+          $display("PASSED: all %0d output beats of %0d frames, %0d times", answers, frames,
                    passes_q + 1);
           $finish;
         end
       end else if (cycle_q > TIMEOUT) begin
         $fatal(1, "FAILED: no beat for %0d cycles, after %0d of %0d input and %0d of %0d output beats",
-               TIMEOUT, sent_q, Sent, taken_q, Taken);
+               TIMEOUT, sent_q, beats, taken_q, answers);
       end
     end
   end

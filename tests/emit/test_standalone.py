@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bonn_hw.emit.interface import core_name, wrapped
 from bonn_hw.emit.readme import constraints
 from bonn_hw.emit.standalone import FRAMES, Timing, files, write_standalone
 from bonn_hw.emit.stored import write_project
 from bonn_hw.emit.testbench import checksum
 from bonn_hw.emit.top import emit
+from bonn_hw.ir.rtl import PLAIN
 from bonn_hw.ir.stream import unpack
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
@@ -38,10 +40,10 @@ def project(design):
     return emit(design, top=TOP)
 
 
-def write(design, top, folder):
-    project = emit(design, top=top)
+def write(design, top, folder, interface=PLAIN):
+    project = wrapped(emit(design, top=core_name(top, interface)), interface)
     write_project(project, folder)
-    write_standalone(project, design.graph, TIMING, folder)
+    write_standalone(project, design, TIMING, folder)
     return folder
 
 
@@ -74,9 +76,7 @@ def test_the_golden_vectors_are_what_the_integer_graph_computes(design, project,
 
 
 def test_the_same_design_gives_the_same_bytes(design, project):
-    assert files(project, design.graph, TIMING) == files(
-        emit(designed(), top=TOP), small_cnn(), TIMING
-    )
+    assert files(project, design, TIMING) == files(emit(designed(), top=TOP), designed(), TIMING)
 
 
 @pytest.mark.parametrize("text", ["", "a", "3f\n00\n" * 99])
@@ -97,8 +97,8 @@ def test_the_readme_tells_ports_and_rate(project, rtl):
     assert "{" not in re.sub(r"\.\w+\(\{.*", "", text)
 
 
-def test_the_clock_of_the_constraints():
-    assert "create_clock -name clk -period 6.667 [get_ports clk]" in constraints(TOP, 150.0)
+def test_the_clock_of_the_constraints(project):
+    assert "create_clock -name clk -period 6.667 [get_ports clk]" in constraints(project, 150.0)
 
 
 @pytest.mark.parametrize("name", ["a b", "1a", "a;x", ""])

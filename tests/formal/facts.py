@@ -6,7 +6,8 @@ Values and their order come from `Kernel.reference`, times and capacities from `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.kernel import Kernel
+from bonn_hw.ir.rtl import Instance
 from bonn_hw.ir.stream import pack_bits
 from bonn_hw.ir.tensor import Element
 
@@ -52,11 +54,24 @@ class Beat:
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """A kernel in a folding; of a fork, one of its outputs."""
+    """A kernel in a folding; of a fork, one of its outputs.
+
+    Attributes
+    ----------
+    forced : mapping of str to int
+        Parameters of the RTL that the kernel would choose by their cost, such as a memory's style.
+    """
 
     kernel: Kernel
     folding: Folding
     output: int = 0
+    forced: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def instance(self) -> Instance:
+        """The RTL."""
+        chosen = self.kernel.rtl(self.folding)
+        return replace(chosen, parameters={**chosen.parameters, **self.forced})
 
     @cached_property
     def in_widths(self) -> list[int]:

@@ -26,6 +26,14 @@ FAULTS = (
      "!= (PlaceBits + 1)'(DEPTH)"),
 )  # fmt: skip
 
+# Faults that a helper invariant finds.
+LED = (
+    ("sliding_window_5", "sliding_window.sv",
+     "full_q <= !(step && frees) &&", "full_q <= !step &&"),
+    ("sliding_window_5", "sliding_window.sv", "if (step) read_q <= read_q + jump;",
+     "if (step) read_q <= read_q + 1'b1;"),
+)  # fmt: skip
+
 
 def faulty() -> list[Case]:
     """The cases, each with the one property that finds its fault."""
@@ -33,4 +41,7 @@ def faulty() -> list[Case]:
     return [
         Case(f"fault_{place}_{name}_{point}", found[point], (name,), (file, ours, wrong))
         for place, (name, point, file, ours, wrong) in enumerate(FAULTS)
+    ] + [
+        Case(f"fault_{place}_lead_{point}", found[point], (), (file, ours, wrong), led=True)
+        for place, (point, file, ours, wrong) in enumerate(LED)
     ]

@@ -14,12 +14,15 @@ answer    an output beat comes within `Facts.patience` cycles, once its inputs h
 moves     with both ends willing something moves within the same time: no dead-lock
 inside    no more input beats are accepted ahead of the output than the schedule says: capacity
 accepts   and as many are accepted: a buffer takes beats until it holds its capacity
+
+The helper invariants of `tests/formal/invariants.py` are either proved or assumed.
 """
 
 from __future__ import annotations
 
 from bonn_hw.ir.rtl import Bits
 from tests.formal.facts import Facts
+from tests.formal.invariants import Invariant
 
 PROPERTIES = (
     *("valid", "data", "quiet", "joined", "value", "order"),
@@ -32,7 +35,13 @@ def bits_for(states: int) -> int:
     return max(1, (states - 1).bit_length())
 
 
-def top(facts: Facts, memories: dict[str, str], chosen: tuple[str, ...] = PROPERTIES) -> str:
+def top(
+    facts: Facts,
+    memories: dict[str, str],
+    chosen: tuple[str, ...] = PROPERTIES,
+    lead: Invariant | None = None,
+    inductive: bool = False,
+) -> str:
     """The text of the module ``formal_top``.
 
     Parameters
@@ -41,8 +50,12 @@ def top(facts: Facts, memories: dict[str, str], chosen: tuple[str, ...] = PROPER
         Names of files by the parameters of the kernel's RTL.
     chosen : tuple of str
         The properties that are asserted.
+    lead : Invariant or None
+        Helper invariants, which are assumed in every cycle.
+    inductive : bool
+        Assert the invariants instead, one cycle after any state in which they hold, or a reset.
     """
-    instance = facts.kernel.rtl(facts.folding)
+    instance = facts.instance
     given = {
         name: str(value) if isinstance(value, Bits) else f"{value:d}"
         for name, value in instance.parameters.items()
@@ -55,13 +68,17 @@ def top(facts: Facts, memories: dict[str, str], chosen: tuple[str, ...] = PROPER
     # Frames inside: signed, since a frame's last output can come before its last input.
     ahead = bits_for(facts.frames_inside + 1) + 1
     waits = bits_for(facts.patience + 2)
-    body = "\n".join(f"  {line}" for name in chosen for line in _asserted(name, facts))
+    asserted = [] if inductive else [line for name in chosen for line in _asserted(name, facts)]
+    body = "\n".join(f"  {line}" for line in [*_led(lead, inductive), *asserted])
+    shown = "".join(f", input [{p.width - 1}:0] {p.name}" for p in lead.probes) if lead else ""
+    # A step of induction begins in any state; registers without a first value have any.
+    zero = "" if inductive else " = 0"
+    begin = "wire init = 0;" if inductive else "reg init = 1;\n  always @(posedge clk) init <= 0;"
     return f"""module formal_top (
   input clk, input rst_in, input [{taken - 1}:0] s_data, input [{inputs - 1}:0] s_valid,
-  input [{outputs - 1}:0] m_ready, input mark
+  input [{outputs - 1}:0] m_ready, input mark{shown}
 );
-  reg init = 1;
-  always @(posedge clk) init <= 0;
+  {begin}
   wire rst = init | rst_in;
   wire [{inputs - 1}:0] s_ready;
   wire [{outputs * width - 1}:0] m_data;
@@ -76,7 +93,7 @@ def top(facts: Facts, memories: dict[str, str], chosen: tuple[str, ...] = PROPER
   wire [{width - 1}:0] beat = m_data[{one * width}+:{width}];
 
   // What was offered in the cycle before.
-  reg known = 0, was_rst = 0;
+  reg known{zero}, was_rst{zero};
   reg [{outputs - 1}:0] held;
   reg [{outputs * width - 1}:0] held_data;
   always @(posedge clk) begin
@@ -87,9 +104,9 @@ def top(facts: Facts, memories: dict[str, str], chosen: tuple[str, ...] = PROPER
   end
 
   // Positions in the frames at both ends; frames that came in less those that went out.
-  reg [{ip - 1}:0] ip = 0;
-  reg [{op - 1}:0] op = 0;
-  reg signed [{ahead - 1}:0] ahead = 0;
+  reg [{ip - 1}:0] ip{zero};
+  reg [{op - 1}:0] op{zero};
+  reg signed [{ahead - 1}:0] ahead{zero};
   wire in_last = take && ip == {beats_in - 1};
   wire out_last = give && op == {beats_out - 1};
   always @(posedge clk)
@@ -107,7 +124,7 @@ def top(facts: Facts, memories: dict[str, str], chosen: tuple[str, ...] = PROPER
   // One frame, at any time, is marked; one output beat of it, any, is watched.
   (* anyconst *) reg [{op - 1}:0] watched;
   always @* assume (watched < {beats_out});
-  reg marked = 0, arrives = 0;
+  reg marked{zero}, arrives{zero};
   reg signed [{ahead - 1}:0] before;  // frames that leave before it
   wire starts = mark && !marked && take && ip == 0;
   always @(posedge clk)
@@ -133,7 +150,7 @@ def top(facts: Facts, memories: dict[str, str], chosen: tuple[str, ...] = PROPER
   wire signed [15:0] inside = ahead * {beats_in} + $signed({{1'b0, ip}});
   wire arrived = ahead > 0 || (ahead == 0 && ip >= need);
   wire possible = ahead > 0 || (ahead == 0 && ip >= last) || last == 0;
-  reg [{waits - 1}:0] waits = 0, idle = 0;
+  reg [{waits - 1}:0] waits{zero}, idle{zero};
   always @(posedge clk) begin
     waits <= rst || give || !m_ready[{one}] || !arrived ? 0 : waits + 1;
     idle <= rst || take || |(m_valid & m_ready) || !(&s_valid) || !(&m_ready) ? 0 : idle + 1;
@@ -141,6 +158,24 @@ def top(facts: Facts, memories: dict[str, str], chosen: tuple[str, ...] = PROPER
 {body}
 endmodule
 """
+
+
+def _led(lead: Invariant | None, inductive: bool) -> list[str]:
+    """The helper invariants, assumed in every cycle, or proved by one step of induction."""
+    if lead is None:
+        return []
+    holds = [f"wire holds_{place} = {text};" for place, text in enumerate(lead.holds)]
+    every = " && ".join(f"holds_{place}" for place in range(len(holds)))
+    lines = [*lead.declared, *holds, f"wire holds = {every};"]
+    if not inductive:
+        return [*lines, "always @* if (!init) assume (holds);"]
+    return [
+        *lines,
+        "reg [1:0] age = 0;",
+        "always @(posedge clk) if (age != 2) age <= age + 1;",
+        "always @* if (age == 0) assume (holds || rst);",
+        "always @* if (age == 1) assert (holds);",
+    ]
 
 
 def _asserted(name: str, facts: Facts) -> list[str]:

@@ -15,7 +15,7 @@ from bonn_hw.kernels.concat import Concat
 from bonn_hw.kernels.copy_channels import CopyChannels
 from bonn_hw.kernels.depth_to_space import DepthToSpace
 from bonn_hw.kernels.depthwise import Depthwise
-from bonn_hw.kernels.fifo import Fifo
+from bonn_hw.kernels.fifo import Fifo, Style
 from bonn_hw.kernels.label_select import LabelSelect
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.multi_threshold import MultiThreshold
@@ -76,7 +76,7 @@ def lines(kind: TensorType, segments: int, *, ties: bool = True) -> Requantize:
 
 # Kernels by name, in the order of trust: nothing depends on what is not proved before it.
 POINTS: dict[str, list[tuple[Kernel, tuple[int, int]]]] = {
-    "fifo": [(Fifo(integers(U2, 1, 2, 1), depth), (1, 1)) for depth in (1, 2, 3, 5)],
+    "fifo": [(Fifo(integers(U2, 1, 2, 1), depth), (1, 1)) for depth in (1, 2, 3, 5, 4)],
     "stream_fork": [(StreamFork(integers(U2, 1, 2, 1), copies), (1, 1)) for copies in (2, 3)],
     "width_converter": [
         (WidthConverter(bits(1, 2, wide)), folding)
@@ -176,6 +176,17 @@ POINTS: dict[str, list[tuple[Kernel, tuple[int, int]]]] = {
 }  # fmt: skip
 
 
+# Memories that tiny kernels would not choose: another point with these parameters.
+FORCED: dict[str, tuple[str, int, dict[str, int]]] = {
+    "fifo_lut": ("fifo", 2, {"STYLE": int(Style.LUT)}),
+    "fifo_block": ("fifo", 2, {"STYLE": int(Style.BLOCK)}),
+    "fifo_lut_full": ("fifo", 4, {"STYLE": int(Style.LUT)}),
+    "fifo_block_full": ("fifo", 4, {"STYLE": int(Style.BLOCK)}),
+    "sliding_window_block": ("sliding_window", 0, {"STYLE": 1}),
+    "sliding_window_block_row": ("sliding_window", 5, {"STYLE": 1}),
+}
+
+
 def points() -> dict[str, Facts]:
     """All points by name; of a fork, every output."""
     found = {}
@@ -189,6 +200,9 @@ def points() -> dict[str, Facts]:
             for output in range(len(kernel.outputs)):
                 suffix = f"_{output}" if len(kernel.outputs) > 1 else ""
                 found[f"{stem}_{place}{suffix}"] = Facts(kernel, folding, output)
+    for name, (stem, place, forced) in FORCED.items():
+        kernel, (pe, simd) = POINTS[stem][place]
+        found[name] = Facts(kernel, Folding(pe, simd), forced=forced)
     return found
 
 
@@ -202,6 +216,7 @@ CORE = (
         "depth_to_space_0",
         "copy_channels_1",
         "sliding_window_2",
+        "sliding_window_5",
         "mvu_0",
         "depthwise_1",
     ),

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Fetch open place and route for the 7 series from Debian's unstable distribution into a folder:
+# Fetch open place and route for the 7 series, and the simulator Icarus Verilog, from Debian's
+# unstable distribution into a folder:
 #
 #   flows/scripts/open/toolchain.sh [FOLDER]
 #
@@ -15,7 +16,8 @@
 set -euo pipefail
 
 folder=$(realpath -m "${1:-${XDG_CACHE_HOME:-$HOME/.cache}/bonn_hw/open-toolchain}")
-packages=(nextpnr-himbaechel-xilinx nextpnr-himbaechel-xilinx-chipdb prjxray prjxray-database)
+packages=(nextpnr-himbaechel-xilinx nextpnr-himbaechel-xilinx-chipdb prjxray prjxray-database
+  iverilog)
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 
 fail() {
@@ -76,16 +78,29 @@ find "$state/usr/share/nextpnr/himbaechel/xilinx" -name 'chipdb-*' ! -name '*xc7
 rm -rf "$state"/usr/share/prjxray/database/{artix7,kintex7,spartan7} "$state"/usr/share/{doc,man,locale}
 
 mkdir -p "$state/bin"
-for program in nextpnr-himbaechel-xilinx xc7frames2bit bitread; do
-  cat >"$state/bin/$program" <<'WRAPPER'
+# wrapper FILE UP PROGRAM [OPTION]: starts a program of the folder, which lies UP from the file.
+wrapper() {
+  cat >"$1" <<WRAPPER
 #!/bin/sh
-root=$(dirname "$(dirname "$(readlink -f "$0")")")
-libraries=$root/usr/lib/x86_64-linux-gnu
-exec "$libraries/ld-linux-x86-64.so.2" --library-path "$libraries" "$root/usr/bin/${0##*/}" "$@"
+root=\$(dirname "\$(readlink -f "\$0")")/$2
+libraries=\$root/usr/lib/x86_64-linux-gnu
+exec "\$libraries/ld-linux-x86-64.so.2" --library-path "\$libraries" "\$root/$3" ${4:-}"\$@"
 WRAPPER
-  chmod +x "$state/bin/$program"
+  chmod +x "$1"
+}
+for program in nextpnr-himbaechel-xilinx xc7frames2bit bitread; do
+  wrapper "$state/bin/$program" .. "usr/bin/$program"
 done
+# Icarus starts programs of its own.
+parts=usr/lib/x86_64-linux-gnu/ivl
+for part in ivl ivlpp; do
+  mv "$state/$parts/$part" "$state/$parts/$part.bin"
+  wrapper "$state/$parts/$part" ../../../.. "$parts/$part.bin"
+done
+wrapper "$state/bin/iverilog" .. usr/bin/iverilog '-B"$libraries/ivl" '
+wrapper "$state/bin/vvp" .. usr/bin/vvp '-M"$libraries/ivl" '
 "$state/bin/nextpnr-himbaechel-xilinx" --version || fail "nextpnr does not run on this machine"
+"$state/bin/iverilog" -V >/dev/null 2>&1 || fail "iverilog does not run on this machine"
 rm -rf "$folder"
 mv "$state" "$folder"
 echo "$folder/bin"
