@@ -70,7 +70,7 @@ def translated(module: Mapping[str, Any]) -> dict[str, Any]:
     ports = module["ports"]
     nets = {net for cell in module["cells"].values() for some in cell["connections"].values()
             for net in some}  # fmt: skip
-    nets |= {net for one in module["netnames"].values() for net in one["bits"]}
+    nets |= {net for one in (*ports.values(), *module["netnames"].values()) for net in one["bits"]}
     used: set[Bit] = {net for cell in module["cells"].values() for net in bits(cell, "input")}
     used |= {net for port in ports.values() for net in port["bits"]}
     out = Cells(ports["clk"]["bits"][0], 1 + max(net for net in nets if isinstance(net, int)))
