@@ -57,7 +57,7 @@ def test_the_netlist_of_a_synthesis(tmp_path):
     for extra in ({"engine": "verilator"}, {"engine": "auto", "trace": tmp_path / "w.vcd"}):
         with pytest.raises(UserError, match=r"^simulate: --netlist is for the bit-sliced engine, "):
             engines.simulate(project, beats, frames, cycles=1, job=job, **extra, **options)
-    project, beats, frames, options = planted(2, tmp_path / "2")
+    project, beats, frames, options = planted(1, tmp_path / "1")
     with pytest.raises(DataDependent, match="s_axis_tready depends on data"):
         engines.simulate(
             project, beats, frames, engine="auto", cycles=1, job=Job(options["folder"], "xc7"),
