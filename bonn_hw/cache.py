@@ -24,7 +24,10 @@ from bonn_hw.errors import UserError
 MANIFEST = "manifest"
 PARTIAL = f".{files.PARTIAL}"
 # Entries of a kind.
-LIMITS = {"simulators": 1024, "runtime": 16, "libraries": 16, "synth": 20_000, "sliced": 64}
+LIMITS = {
+    "simulators": 1024, "runtime": 16, "libraries": 16, "synth": 20_000, "sliced": 64,
+    "netlist": 16,
+}  # fmt: skip
 UNFINISHED, MOST_UNFINISHED = "unfinished", 32  # works that were interrupted and never ended
 SOURCES = (".py", ".cpp", ".h", ".toml", ".json", ".sv", ".v", ".tcl")
 PATIENCE_S = 600.0  # to wait for an entry that another process is making

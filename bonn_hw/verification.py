@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bonn_hw import engine, frontend, locate
 from bonn_hw.build_folder import Build
 from bonn_hw.emit.stored import read_project, verified
+from bonn_hw.errors import UserError
 from bonn_hw.images import Images, ImageSource
 from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.pipeline import read_model
@@ -26,6 +27,8 @@ from bonn_hw.report.simulation import PyTorch, simulated
 from bonn_hw.report.values import Report
 from bonn_hw.sliced import engines
 from bonn_hw.sliced.engines import Engine
+from bonn_hw.synth.run import family
+from bonn_hw.synth.yosys import Job
 
 # Predicted LUTs x stages x cycles of a batch: seconds of an idle core, half a minute of a busy one.
 # Measured with other work on the cores, in cycles a second: digits 1.37 M (1,060 LUT, 14 stages),
@@ -41,6 +44,7 @@ def simulate(
     trace: Path | None = None,
     progress: Progress = silent,
     simulator: Engine = "auto",
+    netlist: bool = False,
 ) -> Answers:
     """Simulate the RTL in the build cycle by cycle, and compute the references.
 
@@ -52,6 +56,8 @@ def simulate(
         Seed of random gaps on the input and random stalls of the output.
     simulator : "auto", "verilator" or "sliced"
         What simulates the RTL (`sliced.engines`).
+    netlist : bool
+        Simulate the netlist that ``synth`` makes of it.
     """
     inputs = build.host.encode(images)
     progress("integer graph")
@@ -78,11 +84,23 @@ def simulate(
         trace=trace,
         timeout_cycles=build.design.patience,
         batch=batch_frames(build),
+        job=netlist_job(build, project.top) if netlist else None,
         progress=progress,
     )
     rtl = unpack(run.outputs, project.sink.lanes, project.sink.element).reshape(integer.shape)
     decode = build.host.decode
     return Answers(rtl, integer, decode(rtl), decode(integer), qonnx, plain, run, rounded)
+
+
+def netlist_job(build: Build, top: str) -> Job:
+    """The synthesis of the whole build, as ``synth`` has it."""
+    target = build.report.target
+    if not target.part.startswith("xc"):
+        raise UserError(
+            f"simulate: {target.part} is not an AMD device, and --netlist knows the cells of these "
+            "only: simulate the RTL, without --netlist"
+        )
+    return Job(build.rtl, family(target.part), top=top, clock_mhz=target.clock_mhz)
 
 
 def batch_frames(build: Build) -> int:
@@ -121,6 +139,7 @@ def simulate_and_compare(
     progress: Progress = silent,
     keep: bool = True,
     simulator: Engine = "auto",
+    netlist: bool = False,
 ) -> Outcome:
     """Simulate a build, compare with all references, and save the figures in its report.
 
@@ -131,6 +150,7 @@ def simulate_and_compare(
     keep : bool
         Save the figures in the build's report; otherwise, the folder is not changed.
     simulator : "auto", "verilator" or "sliced"
+    netlist : bool
         As in `simulate`.
 
     Raises
@@ -146,7 +166,16 @@ def simulate_and_compare(
         transform = trained.experiment.transform if trained.experiment else None
     images = load_images(build, source, transform)
     return simulate_images(
-        build, images, trained, jobs, stall, trace, progress, keep, simulator=simulator
+        build,
+        images,
+        trained,
+        jobs,
+        stall,
+        trace,
+        progress,
+        keep,
+        simulator=simulator,
+        netlist=netlist,
     )
 
 
@@ -184,6 +213,7 @@ def simulate_images(
     keep: bool = True,
     clues: locate.Clues | None = None,
     simulator: Engine = "auto",
+    netlist: bool = False,
 ) -> Outcome:
     """As `simulate_and_compare`, for images that are loaded.
 
@@ -199,7 +229,7 @@ def simulate_images(
     if trained is not None:
         progress("PyTorch")
         pytorch = PyTorch(trained.predict(images.values), trained.accumulators(images.values))
-    answers = simulate(build, images.values, jobs, stall, trace, progress, simulator)
+    answers = simulate(build, images.values, jobs, stall, trace, progress, simulator, netlist)
     stages = [stage.name for stage in build.design.stages]
     inner = None if clues is None else locate.frames_with_other_layers(build, images.values, clues)
     figures = simulated(

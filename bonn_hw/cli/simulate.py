@@ -51,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "gates if there are many frames, and no --trace",
     )
     parser.add_argument(
+        "--netlist",
+        action="store_true",
+        help="simulate the netlist that 'bonn-hw synth' makes, as gates: what the device would run",
+    )
+    parser.add_argument(
         "--trace", metavar="FILE", type=Path, help="write the waveforms to this file (.fst or .vcd)"
     )
     parser.add_argument(
@@ -92,6 +97,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             progress,
             keep=writable,
             simulator=options.engine,
+            netlist=options.netlist,
         )
     kept = outcome.answers.run.kept
     if kept:

@@ -84,6 +84,7 @@ def simulated(
             expected=None if users is None else users.counts,
             stall_seed=stall,
             cycles_hold_for_all_data=True if run.lanes > 1 else None,
+            netlist=run.netlist or None,
             simulation=_speed(run, frames),
         ),
         accuracy=Accuracy() if labels is None else _accuracies(answers, labels, pytorch, expected),

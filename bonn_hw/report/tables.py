@@ -131,13 +131,15 @@ def _resources(report: Report, console: Console) -> Group:
 def _comparison(report: Report, console: Console, this_run: bool) -> Group:
     accuracy = report.accuracy or Accuracy()
     between = None if report.comparison is None else report.comparison.mismatches_between
-    sliced = report.comparison is not None and report.comparison.cycles_hold_for_all_data
+    simulated = "RTL (Verilator)"
+    if report.comparison is not None and report.comparison.cycles_hold_for_all_data:
+        simulated = "netlist (as gates)" if report.comparison.netlist else "RTL (as gates)"
     rows: dict[str, tuple[float | None, int | None]] = {
         "PyTorch": (accuracy.pytorch, None if between is None else between.rtl_pytorch),
         "expected": (accuracy.expected, None if between is None else between.rtl_expected),
         "QONNX": (accuracy.qonnx, None if between is None else between.rtl_qonnx),
         "integer graph": (accuracy.integer, None if between is None else between.rtl_integer),
-        "RTL (as gates)" if sliced else "RTL (Verilator)": (accuracy.rtl, None),
+        simulated: (accuracy.rtl, None),
     }
     if between is None or between.rtl_expected is None:
         del rows["expected"]

@@ -205,6 +205,8 @@ class Comparison:
     cycles_hold_for_all_data : bool or None
         Whether it is proved that no handshake depends on data: the bit-sliced engine proves it on
         the netlist of the design. None: not examined, as with Verilator alone.
+    netlist : bool or None
+        True if the netlist of a synthesis was simulated. None: the RTL was.
     first_difference : FirstDifference or None
         Where it first differs, if ``bonn-hw compare`` found a difference.
     """
@@ -216,6 +218,7 @@ class Comparison:
     expected: Expected | None = None
     stall_seed: int | None
     cycles_hold_for_all_data: bool | None = None
+    netlist: bool | None = None
     simulation: SimulatorSpeed
     first_difference: FirstDifference | None = None
 

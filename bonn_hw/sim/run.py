@@ -57,6 +57,8 @@ class SimulationRun:
     lanes : int
         Images in lockstep: more than one in the bit-sliced engine, whose control is proved not to
         depend on data.
+    netlist : bool
+        Whether this was the netlist of a synthesis, in place of the RTL.
     """
 
     outputs: NDArray[np.uint32]
@@ -71,6 +73,7 @@ class SimulationRun:
     verilator: str
     kept: int = 0
     lanes: int = 1
+    netlist: bool = False
 
     @property
     def interval(self) -> int | None:

@@ -15,10 +15,10 @@ from bonn_hw.emit.write import templates_folder, write
 from bonn_hw.ir.rtl import RtlProject
 from bonn_hw.progress import Progress, silent
 from bonn_hw.sim.build import HARNESS, Simulator
-from bonn_hw.sliced import source, synthesis
+from bonn_hw.sliced import post_synthesis, source, synthesis
 from bonn_hw.sliced.independence import split
 from bonn_hw.sliced.order import order
-from bonn_hw.synth.yosys import version
+from bonn_hw.synth.yosys import Job, version
 from bonn_hw.timing import native
 
 HERE = Path(__file__).parent
@@ -42,6 +42,7 @@ def build(
     templates: Path | None = None,
     progress: Progress = silent,
     lanes: int | None = None,
+    job: Job | None = None,
 ) -> Gates:
     """Compile the simulator of a project, or get it from the cache.
 
@@ -50,6 +51,8 @@ def build(
     lanes : int or None
         Images at once, a power of two from 64 on; None: as many as the processor's vectors have
         bits.
+    job : Job or None
+        Simulate the netlist that this synthesis gives, in place of the RTL.
 
     Raises
     ------
@@ -58,7 +61,7 @@ def build(
     ToolMissing
         If Yosys or a C++ compiler is missing.
     UserError
-        If the cache cannot be written, or a memory has a form that is not simulated here.
+        If the cache cannot be written, or a memory or a primitive has a form that is not simulated.
     """
     compiler, yosys = native.compiler(), version()
     templates = templates or templates_folder()
@@ -68,12 +71,20 @@ def build(
     contents = [*parts, *(f"{name}\n{text}" for name, text in sorted(project.files.items()))]
     files = [templates / name for name in project.templates]
     files += [HARNESS, HARNESS.with_name("model.h"), *_own()]
+    if job is not None:
+        contents.append(f"netlist {job.key}")
     key = digest(*contents, *(path.read_bytes() for path in files))
 
     def make(folder: Path) -> None:
-        write(project, folder, templates)
-        progress("gates, with Yosys")
-        netlist = synthesis.synthesise(project, folder)
+        if job is None:
+            write(project, folder, templates)
+            progress("gates, with Yosys")
+            netlist = synthesis.synthesise(project, folder)
+        else:
+            progress("netlist, with Yosys")
+            primitives = post_synthesis.synthesised(job)
+            progress("gates of the netlist, with Yosys")
+            netlist = post_synthesis.as_gates(primitives, folder)
         progress("independence of data")
         ordered = order(proved := split(netlist))
         made = source.write(proved, ordered, folder)

@@ -10,13 +10,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.errors import InternalError, UserError
+from bonn_hw.errors import Hang, InternalError, UserError
 from bonn_hw.ir.rtl import RtlProject
 from bonn_hw.progress import Progress, silent
 from bonn_hw.sim import run as verilator
 from bonn_hw.sim.run import SimulationRun
 from bonn_hw.sliced import run as sliced
 from bonn_hw.sliced.run import FRAMES
+from bonn_hw.synth.yosys import Job
 
 Engine = Literal["auto", "verilator", "sliced"]
 ENGINES: tuple[Engine, ...] = ("auto", "verilator", "sliced")
@@ -39,6 +40,7 @@ def simulate(
     trace: Path | None = None,
     templates: Path | None = None,
     batch: int | None = None,
+    job: Job | None = None,
     progress: Progress = silent,
 ) -> SimulationRun:
     """Simulate frames with an engine; the other parameters are those of `sim.run.simulate`.
@@ -49,6 +51,9 @@ def simulate(
         "auto": the bit-sliced engine for `ENOUGH` cycles, where it can be used; else Verilator.
     cycles : int
         Predicted cycles of a frame.
+    job : Job or None
+        Simulate the netlist that this synthesis gives, and the RTL as its witness. The netlist has
+        no probe: the busy cycles of stages are those of the RTL.
 
     Raises
     ------
@@ -73,16 +78,8 @@ def simulate(
             progress=progress,
         )
 
-    if engine == "sliced" and trace is not None:
-        raise UserError(
-            f"simulate: --trace {trace} needs --engine verilator: the bit-sliced engine has no "
-            "waveforms"
-        )
-    few = frames * cycles < ENOUGH
-    if engine == "verilator" or (engine == "auto" and (few or trace is not None)):
-        return by_verilator(frames)
-    try:
-        run = sliced.simulate(
+    def by_gates() -> SimulationRun:
+        return sliced.simulate(
             project,
             beats,
             frames,
@@ -91,8 +88,38 @@ def simulate(
             jobs=jobs,
             stall=stall,
             templates=templates,
+            job=job,
             progress=progress,
         )
+
+    if engine == "sliced" and trace is not None:
+        raise UserError(
+            f"simulate: --trace {trace} needs --engine verilator: the bit-sliced engine has no "
+            "waveforms"
+        )
+    if job is not None:
+        if engine == "verilator" or trace is not None:
+            raise UserError(
+                "simulate: --netlist is for the bit-sliced engine, which has no waveforms: leave "
+                "out --engine and --trace"
+            )
+        witness = by_verilator(min(FRAMES, frames))  # the RTL has to be right first
+        try:
+            run = by_gates()
+        except Hang as error:
+            raise InternalError(
+                "simulate: the netlist stops, and the RTL does not: please report it, with the "
+                "build's folder"
+            ) from error
+        return replace(
+            checked(run, witness, project, "the netlist", "the RTL"),
+            stage_cycles=witness.stage_cycles,
+        )
+    few = frames * cycles < ENOUGH
+    if engine == "verilator" or (engine == "auto" and (few or trace is not None)):
+        return by_verilator(frames)
+    try:
+        run = by_gates()
     except UserError as error:  # also a missing tool, or control that depends on data
         if engine == "sliced":
             raise
@@ -102,8 +129,20 @@ def simulate(
     return checked(run, by_verilator(min(FRAMES, frames)), project)
 
 
-def checked(run: SimulationRun, witness: SimulationRun, project: RtlProject) -> SimulationRun:
-    """The run with the witness's name, if its first frames are equal; else InternalError."""
+def checked(
+    run: SimulationRun,
+    witness: SimulationRun,
+    project: RtlProject,
+    one: str = "the bit-sliced engine",
+    other: str = "Verilator",
+) -> SimulationRun:
+    """The run with the witness's version, if its first frames are equal; else InternalError.
+
+    Parameters
+    ----------
+    one, other : str
+        What the run and its witness are called.
+    """
     known = len(witness.output_cycles)
     for what, ours, theirs in (
         ("output", run.outputs[:known], witness.outputs),
@@ -113,7 +152,7 @@ def checked(run: SimulationRun, witness: SimulationRun, project: RtlProject) -> 
         if different.size:
             frame, beat = divmod(int(different[0]), project.sink.beats)
             raise InternalError(
-                f"the bit-sliced engine and Verilator differ in the {what} of beat {beat} of frame "
-                f"{frame}: simulate with --engine verilator"
+                f"{one} and {other} differ in the {what} of beat {beat} of frame {frame}: simulate "
+                "with --engine verilator"
             )
     return replace(run, verilator=witness.verilator)

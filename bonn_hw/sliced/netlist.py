@@ -104,7 +104,7 @@ class Netlist:
     Attributes
     ----------
     ports : mapping
-        The nets of each port, and of the wire ``probe``; lowest bit first.
+        The nets of each port, and of the wire ``probe`` if there is one; lowest bit first.
     names : mapping
         What the RTL calls a net, where it has a name for it.
     """
@@ -150,7 +150,7 @@ def read(module: Mapping[str, Any]) -> Netlist:
         elif kind != "$scopeinfo":
             raise ValueError(f"cells of type {kind} are not known")
     ports = {name: _nets(port["bits"]) for name, port in module["ports"].items()}
-    ports["probe"] = _nets(module["netnames"]["probe"]["bits"])
+    ports["probe"] = _nets(module["netnames"].get("probe", {"bits": ()})["bits"])
     return Netlist(tuple(gates), tuple(registers), tuple(memories), ports, _names(module))
 
 

@@ -17,6 +17,7 @@ from bonn_hw.progress import Progress, silent
 from bonn_hw.sim.run import SNAPSHOTS, SimulationRun, busy
 from bonn_hw.sim.shard import Shard, run_all
 from bonn_hw.sliced.build import build
+from bonn_hw.synth.yosys import Job
 from bonn_hw.timing.stalls import Stalls
 
 VECTORS = 4  # at most: their values have to stay near the processor
@@ -36,6 +37,7 @@ def simulate(
     templates: Path | None = None,
     lanes: int | None = None,
     vectors: int | None = None,
+    job: Job | None = None,
     progress: Progress = silent,
 ) -> SimulationRun:
     """Simulate frames as `sim.run.simulate` does, with the same results.
@@ -49,6 +51,9 @@ def simulate(
         Images of a vector (`build.build`).
     vectors : int or None
         Vectors for which a process evaluates the control once; None: as many as are worth it.
+    job : Job or None
+        Simulate the netlist that this synthesis gives (`post_synthesis`). It has no probe: no stage
+        has a count, and a hang names none that is right.
 
     Raises
     ------
@@ -57,7 +62,7 @@ def simulate(
     Hang, Surplus, ToolMissing, UserError
         As there.
     """
-    gates = build(project, templates, progress, lanes)
+    gates = build(project, templates, progress, lanes, job)
     simulator, lanes = gates.simulator, gates.lanes
     source, sink = project.source, project.sink
     words_in, words_out = beats.shape[1], words_a_beat(sink.lanes, sink.element)
@@ -118,4 +123,5 @@ def simulate(
         sum(seconds for _, seconds in spent),
         verilator="",
         lanes=lanes,
+        netlist=job is not None,
     )

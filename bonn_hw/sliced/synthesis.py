@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from bonn_hw.ir.rtl import RtlProject
@@ -13,6 +14,13 @@ from bonn_hw.synth.yosys import Job, run_script
 CARRIES = Path(__file__).with_name("ripple.v")
 NETLIST = "netlist.json"
 GATES = ("AND", "NAND", "OR", "NOR", "XOR", "XNOR", "ANDNOT", "ORNOT")  # and NOT, always
+# Words -> gates.
+TO_GATES = (
+    f"techmap -map +/techmap.v -map {CARRIES}",
+    *("opt_expr", "simplemap", "opt_merge", "opt_clean"),
+    *("dfflegalize -cell $_DFFE_PP_ 01 -cell $_DFF_P_ 01", "opt_merge", "opt_clean"),
+    *(f"abc -g {','.join(GATES)}", "opt_clean"),
+)
 # Memories stay memories. Registers have an enable at most, which says when they need a new value.
 # The sums of DSP slices are logic: their text is equal, and a slice is no gate.
 DEFINES = "verilog_defines -DBONN_NO_DSP48"
@@ -20,9 +28,6 @@ COMMANDS = (
     "setattr -set keep 1 top/w:probe",
     *("proc", "flatten", "opt_expr", "opt_clean", "opt_muxtree", "opt_reduce", "opt_merge"),
     *("opt_dff", "opt_clean", "wreduce", "opt_clean", "alumacc", "memory -nomap", "opt_clean"),
-    *("techmap -map +/techmap.v -map {carries}", "opt_expr", "simplemap", "opt_merge", "opt_clean"),
-    *("dfflegalize -cell $_DFFE_PP_ 01 -cell $_DFF_P_ 01", "opt_merge", "opt_clean"),
-    *("abc -g {gates}", "opt_clean", "write_json {netlist}"),
 )
 
 
@@ -37,8 +42,18 @@ def synthesise(project: RtlProject, folder: Path) -> Netlist:
         If a memory has a form that is not simulated here.
     """
     *reading, _ = Job(folder, "xc7", top=project.top).script
+    return gates([DEFINES, *reading, *COMMANDS], folder)
+
+
+def gates(commands: Sequence[str], folder: Path) -> Netlist:
+    """The gates of the module ``top``, which some commands give Yosys.
+
+    Raises
+    ------
+    UserError
+        If a memory has a form that is not simulated here.
+    """
     written = folder.resolve() / NETLIST
-    names = {"carries": CARRIES, "gates": ",".join(GATES), "netlist": written}
-    commands = [line.format(**names) for line in COMMANDS]
-    run_script([DEFINES, *reading, *commands], folder, folder / "yosys.log")
+    script = [*commands, *TO_GATES, f"write_json {written}"]
+    run_script(script, folder, folder / "yosys.log")
     return read(json.loads(written.read_text())["modules"]["top"])

@@ -9,6 +9,7 @@ import pytest
 from bonn_hw.errors import InternalError, UserError
 from bonn_hw.sliced import engines
 from bonn_hw.sliced.independence import DataDependent
+from bonn_hw.synth.yosys import Job
 from tests.support.planted import planted
 
 pytestmark = pytest.mark.rtl
@@ -42,6 +43,26 @@ def test_control_that_depends_on_data_falls_back_to_verilator(tmp_path):
     assert any(text.startswith("Verilator, for simulate: s_axis_tready depends") for text in told)
     with pytest.raises(DataDependent):
         engines.simulate(project, beats, frames, engine="sliced", cycles=1, **options)
+
+
+def test_the_netlist_of_a_synthesis(tmp_path):
+    """Equal to its witness, the RTL; control that depends on data is found in it too."""
+    project, beats, frames, options = planted(0, tmp_path / "0")
+    job = Job(options["folder"], "xc7")
+    run = engines.simulate(project, beats, frames, engine="auto", cycles=1, job=job, **options)
+    rtl = engines.simulate(project, beats, frames, engine="verilator", cycles=1, **options)
+    assert run.netlist and run.lanes > 1 and not rtl.netlist
+    assert run.verilator == rtl.verilator
+    np.testing.assert_array_equal(run.outputs, rtl.outputs)
+    for extra in ({"engine": "verilator"}, {"engine": "auto", "trace": tmp_path / "w.vcd"}):
+        with pytest.raises(UserError, match=r"^simulate: --netlist is for the bit-sliced engine, "):
+            engines.simulate(project, beats, frames, cycles=1, job=job, **extra, **options)
+    project, beats, frames, options = planted(1, tmp_path / "1")
+    with pytest.raises(DataDependent, match="s_axis_tready depends on data"):
+        engines.simulate(
+            project, beats, frames, engine="auto", cycles=1, job=Job(options["folder"], "xc7"),
+            **options,
+        )  # fmt: skip
 
 
 def test_waves_are_verilators(tmp_path):

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Gates and Verilator on many networks: ``python -m benchmarks.agreement --log agreement.jsonl``.
+
+Random networks, and networks that are named; free and stalled. Every output and the cycle of every
+beat must be equal. What the log has is not run again, so an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from benchmarks.calibration import calibrated
+from bonn_hw import pipeline
+from bonn_hw.boards import board
+from bonn_hw.nn.export import export
+from bonn_hw.nn.models.networks import NETWORKS
+from tests.support.agreement import agree, random_network_agrees
+
+FRAMES = 192  # of a named network: 3 of each image's place
+CYCLES = {"cnv": 33_000}  # a frame; of others:
+DEFAULT_CYCLES = 20_000
+
+
+def named(name: str) -> bool:
+    """A network of `bonn_hw.nn`, with random weights, on Fashion-MNIST's shape."""
+    with tempfile.TemporaryDirectory() as folder:
+        model, out = Path(folder) / "model.onnx", Path(folder) / "build"
+        export(calibrated(name), model)
+        fps = 100e6 / CYCLES.get(name, DEFAULT_CYCLES)
+        pipeline.compile_model(model, pipeline.Target(board("zcu104"), 100.0, fps), out)
+        agree(pipeline.Build.load(out), frames=FRAMES)
+    return True
+
+
+def run(log: Path, cases: dict[str, Callable[[], bool]]) -> None:
+    """Run the cases that the log does not have, and note each; raises what a case raises."""
+    known = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    done = {one["case"] for one in known}
+    for case, work in cases.items():
+        if case in done:
+            continue
+        start = time.process_time()
+        row = {"case": case, "ran": work(), "seconds": round(time.process_time() - start, 1)}
+        known.append(row)
+        with log.open("a") as stream:
+            stream.write(json.dumps(row) + "\n")
+        print(row, flush=True)
+    ran = sum(one["ran"] for one in known)
+    print(f"{ran} networks agree, {len(known) - ran} random ones have no build")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=80, help="random networks, of which some fail")
+    parser.add_argument("--networks", nargs="*", default=[], choices=list(NETWORKS))
+    options = parser.parse_args(arguments)
+    cases: dict[str, Callable[[], bool]] = {name: partial(named, name) for name in options.networks}
+    cases |= {
+        f"random {number}": partial(random_network_agrees, number)
+        for number in range(options.count)
+    }
+    run(options.log, cases)
+
+
+if __name__ == "__main__":
+    main()

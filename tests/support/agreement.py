@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Gates and Verilator side by side: outputs, the cycle of every beat, busy cycles of stages."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from bonn_hw import pipeline
+from bonn_hw.boards import board
+from bonn_hw.emit.stored import read_project
+from bonn_hw.errors import UnsupportedModel, UserError
+from bonn_hw.ir.stream import pack
+from bonn_hw.sim import run as verilator
+from bonn_hw.sliced import run as sliced
+from tests.support.bench import random_values
+from tests.support.models import networks
+
+FRAMES, LANES = 192, 64
+
+
+def agree(build, stalls=(None, 1), frames=FRAMES):
+    """Simulate a build by both, without and with stalls; raises AssertionError."""
+    project = read_project(build.rtl)
+    values = random_values(build.design.graph.tensors[build.design.graph.input], frames)
+    beats = pack(values, project.source.lanes, project.source.element)
+    options = {"folder": build.rtl, "timeout_cycles": build.design.patience}
+    for stall in stalls:
+        gates = sliced.simulate(project, beats, frames, lanes=LANES, stall=stall, **options)
+        rtl = verilator.simulate(
+            project, beats, frames, jobs=len(gates.shards), stall=stall, **options
+        )
+        assert rtl.shards == gates.shards
+        np.testing.assert_array_equal(gates.outputs, rtl.outputs)
+        np.testing.assert_array_equal(gates.output_cycles, rtl.output_cycles)
+        assert gates.stage_cycles == rtl.stage_cycles
+
+
+def compiled(builder, cycles, folder):
+    """The build of a random network, at most so many cycles a frame; None if it has none."""
+    target = pipeline.Target(board("pynq-z2"), 100.0, 100e6 / cycles)
+    try:
+        pipeline.compile_model(builder.path(folder), target, folder / "build")
+    except UnsupportedModel:
+        return None
+    except UserError as error:
+        assert "cycles per frame at full parallelism" in str(error)
+        return None
+    return pipeline.Build.load(folder / "build")
+
+
+def random_network_agrees(number):
+    """Whether network ``number`` compiles; then both simulators agree, or AssertionError."""
+    found = []
+
+    @seed(number)
+    @settings(
+        max_examples=1, deadline=None, database=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(networks(odd=False), st.integers(50, 3000))
+    def one(builder, cycles):
+        with tempfile.TemporaryDirectory() as name:
+            build = compiled(builder, cycles, Path(name))
+            if build is not None:
+                agree(build)
+                found.append(build)
+
+    one()
+    return bool(found)
