@@ -193,7 +193,7 @@ def block(place, words, width, written):
     ]
 
 
-@pytest.mark.parametrize("family", ["xc7", "xcup"])
+@pytest.mark.parametrize("family", ["xc7", pytest.param("xcup", marks=pytest.mark.large)])
 def test_block_memories(family, tmp_path):
     inputs, outputs, lines = {}, {}, []
     for place, (words, width, written) in enumerate(BLOCKS):
