@@ -15,10 +15,9 @@ from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.graph import DataflowGraph
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.target import Target
-from bonn_hw.kernels.fifo import Fifo
 from bonn_hw.passes import objectives
 from bonn_hw.passes.exchange import exchanged
-from bonn_hw.passes.fifo_sizing import insert_fifos, size_fifos
+from bonn_hw.passes.fifo_sizing import depths_of, insert_fifos, size_fifos
 from bonn_hw.passes.folding import Choice, Space, Tables
 from bonn_hw.passes.folding_file import FoldingConstraints
 from bonn_hw.passes.optimum import HighestRate, LeastCost, Optimum
@@ -224,14 +223,8 @@ def _leaving_room(
     room = Resources(*np.maximum(holds - fifos, 0).tolist())
     fitting = exchanged(space, choice, room, prices(target))
     if fitting is not None:
-        depths = {
-            stage.node.inputs[0]: stage.node.kernel.depth
-            for stage in design.stages
-            if isinstance(stage.node.kernel, Fifo)
-        }
-        return insert_fifos(
-            insert_width_converters(fitting.applied(graph), fitting.foldings), depths
-        )
+        converted = insert_width_converters(fitting.applied(graph), fitting.foldings)
+        return insert_fifos(converted, depths_of(design))
     other = objectives.within(space, choice.cycles, room)
     if isinstance(other, objectives.TooLarge):
         return design
