@@ -55,6 +55,16 @@ def depths_of(design: FoldedDesign) -> dict[str, int]:
     }
 
 
+def with_fifos_of(design: FoldedDesign, other: FoldedDesign) -> FoldedDesign:
+    """The design with the FIFOs of another one, whose streams are the same."""
+    depths = {
+        stage.node.inputs[0]: stage.node.kernel.depth
+        for stage in other.stages
+        if isinstance(stage.node.kernel, Fifo)
+    }
+    return insert_fifos(design, depths)
+
+
 def size_fifos(
     design: FoldedDesign,
     fixed: Depths | None = None,

@@ -17,7 +17,7 @@ from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.target import Target
 from bonn_hw.passes import objectives
 from bonn_hw.passes.exchange import exchanged
-from bonn_hw.passes.fifo_sizing import depths_of, insert_fifos, size_fifos
+from bonn_hw.passes.fifo_sizing import size_fifos, with_fifos_of
 from bonn_hw.passes.folding import Choice, Space, Tables
 from bonn_hw.passes.folding_file import FoldingConstraints
 from bonn_hw.passes.optimum import HighestRate, LeastCost, Optimum
@@ -224,7 +224,7 @@ def _leaving_room(
     fitting = exchanged(space, choice, room, prices(target))
     if fitting is not None:
         converted = insert_width_converters(fitting.applied(graph), fitting.foldings)
-        return insert_fifos(converted, depths_of(design))
+        return with_fifos_of(converted, design)
     other = objectives.within(space, choice.cycles, room)
     if isinstance(other, objectives.TooLarge):
         return design
