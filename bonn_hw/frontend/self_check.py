@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.errors import InternalError, UnsupportedModel
+from bonn_hw.errors import InternalError, UnsupportedModel, UserError
 from bonn_hw.frontend.execute import Array
 from bonn_hw.frontend.lowered import Lowered
 from bonn_hw.frontend.model import Model
@@ -64,7 +64,10 @@ def self_check(model: Model, lowered: Lowered) -> None:
     alone = run(frames[:1])[reference.output]
     _check_batch(alone, len(frames), expected[reference.output])
     streams = {graph.output, *(probe.stream for probe in lowered.probes)}
-    encoded = host.encode(frames)
+    try:
+        encoded = host.encode(frames)
+    except UserError as error:  # they are frames that the model takes
+        raise InternalError(f"the host's part refuses a trial frame ({error}). {BUG}") from error
     values = {graph.input: encoded}
     values |= {name: value for name, value in graph.walk(encoded) if name in streams}
     for probe in lowered.probes:

@@ -42,7 +42,7 @@ MUTANTS = [
     ("operators.average_pool", 'make_node("Div"', 'make_node("Mul"', "residual"),
     ("operators.convolution", "corrections = np.einsum", "corrections = -np.einsum", "bits"),
     ("operators.convolution", "transpose(0, 2, 3, 1)", "transpose(0, 3, 2, 1)", "few_bits"),
-    ("operators.convolution", "zero = -1 if", "zero = 1 if", "bits"),
+    ("operators.convolution", "geometry, -1 if", "geometry, 1 if", "bits"),
     ("operators.convolution", "(a + b for", "(a + 0 * b for", "moved"),
     ("operators.convolution", "given = weights.values", "given = -weights.values", "bits"),
     ("operators.dense", "streamed[:, order] = ", "streamed[:] = ", "bits"),
