@@ -14,7 +14,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest
 # Compiled modules are kept: without them each process compiles torch anew, for a quarter of a minute.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test nightly formal mutate lint docs figures bench data open-toolchain finn-env pynq-env clean
+.PHONY: setup demo test nightly formal mutate lint style docs figures bench data open-toolchain finn-env pynq-env clean
 
 setup: .venv/ready
 
@@ -40,8 +40,11 @@ demo: setup
 data: setup
 	$(BIN)/bonn-hw setup data fashion-mnist
 
-test: setup lint data
-	$(PYTEST) -n $(WORKERS) --durations 60
+# Types are checked beside the tests: the check has a single thread, for a minute.
+test: setup style data
+	@echo "== tests and types"
+	@$(BIN)/mypy & types=$$!; $(PYTEST) -n $(WORKERS) --durations 60; tests=$$?; \
+	  wait $$types && exit $$tests
 
 # What takes too long for each change: random tests on new examples, ROUNDS times; bitstreams, large
 # networks (ResNet-18 at 224x224), and what other tests prove too; mutants.
@@ -60,10 +63,12 @@ formal: setup
 mutate: setup
 	$(BIN)/python -m tests.mutation
 
-lint: setup
+lint: style
+	$(BIN)/mypy
+
+style: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
 
 # The documentation as a site, without network access: build/docs/index.html. A warning is an error.
 docs: setup
