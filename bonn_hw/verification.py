@@ -84,7 +84,7 @@ def simulate(
         trace=trace,
         timeout_cycles=build.design.patience,
         batch=batch_frames(build),
-        job=netlist_job(build, project.top) if netlist else None,
+        job=netlist_job(build) if netlist else None,
         progress=progress,
     )
     rtl = unpack(run.outputs, project.sink.lanes, project.sink.element).reshape(integer.shape)
@@ -92,7 +92,7 @@ def simulate(
     return Answers(rtl, integer, decode(rtl), decode(integer), qonnx, plain, run, rounded)
 
 
-def netlist_job(build: Build, top: str) -> Job:
+def netlist_job(build: Build) -> Job:
     """The synthesis of the whole build, as ``synth`` has it."""
     target = build.report.target
     if not target.part.startswith("xc"):
@@ -100,6 +100,7 @@ def netlist_job(build: Build, top: str) -> Job:
             f"simulate: {target.part} is not an AMD device, and --netlist knows the cells of these "
             "only: simulate the RTL, without --netlist"
         )
+    top = read_project(build.rtl).top  # as its file has it; `verified` gives all the same name
     return Job(build.rtl, family(target.part), top=top, clock_mhz=target.clock_mhz)
 
 

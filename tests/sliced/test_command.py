@@ -30,6 +30,13 @@ def test_simulate_with_the_gates(tmp_path, capsys):
     assert [one.get("cycles_hold_for_all_data") for one in facts.values()] == [True, None]
     for key in ("cycles_per_frame", "latency_cycles"):
         assert facts["sliced"][key] == facts["verilator"][key]
+    report = tmp_path / "netlist.json"
+    command = ["simulate", str(build), "--random", "300", "--netlist", "--json", str(report)]
+    assert main(command) == 0
+    facts["netlist"] = json.loads(report.read_text())
+    assert facts["netlist"]["netlist"]
+    for key in ("cycles_per_frame", "latency_cycles"):
+        assert facts["netlist"][key] == facts["verilator"][key]
     trace = ["--engine", "sliced", "--trace", str(tmp_path / "w.fst")]
     assert main(["simulate", str(build), "--random", "3", *trace]) == 2
     assert "needs --engine verilator: the bit-sliced engine has no" in capsys.readouterr().err
