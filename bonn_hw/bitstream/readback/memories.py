@@ -16,6 +16,7 @@ from bonn_hw.bitstream.readback.frames import ReadbackFault
 from bonn_hw.bitstream.readback.netlist import PARITY, Memory, Port
 
 ADDRESS_BITS = 14
+CONSTANTS = (0, 1)  # nets
 SIMPLE = 36  # width of a port that has the data pins of both
 # Kinds of pins by port: address, enable, write enables, reset, data and parity in and out.
 PINS = {
@@ -137,7 +138,10 @@ class Half:
 
     def _control(self, pin: str) -> int:
         net = self.source(pin)
-        return net if self.has(f"ZINV_{pin}") else self.table((net,), 0b01)
+        if self.has(f"ZINV_{pin}"):
+            return net
+        # A port that is not used has an inverted 1, and no clock.
+        return 1 - net if net in CONSTANTS else self.table((net,), 0b01)
 
     def _value(self, name: str, port: str, width: int) -> int:
         """Value of the output after reset or at the start, data bits first, then parity."""
