@@ -2,6 +2,7 @@
 """Features -> netlist, on a device of four tiles with a database of prjxray's form."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -200,7 +201,7 @@ def test_a_memory_that_is_read_by_a_and_written_by_b():
     one, nets, tables = half(
         ("READ_WIDTH_A_9", "WRITE_WIDTH_B_4", "ZINV_ENARDEN", "WRITE_MODE_B_READ_FIRST"),
         {"INIT_01": 5, "INITP_02": 7, "ZSRVAL_A": 0x3FFFE, "ZINIT_A": 0x2FFFF},
-        {"RSTRAMARSTRAM": 1, "ENBWREN": 0, **{f"WEBWE{bit}": 9 for bit in range(4)}},
+        {"RSTRAMARSTRAM": 8, "ENBWREN": 0, **{f"WEBWE{bit}": 9 for bit in range(4)}},
     )
     memory = one.memory()
     assert memory.contents == 5 << 256 | 7 << PARITY + 512
@@ -216,8 +217,17 @@ def test_a_memory_that_is_read_by_a_and_written_by_b():
     )
     assert write.address == tuple(nets[f"ADDRBWRADDR{bit}"] for bit in range(2, 14))
     assert write.data == tuple(nets[f"DIBDI{bit}"] for bit in range(4))
-    assert tables == [((1,), 0b01), ((0,), 0b01), ((1002, 9), 0b1000)]
-    assert write.enable == 1003
+    assert tables == [((8,), 0b01), ((1, 9), 0b1000)]
+    assert write.enable == 1002
+
+
+def test_a_port_that_is_not_used_needs_no_clock():
+    """Its enable is an inverted 1; the narrowest width has no bit of its own."""
+    one, _, tables = half(("READ_WIDTH_A_9", "ZINV_ENARDEN", "READ_WIDTH_B_1"), {}, {"ENBWREN": 1})
+    asked = []
+    memory = replace(one, clocked=asked.append).memory()
+    assert len(memory.reads) == 1 and memory.writes == ()
+    assert asked == ["CLKARDCLK"] and len(tables) == 1  # the inverted reset
 
 
 def test_both_ports_together():
