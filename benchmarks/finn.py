@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bonn_hw import frontend, pipeline, verification
+from bonn_hw import after_build, frontend, pipeline, verification
 from bonn_hw.boards import board
 from bonn_hw.interop import finn_environment
 from bonn_hw.interop.crosscheck import crosscheck
@@ -206,7 +206,7 @@ def estimates(model: Path, folder: Path) -> Iterator[str]:
     simulated = stage_cycles(made, frames)
     synthesised = {
         one.name: one.synthesised
-        for one in pipeline.synthesise(made, jobs=2).layers
+        for one in after_build.synthesise(made, jobs=2).layers
         if one.synthesised is not None
     }
     yield "## Estimates for CNV, FINN's folding"

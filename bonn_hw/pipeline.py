@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The flow: QONNX file -> build folder -> synthesis, bitstream; `verification` simulates it."""
+"""The flow: QONNX file -> build folder; `after_build` and `verification` go on from there."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,45 +10,34 @@ from pathlib import Path
 from typing import Literal
 
 from bonn_hw import extras, files, frontend, manifest
-from bonn_hw.bitstream import make
-from bonn_hw.boards import board as find_board
 from bonn_hw.build_folder import REFERENCE, Build, write_design
 from bonn_hw.emit.interface import core_name, wrapped
 from bonn_hw.emit.names import default_top
 from bonn_hw.emit.standalone import Timing, write_standalone
-from bonn_hw.emit.stored import read_project, write_project
+from bonn_hw.emit.stored import write_project
 from bonn_hw.emit.top import emit
 from bonn_hw.errors import UserError
-from bonn_hw.frontend.numpy_host import tail_of
-from bonn_hw.interop import dialect, finn_writer
+from bonn_hw.interop import dialect
 from bonn_hw.ir import store
 from bonn_hw.ir.rtl import PLAIN, Interface
 from bonn_hw.ir.target import Target
 from bonn_hw.passes.folding_file import FoldingConstraints, constraints_of, read_constraints
 from bonn_hw.passes.plan import Reach, feasibility, pareto_front, plan
 from bonn_hw.progress import Progress, silent
-from bonn_hw.report import assemble, pictures, sections, training
+from bonn_hw.report import assemble, pictures, training
 from bonn_hw.report.page import beside, document, trades
-from bonn_hw.report.section_values import Synthesised
 from bonn_hw.report.store import NAME, save
 from bonn_hw.report.values import Front, Model, Report
-from bonn_hw.synth import run as synth
 
 __all__ = [
     "Build",
     "Checked",
     "Target",
-    "bitstream_defaults",
-    "board_ends_before",
     "check_model",
     "compile_model",
-    "export_finn",
     "fold_front",
     "fold_model",
-    "make_bitstream",
     "read_model",
-    "synthesise",
-    "take_bitstream",
 ]
 
 # The source of fixed foldings: a file, the attributes of the model itself, or none.
@@ -281,130 +269,3 @@ def _constraints(
 def _model_of(model: frontend.Model) -> Model:
     metadata = model.metadata
     return Model(model.sha256, metadata.get("dataset"), metadata.get("transform"))
-
-
-def synthesise(
-    build: Build,
-    kernel: str | None = None,
-    jobs: int = 1,
-    progress: Progress = silent,
-) -> Report:
-    """Synthesise a build's RTL with Yosys: the whole design and all stages, or one stage.
-
-    Returns the report with the new figures, which is also saved.
-    """
-    names = [stage.name for stage in build.design.stages]
-    if kernel is not None and kernel not in names:
-        raise UserError(f"synth: there is no stage {kernel!r}; the stages are {', '.join(names)}")
-    target, top = build.report.target, read_project(build.rtl).top
-    part, clock_mhz = target.part, target.clock_mhz
-    progress("Yosys")
-    if kernel is not None:
-        whole, stages = (
-            None,
-            {kernel: synth.synthesise_stage(build.rtl, part, kernel, top, clock_mhz)},
-        )
-    else:
-        whole, stages = synth.synthesise_all(build.rtl, part, names, jobs, top, clock_mhz)
-    synthesised = Synthesised(whole=whole, stages=stages, tools={"pyosys": synth.version()})
-    report = sections.add_synthesised(build.folder, build.identity, synthesised)
-    beside.write_again(build.folder, build.design)
-    return report
-
-
-def bitstream_defaults(build: Build, board: str) -> tuple[str, float]:
-    """The default tool and clock in MHz for a board.
-
-    The tool is the board's usual one. The clock is the build's, unless the board has only one.
-    """
-    chosen, clock_mhz = find_board(board, build.folder), build.report.target.clock_mhz
-    return chosen.tools[0], chosen.clock_mhz if chosen.clock.fixed else clock_mhz
-
-
-def make_bitstream(
-    build: Build,
-    board: str,
-    clock_mhz: float,
-    tool: str = "vivado",
-    progress: Progress = silent,
-    prove: bool = True,
-) -> Report:
-    """Make the bitstream of a build and the folder that is copied to the board.
-
-    Parameters
-    ----------
-    board : str
-        Name of a board, which may be the build's own, or path of a board's file.
-    prove : bool
-        As for `bitstream.make.make`.
-
-    Returns the report with the new figures, which is also saved. Raises the same errors as
-    `bitstream.make.make`.
-    """
-    chosen = find_board(board, build.folder)
-    implemented = make.make(
-        build.folder,
-        build.design,
-        build.host,
-        build.report,
-        chosen,
-        clock_mhz,
-        tool,
-        progress,
-        prove,
-    )
-    report = sections.add_implemented(build.folder, build.identity, implemented)
-    beside.write_again(build.folder, build.design)
-    return report
-
-
-def take_bitstream(
-    build: Build,
-    place: Path | None = None,
-    board: str | None = None,
-    clock_mhz: float | None = None,
-    progress: Progress = silent,
-) -> Report:
-    """Check and pack the bitstream that a plan for Vivado has become on another machine.
-
-    Parameters
-    ----------
-    place : Path or None
-        Folder or archive of the results; None: the folder ``system/vivado`` of the build.
-    board, clock_mhz
-        Of the bitstream; None: as planned.
-
-    Returns the report as `make_bitstream`. Raises the same errors as `bitstream.make.take`.
-    """
-    chosen = None if board is None else find_board(board, build.folder)
-    implemented = make.take(
-        build.folder, build.design, build.host, build.report, place, chosen, clock_mhz, progress
-    )
-    report = sections.add_implemented(build.folder, build.identity, implemented)
-    beside.write_again(build.folder, build.design)
-    return report
-
-
-def board_ends_before(build: Build) -> str:
-    """The operator behind the accelerator that the board's driver lacks; empty if it has all."""
-    return tail_of(build.host, build.design.graph.tensors[build.design.graph.output]).ends_before
-
-
-def export_finn(build: Build, out: Path) -> list[Path]:
-    """Write a build as FINN's hardware graph, and its folding as FINN's folding file.
-
-    Raises
-    ------
-    UnsupportedModel
-        For a layer that FINN's nodes cannot express; nothing is written then.
-    """
-    graph = finn_writer.dataflow_graph(build.design, build.host)
-    folding = {"Defaults": {}, **finn_writer.foldings(graph)}
-    contents = {
-        "hardware.onnx": graph.SerializeToString(deterministic=True),
-        "folding.json": (json.dumps(folding, indent=1) + "\n").encode(),
-    }
-    for name, content in contents.items():
-        with files.fresh_file(out / name) as partial:
-            partial.write_bytes(content)
-    return [out / name for name in contents]

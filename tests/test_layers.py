@@ -31,7 +31,7 @@ ORDER = (
     ("bitstream", "nn"),
     ("build_folder", "images", "doctor"),
     ("locate",),
-    ("pipeline",),
+    ("after_build", "pipeline"),
     ("sweep", "verification"),
     ("explore",),
     ("api",),

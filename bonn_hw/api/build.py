@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw import build_folder, engine, files, locate, pipeline, verification
+from bonn_hw import after_build, build_folder, engine, files, locate, verification
 from bonn_hw.api.display import html_of, text_of
 from bonn_hw.api.frames import as_float32, as_labels
 from bonn_hw.api.layers import Layer, expected_layers, layers, tensor_behind
@@ -206,7 +206,7 @@ class Build:
     ) -> Report:
         """Synthesise the RTL with Yosys: the design and all units, or one unit."""
         with files.reading(self.folder), shown("synth", progress) as step:
-            return pipeline.synthesise(self._loaded, kernel, jobs or _cores(), step)
+            return after_build.synthesise(self._loaded, kernel, jobs or _cores(), step)
 
     def bitstream(
         self,
@@ -234,9 +234,9 @@ class Build:
             If the tool is not installed; the plan is written.
         """
         chosen = str(board or self._loaded.report.target.board)
-        usual, clock = pipeline.bitstream_defaults(self._loaded, chosen)
+        usual, clock = after_build.bitstream_defaults(self._loaded, chosen)
         with files.reading(self.folder), shown("bitstream", progress) as step:
-            return pipeline.make_bitstream(
+            return after_build.make_bitstream(
                 self._loaded, chosen, clock_mhz or clock, tool or usual, step, prove
             )
 
@@ -266,7 +266,7 @@ class Build:
         place = None if results is None else Path(results)
         chosen = None if board is None else str(board)
         with files.reading(self.folder), shown("bitstream", progress) as step:
-            return pipeline.take_bitstream(self._loaded, place, chosen, clock_mhz, step)
+            return after_build.take_bitstream(self._loaded, place, chosen, clock_mhz, step)
 
     def plot(self, folder: str | Path | None = None) -> Picture:
         """Draw cycles and resources of each layer; in a notebook, the picture is shown.

@@ -58,25 +58,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Make a bitstream; exit code 3 if its tool is not installed."""
-    from bonn_hw import pipeline
+    from bonn_hw import after_build, pipeline
     from bonn_hw.report import store, tables
 
     build = pipeline.Build.load(options.build, options.trust)
     if options.take is not None and options.tool == "open":
         raise UserError("--take is for results of Vivado: leave --tool open out")
     board = options.board or build.report.target.board
-    tool, clock_mhz = pipeline.bitstream_defaults(build, board)
+    tool, clock_mhz = after_build.bitstream_defaults(build, board)
     check_writable(options.build, "folder")
     check_writable(options.json)
     try:
         with terminal.progress("bitstream") as progress:
             if options.take is not None:
                 place = None if options.take is True else options.take
-                report = pipeline.take_bitstream(
+                report = after_build.take_bitstream(
                     build, place, options.board, options.clock_mhz, progress
                 )
             else:
-                report = pipeline.make_bitstream(
+                report = after_build.make_bitstream(
                     build,
                     board,
                     options.clock_mhz or clock_mhz,
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     except ToolMissing as error:
         terminal.error(f"bonn-hw: {error}")
         return TOOL_MISSING
-    ends_before = pipeline.board_ends_before(build)
+    ends_before = after_build.board_ends_before(build)
     if ends_before:
         terminal.note(
             f"the board's driver has NumPy only: it returns what stands before {ends_before}"

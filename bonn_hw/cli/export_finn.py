@@ -28,11 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Write a build as FINN's hardware graph."""
-    from bonn_hw import pipeline
+    from bonn_hw import after_build, pipeline
 
     build = pipeline.Build.load(options.build, options.trust)
     out = options.out or options.build / "finn"
     check_writable(out, "folder")
-    for path in pipeline.export_finn(build, out):
+    for path in after_build.export_finn(build, out):
         terminal.note(f"wrote {path}")
     return DONE

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, terminal: Terminal) -> int:
     """Synthesise a build."""
-    from bonn_hw import pipeline
+    from bonn_hw import after_build, pipeline
     from bonn_hw.report import store, tables, verdicts
 
     build = pipeline.Build.load(options.build, options.trust)
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     check_writable(options.json)
     check_writable(options.junit)
     with terminal.progress("synth") as progress:
-        report = pipeline.synthesise(build, options.kernel, options.jobs, progress)
+        report = after_build.synthesise(build, options.kernel, options.jobs, progress)
     terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
     found = verdicts.of_thresholds(report, thresholds(options))
     return conclude(options, options.build, found, terminal)
