@@ -68,8 +68,10 @@ def explore(
         raise Interrupted(
             f"{out}: interrupted after {trained} candidates; go on with the same command"
         ) from stop
+    found = result.result_of(space, study)
+    result.write(found, study, out)  # the front is there before anything beside it
     progress("folding the zoo's networks")
-    found = replace(result.result_of(space, study), zoo=zoo_points(space))
+    found = replace(found, zoo=zoo_points(space))
     result.write(found, study, out)
     return found
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tests.mutation.rtl import Mutant, by_patterns
+from tests.mutation.rtl import Mutant, blank, by_patterns
 
 # Operators with a space on both sides: templates, pointers, references and streams have none.
 OPERATORS = (
@@ -41,10 +41,6 @@ SKIPPED = re.compile(r"^\s*(?:#|//|using |template|static_assert)")
 
 def _quiet(text: str) -> str:
     """The text with comments and strings blanked, of the same length."""
-
-    def blank(found: re.Match[str]) -> str:
-        return re.sub(r"[^\n]", " ", found[0])
-
     return re.sub(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"", blank, text, flags=re.S)
 
 

@@ -62,12 +62,13 @@ OPERATORS = (
 SKIPPED = re.compile(r"\$error|\$fatal|\$fopen|\(\*|^\s*//|gen_illegal|^\s*parameter ")
 
 
+def blank(found: re.Match[str]) -> str:
+    """Spaces in the place of a match; its lines stay."""
+    return re.sub(r"[^\n]", " ", found[0])
+
+
 def _quiet(text: str) -> str:
     """The text with comments, strings and checks of parameters blanked, of the same length."""
-
-    def blank(found: re.Match[str]) -> str:
-        return re.sub(r"[^\n]", " ", found[0])
-
     text = re.sub(r"//[^\n]*|\"[^\"\n]*\"", blank, text)
     text = re.sub(r"`ifndef SYNTHESIS.*?`endif|`ifdef VERILATOR.*?`else", blank, text, flags=re.S)
     # From `if (` to the `end` of a block that only says that a parameter is illegal.

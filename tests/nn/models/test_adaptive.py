@@ -6,8 +6,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("brevitas")
 
 from bonn_hw.nn.models.adaptive import DeviationQuant, LearntLevels
-from bonn_hw.nn.models.latent import centre_latent_weights
-from bonn_hw.nn.models.networks import build
+from tests.support.learning import learnt
 
 
 class StraightSign(torch.nn.Module):
@@ -78,21 +77,9 @@ def test_the_gradient_of_a_weight_is_that_of_the_sum():
 
 
 def test_filters_stay_centred_and_a_network_learns():
-    torch.manual_seed(0)
-    options = {"widths": [4, 4, 6], "blocks": [1, 1], "in_channels": 1, "size": 8, "classes": 3}
-    network = build("wrn", form="hardware", method="adabin", **options).train()
-    images, labels = torch.randint(-128, 128, (12, 1, 8, 8)) / 128, torch.arange(12) % 3
-    optimiser = torch.optim.Adam(network.parameters(), 0.01)
-    losses = []
-    for _ in range(40):
-        optimiser.zero_grad()
-        loss = torch.nn.functional.cross_entropy(network(images), labels)
-        loss.backward()
-        optimiser.step()
-        centre_latent_weights(network)
-        losses.append(float(loss.detach()))
+    network, losses = learnt("adabin")
     assert losses[-1] < 0.5 * losses[0]
     block = network.layers.stage1_0
     means = block.conv.weight.detach().mean((1, 2, 3))
     torch.testing.assert_close(means, torch.zeros(4), rtol=0, atol=1e-7)
-    assert float(block.sign.middle) != 0 and float(block.sign.distance) != 1
+    assert block.sign.middle.item() != 0 and block.sign.distance.item() != 1

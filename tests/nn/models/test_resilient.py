@@ -5,8 +5,8 @@ pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 pytest.importorskip("brevitas")
 
-from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.models.resilient import LEAST_PULL, MOST_PULL, ResilientQuant, ResilientSign
+from tests.support.learning import learnt
 
 
 def quantiser(power_of_two=False, **state):
@@ -95,18 +95,7 @@ def test_evaluation_counts_no_changes():
 
 
 def test_a_network_learns():
-    torch.manual_seed(0)
-    options = {"widths": [4, 4, 6], "blocks": [1, 1], "in_channels": 1, "size": 8, "classes": 3}
-    network = build("wrn", form="hardware", method="rebnn", **options).train()
-    images, labels = torch.randint(-128, 128, (12, 1, 8, 8)) / 128, torch.arange(12) % 3
-    optimiser = torch.optim.Adam(network.parameters(), 0.01)
-    losses = []
-    for _ in range(40):
-        optimiser.zero_grad()
-        loss = torch.nn.functional.cross_entropy(network(images), labels)
-        loss.backward()
-        optimiser.step()
-        losses.append(float(loss.detach()))
+    network, losses = learnt("rebnn")
     assert losses[-1] < 0.5 * losses[0]
     conv = network.layers.stage1_0.conv
     assert len(conv.weight_quant.tensor_quant.alpha.unique()) > 1
