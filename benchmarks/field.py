@@ -5,13 +5,15 @@ FINN's example networks and others (`tests.support.field_networks`), by topology
 weights. Each is compiled; the integer graph is compared with the reference; the RTL is linted and
 simulated, freely and with stalls, and its cycles are compared with the prediction. A step that has
 a line in FOLDER/results.jsonl is not repeated. Files that are named are judged too, such as trained
-models. ``--page`` writes docs/field.md of all that was done. It ends with 1 if anything differs.
+models. ``--page`` writes docs/field.md of all that was done, with the commit of each step. It ends
+with 1 if anything differs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -25,7 +27,8 @@ from bonn_hw.boards import board
 from tests.support import lint
 from tests.support.field_networks import FINN, OTHERS, SMALLER, Network
 
-PAGE = Path(__file__).parent.parent / "docs" / "field.md"
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "field.md"
 STALL = 3  # seed
 FEW = 2  # frames with stalls
 Row = dict[str, Any]
@@ -41,7 +44,7 @@ def main() -> int:
     parser.add_argument("files", nargs="*", type=Path, help="QONNX files")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    log = options.out / "results.jsonl"
+    log, commit = options.out / "results.jsonl", _commit()
     done = {}
     if log.exists():
         rows = map(json.loads, log.read_text().splitlines())
@@ -61,7 +64,7 @@ def main() -> int:
             if (name, step) in done:
                 continue
             start = time.process_time()
-            row = {"network": name, "step": step, **run()}
+            row = {"network": name, "step": step, "commit": commit, **run()}
             row["cpu_s"] = round(time.process_time() - start, 1)
             done[name, step] = row
             with log.open("a") as lines:
@@ -161,36 +164,52 @@ def simulated(build: pipeline.Build, frames: int, stall: int | None) -> Row:
     return row
 
 
+def _commit() -> str:
+    """The commit that is checked out, and whether files differ from it."""
+    words = ("git", "-C", ROOT, "describe", "--always", "--exclude=*", "--dirty=, changed")
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+
 def page(done: Mapping[tuple[str, str], Row]) -> Iterator[str]:
     """The page: what it is, and a line for each network."""
     yield "# Networks of the field"
     yield ""
     yield (
         "`python -m benchmarks.field --page` wrote this page. Networks by their topology, with "
-        "random weights and norms as after training: FINN's examples, and others. LUTs and block "
-        "memories are predicted, FIFOs included; in brackets what the board has. *Frames* are "
-        "those for which the integer graph was equal to the reference. *In RTL* are those that "
-        "were simulated freely and were equal, with the latency and the interval that were "
-        "predicted; two more ran with random stalls."
+        "random weights and norms as after training: FINN's examples, and others. LUT, block "
+        "memories and DSP slices are predicted, FIFOs included; in brackets what the board has. "
+        "*Equal* are frames for which the integer graph equals the reference (all of them). *RTL* "
+        "are frames that Verilator simulated, freely and with random stalls at both ends, equal to "
+        "integers and reference; a free run also has the predicted interval and latency, cycle for "
+        "cycle. The RTL of every network passes Verilator's lint and slang without a warning. "
+        "Tests: `tests/end_to_end/test_field.py`."
     )
     yield ""
-    columns = "network, board, LUT, BRAM36, DSP, cycles a frame, frames, in RTL, latency"
-    yield f"| {columns.replace(', ', ' | ')} |"
-    yield f"|---|---|{'---:|' * 7}"
+    columns = (
+        *("network", "board", "LUT", "BRAM36", "DSP", "equal", "RTL free", "RTL stalled"),
+        *("cycles a frame", "latency", "commit"),
+    )
+    yield f"| {' | '.join(columns)} |"
+    yield f"|---|---|{'---:|' * (len(columns) - 3)}---|"
     for name in [*FINN, *OTHERS, *SMALLER]:
-        first, integer, free = (done.get((name, s)) for s in ("compile", "integers", "rtl"))
-        if (
-            first is None
-            or integer is None
-            or not all(row["ok"] for (network, _), row in done.items() if network == name)
-        ):
-            continue
-        rtl = (str(free["frames"]), f"{free['latency']:,}") if free else ("", "")
-        yield (
-            f"| {name} | {first['board']} | {first['lut']:,} ({first['of_lut']:,}) | "
-            f"{first['bram36']:g} ({first['of_bram36']:g}) | {first['dsp']:g} | "
-            f"{first['cycles']:,} | {integer['frames']} | {rtl[0]} | {rtl[1]} |"
-        )
+        rows = {step: row for (network, step), row in done.items() if network == name}
+        if {"compile", "integers", "lint"} <= set(rows) and all(r["ok"] for r in rows.values()):
+            yield _of_network(name, rows)
+
+
+def _of_network(name: str, rows: Mapping[str, Row]) -> str:
+    made, free = rows["compile"], rows.get("rtl", {})
+    cells = (
+        *(name, made["board"], f"{made['lut']:,} ({made['of_lut']:,})"),
+        *(f"{made['bram36']:g} ({made['of_bram36']:g})", f"{made['dsp']:g}"),
+        *(
+            rows["integers"]["frames"],
+            *(rows.get(step, {}).get("frames", "") for step in ("rtl", "rtl, stalls")),
+        ),
+        *(f"{made['cycles']:,}", f"{free['latency']:,}" if free else ""),
+        ", ".join(dict.fromkeys(row["commit"] for row in rows.values())),
+    )
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def _line(row: Row) -> str:
