@@ -74,7 +74,10 @@ class _Toolchain:
         """Those that name no folder."""
         traced = (f"-DTRACE_{self.format.upper()}",) if self.trace else ()
         return (
-            *(self.standard, *self.optimisation, "-DVL_USER_FATAL", "-DVM_COVERAGE=0", "-DVM_SC=0"),
+            # Before C++17 `new` heeds no alignment beyond 16 bytes by itself. Verilator's classes
+            # ask for 64, and vector instructions rely on that.
+            *(self.standard, "-faligned-new", *self.optimisation),
+            *("-DVL_USER_FATAL", "-DVM_COVERAGE=0", "-DVM_SC=0"),
             *(f"-DVM_TRACE={int(bool(self.trace))}", f"-DVM_TRACE_FST={int(self.format == 'fst')}"),
             *(f"-DVM_TRACE_VCD={int(self.format == 'vcd')}", *traced),
         )

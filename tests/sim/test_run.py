@@ -284,3 +284,26 @@ def test_wrong_shapes_are_a_bug_of_the_caller(tmp_path):
     project = RtlProject("top", (), {"top.v": ""}, port, port, ())
     with pytest.raises(ValueError, match=r"2 frames of 4 beats do not fit \(7, 1\)"):
         simulate(project, np.zeros((7, 1), np.uint32), 2, folder=tmp_path, timeout_cycles=9)
+
+
+@pytest.mark.parametrize("trace", [None, "fst"])
+def test_objects_are_aligned_as_verilator_asks(trace, tmp_path):
+    """Its classes ask for 64 bytes, and the compiler's vector instructions rely on that."""
+    chain = building._Toolchain(locate.verilator(), building.compiler(), trace, ("-O1",))
+    source, program = tmp_path / "aligned.cpp", tmp_path / "aligned"
+    source.write_text(
+        """
+        #include <cstdint>
+        struct alignas(64) Aligned { char bytes[64]; };
+        int main() {
+          uintptr_t misplaced = 0;
+          for (int i = 0; i < 64; i++) {
+            new char[16 * (i % 5) + 1];  // moves what follows
+            misplaced |= reinterpret_cast<uintptr_t>(new Aligned) % 64;
+          }
+          return misplaced;
+        }
+        """
+    )
+    subprocess.run([chain.compiler, *chain.flags, str(source), "-o", str(program)], check=True)
+    subprocess.run([program], check=True)
