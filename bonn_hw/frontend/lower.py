@@ -262,7 +262,7 @@ def _depends_on_input(graph: DataflowGraph) -> bool:
     needed_elements = {graph.output: graph.tensors[graph.output].size}  # by tensor
     for node in reversed(graph.nodes):
         *_, widest = node.kernel.foldings()  # the fewest steps
-        schedule = node.kernel.schedule(widest)
+        schedule = node.kernel.schedule(widest).frame
         _, output_lanes = node.kernel.lanes(widest)
         beats = -(-max(needed_elements[name] for name in node.outputs) // output_lanes)
         steps = int(np.flatnonzero(schedule.emit)[beats - 1]) + 1 if beats else 0

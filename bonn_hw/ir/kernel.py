@@ -133,8 +133,7 @@ class Paired(Elementwise):
 
     def schedule(self, folding: Folding) -> Schedule:
         """One step per beat; it accepts one beat of each input."""
-        beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
-        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency=1)
+        return Schedule.elementwise(self.cycles(folding), latency=1)
 
     def widths(self, folding: Folding) -> dict[str, int | Bits]:
         """Parameters of the RTL: lanes, and the operands' and results' codes."""

@@ -29,6 +29,10 @@ class Schedule:
 
     For example, an element-wise stage with n beats per frame has ``need = release = 1, 2, ..., n``,
     ``emit`` always true and ``capacity`` 0: each step accepts one beat and sends one.
+
+    Steps that repeat stand there once: a frame is ``repeats`` times these, and ``need`` and
+    ``release`` count from the first beat of each repetition. So the example is ``need = release =
+    1``, repeated n times (`elementwise`), and a frame of millions of cycles takes no memory.
     """
 
     need: NDArray[np.int64]
@@ -36,6 +40,13 @@ class Schedule:
     emit: NDArray[np.bool_]
     latency: int
     capacity: int = 0
+    repeats: int = 1
+
+    @classmethod
+    def elementwise(cls, beats: int, latency: int, capacity: int = 0) -> Schedule:
+        """Steps that each take a beat and send one."""
+        one = np.ones(1, np.int64)
+        return cls(one, one, np.ones(1, np.bool_), latency, capacity, beats)
 
     def __post_init__(self) -> None:
         # The C++ engines read the arrays as they lie in memory, where a broadcast one is shorter.
@@ -45,16 +56,30 @@ class Schedule:
     @property
     def beats(self) -> tuple[int, int]:
         """Input and output beats per frame."""
-        return int(self.release[-1]), int(self.emit.sum())
+        return int(self.release[-1]) * self.repeats, int(self.emit.sum()) * self.repeats
+
+    @property
+    def steps(self) -> int:
+        """Steps per frame."""
+        return self.need.size * self.repeats
+
+    @property
+    def frame(self) -> Schedule:
+        """The same, with all steps of a frame in the arrays."""
+        first = np.arange(self.repeats, dtype=np.int64) * self.release[-1]
+        need, release = (np.add.outer(first, one).ravel() for one in (self.need, self.release))
+        return replace(
+            self, need=need, release=release, emit=np.tile(self.emit, self.repeats), repeats=1
+        )
 
     @cached_property
     def events(self) -> NDArray[np.int32]:
         """The steps that move or wait for a beat, int32 ``(events, 4)``.
 
         Columns: steps, need and release, as differences from the event before, and whether the step
-        emits. The first event's differences are from the last event of the previous frame. Steps
-        happen in order, so ``need`` is replaced by its running maximum. If the events of a frame
-        repeat a shorter sequence, only that sequence is returned.
+        emits. The first event's differences are from the last event of the repetition before. Steps
+        happen in order, so ``need`` is replaced by its running maximum. If the events repeat a
+        shorter sequence, only that sequence is returned.
         """
         need, at = np.maximum.accumulate(self.need), self._moving
         total = self.release[-1]

@@ -78,8 +78,7 @@ class Concat(Kernel):
 
     def schedule(self, folding: Folding) -> Schedule:
         """One step per pixel; it accepts one beat of each input."""
-        beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
-        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency=1)
+        return Schedule.elementwise(self.cycles(folding), latency=1)
 
     def resources(self, folding: Folding) -> Resources:
         """The output register: bits by which an operand is extended are its sign, or constant."""

@@ -81,13 +81,15 @@ class CopyChannels(Kernel):
     def schedule(self, folding: Folding) -> Schedule:
         """One step per output beat; all steps of a pixel wait for it, the last one frees it."""
         output_folds, input_folds = self.folds(folding)
-        pixels = np.arange(self.input.shape[0] * self.input.shape[1], dtype=np.int64)[:, None]
-        need = np.broadcast_to((pixels + 1) * input_folds, (pixels.size, output_folds))
-        release = np.repeat(pixels * input_folds, output_folds, axis=1)
-        release[:, -1] += input_folds
-        emit = np.ones(need.size, np.bool_)
+        need, release = np.full(output_folds, input_folds), np.zeros(output_folds, np.int64)
+        release[-1] = input_folds
         return Schedule(
-            need.reshape(-1), release.reshape(-1), emit, latency=1, capacity=2 * input_folds
+            need,
+            release,
+            np.ones(output_folds, np.bool_),
+            latency=1,
+            capacity=2 * input_folds,
+            repeats=self.input.shape[0] * self.input.shape[1],
         )
 
     def _index_bits(self, folding: Folding) -> int:

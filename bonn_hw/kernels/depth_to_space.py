@@ -73,12 +73,11 @@ class DepthToSpace(Kernel):
 
     def schedule(self, folding: Folding) -> Schedule:
         """One step per output beat; all steps of a row wait for it, the last one frees it."""
-        row, rows = self._row(folding), np.arange(self.input.shape[0], dtype=np.int64)[:, None]
-        release = np.repeat(rows * row, row, axis=1)
-        release[:, -1] += row
-        need = np.repeat((rows + 1) * row, row)
-        emit = np.ones(need.size, np.bool_)
-        return Schedule(need, release.reshape(-1), emit, latency=1, capacity=2 * row)
+        row = self._row(folding)
+        need, release = np.full(row, row, np.int64), np.zeros(row, np.int64)
+        release[-1] = row
+        emit = np.ones(row, np.bool_)
+        return Schedule(need, release, emit, 1, capacity=2 * row, repeats=self.input.shape[0])
 
     def _pages(self, folding: Folding) -> tuple[Resources, bool]:
         """Two pages, and whether they are in block memory."""

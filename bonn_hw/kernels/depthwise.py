@@ -96,10 +96,10 @@ class Depthwise(Kernel):
 
     def schedule(self, folding: Folding) -> Schedule:
         """One step per beat; those of the last tap emit."""
-        beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
-        emit = np.zeros((self.pixels[0] * self.pixels[1], self._taps, self._folds(folding)), bool)
-        emit[:, -1] = True
-        return Schedule(beats, beats, emit.reshape(-1), latency=3)
+        folds = self._folds(folding)
+        beats = np.arange(1, self._taps * folds + 1, dtype=np.int64)
+        emit = beats > beats.size - folds
+        return Schedule(beats, beats, emit, 3, repeats=self.pixels[0] * self.pixels[1])
 
     @property
     def _taps(self) -> int:

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
-import numpy as np
-
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.integers import divisors
 from bonn_hw.ir.kernel import Passthrough
@@ -59,9 +57,7 @@ class Fifo(Passthrough):
 
     def schedule(self, folding: Folding) -> Schedule:
         """The output is the oldest beat; it leaves the FIFO when it is accepted."""
-        count = self.input.size // folding.pe
-        beats = np.arange(1, count + 1, dtype=np.int64)
-        return Schedule(beats, beats, np.ones(count, np.bool_), 0, self.depth)
+        return Schedule.elementwise(self.input.size // folding.pe, 0, self.depth)
 
     def style(self, folding: Folding) -> Style:
         """The style with the lowest cost."""

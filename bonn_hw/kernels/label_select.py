@@ -64,9 +64,9 @@ class LabelSelect(Kernel):
 
     def schedule(self, folding: Folding) -> Schedule:
         """One step per input beat; the last beat of a pixel sends the output."""
-        folds = self._folds(folding)
-        beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
-        return Schedule(beats, beats, beats % folds == 0, latency=1)
+        beats = np.arange(1, self._folds(folding) + 1, dtype=np.int64)
+        repeats = self.cycles(folding) // beats.size
+        return Schedule(beats, beats, beats == beats.size, latency=1, repeats=repeats)
 
     def _folds(self, folding: Folding) -> int:
         return self.input.shape[2] // folding.simd

@@ -123,9 +123,8 @@ class MultiThreshold(Elementwise):
 
     def schedule(self, folding: Folding) -> Schedule:
         """One step per beat; two registers a bit, to read and to compare."""
-        beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
         latency = 2 * self.element.bits - (self._folds(folding) == 1)
-        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency)
+        return Schedule.elementwise(self.cycles(folding), latency)
 
     def _folds(self, folding: Folding) -> int:
         return self.input.shape[2] // folding.pe

@@ -173,13 +173,13 @@ class Mvu(Kernel):
         release[-1] = synapse + 1
         emit = np.zeros(need.shape, np.bool_)
         emit[:, -1] = True
-        vectors = np.arange(self.pixels[0] * self.pixels[1], dtype=np.int64) * synapse_folds
         return Schedule(
-            np.add.outer(vectors, need.reshape(-1)).reshape(-1),
-            np.add.outer(vectors, release.reshape(-1)).reshape(-1),
-            np.tile(emit.reshape(-1), vectors.size),
+            need.reshape(-1),
+            release.reshape(-1),
+            emit.reshape(-1),
             latency=2 + self.cuts(folding),
             capacity=self.depth(folding),
+            repeats=self.pixels[0] * self.pixels[1],
         )
 
     def cuts(self, folding: Folding) -> int:

@@ -144,9 +144,8 @@ class Requantize(Elementwise):
 
     def schedule(self, folding: Folding) -> Schedule:
         """One step per beat; registers at the output, after reading lines, and after the sum."""
-        beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
         latency = 1 + self._reads(folding) + self._sums
-        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency)
+        return Schedule.elementwise(self.cycles(folding), latency)
 
     def _reads(self, folding: Folding) -> bool:
         return self._words(folding) > 1 or self._multiplies

@@ -6,8 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.kernel import Elementwise
 from bonn_hw.ir.operation import Copies
@@ -58,8 +56,7 @@ class StreamFork(Elementwise):
 
     def schedule(self, folding: Folding) -> Schedule:
         """One step per beat, which goes to every output."""
-        beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
-        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency=1)
+        return Schedule.elementwise(self.cycles(folding), latency=1)
 
     def resources(self, folding: Folding) -> Resources:
         """The data register, and a valid flag for each output."""

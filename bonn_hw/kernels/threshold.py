@@ -60,9 +60,8 @@ class Threshold(Elementwise):
 
     def schedule(self, folding: Folding) -> Schedule:
         """One step per beat, through two registers, or one if the thresholds are constants."""
-        beats = np.arange(1, self.cycles(folding) + 1, dtype=np.int64)
         latency = 1 if self._folds(folding) == 1 else 2
-        return Schedule(beats, beats, np.ones(beats.size, np.bool_), latency)
+        return Schedule.elementwise(self.cycles(folding), latency)
 
     def _folds(self, folding: Folding) -> int:
         return self.input.shape[2] // folding.pe

@@ -37,12 +37,13 @@ class WidthConverter(Passthrough):
 
     def schedule(self, folding: Folding) -> Schedule:
         """One step per narrow beat; the wide beat moves with the last (up) or the first (down)."""
-        steps = np.arange(self.cycles(folding), dtype=np.int64)
         ratio = max(folding.pe, folding.simd) // min(folding.pe, folding.simd)
+        repeats = self.cycles(folding) // ratio
         if folding.pe > folding.simd:
-            return Schedule(steps + 1, steps + 1, steps % ratio == ratio - 1, latency=1)
-        beats = steps // ratio + 1
-        return Schedule(beats, beats, np.ones(steps.size, np.bool_), latency=1)
+            beats = np.arange(1, ratio + 1, dtype=np.int64)
+            return Schedule(beats, beats, beats == ratio, latency=1, repeats=repeats)
+        one = np.ones(ratio, np.int64)
+        return Schedule(one, one, np.ones(ratio, np.bool_), latency=1, repeats=repeats)
 
     def resources(self, folding: Folding) -> Resources:
         """The wide register and a counter; to narrow beats also a multiplexer, 2 bits per LUT."""

@@ -98,6 +98,7 @@ class _Steps(ctypes.Structure):
         ("release", ctypes.c_void_p),
         ("emit", ctypes.c_void_p),
         ("steps", ctypes.c_int64),
+        ("repeats", ctypes.c_int64),
         ("capacity", ctypes.c_int64),
         ("latency", ctypes.c_int64),
     )
@@ -114,7 +115,7 @@ def events(stages: Sequence[Schedule], links: Cycles, limits: Limits) -> Outcome
     for plan, stage in zip(plans, stages, strict=True):
         plan.events, plan.count = stage.events.ctypes.data, len(stage.events)
         plan.first_gap, plan.first_need = stage.first
-        plan.steps = stage.need.size
+        plan.steps = stage.steps
         plan.capacity, plan.latency = stage.capacity, stage.latency
     return _run("run_events", "events.cpp", plans, links, limits)
 
@@ -125,6 +126,7 @@ def stepping(stages: Sequence[Schedule], links: Cycles, limits: Limits) -> Outco
     for plan, stage in zip(plans, stages, strict=True):
         plan.need, plan.release = stage.need.ctypes.data, stage.release.ctypes.data
         plan.emit, plan.steps = stage.emit.ctypes.data, stage.need.size
+        plan.repeats = stage.repeats
         plan.capacity, plan.latency = stage.capacity, stage.latency
     outcome = _run("run_steps", "stepping.cpp", plans, links, limits)
     queues = np.array([not stage.latency for stage in stages])

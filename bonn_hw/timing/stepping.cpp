@@ -14,10 +14,11 @@
 namespace {
 
 struct Schedule {
-  const int64_t* need;     // input beats of the frame that step i waits for
+  const int64_t* need;     // input beats of the repetition that step i waits for
   const int64_t* release;  // input beats given back after step i, in total
   const uint8_t* emit;     // whether step i sends an output beat
   int64_t steps;
+  int64_t repeats;   // of these steps, in a frame
   int64_t capacity;  // beats held at most; 0: taken from the wire by the step itself
   int64_t latency;   // registers behind a step; 0: the oldest held beat is on the wire
 };
@@ -34,8 +35,8 @@ struct Stream {
 struct Stage {
   Schedule plan;
   std::vector<Stream*> inputs, outputs;
-  int64_t step = 0;      // next step of the frame
-  int64_t base = 0;      // input beats of all frames before
+  int64_t step = 0;      // next step of the repetition
+  int64_t base = 0;      // input beats of all repetitions before
   int64_t received = 0;  // input beats taken, of each input
   int64_t released = 0;  // input beats given back
   uint64_t pipe = 0;     // output beats under way, the last register highest
@@ -211,7 +212,7 @@ extern "C" int64_t run_steps(const Schedule* plans, int64_t count, const Link* l
   const int64_t sent_end = frames * beats_in, got_end = frames * beats_out;
   int64_t sent = 0, got = 0, cycle = 0;
   int64_t slowest = 0;
-  for (int64_t i = 0; i < count; i++) slowest = std::max(slowest, plans[i].steps);
+  for (int64_t i = 0; i < count; i++) slowest = std::max(slowest, plans[i].steps * plans[i].repeats);
   bool offered = false, stuck = false, steady = false;
   for (; (got < got_end || sent < sent_end) && !stuck && !steady; cycle++) {
     offered |= sent < sent_end && cycle >= sent * pace / beats_in && offers[cycle % period];

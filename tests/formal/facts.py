@@ -146,13 +146,13 @@ class Facts:
     @cached_property
     def needs(self) -> list[int]:
         """Input beats of the frame that must have come before each output beat can."""
-        schedule = self.kernel.schedule(self.folding)
+        schedule = self.kernel.schedule(self.folding).frame
         return [int(n) for n in np.maximum.accumulate(schedule.need)[schedule.emit]]
 
     @cached_property
     def patience(self) -> int:
         """Cycles within which an output beat comes, if its inputs have come and it is taken."""
-        schedule = self.kernel.schedule(self.folding)
+        schedule = self.kernel.schedule(self.folding).frame
         at = np.flatnonzero(schedule.emit)
         steps = len(schedule.emit)
         gaps = np.diff(at, append=at[0] + steps)
@@ -165,7 +165,7 @@ class Facts:
         While a beat waits at the output no step is done, and the pipeline behind it holds as many
         steps as it has other registers.
         """
-        schedule = self.kernel.schedule(self.folding)
+        schedule = self.kernel.schedule(self.folding).frame
         whole, steps = self.beats[0], len(schedule.emit)
         done = np.flatnonzero(schedule.emit) + max(0, schedule.latency - 1)
         if schedule.latency == 0:  # a FIFO: a step is a beat that leaves
@@ -182,7 +182,7 @@ class Facts:
         steps released, of which at least those of the beats that left are done. Without a buffer
         nothing is promised here.
         """
-        schedule = self.kernel.schedule(self.folding)
+        schedule = self.kernel.schedule(self.folding).frame
         if not schedule.capacity:
             return [-self.beats[0]] * self.beats[1]
         if schedule.latency == 0:

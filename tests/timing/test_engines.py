@@ -71,7 +71,10 @@ def schedules(draw):
     emit[draw(st.permutations(range(steps)))[:given]] = True
     latency = draw(st.integers(1, 9))
     capacity = draw(st.sampled_from((taken, taken + 1, 2 * taken, 100)))
-    return Schedule(need.astype(np.int64), release.astype(np.int64), emit, latency, capacity)
+    repeats = draw(st.integers(1, 3))
+    return Schedule(
+        need.astype(np.int64), release.astype(np.int64), emit, latency, capacity, repeats
+    )
 
 
 @given(st.lists(schedules(), min_size=1, max_size=1), st.sampled_from((None, 3)))
@@ -81,7 +84,8 @@ def test_stages_of_any_manner(stages, stall):
     for engine in (engines.events, engines.stepping):
         network = Network(("stage",), tuple(stages), ((-1, 0), (0, -1)))
         results.append(told(network, engine, frames=6, stall=stall))
-    assert results[0] == results[1]
+    whole = Network(("stage",), (stages[0].frame,), ((-1, 0), (0, -1)))
+    assert results[0] == results[1] == told(whole, engines.events, frames=6, stall=stall)
 
 
 def test_a_schedule_that_was_broadcast_is_read_alike():
