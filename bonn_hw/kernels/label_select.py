@@ -80,11 +80,13 @@ class LabelSelect(Kernel):
         bits, lanes, folds = self.input.element.bits, folding.simd, self._folds(folding)
         index = self.outputs[0].element.bits
         if self.count > 1:
-            # Each place compares, and takes the beat, the place above, or itself.
-            place = Resources(lut=2 * (bits // 3) + (bits % 3 > 0) + bits + index + 1, ff=bits + 1)
-            places = Resources(*(self.count * part for part in place.astuple()))
-            indices = Resources(lut=index + 2, ff=index * (2 * self.count) + 1)
-            return places + indices + counter(folds)
+            # Each place compares, three bits with two LUT of a carry chain. All but the first take
+            # the beat, the place above, or themselves, number and index. The output register is
+            # the list of indices.
+            compared = 2 * (bits // 3) + (bits % 3 > 0)
+            lut = self.count * (compared + bits + index + 1) - bits - index / 2 - 1
+            ff = self.count * (bits + index + 1) + 1
+            return Resources(lut=lut, ff=ff) + counter(folds)
         games = [lanes >> height for height in range(1, lanes.bit_length())]
         chosen = sum(height * count for height, count in enumerate(games))
         lut = (lanes - 1) * _larger(bits) + chosen / 2

@@ -68,3 +68,21 @@ def test_the_largest_first():
 def test_bits_are_refused():
     with pytest.raises(ValueError, match="labels are selected among integers"):
         LabelSelect(TensorType((1, 1, 4), BIPOLAR))
+
+
+@pytest.mark.parametrize(
+    ("element", "classes", "count", "lut", "ff"),
+    [
+        (signed(3), 16, 2, 17, 21),
+        (unsigned(12), 10, 2, 39, 39),
+        (unsigned(4), 1000, 2, 34, 42),
+        (signed(3), 100, 5, 63, 64),
+        (signed(8), 1000, 5, 116, 107),
+        (unsigned(12), 16, 5, 113, 90),
+    ],
+)
+def test_a_list_costs_what_yosys_found(element, classes, count, lut, ff):
+    kernel = LabelSelect(TensorType((1, 1, classes), element), count)
+    use = kernel.resources(Folding(count, 1))
+    assert abs(use.lut - lut) <= 3
+    assert abs(use.ff - ff) <= 1
