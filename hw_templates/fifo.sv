@@ -5,10 +5,14 @@
 // STYLE selects the storage and does not change the timing: 0 a register (DEPTH 1), 1 a shift
 // register (DEPTH 2 to 32), 2 a ring in LUT memory, 3 a ring in block memory, 4 two registers
 // (DEPTH 2; a skid buffer), of which the second is used while the output waits.
+// TAPS: the order of the places of a ring. 0: one after the other. Otherwise the taps of a shift
+// register with feedback, whose period is one less than a power of two: as a pointer it takes one
+// LUT instead of one for each bit, and one place is never used.
 module bonn_fifo #(
   parameter int WIDTH = 1,
   parameter int DEPTH = 2,
-  parameter int STYLE = 1
+  parameter int STYLE = 1,
+  parameter int TAPS = 0
 ) (
   input  logic             clk,
   input  logic             rst,
@@ -33,6 +37,10 @@ module bonn_fifo #(
       (STYLE == Shift && DEPTH > 32) || (STYLE == Skid && DEPTH != 2)) begin : gen_illegal_style
     $error("fifo: STYLE %0d cannot hold DEPTH %0d: 0 holds 1, 1 holds 2 to 32, 2 and 3 at least 2, \
 4 holds 2", STYLE, DEPTH);
+  end
+  if (TAPS < 0 || (TAPS != 0 && (1 << $clog2(TAPS + 1)) <= DEPTH)) begin : gen_illegal_taps
+    $error("fifo: TAPS %0d must be 0, or those of a shift register of more than DEPTH %0d states",
+           TAPS, DEPTH);
   end
 
   logic take;
@@ -79,21 +87,27 @@ module bonn_fifo #(
       assign m_axis_tdata[place] = bits_q[oldest_q[PlaceBits-1:0]];
     end
   end else begin : gen_ring
-    localparam int AddressBits = DEPTH > 1 ? $clog2(DEPTH) : 1;
+    localparam int CountBits = DEPTH > 1 ? $clog2(DEPTH) : 1;
+    localparam int AddressBits = TAPS != 0 ? $clog2(TAPS + 1) : CountBits;
+    localparam int Places = TAPS != 0 ? 1 << AddressBits : DEPTH;
     logic [AddressBits-1:0] write_q;
-    // Beats held, modulo 2 ** AddressBits. What they say of the next cycle becomes registers, so
+    // Beats held, modulo 2 ** CountBits. What they say of the next cycle becomes registers, so
     // that no comparison is on the way of tready and tvalid.
-    logic [AddressBits-1:0] count_q;
+    logic [CountBits-1:0] count_q;
     logic full_q, one;
 
     function automatic logic [AddressBits-1:0] next(input logic [AddressBits-1:0] pointer);
-      // Written as toggling bits, not as a sum: a carry chain takes a LUT per bit.
-      next[0] = !pointer[0];
-      for (int i = 1; i < AddressBits; i++) next[i] = pointer[i] ^ &(pointer | ~'0 << i);
-      if (DEPTH != 1 << AddressBits && pointer == AddressBits'(DEPTH - 1)) next = '0;
+      if (TAPS != 0) begin  // all ones would stay, and are not reached from zero
+        next = AddressBits'({pointer, ~^(pointer & AddressBits'(TAPS))});
+      end else begin
+        // Written as toggling bits, not as a sum: a carry chain takes a LUT per bit.
+        next[0] = !pointer[0];
+        for (int i = 1; i < AddressBits; i++) next[i] = pointer[i] ^ &(pointer | ~'0 << i);
+        if (DEPTH != 1 << AddressBits && pointer == AddressBits'(DEPTH - 1)) next = '0;
+      end
     endfunction
 
-    assign one = count_q == AddressBits'(1);
+    assign one = count_q == CountBits'(1);
     assign s_axis_tready = !full_q;
     always_ff @(posedge clk) begin
       if (rst) begin
@@ -104,8 +118,8 @@ module bonn_fifo #(
       end else begin
         if (take) write_q <= next(write_q);
         if (take != step) begin
-          count_q <= count_q + (step ? '1 : AddressBits'(1));
-          full_q <= take && count_q == AddressBits'(DEPTH - 1);
+          count_q <= count_q + (step ? '1 : CountBits'(1));
+          full_q <= take && count_q == CountBits'(DEPTH - 1);
           m_axis_tvalid <= take || !one;
         end
       end
@@ -119,13 +133,13 @@ module bonn_fifo #(
         if (rst) read_q <= '0;
         else if (step) read_q <= next(read_q);
       end
-      (* ram_style = "distributed" *) logic [WIDTH-1:0] ring[DEPTH];
+      (* ram_style = "distributed" *) logic [WIDTH-1:0] ring[Places];
       always_ff @(posedge clk) if (take) ring[write_q] <= s_axis_tdata;
       assign m_axis_tdata = ring[read_q];
     end else if (STYLE == BlockRing) begin : gen_block
       // Synchronous read: a step reads the beat after the one that leaves. A beat that arrives when
       // the memory has none to read would be too late, so it bypasses the memory.
-      (* ram_style = "block" *) logic [WIDTH-1:0] ring[DEPTH];
+      (* ram_style = "block" *) logic [WIDTH-1:0] ring[Places];
       logic [WIDTH-1:0] read_beat_q, bypass_q;
       logic bypass_d, is_bypassed_q;
       // The place of the beat after the oldest one.

@@ -225,44 +225,34 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
     );
   end else begin : gen_classes
     localparam int AddressBits = $clog2(Classes * NF);
-    localparam int XBits = COLS > 1 ? $clog2(COLS) : 1;
-    localparam int YBits = ROWS > 1 ? $clog2(ROWS) : 1;
-    logic [AddressBits-1:0] address_q, base_q, row_base_q, next_base, next_row_base;
-    logic [XBits-1:0] x_q;
-    logic [YBits-1:0] y_q;
-    logic [NfBits-1:0] unused;
-    logic vector_last, x_last, y_last;
+    localparam bit Apart = NF == 1 || NF == 1 << NfBits;  // class and neuron have bits of their own
+    localparam int ClassBits = $clog2(Apart ? Classes : (Classes - 1) * NF + 1);
+    logic [AddressBits-1:0] address;
+    logic [ClassBits-1:0] border_class;
+    logic [NfBits-1:0] neuron;
+    logic vector_last;
     bonn_counter #(.STATES(NF)) level_counter (
-      .clk, .rst, .step(level_read), .value(unused), .last(vector_last)
+      .clk, .rst, .step(level_read), .value(neuron), .last(vector_last)
     );
-    assign x_last = x_q == XBits'(COLS - 1);
-    assign y_last = y_q == YBits'(ROWS - 1);
-    assign next_row_base =
-        y_last ? '0 : ROW_STEPS[y_q] ? row_base_q + AddressBits'(COL_CLASSES * NF) : row_base_q;
-    assign next_base = x_last ? next_row_base : COL_STEPS[x_q] ? base_q + AddressBits'(NF) : base_q;
-    always_ff @(posedge clk) begin
-      if (rst) begin
-        x_q <= '0;
-        y_q <= '0;
-        address_q <= '0;
-        base_q <= '0;
-        row_base_q <= '0;
-      end else if (level_read) begin
-        address_q <= vector_last ? next_base : address_q + 1'b1;
-        if (vector_last) begin
-          base_q <= next_base;
-          x_q <= x_last ? '0 : x_q + 1'b1;
-          if (x_last) begin
-            row_base_q <= next_row_base;
-            y_q <= y_last ? '0 : y_q + 1'b1;
-          end
-        end
-      end
+    bonn_border_class #(
+      .ROWS(ROWS), .COLS(COLS), .ROW_STEPS(ROW_STEPS), .COL_STEPS(COL_STEPS),
+      .ROW_CLASSES(ROW_CLASSES), .COL_CLASSES(COL_CLASSES), .PITCH(Apart ? 1 : NF)
+    ) classes (
+      .clk, .rst, .step(level_read && vector_last), .number(border_class)
+    );
+    if (NF == 1) begin : gen_class
+      logic unused;
+      assign unused = &{1'b0, neuron};
+      assign address = border_class;
+    end else if (Apart) begin : gen_side_by_side
+      assign address = {border_class, neuron};
+    end else begin : gen_sum
+      assign address = AddressBits'(border_class) + AddressBits'(neuron);
     end
     bonn_rom #(
       .DEPTH(Classes * NF), .WIDTH(PE * LEVEL_BITS), .BLOCK(LEVELS_IN_BLOCK), .FILE(LEVELS)
     ) level_rom (
-      .clk, .read(level_read), .address(address_q), .word(level)
+      .clk, .read(level_read), .address, .word(level)
     );
   end
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import ClassVar
 
@@ -30,6 +30,16 @@ class Style(IntEnum):
 
 LONGEST_SHIFT = 32  # length of a shift register in one LUT
 
+# Taps of the shift registers with feedback that run through all states but one, by their bits
+# (Xilinx application note 052, table 3): bit i - 1 is tap i.
+TAPS = {
+    bits: sum(1 << tap - 1 for tap in (bits, *others))
+    for bits, *others in (
+        *((2, 1), (3, 2), (4, 3), (5, 3), (6, 5), (7, 6), (8, 6, 5, 4), (9, 5), (10, 7), (11, 9)),
+        *((12, 6, 4, 1), (13, 4, 3, 1), (14, 5, 3, 1), (15, 14), (16, 15, 13, 4), (17, 14)),
+    )
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Fifo(Passthrough):
@@ -41,6 +51,8 @@ class Fifo(Passthrough):
     stem: ClassVar[str] = "fifo"
 
     depth: int
+    in_block: bool | None = None
+    """Whether it is in block memory; None: where it costs less at a fixed price."""
 
     def __post_init__(self) -> None:
         if self.depth < 1:
@@ -59,13 +71,22 @@ class Fifo(Passthrough):
         """The output is the oldest beat; it leaves the FIFO when it is accepted."""
         return Schedule.elementwise(self.input.size // folding.pe, 0, self.depth)
 
+    def alternatives(self, dsp48: bool) -> Iterator[Fifo]:
+        """In LUT, and in block memory if it is longer than two registers."""
+        for in_block in (False, True)[: 1 + (self.depth > 2)]:
+            yield replace(self, in_block=in_block)
+
     def style(self, folding: Folding) -> Style:
-        """The style with the lowest cost."""
+        """The style with the lowest cost, of those where the FIFO may be."""
         if self.depth == 1:
             return Style.REGISTER
         if self.depth == 2:
             return Style.SKID
+        if self.in_block:
+            return Style.BLOCK
         legal = (Style.SHIFT, Style.LUT, Style.BLOCK)[self.depth > LONGEST_SHIFT :]
+        if self.in_block is not None:
+            legal = legal[:-1]
         return min(legal, key=lambda style: _cost(self._of_style(style, folding)))
 
     def resources(self, folding: Folding) -> Resources:
@@ -74,8 +95,9 @@ class Fifo(Passthrough):
 
     def rtl(self, folding: Folding) -> Instance:
         """``fifo.sv``."""
-        parameters = {"WIDTH": self._width(folding), "DEPTH": self.depth}
-        return Instance("fifo", {**parameters, "STYLE": int(self.style(folding))})
+        style, width = self.style(folding), self._width(folding)
+        parameters = {"WIDTH": width, "DEPTH": self.depth, "STYLE": int(style)}
+        return Instance("fifo", {**parameters, "TAPS": _taps(style, self.depth, width)})
 
     def _width(self, folding: Folding) -> int:
         return folding.pe * self.input.element.bits
@@ -94,14 +116,36 @@ class Fifo(Passthrough):
                 width / 2 if depth <= 16 else width
             )  # a LUT holds two shift registers of up to 16
             return Resources(lut=shift + place + 4, ff=place)
-        # Two pointers and their wrapping, the count of beats, and two flags.
-        wrap = 0 if depth == 1 << bits else 2
-        pointers = Resources(lut=3 * bits + wrap, ff=3 * bits + 2)
+        # The count of beats and two flags; two pointers and their wrapping.
+        taps, wrap = _taps(style, depth, width), 0 if depth == 1 << bits else 2
+        pointers = 4 if taps else 2 * bits + wrap
+        places = depth.bit_length() if taps else bits
+        control = Resources(lut=bits + pointers, ff=bits + 2 * places + 2)
         if style == Style.LUT:
-            return pointers + Resources(lut=lut_memory(depth, width) + _readout(depth, width))
+            return control + _ring(style, depth, width)
         # The bypass multiplexer, two bits per LUT.
         bypass = Resources(lut=width / 2 + 4, ff=width + 1)
-        return pointers + memory(depth, width, math.inf) + bypass
+        return control + _ring(style, depth, width) + bypass
+
+
+def _ring(style: Style, depth: int, width: int) -> Resources:
+    """The memory of a ring, and how it is read."""
+    if style == Style.BLOCK:
+        return memory(depth, width, math.inf)
+    return Resources(lut=lut_memory(depth, width) + _readout(depth, width))
+
+
+def _taps(style: Style, depth: int, width: int) -> int:
+    """Taps of the pointers of a ring; 0 for pointers that count, and where there is no ring.
+
+    The shift register leaves one place unused, so that it needs more places than `depth`. The
+    pointers count where the memory would be larger for it.
+    """
+    bits = depth.bit_length()
+    if style not in (Style.LUT, Style.BLOCK) or bits not in TAPS:
+        return 0
+    more, exact = _ring(style, 1 << bits, width), _ring(style, depth, width)
+    return TAPS[bits] if (more.lut, more.bram36) == (exact.lut, exact.bram36) else 0
 
 
 def _cost(use: Resources) -> float:

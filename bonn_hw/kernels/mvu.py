@@ -27,7 +27,10 @@ from bonn_hw.kernels.mvu_resources import MatrixUnit
 from bonn_hw.kernels.mvu_sums import Sums
 from bonn_hw.kernels.placement import ACCUMULATORS, BY_PRICE, Placement
 
-CELLS = ("accumulators", "adder_tree", "counter", "delay", "popcount", "rom", "rom_sequence")
+CELLS = (
+    *("accumulators", "adder_tree", "axis_class", "border_class", "counter", "delay", "popcount"),
+    *("rom", "rom_sequence"),
+)
 SOURCES = tuple(f"cells/{cell}.sv" for cell in CELLS)
 
 

@@ -72,7 +72,7 @@ class MatrixUnit:
         """Sums, memories and control logic."""
         bits, levels = self.folding.simd * self.element.bits, self.level_memory
         pe, one = self.folding.pe, self._sum
-        address = (levels[0] - 1).bit_length()
+        address = (self.neuron_folds - 1).bit_length()
         parts = [
             Resources(pe * one.lut, pe * one.ff, pe * one.bram36, pe * one.dsp),
             self._accumulators,
@@ -82,7 +82,7 @@ class MatrixUnit:
         ]
         if self.classes > 1:
             parts.append(_counters(*self.pixels))
-            parts.append(_registers(8 * address + 5, 2 * address))
+            parts.append(_border_class(self.classes, self.neuron_folds))
         if self.depth:
             parts.append(_ring(self.depth, bits))
         return Resources.total(*parts)
@@ -139,6 +139,14 @@ def _counters(one: int, other: int) -> Resources:
 @kept
 def _registers(lut: int, ff: int) -> Resources:
     return Resources(lut=lut, ff=ff)
+
+
+@kept
+def _border_class(classes: int, neuron_folds: int) -> Resources:
+    """`border_class.sv` without its counters, and what the neuron adds to its number."""
+    number = (classes - 1).bit_length()
+    adder = (classes * neuron_folds - 1).bit_length() if neuron_folds & (neuron_folds - 1) else 0
+    return Resources(lut=2 * number + 4 + adder, ff=number)
 
 
 @kept

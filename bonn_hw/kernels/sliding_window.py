@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -34,6 +34,8 @@ class SlidingWindow(Kernel):
     input: TensorType
     kernel: tuple[int, int]
     stride: tuple[int, int]
+    in_block: bool | None = None
+    """Whether the line buffer is in block memory; None: where it costs less at a fixed price."""
 
     def __post_init__(self) -> None:
         check_window(self.input, self.kernel)
@@ -105,6 +107,11 @@ class SlidingWindow(Kernel):
         need = steps.completion(steps.need - 1) + 1
         return Schedule(need, release, np.ones(need.size, np.bool_), 1, capacity)
 
+    def alternatives(self, dsp48: bool) -> Iterator[SlidingWindow]:
+        """With the line buffer in LUT or in block memory."""
+        for in_block in (None,) if self._in_order else (False, True):
+            yield replace(self, in_block=in_block)
+
     def resources(self, folding: Folding) -> Resources:
         """Line buffer, output register and counters; factors by least squares from Yosys."""
         width = folding.pe * self.input.element.bits
@@ -119,7 +126,7 @@ class SlidingWindow(Kernel):
         pixels = (taps - 1) * folding.simd * self.input.element.bits
         ff = counters.ff + credit + place + 2 + (taps > 1)
         control = Resources(lut=2.3 * credit + 1.3 * counters.lut, ff=ff)
-        ring = _ring(depth, width)
+        ring = _ring(depth, width, self.in_block)
         return control + ring + Resources(ff=pixels + (0 if ring.bram36 else width))
 
     def rtl(self, folding: Folding) -> Instance:
@@ -140,7 +147,7 @@ class SlidingWindow(Kernel):
                 "SX": self.stride[1],
                 "TAPS": self._taps(folding),
                 "DEPTH": depth,
-                "STYLE": int(_ring(depth, width).bram36 > 0),
+                "STYLE": int(_ring(depth, width, self.in_block).bram36 > 0),
             },
             sources=("cells/counter.sv",),
         )
@@ -188,8 +195,8 @@ class SlidingWindow(Kernel):
         return sum((counter(count) for count in states), Resources())
 
 
-def _ring(depth: int, width: int) -> Resources:
+def _ring(depth: int, width: int, block: bool | None) -> Resources:
     """The line buffer; in LUT, more than 64 words need banks and a multiplexer."""
     banks = -(-depth // 64)
     multiplexer = 0.0 if banks == 1 else 3 + banks / 2 + width * banks / (4 if banks <= 4 else 3)
-    return memory(depth, width, lut_memory(depth, width) + multiplexer)
+    return memory(depth, width, lut_memory(depth, width) + multiplexer, block)

@@ -11,6 +11,7 @@ from bonn_hw.ir.design import FoldedDesign, Stage
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.kernels.fifo import Fifo
+from bonn_hw.passes.fifo_placement import with_kernels
 from bonn_hw.passes.fifo_queues import UNLIMITED, Depths, Queues
 from bonn_hw.passes.fifo_search import shrink_each, shrink_within_effort, together
 from bonn_hw.passes.ready_chains import cuts
@@ -57,12 +58,18 @@ def depths_of(design: FoldedDesign) -> dict[str, int]:
 
 def with_fifos_of(design: FoldedDesign, other: FoldedDesign) -> FoldedDesign:
     """The design with the FIFOs of another one, whose streams are the same."""
-    depths = {
-        stage.node.inputs[0]: stage.node.kernel.depth
+    fifos = {
+        stage.node.inputs[0]: stage.node.kernel
         for stage in other.stages
         if isinstance(stage.node.kernel, Fifo)
     }
-    return insert_fifos(design, depths)
+    sized = insert_fifos(design, {name: kernel.depth for name, kernel in fifos.items()})
+    same = {
+        stage.name: fifos[stage.node.inputs[0]]
+        for stage in sized.stages
+        if isinstance(stage.node.kernel, Fifo)
+    }
+    return with_kernels(sized, same)
 
 
 def size_fifos(

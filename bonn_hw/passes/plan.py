@@ -17,6 +17,7 @@ from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.target import Target
 from bonn_hw.passes import objectives
 from bonn_hw.passes.exchange import exchanged
+from bonn_hw.passes.fifo_placement import place_fifos
 from bonn_hw.passes.fifo_sizing import size_fifos, with_fifos_of
 from bonn_hw.passes.folding import Choice, Space, Tables
 from bonn_hw.passes.folding_file import FoldingConstraints
@@ -70,13 +71,13 @@ def plan(
 
         def latency(choice: Choice) -> int:
             progress("folding for latency")
-            return model.run(_sized(graph, choice, constraints), 2).latency
+            return model.run(_sized(graph, choice, constraints, target), 2).latency
 
         limit = int(target.latency_ms * 1e3 * target.clock_mhz)
         choice = objectives.meet_latency(space, cycles, prices(target), latency, limit)
-    design = _sized(graph, choice, constraints, progress)
+    design = _sized(graph, choice, constraints, target, progress)
     if not objectives.fits(total(design), target.board.holds):
-        sized = partial(_sized, graph, constraints=constraints, progress=progress)
+        sized = partial(_sized, graph, constraints=constraints, target=target, progress=progress)
         design = _leaving_room(space, graph, choice, design, target, sized)
     cost = price(total(design), target)
     _, _, bram36, dsp = prices(target)
@@ -101,7 +102,7 @@ def _fastest(
     without = objectives.fastest(space, target.budget, prices(target))
     found, spent = without, np.zeros(4)
     for _ in range(ROUNDS):
-        design = _sized(graph, found.choice, constraints, progress)
+        design = _sized(graph, found.choice, constraints, target, progress)
         used = np.array(total(design).astuple())
         if (used <= room).all():
             break
@@ -188,6 +189,7 @@ def _sized(
     graph: DataflowGraph,
     choice: Choice,
     constraints: FoldingConstraints,
+    target: Target,
     progress: Progress = silent,
 ) -> FoldedDesign:
     design = insert_width_converters(choice.applied(graph), choice.foldings)
@@ -197,12 +199,13 @@ def _sized(
             if (stage.name, place) in constraints.depths:
                 fixed[name] = constraints.depths[stage.name, place]
     try:
-        return size_fifos(design, fixed, progress)
+        sized = size_fifos(design, fixed, progress)
     except Deadlock as error:
         raise UserError(
             f"folding: with the fixed FIFO depths the design deadlocks: {error}: give the FIFO of "
             "this message a larger depth, or none, so that bonn_hw chooses it"
         ) from error
+    return place_fifos(sized, target)
 
 
 def _leaving_room(

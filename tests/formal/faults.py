@@ -16,7 +16,7 @@ FAULTS = (
     ("value", "sliding_window_1", "sliding_window.sv",
      "Pitch > TapRow ? TapRow : Pitch;", "Pitch;"),
     ("value", "sliding_window_2", "sliding_window.sv", "int'(x) < Cols)", "int'(x) <= Cols)"),
-    ("value", "mvu_8", "mvu.sv", "x_last ? next_row_base :", "x_last ? base_q :"),
+    ("value", "mvu_8", "mvu.sv", ".step(level_read && vector_last)", ".step(level_read)"),
     ("order", "copy_channels_1", "copy_channels.sv", "step = ce && one_q;", "step = ce;"),
     ("answer", "pad_0", "pad.sv", "(s_axis_tvalid || !in_frame)", "s_axis_tvalid"),
     ("moves", "upsample_0", "upsample.sv", "fill_q > distance_q;", "fill_q > distance_q + 1'b1;"),

@@ -15,7 +15,7 @@ from bonn_hw.kernels.concat import Concat
 from bonn_hw.kernels.copy_channels import CopyChannels
 from bonn_hw.kernels.depth_to_space import DepthToSpace
 from bonn_hw.kernels.depthwise import Depthwise
-from bonn_hw.kernels.fifo import Fifo, Style
+from bonn_hw.kernels.fifo import TAPS, Fifo, Style
 from bonn_hw.kernels.label_select import LabelSelect
 from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.multi_threshold import MultiThreshold
@@ -180,6 +180,8 @@ POINTS: dict[str, list[tuple[Kernel, tuple[int, int]]]] = {
 FORCED: dict[str, tuple[str, int, dict[str, int]]] = {
     "fifo_lut": ("fifo", 2, {"STYLE": int(Style.LUT)}),
     "fifo_block": ("fifo", 2, {"STYLE": int(Style.BLOCK)}),
+    "fifo_lut_taps": ("fifo", 2, {"STYLE": int(Style.LUT), "TAPS": TAPS[2]}),
+    "fifo_block_taps": ("fifo", 2, {"STYLE": int(Style.BLOCK), "TAPS": TAPS[2]}),
     "fifo_lut_full": ("fifo", 4, {"STYLE": int(Style.LUT)}),
     "fifo_block_full": ("fifo", 4, {"STYLE": int(Style.BLOCK)}),
     "sliding_window_block": ("sliding_window", 0, {"STYLE": 1}),

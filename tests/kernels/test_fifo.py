@@ -10,7 +10,7 @@ from bonn_hw.emit.write import write
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.rtl import Port, RtlProject
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
-from bonn_hw.kernels.fifo import Fifo, Style
+from bonn_hw.kernels.fifo import TAPS, Fifo, Style
 from bonn_hw.sim.run import simulate
 from bonn_hw.timing.model import run
 from tests.support.bench import FRAMES, lone_design, prove, random_values, simulate_design
@@ -31,6 +31,7 @@ ILLEGAL = [
     {"STYLE": 4},  # of more than two beats
     {"STYLE": 5},
     {"WIDTH": 0},
+    {"STYLE": 2, "DEPTH": 8, "TAPS": TAPS[3]},  # which points to seven places
 ]
 
 
@@ -47,10 +48,15 @@ GRID = Grid(points, step=19)
 
 WIDTH = 5
 QUEUES = [
-    (Style.REGISTER, 1),
-    (Style.SKID, 2),
-    *((style, depth) for depth in (2, 3, 4, 16, 17, 32) for style in list(Style)[1:4]),
-    *((style, depth) for depth in (33, 64, 100) for style in (Style.LUT, Style.BLOCK)),
+    (Style.REGISTER, 1, 0),
+    (Style.SKID, 2, 0),
+    *((style, depth, 0) for depth in (2, 3, 4, 16, 17, 32) for style in list(Style)[1:4]),
+    *((style, depth, 0) for depth in (33, 64, 100) for style in (Style.LUT, Style.BLOCK)),
+    *(
+        (style, depth, TAPS[depth.bit_length()])
+        for depth in (2, 3, 4, 33, 63, 64, 100)
+        for style in (Style.LUT, Style.BLOCK)
+    ),
 ]
 # Chances of a beat offered and of one taken, cycles: among them filling up, emptying, a beat that
 # comes when there is none.
@@ -81,10 +87,11 @@ def queues_side_by_side(beats):
         "  assign s_axis_tready = m_axis_tready;",
         "  assign m_axis_tvalid = s_axis_tvalid;",
     ]
-    for place, (style, depth) in enumerate(QUEUES):
+    for place, (style, depth, taps) in enumerate(QUEUES):
         low = shown * place
         lines += [
-            f"  bonn_fifo #(.WIDTH({WIDTH}), .DEPTH({depth}), .STYLE({int(style)}))",
+            f"  bonn_fifo #(.WIDTH({WIDTH}), .DEPTH({depth}), .STYLE({int(style)}),",
+            f"    .TAPS({taps}))",
             f"    queue_{place} (",
             f"    .clk(clk), .rst(rst | s_axis_tdata[{WIDTH + 2}]), .step(),",
             f"    .s_axis_tdata(s_axis_tdata[{WIDTH - 1}:0]),",
@@ -116,7 +123,7 @@ def test_all_styles_are_the_same_queue(tmp_path):
     outcome = simulate(project, beats, 1, folder=tmp_path, timeout_cycles=1000)
     shown = np.unpackbits(outcome.outputs.view(np.uint8), axis=1, bitorder="little")
     weights = 1 << np.arange(WIDTH)
-    for place, (_, depth) in enumerate(QUEUES):
+    for place, (_, depth, _) in enumerate(QUEUES):
         bits = shown[:, (WIDTH + 2) * place :][:, : WIDTH + 2]
         queue, fills = deque(), set()
         for cycle in range(offered.size):
@@ -172,8 +179,8 @@ def test_rtl(depth, lanes, style, tmp_path):
         (2, 4096, Style.SKID),
         (3, 1, Style.SHIFT),
         (16, 4096, Style.SHIFT),
-        (17, 18, Style.SHIFT),  # a LUT a bit, but one pointer instead of two
-        (17, 64, Style.LUT),
+        (17, 2, Style.SHIFT),  # a LUT a bit, but one pointer instead of two
+        (17, 18, Style.LUT),
         (32, 12, Style.SHIFT),
         (32, 64, Style.LUT),
         (33, 1, Style.LUT),
@@ -202,8 +209,27 @@ def test_what_a_style_takes():
     # 4 LUT hold 64 words of 3 bits; two pointers and a count.
     assert figures(64, 30) == (40 + 18, 20, 0)
     assert figures(128, 30) == (80 + 2 + 15 + 21, 23, 0)
+    # Its pointers are shift registers where a free place costs nothing.
+    assert figures(100, 30) == (80 + 2 + 15 + 11, 23, 0)
+    assert figures(256, 36) == (8 + 4 + 4 + 18, 28 + 37, 0.5)
     assert figures(512, 36) == (27 + 4 + 18, 29 + 37, 0.5)
     assert figures(512, 72) == (27 + 4 + 36, 29 + 73, 1)
+
+
+@pytest.mark.parametrize("bits", TAPS)
+def test_pointers_reach_all_places_but_one(bits):
+    state, taps, states = 0, TAPS[bits], 0
+    while state or not states:
+        state = (state << 1 | 1 - (state & taps).bit_count() % 2) & (1 << bits) - 1
+        states += 1
+    assert states == (1 << bits) - 1
+
+
+def test_memories_that_a_board_may_choose():
+    kind, folding = wide(24)
+    in_lut, in_block = Fifo(kind, 60).alternatives(dsp48=True)
+    assert [each.style(folding) for each in (in_lut, in_block)] == [Style.LUT, Style.BLOCK]
+    assert [*Fifo(kind, 2).alternatives(dsp48=True)] == [Fifo(kind, 2, in_block=False)]
 
 
 def test_one_place_halves_the_rate():

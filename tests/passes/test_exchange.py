@@ -62,7 +62,7 @@ def test_what_no_price_reaches_is_found(space, monkeypatch):
     choice = cheapest(space, 32768, TARGET)
     used = choice.resources
     some = exchanged(
-        space, choice, Resources(LUT, LUT, 0.8 * used.bram36, used.dsp), prices(TARGET)
+        space, choice, Resources(LUT, LUT, 0.5 * used.bram36, used.dsp), prices(TARGET)
     ).resources
     budget = Resources(1.01 * some.lut, LUT, some.bram36, used.dsp)
     found = objectives.within(space, 32768, budget)

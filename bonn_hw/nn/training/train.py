@@ -15,12 +15,13 @@ import signal
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from bonn_hw import files
 from bonn_hw.errors import Interrupted, UserError
 from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training.admission import admit
@@ -67,7 +68,8 @@ def train(
     Raises
     ------
     UserError
-        If an argument or the data is wrong, or the loss is not finite; `Interrupted` after Ctrl-C.
+        If an argument or the data is wrong, another process trains in `out`, or the loss is not
+        finite; `Interrupted` after Ctrl-C.
     """
     out = Path(out)
     if not isinstance(experiment, Experiment):
@@ -76,6 +78,16 @@ def train(
         raise UserError(f"limit: must be at least 2 images, not {limit}")
     writer = RunWriter(out, experiment, limit, progress)
     first = int(os.environ.get("RANK", 0)) == 0
+    with ExitStack() as stack:
+        if first:
+            with files.writing(out):
+                stack.enter_context(files.lock(out, patience_s=0))
+        return _train(writer, resume, first, tensorboard)
+
+
+def _train(writer: RunWriter, resume: bool, first: bool, tensorboard: bool) -> TrainedCheckpoint:
+    """`train` in a run folder that no other process writes; ``first``: the process that writes."""
+    out, experiment, limit = writer.out, writer.experiment, writer.limit
     if first:
         writer.admit(resume)
     torch.manual_seed(experiment.seed)

@@ -18,6 +18,7 @@ pytest.importorskip("brevitas")
 pytest.importorskip("lightning")
 pytest.importorskip("sklearn")
 
+from bonn_hw import files
 from bonn_hw.cli.main import main
 from bonn_hw.errors import UserError
 from bonn_hw.nn.training import train as training
@@ -26,7 +27,7 @@ from bonn_hw.nn.training.calibration import CalibrationSums
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.objective import Objective
 from bonn_hw.nn.training.training_module import TEST_BATCH
-from tests.support.processes import ended, fork
+from tests.support.processes import ended, fork, holding, kill
 
 TINY = Experiment(
     network="digits",
@@ -164,6 +165,25 @@ def test_figures_lost_to_an_interruption_come_back(whole):
     (out / "metrics.csv").write_text("half")
     train(out, resume=True)
     assert [(out / name).read_bytes() for name in ("metrics.json", "metrics.csv")] == before
+
+
+def test_two_processes_do_not_train_in_one_folder(whole):
+    out, _ = whole
+    before = {f.name: f.read_bytes() for f in out.iterdir()}
+
+    def work(hold):
+        with files.lock(out):
+            hold()
+
+    with holding(work) as other:
+        with pytest.raises(UserError) as error:
+            train(out, resume=True)
+        kill(other)
+    assert str(error.value) == (
+        f"{out} is being written by another bonn-hw (pid {other}): wait for it, or choose another "
+        "place (--out)"
+    )
+    assert {f.name: f.read_bytes() for f in out.iterdir()} == before
 
 
 def test_existing_run_is_not_overwritten(whole):
