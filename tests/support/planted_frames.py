@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from bonn_hw.bitstream.open.fasm import Feature
+from bonn_hw.bitstream.open.xray import Database
 from bonn_hw.bitstream.readback import circuit, equality, features
 from bonn_hw.bitstream.readback.features import listed
-from bonn_hw.bitstream.readback.frames import ReadbackFault
+from bonn_hw.bitstream.readback.frames import Frames, ReadbackFault
+from bonn_hw.bitstream.readback.placed import Placed
 from bonn_hw.bitstream.readback.wiring import Wiring
 
 
@@ -39,7 +41,9 @@ def faults(frames, enabled, database, seed=1) -> Iterator[tuple[str, str, object
                 yield (kind.__name__, *fault)
 
 
-def judged(frames, database, placed, count=20, seed=1):
+def judged(
+    frames: Frames, database: Database, placed: Placed, count: int = 20, seed: int = 1
+) -> Iterator[tuple[str, str, str | None]]:
     """The verdicts on ``count`` faults that change the circuit: kind, fault, how it was found.
 
     The last is None if it was not. What no pin depends on, such as an entry of a table that its

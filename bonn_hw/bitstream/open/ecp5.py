@@ -26,6 +26,7 @@ CHAIN = Chain(
     synthesis=lambda device: (f"synth_ecp5 -abc9 -nodsp -top {device.top}",),
     routing=_routing,
     routed="routed.config",
+    kept=("routed.config",),
     packing=lambda device, routed, bitstream: ("--compress", routed, bitstream),
     suffix=".bit",
     amounts=_amounts,

@@ -35,6 +35,7 @@ CHAIN = Chain(
     synthesis=_synthesis,
     routing=_routing,
     routed="placed.json",
+    kept=("placed.json",),
     packing=lambda device, routed, bitstream: ("-d", device.device, "-o", bitstream, routed),
     suffix=".fs",
     amounts=_amounts,

@@ -41,6 +41,7 @@ CHAIN = Chain(
     synthesis=_synthesis,
     routing=_routing,
     routed="routed.asc",
+    kept=("routed.asc", PLACED),
     packing=lambda device, routed, bitstream: (routed, bitstream),
     suffix=".bin",
     amounts=_amounts,

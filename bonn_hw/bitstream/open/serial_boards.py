@@ -56,6 +56,8 @@ class Chain:
         The device, its part, and the file with the pins -> nextpnr's arguments of this family.
     routed : str
         The file that nextpnr writes and the packer reads.
+    kept : tuple of str
+        The files that are kept beside the bitstream.
     packing : callable
         The device, ``routed`` and the bitstream's file -> the packer's arguments.
     suffix : str
@@ -71,6 +73,7 @@ class Chain:
     synthesis: Callable[[OpenTools], tuple[str, ...]]
     routing: Callable[[OpenTools, str, str], tuple[str, ...]]
     routed: str
+    kept: tuple[str, ...]
     packing: Callable[[OpenTools, str, str], tuple[str, ...]]
     suffix: str
     amounts: Callable[[Used, Used], tuple[float, float, float, float]]
@@ -124,8 +127,7 @@ class Chain:
             figures = Implemented(
                 tool=versions, resources=self.use_of(report, cells), timing=timing, seconds=seconds
             )
-            files = (bitstream, self.routed)
-            return publish(planned, figures, work, files, baud=board.baud)
+            return publish(planned, figures, work, (bitstream, *self.kept), baud=board.baud)
 
     def use_of(
         self, report: Mapping[str, Any], cells: Mapping[str, Any]

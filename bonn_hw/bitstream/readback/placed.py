@@ -128,10 +128,10 @@ class _Reader:
         elif cell.kind in ("RAMB18E1", "RAMB36E1"):
             self.memories += self._halves(cell)
         elif cell.kind == SYSTEM:
-            for pin, nets in cell.pins.items():
+            for pin, bits in cell.pins.items():
                 side = self.inputs if directions[pin] == "output" else self.outputs
-                bits = (f"{pin}{index}" for index in range(len(nets)))
-                side.update(zip(bits if len(nets) > 1 else (pin,), nets, strict=True))
+                numbered = (f"{pin}{index}" for index in range(len(bits)))
+                side.update(zip(numbered if len(bits) > 1 else (pin,), bits, strict=True))
         elif cell.kind != "BUFG":
             raise ReadbackFault(f"the netlist has the cell {cell.name}, a {cell.kind}")
 
