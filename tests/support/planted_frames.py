@@ -84,16 +84,18 @@ def permuted_table(rng, frames, enabled, database):
 
 
 def swapped_pips(rng, frames, enabled, database):
-    """Two wires of a switch box take each other's driver."""
-    tile = rng.choice(sorted(name for name in enabled if name.startswith("INT_")))
-    known = database.segments(database.tiles[tile]["type"])
-    pips = sorted(name for name in enabled[tile].names if name.startswith("IMUX"))
-    if len(pips) < 2:
-        return None
-    (sink, driver), (other, another) = (one.split(".") for one in rng.sample(pips, 2))
-    new = (f"{sink}.{another}", f"{other}.{driver}")
-    if driver == another or not all((name, -1) in known for name in new):
-        return None
+    """Two wires of a switch box take each other's driver, where it has such pips."""
+    tiles = sorted(name for name in enabled if name.startswith("INT_"))
+    while True:
+        tile = rng.choice(tiles)
+        known = database.segments(database.tiles[tile]["type"])
+        pips = sorted(name for name in enabled[tile].names if name.startswith("IMUX"))
+        if len(pips) < 2:
+            continue
+        (sink, driver), (other, another) = (one.split(".") for one in rng.sample(pips, 2))
+        new = (f"{sink}.{another}", f"{other}.{driver}")
+        if driver != another and all((name, -1) in known for name in new):
+            break
     off = [Feature(tile, f"{sink}.{driver}"), Feature(tile, f"{other}.{another}")]
     told = f"drivers of {tile}.{sink} and {other} swapped"
     return told, changed(frames, database, off, [Feature(tile, name) for name in new])

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bonn_hw.bitstream.readback.circuit import CLOCKS
 from bonn_hw.bitstream.readback.frames import ReadbackFault
 from bonn_hw.bitstream.readback.memories import PINS
 from bonn_hw.bitstream.readback.netlist import (
@@ -130,6 +131,8 @@ class _Reader:
         elif cell.kind == SYSTEM:
             for pin, bits in cell.pins.items():
                 side = self.inputs if directions[pin] == "output" else self.outputs
+                if CLOCKS.fullmatch(pin):
+                    continue  # `circuit` checks the clock of what is read back
                 numbered = (f"{pin}{index}" for index in range(len(bits)))
                 side.update(zip(numbered if len(bits) > 1 else (pin,), bits, strict=True))
         elif cell.kind != "BUFG":

@@ -11,6 +11,7 @@ from bonn_hw.bitstream.readback.frames import ReadbackFault
 from bonn_hw.bitstream.readback.netlist import PARITY, Register, Table
 
 PS7 = {"MAXIGP0ARVALID": "output", "MAXIGP0RVALID": "input", "MAXIGP0WDATA": "output"}
+PS7 |= {"MAXIGP0ACLK": "input", "FCLKCLK": "output"}  # clocks are not compared
 
 
 def cell(kind, parameters=None, directions=None, **connections):
@@ -26,6 +27,7 @@ def cell(kind, parameters=None, directions=None, **connections):
 def read(tmp_path, asked, **cells):
     """A netlist with the pin RVALID driven by ``asked``; nets 2 to 9 are pins."""
     pins = {"MAXIGP0ARVALID": 2, "MAXIGP0WDATA": list(range(3, 10)), "MAXIGP0RVALID": asked}
+    pins |= {"MAXIGP0ACLK": 100, "FCLKCLK": [101, 102]}
     system = {"ps7": cell("PS7", directions=PS7, **pins)}
     named = {"bits": [asked], "hide_name": 0}
     rest = {"bits": list(range(2, 200)), "hide_name": 1}
@@ -57,6 +59,7 @@ def test_tables_and_registers(tmp_path):
     assert netlist.inputs == {
         "MAXIGP0ARVALID": 2,
         **{f"MAXIGP0WDATA{bit}": 3 + bit for bit in range(7)},
+        **{"FCLKCLK0": 101, "FCLKCLK1": 102},
     }
     assert netlist.outputs == {"MAXIGP0RVALID": 20}
     assert found.names[20] == "asked" and 2 not in found.names
