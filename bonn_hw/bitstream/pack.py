@@ -31,6 +31,7 @@ from bonn_hw.report.values import Report
 DRIVER = "bonn_driver"  # its folder on the board
 NOTEBOOK = "measure.ipynb"
 GOLDEN = 8  # frames
+SUFFIXES = (".bit", ".bin", ".fs")  # of bitstreams, as the families' programmers expect them
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
 
 
@@ -51,9 +52,10 @@ def pack(
     report : Report
         The build's report.
     name : str
-        Stem of the files: NAME.json and NAME.npz belong to NAME.bit and NAME.hwh.
+        Stem of the files: NAME.json and NAME.npz belong to the bitstream, NAME.bit (for some
+        families NAME.bin or NAME.fs), and NAME.hwh.
     bitstream : Path or None
-        Folder with NAME.bit and, from Vivado, NAME.hwh; None if they are not made yet.
+        Folder with the bitstream and, from Vivado, NAME.hwh; None if they are not made yet.
     address : int or None
         Address of the registers; None: it is in the .hwh.
     baud : int or None
@@ -72,7 +74,7 @@ def pack(
         (folder / f"{name}.json").write_text(json.dumps(metadata, indent=1) + "\n")
         (folder / f"{name}.npz").write_bytes(_archive(arrays))
         if bitstream is not None:
-            for suffix in (".bit", ".hwh"):
+            for suffix in (*SUFFIXES, ".hwh"):
                 if (bitstream / f"{name}{suffix}").is_file():
                     shutil.copyfile(bitstream / f"{name}{suffix}", folder / f"{name}{suffix}")
         save(report, folder / MARK)
@@ -80,6 +82,12 @@ def pack(
         for source in sorted(Path(driver.__file__).parent.glob("*.py")):
             shutil.copyfile(source, folder / DRIVER / source.name)
         shutil.copyfile(Path(driver.__file__).with_name(NOTEBOOK), folder / NOTEBOOK)
+
+
+def bitstream_in(folder: Path, name: str) -> Path | None:
+    """The bitstream in a folder that `pack` wrote, if it has one."""
+    files = (folder / f"{name}{suffix}" for suffix in SUFFIXES)
+    return next((file for file in files if file.is_file()), None)
 
 
 def _contents(

@@ -19,6 +19,15 @@ FAMILIES = {
     "zynq-7000": ("xc7z", "axi", TOOLS),
     "zynq-ultrascale-plus": ("xc(zu|k)", "axi", ("vivado",)),
     "ecp5": ("LFE5", "serial", ("open",)),
+    "ice40": ("iCE40", "serial", ("open",)),
+    "gowin": ("GW", "serial", ("open",)),
+}
+# Of families with a serial line: further names of the device in [open], and the suffix of the file
+# with the pins.
+DEVICES = {
+    "ecp5": (("package", "speed"), "lpf"),
+    "ice40": (("package",), "pcf"),
+    "gowin": ((), "cst"),
 }
 # Settings of the processing system for Vivado's scripts, by family: clocks in MHz, and MIO pins.
 FREQUENCIES = {
@@ -126,15 +135,15 @@ def _processing_system(whole: Table, family: str) -> dict[str, str]:
 def _open_tools(whole: Table, family: str) -> OpenTools:
     table = whole.table("open", "the tool 'open'")
     device = table.text("device", "the tools' name of the device", r"[\w-]+")
-    if family != "ecp5":
+    if family not in DEVICES:
         table.done()
         return OpenTools(device)
-    package = table.text("package", "nextpnr's name of the package", r"\w+")
-    speed = table.text("speed", "the speed grade", r"\w+")
+    keys, suffix = DEVICES[family]
+    names = {key: table.text(key, f"nextpnr's name of the {key}", r"\w+") for key in keys}
     top = table.text("top", "the name of the top module", r"[A-Za-z_]\w*")
-    files = tuple(_file(table, key, suffix) for key, suffix in (("verilog", "v"), ("pins", "lpf")))
+    files = (_file(table, "verilog", "v"), _file(table, "pins", suffix))
     table.done()
-    return OpenTools(device, package, speed, top, files)
+    return OpenTools(device, **names, top=top, files=files)
 
 
 def _file(table: Table, key: str, suffix: str) -> Path:

@@ -22,6 +22,8 @@ PURPOSES = {
     "cluster": "sweep --cluster and explore --cluster",
     "synth": "synth, simulate --engine sliced and bitstream --tool open",
     "ecp5": "bitstreams for the ULX3S",
+    "gowin": "bitstreams for the Tang Nano 20K",
+    "ice40": "bitstreams for the iCEBreaker",
 }
 PART = re.compile(r"(>=|<)\s*([\d.]+)")
 

@@ -7,7 +7,10 @@ import shutil
 from collections.abc import Iterator
 
 from bonn_hw import boards, extras, tools
-from bonn_hw.bitstream.open import ecp5, toolchain
+from bonn_hw.bitstream.open import serial_boards, toolchain
+from bonn_hw.bitstream.open.families import SERIAL
+from bonn_hw.bitstream.open.serial_boards import Chain
+from bonn_hw.doctor import packages
 from bonn_hw.doctor.item import BASE, Item, State
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.interop import finn_environment
@@ -22,8 +25,8 @@ def examine() -> Iterator[Item]:
     """One item a program."""
     yield verilator()
     yield compiler()
-    for name in ("nextpnr-ecp5", "ecppack"):
-        yield _of_ecp5(name)
+    for chain in SERIAL.values():
+        yield from of_chain(chain)
     yield open_toolchain()
     yield vivado()
     yield finn()
@@ -92,9 +95,12 @@ def finn() -> Item:
     return Item(name, State.OK, str(python), purpose)
 
 
-def _of_ecp5(name: str) -> Item:
-    path = ecp5.program(name)
-    purpose = "bitstreams for the ULX3S"
-    if path is None:
-        return Item(name, State.MISSING, "", purpose, extras.install(ecp5.PACKAGE))
-    return Item(name, State.OK, path, purpose)
+def of_chain(chain: Chain) -> Iterator[Item]:
+    """The programs for boards with a serial line; they come from PyPI."""
+    for name, package in chain.packages.items():
+        path = serial_boards.program(name)
+        purpose = packages.PURPOSES[extras.EXTRAS[package]]
+        if path is None:
+            yield Item(name, State.MISSING, "", purpose, extras.install(package))
+        else:
+            yield Item(name, State.OK, path, purpose)

@@ -48,11 +48,14 @@ class OpenTools:
     Attributes
     ----------
     device : str
-        Zynq-7000: name of the chip database and of prjxray's folder. ECP5: option of nextpnr-ecp5.
-    package, speed, top : str
-        ECP5 only: package and speed grade, and the module that holds ``serial_system``.
+        Zynq-7000: name of the chip database and of prjxray's folder. ECP5, iCE40: nextpnr's option.
+        Gowin: name of the chip database.
+    package, speed : str
+        Package (ECP5, iCE40) and speed grade (ECP5).
+    top : str
+        Of boards with a serial line: the module that holds ``serial_system``.
     files : tuple of Path
-        ECP5 only: that module (.v) and its pin constraints (.lpf).
+        Of boards with a serial line: that module (.v) and the pins (.lpf, .pcf or .cst).
     """
 
     device: str
@@ -71,7 +74,7 @@ class Board:
     part : str
         The vendor's name of the device.
     family : str
-        ``zynq-7000``, ``zynq-ultrascale-plus`` or ``ecp5``.
+        ``zynq-7000``, ``zynq-ultrascale-plus``, ``ecp5``, ``ice40`` or ``gowin``.
     holds : Resources
         Available resources, in the units of the predictions: LUT with six inputs.
     device_lut, lut_inputs : int

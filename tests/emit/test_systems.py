@@ -48,6 +48,8 @@ def test_a_serial_line_needs_four_cycles_a_bit(design):
         (emit_system, "system.v", ()),
         (emit_serial, "serial_system.v", ()),
         (emit_serial, "serial_system.v", ("ulx3s.v",)),
+        (emit_serial, "serial_system.v", ("icebreaker.v",)),
+        (emit_serial, "serial_system.v", ("tang_nano_20k.v",)),
         (emit_system, "system.v", ("gp_port.sv", "zynq.v")),
     ],
 )

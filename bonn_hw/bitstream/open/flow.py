@@ -189,14 +189,14 @@ def publish(
     planned: OpenPlan,
     figures: Implemented,
     work: Path,
-    extra: Sequence[str],
+    files: Sequence[str],
     address: int | None = None,
     baud: int | None = None,
 ) -> Result:
-    """Replace the folder ``bitstream`` by the results."""
+    """Replace the folder ``bitstream`` by the results: the bitstream and other files."""
     target = work.parent / TARGET
     with fresh_folder(target) as folder:
-        for name in (f"{planned.name}.bit", *extra, ROUTED, "plan.json"):
+        for name in (*files, ROUTED, "plan.json"):
             shutil.copyfile(work / name, folder / name)
         save(figures, folder / MARK)
     shutil.rmtree(work, ignore_errors=True)

@@ -9,6 +9,7 @@ compared with its FASM.
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -54,6 +55,7 @@ CELLS = re.compile(
 )
 # The router omits these features for ports of width 1 and 9 of a 36 kbit block memory.
 NARROW = ("RAMB36.BRAM36_READ_WIDTH_B_1", "RAMB36.BRAM36_WRITE_WIDTH_A_1")
+PLACED = "netlist.json.gz"  # what place and route was given
 STAMP = {
     b"c\0\x0b": b"1970/01/01\0",
     b"d\0\x09": b"00:00:00\0",
@@ -137,7 +139,9 @@ def make_bitstream(
             timing=timing,
             seconds=seconds,
         )
-        return publish(planned, figures, work, [f"{planned.name}.fasm"], address=ADDRESS)
+        (work / PLACED).write_bytes(gzip.compress((work / NETLIST).read_bytes(), mtime=0))
+        files = (f"{planned.name}.bit", f"{planned.name}.fasm", PLACED)
+        return publish(planned, figures, work, files, address=ADDRESS)
 
 
 def database_of(board: Board) -> xray.Database:

@@ -97,3 +97,23 @@ class Netlist:
     memories: tuple[Memory, ...]
     inputs: Mapping[str, int]
     outputs: Mapping[str, int]
+
+
+def reached(netlist: Netlist) -> set[int]:
+    """The nets that the pins depend on."""
+    drives: dict[int, tuple[int, ...]] = {one.output: one.inputs for one in netlist.tables}
+    for one in netlist.registers:
+        drives[one.output] = (one.data, one.enable, one.reset)
+    for memory in netlist.memories:
+        ports = (*memory.reads, *memory.writes)
+        nets = {net for port in ports for net in (*port.address, port.enable, port.reset)}
+        nets.update(net for port in memory.writes for net in port.data)
+        drives |= dict.fromkeys((net for port in memory.reads for net in port.data), tuple(nets))
+    left = list(netlist.outputs.values())
+    found = set(left)
+    while left:
+        for net in drives.get(left.pop(), ()):
+            if net not in found:
+                found.add(net)
+                left.append(net)
+    return found

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A finished .bit against known answers: read back to a netlist, which the driver then uses."""
+"""A finished .bit, read back: it is the netlist that was placed, and the driver can use it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bonn_hw.bitstream.open.xray import Database
-from bonn_hw.bitstream.readback import circuit, features, frames, shell_registers
+from bonn_hw.bitstream.readback import circuit, equality, features, frames, shell_registers
+from bonn_hw.bitstream.readback import placed as placed_netlist
 from bonn_hw.bitstream.readback.board import Boards
 from bonn_hw.bitstream.readback.frames import Frames, ReadbackFault
 from bonn_hw.bitstream.readback.machine import LanesMachine
@@ -49,23 +50,26 @@ class Proof:
     def __str__(self) -> str:
         return (
             f"{self.images} images: bits -> {self.tables} tables, {self.registers} registers, "
-            f"{self.memories} memories -> the expected answers"
+            f"{self.memories} memories -> equal to what was placed, with the expected answers"
         )
 
 
 def prove(
     bitstream: Path,
     database: Database,
+    placed: Path,
     images: NDArray[np.float32],
     expected: NDArray[Any],
     progress: Progress = silent,
 ) -> Proof:
-    """Show that a bitstream answers images as expected.
+    """Show that a bitstream is the netlist that was placed, and answers images as expected.
 
     Parameters
     ----------
     bitstream : Path
         In a folder that `pack` wrote.
+    placed : Path
+        Yosys' netlist; `placed.read` says in which form.
     images, expected
         Inputs, and the answers of the model, float32.
 
@@ -78,6 +82,10 @@ def prove(
     progress("reading the bitstream back")
     read = frames.read(bitstream.read_bytes(), database.part_file.with_name("part.json"))
     netlist = netlist_of(read, Wiring(database))
+    progress("comparing it with the netlist that was placed")
+    told = equality.difference(netlist, placed_netlist.read(placed))
+    if told is not None:
+        raise ReadbackFault(f"the bits are not the netlist that was placed: {told}")
     progress(f"simulating {len(netlist.tables)} tables that were read back")
     cycles = answer(netlist, bitstream, images, expected)
     seconds = round(time.perf_counter() - start, 1)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bonn_hw.bitstream.open import ecp5
+from bonn_hw.bitstream.open import ecp5, serial_boards
 from bonn_hw.boards import board
 from bonn_hw.cli.main import main
 from bonn_hw.errors import ToolMissing
@@ -96,10 +96,10 @@ def test_another_clock_is_refused(build, capsys):
 
 
 def test_without_the_tools_there_is_a_plan(build, monkeypatch, capsys):
-    def nothing(name, board):
+    def nothing(chain, name, board):
         raise ToolMissing(f"no {name}")
 
-    monkeypatch.setattr(ecp5, "_program", nothing)
+    monkeypatch.setattr(serial_boards.Chain, "_path", nothing)
     assert main(["bitstream", str(build), "--board", "ulx3s-85f"]) == 3
     assert "no nextpnr-ecp5; the plan is written" in " ".join(capsys.readouterr().err.split())
     plan = json.loads((build / "system" / "open" / "plan.json").read_text())
@@ -108,6 +108,6 @@ def test_without_the_tools_there_is_a_plan(build, monkeypatch, capsys):
 
 def test_missing_programs_are_named(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
-    monkeypatch.setattr(ecp5.sys, "executable", "/nonexistent/python")
+    monkeypatch.setattr(serial_boards.sys, "executable", "/nonexistent/python")
     with pytest.raises(ToolMissing, match=r"ulx3s-85f lacks ecppack: pip install 'bonn-hw.ecp5.'"):
-        ecp5._program("ecppack", board("ulx3s-85f"))
+        ecp5.CHAIN._path("ecppack", board("ulx3s-85f"))

@@ -40,7 +40,8 @@ def asked(build, monkeypatch, tmp_path):
     monkeypatch.setattr(zynq, "database_of", lambda board: "database")
     calls = []
 
-    def prove(bitstream, database, images, expected, progress):
+    def prove(bitstream, database, placed, images, expected, progress):
+        assert placed == tmp_path / "netlist.json.gz"
         assert bitstream.read_bytes() == b"bits" and bitstream.with_suffix(".json").is_file()
         calls.append((database, images.shape, expected.shape))
         if len(calls) > 1:
@@ -70,7 +71,8 @@ def test_every_open_bitstream_is_proved_and_packed_after_that(build, asked, tmp_
 
 def test_what_was_shown_as_text():
     assert str(proof.Proof(364, 10, 20, 3, 1000, 0.5)) == (
-        "364 images: bits -> 10 tables, 20 registers, 3 memories -> the expected answers"
+        "364 images: bits -> 10 tables, 20 registers, 3 memories -> equal to what was placed, with "
+        "the expected answers"
     )
 
 
