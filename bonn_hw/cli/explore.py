@@ -80,7 +80,7 @@ def _list(options: argparse.Namespace, terminal: Terminal) -> int:
         candidates = listing.sample(space, options.count or LISTED)
         listed = listing.fold_all(space, candidates, options.jobs, progress)
     listing.refuse_if_none_fits(listed, space, str(options.file))
-    written = [tables.row(one) for one in listed]
+    written = [one.row.json() for one in listed]
     terminal.report(written, lambda console: tables.show_listing(listed, space, console))
     return DONE
 
@@ -99,7 +99,7 @@ def _search(options: argparse.Namespace, terminal: Terminal) -> int:
             options.storage,
             progress,
         )
-    written = result.document(found)
+    written = result.front_row(found).json()
     terminal.report(written, lambda console: show.show_front(found, options.out, console))
     return DONE
 

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from bonn_hw import pipeline, verification
 from bonn_hw.errors import UserError
 from bonn_hw.explore.hardware import CHAIN
 from bonn_hw.explore.result import FOLDING, FRONT, POINTS
+from bonn_hw.explore.rows import FrontRow
 from bonn_hw.explore.space import Goal
 from bonn_hw.images import ImageSource
 from bonn_hw.nn.training.run_files import EXPERIMENT
@@ -63,5 +63,5 @@ def finish(
 def _no_point(folder: Path, point: int) -> str:
     if not (folder / FRONT).is_file():
         return f"{folder}: no front; search first, with `bonn-hw explore SPACE --out {folder}`"
-    count = len(json.loads((folder / FRONT).read_text())["points"])
+    count = len(FrontRow.read(folder / FRONT).points)
     return f"{folder}: the front has no point {point}; choose one from 1 to {count}"

@@ -12,6 +12,7 @@ from itertools import islice
 
 from bonn_hw.errors import UserError
 from bonn_hw.explore.hardware import Excluded, Fits, Hardware
+from bonn_hw.explore.rows import HardwareRow, ListedRow
 from bonn_hw.explore.space import Candidate, Goal, Space
 from bonn_hw.progress import Progress, silent
 
@@ -30,6 +31,13 @@ class Listed:
     def fits(self) -> bool:
         """Whether no limit excludes it."""
         return isinstance(self.result, Fits)
+
+    @property
+    def row(self) -> ListedRow:
+        """What is written of it."""
+        result = self.result
+        figures = result if isinstance(result, Excluded) else HardwareRow.of(result.figures)
+        return ListedRow(self.candidate, figures)
 
 
 def sample(space: Space, count: int) -> list[Candidate]:

@@ -86,14 +86,14 @@ def _accuracy(point: Point) -> str:
 
 def _table(points: Sequence[Point]) -> Markup:
     headings = ("Point", "Network", "Held-out accuracy", "LUT", "BRAM36", "DSP", "Frames/s")
-    latency = "latency_ms" in points[0].figures
+    latency = points[0].hardware.latency_ms is not None
     head = [tag("th", one) for one in (*headings, *(["Latency in ms"] if latency else []))]
     rows = []
     for place, point in enumerate(points, 1):
-        f = point.figures
-        cells = [str(point.candidate), _accuracy(point), f"{f['lut']:,.0f}", f"{f['bram36']:g}"]
-        cells += [f"{f['dsp']:g}", f"{f['frames_per_second']:,.0f}"]
-        cells += [f"{f['latency_ms']:.4g}"] if latency else []
+        used = point.hardware
+        cells = [str(point.candidate), _accuracy(point), f"{used.lut:,.0f}", f"{used.bram36:g}"]
+        cells += [f"{used.dsp:g}", f"{used.frames_per_second:,.0f}"]
+        cells += [f"{used.latency_ms:.4g}"] if latency else []
         rows.append(tag("tr", tag("th", str(place)), [tag("td", cell) for cell in cells]))
     return tag(
         "div", tag("table", tag("thead", tag("tr", head)), tag("tbody", *rows)), class_="wide"

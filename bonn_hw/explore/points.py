@@ -6,8 +6,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from bonn_hw.explore.rows import HardwareRow
 from bonn_hw.explore.space import Candidate, Space
 from bonn_hw.explore.zoo_points import ZooPoint
 
@@ -22,13 +22,13 @@ class Point:
         Of its trial.
     accuracies
         On held-out images, of trainings with different seeds; of one if it was trained once.
-    figures
-        Predicted, FIFOs included, under the keys of `tables.figures_row`.
+    hardware
+        Predicted, FIFOs included.
     """
 
     number: int
     candidate: Candidate
-    figures: Mapping[str, Any]
+    hardware: HardwareRow
     accuracies: tuple[float, ...]
 
     @property
@@ -44,7 +44,7 @@ class Point:
     @property
     def cost(self) -> float:
         """In LUT."""
-        return float(self.figures["cost"])
+        return self.hardware.cost
 
 
 @dataclass(frozen=True)

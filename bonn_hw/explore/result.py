@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bonn_hw import files
-from bonn_hw.explore import page
+from bonn_hw.explore import page, rows
 from bonn_hw.explore.front import hypervolume, pareto
 from bonn_hw.explore.points import Point, Result
+from bonn_hw.explore.rows import FrontRow, PointRow
 from bonn_hw.explore.search import last_stage
 from bonn_hw.explore.space import Space
 from bonn_hw.explore.study import Record, Study
@@ -32,8 +31,8 @@ def result_of(space: Space, study: Study) -> Result:
         Point(
             one.number,
             one.candidate,
-            one.figures,
-            tuple(seeded.get(str(one.number), ())) or (one.accuracy,),
+            one.hardware,
+            seeded.get(one.number) or (one.accuracy,),
         )
         for one in best
     ]
@@ -55,40 +54,39 @@ def write(result: Result, study: Study, folder: Path) -> None:
         with files.writing(target):
             target.mkdir(parents=True, exist_ok=True)
         _text(target / EXPERIMENT, _experiment(point, place))
-        _text(target / FOLDING, json.dumps(study.folding(point.number), indent=1) + "\n")
-    rows = [_row(one) for one in study.records()]
-    _text(folder / FRONT, json.dumps(document(result), indent=2) + "\n")
-    _text(folder / TABLE, _csv(rows))
+        folding = rows.folding_json(study.foldings(point.number))
+        _text(target / FOLDING, rows.file_text(folding, indent=1))
+    _text(folder / FRONT, rows.file_text(front_row(result).json()))
+    _text(folder / TABLE, _csv([_row(one) for one in study.records()]))
     _text(folder / PAGE, page.page(result, study.records(), folder.name))
 
 
-def document(result: Result) -> dict[str, Any]:
-    """The front for JSON."""
+def front_row(result: Result) -> FrontRow:
+    """What is written of a front."""
     space = result.space
-    return {
-        "schema": 1,
-        "boards": [one.name for one in space.goal.boards],
-        "clock_mhz": space.goal.clock_mhz,
-        "fps": space.goal.fps,
-        "sampler": space.search.sampler,
-        "hypervolume": round(result.hypervolume, 6),
-        "hours": round(result.hours, 4),
-        "candidates": dict(result.counts),
-        "importance": {name: round(share, 4) for name, share in result.importance.items()},
-        "zoo": [asdict(one) for one in result.zoo],
-        "points": [
-            {
-                "point": place,
-                "candidate": point.number,
-                "network": {"name": point.candidate.network, **point.candidate.options},
-                "held_out_accuracy": round(point.accuracy, 6),
-                "held_out_accuracies": list(point.accuracies),
-                "held_out_spread": point.spread,
-                **point.figures,
-            }
+    return FrontRow(
+        tuple(one.name for one in space.goal.boards),
+        space.goal.clock_mhz,
+        space.goal.fps,
+        space.search.sampler,
+        round(result.hypervolume, 6),
+        round(result.hours, 4),
+        dict(result.counts),
+        {name: round(share, 4) for name, share in result.importance.items()},
+        result.zoo,
+        tuple(
+            PointRow(
+                place,
+                point.number,
+                point.candidate.network_json,
+                round(point.accuracy, 6),
+                point.accuracies,
+                point.spread,
+                point.hardware,
+            )
             for place, point in enumerate(result.points, 1)
-        ],
-    }
+        ),
+    )
 
 
 def _experiment(point: Point, place: int) -> str:
@@ -97,14 +95,15 @@ def _experiment(point: Point, place: int) -> str:
     whole = int(training["epochs"]) + int(training.get("fine_tune_epochs", 0))
     text = point.candidate.toml(data={"held_out": 0}, training={"test_every": whole})
     said = f"# Point {place} of a front: {point.accuracy:.2%} on held-out images, "
-    said += f"{point.figures['lut']:,.0f} LUT and {point.figures['bram36']:g} BRAM36 predicted.\n"
+    used = point.hardware
+    said += f"{used.lut:,.0f} LUT and {used.bram36:g} BRAM36 predicted.\n"
     return f"# Written by bonn-hw explore.\n{said}\n{text}"
 
 
 def _row(one: Record) -> dict[str, Any]:
-    stages = " ".join(f"{accuracy:.4f}" for accuracy in one.stages)
+    stages = " ".join(f"{stage.accuracy:.4f}" for stage in one.stages)
     told = {"candidate": one.number, "network": str(one.candidate), "stages": stages}
-    return {**told, "seconds": round(one.seconds, 1), **one.figures}
+    return {**told, "seconds": round(one.seconds, 1), **one.hardware.json()}
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

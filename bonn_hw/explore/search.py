@@ -166,7 +166,7 @@ class SearchRun:
             self._failed(one, error)
             return
         result = future.result()
-        self.study.staged(one.trial, one.stage, result.accuracy, result.seconds)
+        self.study.staged(one.trial, one.stage, result)
         one.stage += 1
         record = next(r for r in self.study.records() if r.number == one.trial.number)
         self._say(record)
@@ -230,7 +230,7 @@ def train_seeds(
     folder: Path,
     workers: Workers,
     progress: Progress = silent,
-) -> dict[str, list[float]]:
+) -> dict[int, tuple[float, ...]]:
     """Train the points of the front anew, from scratch, with each seed; by number of the trial."""
     search, seeded = space.search, study.seeded()
     if search.seeds == 1:
@@ -240,11 +240,11 @@ def train_seeds(
         first = int(record.candidate.tables["training"].get("seed", 0))
         for seed in range(first, first + search.seeds):
             run = folder / "trials" / f"{record.number:04}" / f"seed{seed}"
-            todo.append((str(record.number), seed, Job(_seeded(record.candidate, seed), str(run))))
-    results = {number: seeded.get(number, []) for number, _, _ in todo}
+            todo.append((record.number, seed, Job(_seeded(record.candidate, seed), str(run))))
+    results = {number: seeded.get(number, ()) for number, _, _ in todo}
     todo = [(n, s, job) for n, s, job in todo if len(results[n]) < search.seeds]
-    accuracies: dict[tuple[str, int], float] = {}
-    pending: dict[Future[Trained], tuple[str, int]] = {}
+    accuracies: dict[tuple[int, int], float] = {}
+    pending: dict[Future[Trained], tuple[int, int]] = {}
     queue = deque(todo)
     while queue or pending:
         while queue and len(pending) < workers.count:
@@ -256,7 +256,7 @@ def train_seeds(
             accuracies[key] = future.result().accuracy
             progress(f"seed {len(accuracies)} of {len(todo)} of the front")
     for number in {n for n, _ in accuracies}:
-        results[number] = [a for (n, _), a in sorted(accuracies.items()) if n == number]
+        results[number] = tuple(a for (n, _), a in sorted(accuracies.items()) if n == number)
     study.keep_seeded({**seeded, **results})
     return {**seeded, **results}
 

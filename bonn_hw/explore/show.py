@@ -16,7 +16,7 @@ from bonn_hw.report.tables import count, rate
 def show_front(result: Result, folder: Path, console: Console) -> None:
     """Print the points of the front, the cheapest first, and what the search did."""
     points = result.points
-    figures = [one.figures for one in points]
+    hardware = [one.hardware for one in points]
     names = Column("point", [str(place) for place in range(1, len(points) + 1)])
     network = Column("network", [str(one.candidate) for one in points], left=True, folds=True)
     accuracy = Column("held-out\naccuracy", [f"{one.accuracy:.2%}" for one in points])
@@ -24,10 +24,10 @@ def show_front(result: Result, folder: Path, console: Console) -> None:
         "±", [UNKNOWN if one.spread is None else f"{100 * one.spread:.2f}" for one in points]
     )
     used = (
-        Column("LUT", [count(one["lut"]) for one in figures]),
-        Column("BRAM36", [f"{one['bram36']:g}" for one in figures]),
-        Column("DSP", [count(one["dsp"]) for one in figures]),
-        Column("frames/s", [rate(one["frames_per_second"]) for one in figures]),
+        Column("LUT", [count(one.lut) for one in hardware]),
+        Column("BRAM36", [f"{one.bram36:g}" for one in hardware]),
+        Column("DSP", [count(one.dsp) for one in hardware]),
+        Column("frames/s", [rate(one.frames_per_second) for one in hardware]),
     )
     counts = result.counts
     said = (

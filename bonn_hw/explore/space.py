@@ -193,6 +193,11 @@ class Candidate:
         return {k: v for k, v in self.tables["network"].items() if k != "name"}
 
     @property
+    def network_json(self) -> dict[str, Any]:
+        """Name and options of the network."""
+        return {"name": self.network, **self.options}
+
+    @property
     def key(self) -> str:
         """Equal for equal experiment files; for equal hardware see `hardware.identity`."""
         return json.dumps(self.tables, sort_keys=True)

@@ -10,15 +10,23 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bonn_hw.errors import UserError
 from bonn_hw.explore.hardware import Excluded, Fits
+from bonn_hw.explore.rows import (
+    HardwareRow,
+    folding_json,
+    foldings_of_json,
+    stage_json,
+    stage_of_json,
+)
 from bonn_hw.explore.space import Candidate, Search, Space
-from bonn_hw.explore.tables import figures_row
+from bonn_hw.explore.stage import Trained
+from bonn_hw.ir.folding import Folding
 
 if TYPE_CHECKING:
     import optuna
@@ -38,31 +46,31 @@ class Record:
     number
         Of its trial, from 0.
     stages
-        Accuracy after each finished stage of training.
-    seconds
-        Of all its trainings.
-    figures
-        What it costs, under the keys of `tables.figures_row`.
+        The finished stages of training.
     finished
         Whether it was told to the study.
     """
 
     number: int
     candidate: Candidate
-    figures: dict[str, Any]
-    stages: tuple[float, ...]
-    seconds: float
+    hardware: HardwareRow
+    stages: tuple[Trained, ...]
     finished: bool
 
     @property
     def accuracy(self) -> float:
         """After the last of its stages."""
-        return self.stages[-1] if self.stages else 0.0
+        return self.stages[-1].accuracy if self.stages else 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Of all its trainings."""
+        return sum(stage.seconds for stage in self.stages)
 
     @property
     def cost(self) -> float:
         """In LUT."""
-        return float(self.figures["cost"])
+        return self.hardware.cost
 
 
 class Study:
@@ -130,14 +138,13 @@ class Study:
 
     def keep(self, trial: optuna.Trial, fits: Fits) -> None:
         """Note what a candidate costs, before it is trained."""
-        trial.set_user_attr("figures", figures_row(fits.figures))
-        folding = {name: {"PE": f.pe, "SIMD": f.simd} for name, f in fits.foldings.items()}
-        trial.set_user_attr("folding", folding)
+        trial.set_user_attr("figures", HardwareRow.of(fits.figures).json())
+        trial.set_user_attr("folding", folding_json(fits.foldings))
         trial.set_constraint(LIMIT, 0.0)
 
-    def staged(self, trial: optuna.Trial, stage: int, accuracy: float, seconds: float) -> None:
+    def staged(self, trial: optuna.Trial, stage: int, trained: Trained) -> None:
         """Note the end of a stage of training."""
-        trial.set_user_attr(f"stage{stage}", [accuracy, seconds])
+        trial.set_user_attr(f"stage{stage}", stage_json(trained))
 
     def finish(self, trial: optuna.Trial, accuracy: float, cost: float) -> None:
         """Tell the values of a trained candidate."""
@@ -178,19 +185,18 @@ class Study:
         trained = sum("stage0" in t.user_attrs and "failed" not in t.user_attrs for t in trials)
         return {"trained": trained, **found}
 
-    def folding(self, number: int) -> dict[str, Any]:
-        """The foldings of a trial's candidate, as a folding file has them."""
-        folding: dict[str, Any] = self._study.get_trials(deepcopy=False)[number].user_attrs[
-            "folding"
-        ]
-        return folding
+    def foldings(self, number: int) -> dict[str, Folding]:
+        """The foldings of a trial's candidate, by stage."""
+        return foldings_of_json(
+            self._study.get_trials(deepcopy=False)[number].user_attrs["folding"]
+        )
 
-    def seeded(self) -> dict[str, list[float]]:
+    def seeded(self) -> dict[int, tuple[float, ...]]:
         """Accuracies with other seeds, by the number of the trial."""
-        found: dict[str, list[float]] = json.loads(self._study.user_attrs.get("seeded", "{}"))
-        return found
+        found = json.loads(self._study.user_attrs.get("seeded", "{}"))
+        return {int(number): tuple(accuracies) for number, accuracies in found.items()}
 
-    def keep_seeded(self, accuracies: dict[str, list[float]]) -> None:
+    def keep_seeded(self, accuracies: Mapping[int, Sequence[float]]) -> None:
         """Note accuracies with other seeds."""
         self._study.set_user_attr("seeded", json.dumps(accuracies))
 
@@ -215,15 +221,14 @@ class Study:
 
 def _record(trial: optuna.trial.FrozenTrial) -> Record:
     attributes = trial.user_attrs
-    stages: list[list[float]] = []
+    stages: list[Trained] = []
     while f"stage{len(stages)}" in attributes:
-        stages.append(attributes[f"stage{len(stages)}"])
+        stages.append(stage_of_json(attributes[f"stage{len(stages)}"]))
     return Record(
         trial.number,
         Candidate(json.loads(attributes["candidate"])),
-        attributes["figures"],
-        tuple(accuracy for accuracy, _ in stages),
-        sum(seconds for _, seconds in stages),
+        HardwareRow.of_json(attributes["figures"]),
+        tuple(stages),
         trial.state.is_finished(),
     )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What `explore` prints and writes of its candidates."""
+"""What `explore --dry-run` prints of its candidates."""
 
 from __future__ import annotations
 
@@ -8,37 +8,13 @@ from typing import Any
 
 from rich.console import Console, Group
 
-from bonn_hw.explore.hardware import Excluded, Figures
+from bonn_hw.explore.hardware import Excluded
 from bonn_hw.explore.listing import Listed, excluded_by
-from bonn_hw.explore.space import Space
+from bonn_hw.explore.space import Candidate, Space
 from bonn_hw.report.grid import Column, grid, words
 from bonn_hw.report.tables import count, rate
 
 SHOWN = 20
-
-
-def figures_row(figures: Figures) -> dict[str, Any]:
-    """The figures of a candidate under the keys of `report.json`."""
-    used = figures.resources
-    row = {
-        "lut": round(used.lut, 1),
-        "bram36": used.bram36,
-        "dsp": used.dsp,
-        "cost": round(figures.cost, 1),
-        "cycles": figures.cycles,
-        "frames_per_second": round(figures.frames_per_second, 1),
-    }
-    if figures.latency_ms is not None:
-        row["latency_ms"] = round(figures.latency_ms, 6)
-    return row
-
-
-def row(one: Listed) -> dict[str, Any]:
-    """A listed candidate for JSON."""
-    network = {"name": one.candidate.network, **one.candidate.options}
-    if isinstance(one.result, Excluded):
-        return {"network": network, "limit": one.result.limit, "reason": one.result.reason}
-    return {"network": network, **figures_row(one.result.figures)}
 
 
 def show_listing(listed: Sequence[Listed], space: Space, console: Console) -> None:
@@ -71,7 +47,7 @@ def show_listing(listed: Sequence[Listed], space: Space, console: Console) -> No
     console.print(Group(grid(title, names, [columns], console), *reasons))
 
 
-def _options(candidate: Any, space: Space) -> str:
+def _options(candidate: Candidate, space: Space) -> str:
     """Those options of a candidate that are a choice of the space."""
     chosen = [name.split(".")[1] for name in space.choices if name.startswith("network.")]
     told = (f"{key} {_short(candidate.options[key])}" for key in chosen)
