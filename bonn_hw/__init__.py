@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from bonn_hw.api.build import Build as Build
     from bonn_hw.api.exporting import export as export
     from bonn_hw.api.model import Model as Model
+    from bonn_hw.api.search import search as search
     from bonn_hw.api.simulation import Simulation as Simulation
     from bonn_hw.errors import UnsupportedModel as UnsupportedModel
     from bonn_hw.errors import UserError as UserError
@@ -21,8 +22,9 @@ _HOMES = {
     "UnsupportedModel": "bonn_hw.errors",
     "UserError": "bonn_hw.errors",
     "export": "bonn_hw.api.exporting",
+    "search": "bonn_hw.api.search",
 }
-__all__ = ["Build", "Model", "Simulation", "UnsupportedModel", "UserError", "export"]
+__all__ = ["Build", "Model", "Simulation", "UnsupportedModel", "UserError", "export", "search"]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,10 @@ from bonn_hw.sliced import engines
 from bonn_hw.sliced.engines import Engine
 from bonn_hw.synth.run import family
 from bonn_hw.synth.yosys import Job
+
+if TYPE_CHECKING:
+    from bonn_hw.nn.own.network import OwnNetwork
+    from bonn_hw.nn.training.checkpoint import Checkpoint
 
 # Predicted LUTs x stages x cycles of a batch: seconds of an idle core, half a minute of a busy one.
 # Measured with other work on the cores, in cycles a second: digits 1.37 M (1,060 LUT, 14 stages),
@@ -159,13 +163,17 @@ def simulate_and_compare(
     UserError
         If the images or the checkpoint cannot be read, or the build was replaced meanwhile.
     """
-    transform, trained = None, None
+    transform, trained, own = None, None, None
     if checkpoint is not None:
         from bonn_hw.nn.training.checkpoint import Checkpoint  # imports torch
 
-        trained = Checkpoint.load(checkpoint)
-        transform = trained.experiment.transform if trained.experiment else None
+        loaded = Checkpoint.load(checkpoint)
+        transform = loaded.experiment.transform
+        own = own_network(loaded)
+        trained = loaded if own is None else None
     images = load_images(build, source, transform)
+    if own is not None:
+        images = with_decisions(build, images, own)
     return simulate_images(
         build,
         images,
@@ -178,6 +186,25 @@ def simulate_and_compare(
         simulator=simulator,
         netlist=netlist,
     )
+
+
+def own_network(checkpoint: Checkpoint) -> OwnNetwork | None:
+    """The network of a checkpoint if it is the user's own, and none of bonn_hw's."""
+    from bonn_hw.nn.own.network import OwnNetwork
+
+    return checkpoint.network if isinstance(checkpoint.network, OwnNetwork) else None
+
+
+def with_decisions(build: Build, images: Images, network: OwnNetwork) -> Images:
+    """The images with PyTorch's outputs, and the frames in which a sum is rounded differently.
+
+    All quantisers of the user's module are compared with those of the build's model.
+    """
+    from bonn_hw.nn.brevitas_export.decisions import decisions_of_file
+
+    path, source = build.folder / "model.onnx", build.reference
+    found = decisions_of_file(network.module, path, read_model(path), images.values, source)
+    return replace(images, expected=found.outputs, rounded=found.rounded)
 
 
 def load_images(build: Build, source: ImageSource, transform: str | None = None) -> Images:

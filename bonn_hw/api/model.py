@@ -92,7 +92,7 @@ class Model:
     def from_run(cls, run: str | Path, path: str | Path | None = None) -> Model:
         """Export a run folder of ``bonn-hw train``, or of the zoo."""
         with torch_needed("from_run"):
-            from bonn_hw.nn.export import export as export_run
+            from bonn_hw.nn.export_run import export_run
 
             write = partial(export_run, Path(run))
             model, _ = cls._written(write, Path(run).resolve().name, path)

@@ -16,6 +16,7 @@ from bonn_hw.api.check import Check
 from bonn_hw.api.exporting import export
 from bonn_hw.api.layers import Layer
 from bonn_hw.api.model import Model
+from bonn_hw.api.search import Searched, search
 from bonn_hw.api.simulation import Simulation
 from bonn_hw.marked_page import rewritten
 
@@ -38,7 +39,8 @@ def documented(page: str) -> str:
 def reference() -> Iterator[str]:
     """The lines of the reference: functions, then classes with their members."""
     yield from _function("bonn_hw", export, "##")
-    for kind in (Model, Check, Build, Layer, Simulation):
+    yield from _function("bonn_hw", search, "##")
+    for kind in (Model, Check, Build, Layer, Simulation, Searched):
         yield from _class(kind)
 
 

@@ -99,13 +99,21 @@ class Simulation:
         return f"<table>{rows}</table>"
 
 
-def simulation_of(outcome: Outcome, decisions: Decisions | None, strict: bool) -> Simulation:
-    """The result of a run, with what is known of PyTorch's decisions."""
+def simulation_of(
+    outcome: Outcome, decisions: Decisions | None, strict: bool, of_pytorch: bool = False
+) -> Simulation:
+    """The result of a run, with what is known of PyTorch's decisions.
+
+    Parameters
+    ----------
+    of_pytorch
+        Whether the expected outputs are PyTorch's; they are if there are decisions.
+    """
     difference = None
     if decisions is not None and decisions.differences:
         difference = decisions.wrong or decisions.differences[0]
     verdicts = of_simulation(outcome.report, strict)
-    if decisions is not None:  # the expected outputs are PyTorch's
+    if decisions is not None or of_pytorch:
         verdicts = tuple(_of_pytorch(one) for one in verdicts)
     answers = outcome.answers
     return Simulation(answers.y, answers.rtl, outcome.report, verdicts, difference)

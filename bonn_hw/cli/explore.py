@@ -6,10 +6,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bonn_hw.cli.arguments import add_jobs, add_json, count
+from bonn_hw.cli.arguments import add_jobs, add_json, count, positive
 from bonn_hw.cli.exit_codes import DONE, MISMATCH
 from bonn_hw.cli.outputs import check_writable
 from bonn_hw.cli.terminal import Terminal
+from bonn_hw.errors import UserError
 
 NAME = "explore"
 HELP = "search the network that fits a board and is most accurate"
@@ -34,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="POINT",
         type=count,
         help="do not search: train, export, compile and simulate this point of the front in STUDY",
+    )
+    parser.add_argument(
+        "--gates",
+        metavar="STRENGTH",
+        type=positive,
+        help="with --finish: train gates over the channels of the point with the cost's gradient, "
+        "and narrow it; STRENGTH is the loss that the whole hardware is worth, such as 0.5",
     )
     parser.add_argument(
         "--count",
@@ -64,6 +72,8 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
     if options.out is not None:
         check_writable(options.out, "folder")
     check_writable(options.json)
+    if options.gates is not None and options.finish is None:
+        raise UserError("explore: --gates narrows a point of the front: add --finish POINT")
     if options.dry_run:
         return _list(options, terminal)
     if options.finish is not None:
@@ -111,7 +121,15 @@ def _finish(options: argparse.Namespace, terminal: Terminal) -> int:
 
     goal = read_space(options.file).goal
     with terminal.progress(NAME) as progress:
-        outcome = finish(options.out, options.finish, goal, options.count, options.jobs, progress)
+        outcome = finish(
+            options.out,
+            options.finish,
+            goal,
+            options.count,
+            options.jobs,
+            progress,
+            options.gates,
+        )
     report = outcome.report
     terminal.report_text(store.to_json(report), lambda console: tables.show(report, console))
     return DONE if outcome.equal else MISMATCH

@@ -57,9 +57,9 @@ def run(options: argparse.Namespace, terminal: Terminal) -> int:
             raise UserError(
                 "export: --example and --shape go with package.module:factory; a run knows its own"
             )
-        from bonn_hw.nn.export import export
+        from bonn_hw.nn.export_run import export_run
 
-        export(Path(options.network), options.out)
+        export_run(Path(options.network), options.out)
     terminal.note(f"wrote {options.out}")
     return DONE
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 
 from bonn_hw.errors import UserError
 from bonn_hw.explore.space import Candidate, Goal
-from bonn_hw.explore.untrained import untrained_graph
+from bonn_hw.explore.untrained import own_hardware, untrained_graph
 from bonn_hw.frontend.chain_graph import ChainShape, chain_graph
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph
@@ -84,7 +84,8 @@ def identity(candidate: Candidate) -> str:
 
     Hardware is equal if every layer has the same shape, window and element range, so that folding
     sees the same graph. Options that only write it differently do not count: the kernels [3] and
-    [3, 3] of two convolutions. Everything else is the recipe: data, training, method.
+    [3, 3] of two convolutions. Own networks are equal if they are exported alike, and their modules
+    have the same parts. Everything else is the recipe: data, training, method.
     """
     tables = candidate.tables
     if candidate.network == CHAIN:
@@ -93,6 +94,11 @@ def identity(candidate: Candidate) -> str:
         except UserError:  # there is no such chain: it is excluded, and never trained
             return candidate.key
         tables = {**tables, "network": {**tables["network"], **shape}}
+    if candidate.own is not None:
+        try:
+            tables = {**tables, "network": {"name": own_hardware(candidate).identity}}
+        except UserError:  # it is excluded too
+            return candidate.key
     return json.dumps(tables, sort_keys=True)
 
 
@@ -113,6 +119,8 @@ class Hardware:
         """
         if candidate.network == CHAIN:
             return chain_graph(ChainShape.of(candidate.options))
+        if candidate.own is not None:
+            return own_hardware(candidate).graph
         return untrained_graph(candidate.network, candidate.options)
 
     def fold(self, candidate: Candidate) -> Fits | Excluded:

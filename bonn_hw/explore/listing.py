@@ -107,17 +107,33 @@ def excluded_by(listed: Sequence[Listed]) -> dict[str, tuple[int, str]]:
     return {limit: (count, closest[limit].reason) for limit, count in counts.most_common()}
 
 
+def refuse_unless_one_fits(
+    space: Space, candidates: Sequence[Candidate], source: str, progress: Progress = silent
+) -> Candidate:
+    """The first candidate that fits; raises a UserError if none does."""
+    hardware, listed = Hardware(space.goal), []
+    for place, candidate in enumerate(candidates, 1):
+        progress(f"looking for a candidate that fits: {place} of {len(candidates)}")
+        listed.append(Listed(candidate, hardware.fold(candidate)))
+        if listed[-1].fits:
+            return candidate
+    raise _none_fits(listed, space, source)
+
+
 def refuse_if_none_fits(listed: Sequence[Listed], space: Space, source: str) -> None:
     """Raise a UserError that says which limit excludes how many, if nothing fits."""
-    if any(one.fits for one in listed):
-        return
+    if not any(one.fits for one in listed):
+        raise _none_fits(listed, space, source)
+
+
+def _none_fits(listed: Sequence[Listed], space: Space, source: str) -> UserError:
     goal = space.goal
     boards = ", ".join(one.name for one in goal.boards)
     parts = [
         f"{limit} excludes {count} (the closest: {reason})"
         for limit, (count, reason) in excluded_by(listed).items()
     ]
-    raise UserError(
+    return UserError(
         f"{source}: none of {len(listed)} candidates fits {boards} at {goal.fps:,.10g} frames per "
         f"second: {'; '.join(parts)}: allow more, or offer smaller networks"
     )

@@ -17,6 +17,7 @@ from bonn_hw.explore.rows import FrontRow, PointRow
 from bonn_hw.explore.search import last_stage
 from bonn_hw.explore.space import Space
 from bonn_hw.explore.study import Record, Study
+from bonn_hw.nn.own.source import keep
 from bonn_hw.nn.training.run_files import EXPERIMENT
 
 FRONT, TABLE, PAGE, POINTS = "front.json", "candidates.csv", "explore.html", "points"
@@ -53,6 +54,7 @@ def write(result: Result, study: Study, folder: Path) -> None:
         target = folder / POINTS / str(place)
         with files.writing(target):
             target.mkdir(parents=True, exist_ok=True)
+        keep(result.space.own_files, result.space.folder, target)
         _text(target / EXPERIMENT, _experiment(point, place))
         folding = rows.folding_json(study.foldings(point.number))
         _text(target / FOLDING, rows.file_text(folding, indent=1))

@@ -158,7 +158,7 @@ class SearchRun:
         changes["warm_up"] = min(int(changes.get("warm_up", 0)), epochs)
         if stage:
             changes["init"] = str(runs / f"stage{stage - 1}")
-        return Job(candidate.toml(training=changes), str(runs / f"stage{stage}"))
+        return Job(candidate.toml(training=changes), str(runs / f"stage{stage}"), candidate.folder)
 
     def _ended(self, one: _Running, future: Future[Trained]) -> None:
         error = future.exception()
@@ -240,7 +240,8 @@ def train_seeds(
         first = int(record.candidate.tables["training"].get("seed", 0))
         for seed in range(first, first + search.seeds):
             run = folder / "trials" / f"{record.number:04}" / f"seed{seed}"
-            todo.append((record.number, seed, Job(_seeded(record.candidate, seed), str(run))))
+            job = Job(_seeded(record.candidate, seed), str(run), record.candidate.folder)
+            todo.append((record.number, seed, job))
     results = {number: seeded.get(number, ()) for number, _, _ in todo}
     todo = [(n, s, job) for n, s, job in todo if len(results[n]) < search.seeds]
     accuracies: dict[tuple[int, int], float] = {}

@@ -4,18 +4,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
-from math import prod
+from math import inf, prod
 from typing import Any
 
 from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.target import Board, Target
+from bonn_hw.nn.own.source import OwnName, own_names
+from bonn_hw.nn.own.trial import OF_THE_DATA, Pick
 
 SAMPLERS = ("nsga2", "tpe", "random")
-Pick = Callable[[str, Sequence[Any]], Any]
-"""Chooses one of the values of a named choice: a random generator, or a trial of Optuna."""
 Tables = Mapping[str, Mapping[str, Any]]
 """Tables of an experiment file: network, data, training, bayesian."""
 
@@ -178,9 +178,21 @@ class Search:
 
 @dataclass(frozen=True)
 class Candidate:
-    """The tables of one experiment, without a choice left."""
+    """The tables of one experiment, without a choice left.
+
+    Attributes
+    ----------
+    folder
+        Where the files of the user's own network and data are.
+    """
 
     tables: Tables
+    folder: str = ""
+
+    @property
+    def own(self) -> OwnName | None:
+        """The user's own network, if it is one."""
+        return OwnName.parse(self.network)
 
     @property
     def network(self) -> str:
@@ -224,11 +236,29 @@ def _short(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Space:
-    """A space file: tables of an experiment with choices, the target and the search."""
+    """A space file: tables of an experiment with choices, the target and the search.
+
+    Attributes
+    ----------
+    folder
+        Where the files of the user's own network and data are. The choices of an own network are
+        in its function, and found by calling it.
+    """
 
     tables: Mapping[str, Mapping[str, Any]]
     goal: Goal
     search: Search
+    folder: str = ""
+
+    @property
+    def own_network(self) -> OwnName | None:
+        """The function that makes the networks, if it is the user's."""
+        return OwnName.parse(self.tables["network"]["name"])
+
+    @property
+    def own_files(self) -> list[OwnName]:
+        """The names of the user's own network and data."""
+        return own_names(self.tables["network"]["name"], self.tables["data"]["name"])
 
     @property
     def choices(self) -> dict[str, Choice]:
@@ -241,21 +271,45 @@ class Space:
         }
 
     @property
-    def size(self) -> int:
-        """How many candidates there are."""
+    def size(self) -> float:
+        """How many candidates there are; infinite for an own network, whose are not known."""
+        if self.own_network is not None:
+            return inf
         return prod(choice.size for choice in self.choices.values())
 
     def draw(self, pick: Pick) -> Candidate:
-        """The candidate that `pick` chooses."""
-        return Candidate(
-            {
-                table: {
-                    key: value.draw(f"{table}.{key}", pick) if isinstance(value, Choice) else value
-                    for key, value in rows.items()
-                }
-                for table, rows in self.tables.items()
+        """The candidate that `pick` chooses.
+
+        Raises
+        ------
+        UserError
+            If the function of an own network fails.
+        """
+        tables = {
+            table: {
+                key: value.draw(f"{table}.{key}", pick) if isinstance(value, Choice) else value
+                for key, value in rows.items()
             }
-        )
+            for table, rows in self.tables.items()
+        }
+        if self.own_network is not None:
+            from bonn_hw.nn.own.network import draw  # imports torch
+
+            trial, _ = draw(
+                self.own_network,
+                self.folder,
+                tables["network"],
+                lambda name, values: pick(f"network.{name}", values),
+            )
+            tables["network"] |= trial.chosen
+        return Candidate(tables, self.folder)
+
+    def told(self, candidate: Candidate) -> dict[str, Any]:
+        """Those options of a candidate that are a choice."""
+        if self.own_network is not None:
+            return {k: v for k, v in candidate.options.items() if k not in OF_THE_DATA}
+        chosen = [name.split(".")[1] for name in self.choices if name.startswith("network.")]
+        return {key: candidate.options[key] for key in chosen}
 
     def networks(self) -> Iterator[Candidate]:
         """One candidate for each network, with the first of the values of everything else."""
@@ -266,9 +320,11 @@ class Space:
         ]
         for values in product(*every):
             network = dict(zip(rows, values, strict=True))
-            yield Candidate({**first.tables, "network": network})
+            yield Candidate({**first.tables, "network": network}, self.folder)
 
     @property
-    def network_count(self) -> int:
-        """How many networks there are; some may be equal."""
+    def network_count(self) -> float:
+        """How many networks there are; some may be equal. Infinite if they are not known."""
+        if self.own_network is not None:
+            return inf
         return prod(c.size for name, c in self.choices.items() if name.startswith("network."))

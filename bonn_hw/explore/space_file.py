@@ -13,6 +13,8 @@ from bonn_hw.boards import check_clock
 from bonn_hw.errors import UserError, near
 from bonn_hw.explore import steps
 from bonn_hw.explore.space import SAMPLERS, Choice, Goal, ListOf, OneOf, Search, Space
+from bonn_hw.nn.own.source import OwnName
+from bonn_hw.nn.own.trial import OF_THE_DATA
 from bonn_hw.nn.training.experiment import own_or_shipped
 from bonn_hw.nn.training.experiment_keys import KEYS, TABLES
 
@@ -61,8 +63,17 @@ FORM = (
 )
 
 
-def read_space(path: Path) -> Space:
+def read_space(
+    path: Path, functions: Mapping[str, str] | None = None, folder: str | None = None
+) -> Space:
     """Read and check a space file.
+
+    Parameters
+    ----------
+    functions
+        By table, network or data: a user's function instead of the file's name there.
+    folder
+        Where own files are; None: beside the space file.
 
     Raises
     ------
@@ -77,11 +88,13 @@ def read_space(path: Path) -> Space:
             f"{path}: cannot be read ({reason}); name a space file such as "
             "flows/explore/digits.toml"
         ) from error
-    return parse_space(text, str(path))
+    return parse_space(text, str(path), folder or str(path.parent), functions or {})
 
 
-def parse_space(text: str, source: str) -> Space:
-    """Read TOML `text`; `source` names it in messages."""
+def parse_space(
+    text: str, source: str, folder: str = "", functions: Mapping[str, str] | None = None
+) -> Space:
+    """Read TOML `text`; `source` names it in messages; the others as in `read_space`."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -93,6 +106,8 @@ def parse_space(text: str, source: str) -> Space:
                 f"{source}: {name!r} is not known here{near(name, known)}; the tables are "
                 f"{', '.join(f'[{one}]' for one in known)}"
             )
+    for table, name in (functions or {}).items():
+        document.setdefault(table, {})["name"] = name
     goal = _goal(_checked(document.get("target", {}), "target", TARGET, source), source)
     search = _search(_checked(document.get("search", {}), "search", SEARCH, source), source)
     tables = {}
@@ -100,7 +115,7 @@ def parse_space(text: str, source: str) -> Space:
         if name in document:
             rows = document[name].items()
             tables[name] = {k: _value(v, name, k, goal, document, source) for k, v in rows}
-    space = Space(tables, goal, search)
+    space = Space(tables, goal, search, folder)
     _check_experiment(space, source)
     return space
 
@@ -165,7 +180,9 @@ def _value(
         return value
     place = f"{source}: [{table}] {key}"
     if set(value) not in [set(form) for form in FORMS]:
-        raise UserError(f"{place} has the keys {', '.join(value) or 'none'}; write {FORM}")
+        known = [name for form in FORMS for name in form]
+        meant = "".join(near(name, known) for name in value if name not in known)
+        raise UserError(f"{place} has the keys {', '.join(value) or 'none'}{meant}; write {FORM}")
     for name, given in value.items():
         if name in ("from", "to"):
             if not _whole(given):
@@ -204,7 +221,9 @@ def _check_experiment(space: Space, source: str) -> None:
     for table, rows in space.tables.items():
         for key, value in rows.items():
             for one in value.checked() if isinstance(value, Choice) else (value,):
-                if table == "network":
+                if table == "network" and space.own_network is not None:
+                    _check_own(space.own_network, key, value, source)
+                elif table == "network":
                     networks.check(name, {key: one} if key != "name" else {})
                 else:
                     _check_key(table, key, one, source)
@@ -226,6 +245,22 @@ def _check_experiment(space: Space, source: str) -> None:
             f"{source}: {epochs} epochs cannot be divided by {search.halving} "
             f"{search.stages - 1} times; give fewer [search] stages, or more [training] epochs"
         )
+
+
+def _check_own(own: OwnName, key: str, value: Any, source: str) -> None:
+    """Check a key of [network] beside the name of a user's function, where the choices are."""
+    if key == "name":
+        return
+    if key not in OF_THE_DATA:
+        raise UserError(
+            f"{source}: key {key!r} of [network] is not known{near(key, OF_THE_DATA)}; beside "
+            f"{own}, which has the choices, there are {', '.join(OF_THE_DATA)}"
+        )
+    if isinstance(value, Choice):
+        raise UserError(f"{source}: [network] {key} must have one value, as the data have")
+    from bonn_hw.nn.own import network  # imports torch
+
+    network.check(own, {key: value})
 
 
 def _check_key(table: str, key: str, value: Any, source: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bonn_hw.errors import UserError
@@ -13,10 +13,17 @@ from bonn_hw.errors import UserError
 
 @dataclass(frozen=True)
 class Job:
-    """A training: an experiment and its run folder, an absolute path that every worker sees."""
+    """A training: an experiment and its run folder, an absolute path that every worker sees.
+
+    Attributes
+    ----------
+    files
+        Folder of the user's own files, also one that every worker sees.
+    """
 
     experiment: str
     folder: str
+    files: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,8 @@ def train_stage(job: Job) -> Trained:
     from bonn_hw.nn.training.train import train
 
     start, folder = time.monotonic(), Path(job.folder)
-    experiment = Experiment.parse(job.experiment, str(folder / EXPERIMENT))
+    parsed = Experiment.parse(job.experiment, str(folder / EXPERIMENT))
+    experiment = replace(parsed, folder=job.files)
     train(experiment, folder, resume=(folder / EXPERIMENT).is_file(), progress=False)
     accuracy = json.loads((folder / METRICS).read_text())["accuracy"]
     if accuracy is None:

@@ -12,6 +12,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,7 +123,11 @@ class Study:
         search = replace(self.search, sampler="random") if randomly else self.search
         self._study.sampler = _sampler(search, len(self._study.get_trials(deepcopy=False)))
         trial = self._study.ask()
-        candidate = self.space.draw(_picker(trial))
+        try:
+            candidate = self.space.draw(_picker(trial))
+        except UserError:
+            self.fail(trial, "its network cannot be made")
+            raise
         trial.set_user_attr("candidate", json.dumps(candidate.tables))
         return trial, candidate
 
@@ -134,7 +139,7 @@ class Study:
             if frozen.state == optuna.trial.TrialState.RUNNING:
                 trial = optuna.Trial(self._study, frozen._trial_id)
                 known = "figures" in frozen.user_attrs
-                yield trial, _record(frozen) if known else None
+                yield trial, self._record(frozen) if known else None
 
     def keep(self, trial: optuna.Trial, fits: Fits) -> None:
         """Note what a candidate costs, before it is trained."""
@@ -172,7 +177,7 @@ class Study:
     def records(self) -> list[Record]:
         """All candidates that were trained, at least for a stage, or are being trained."""
         return [
-            _record(one)
+            self._record(one)
             for one in self._study.get_trials(deepcopy=False)
             if "figures" in one.user_attrs and "failed" not in one.user_attrs
         ]
@@ -218,19 +223,18 @@ class Study:
         except (RuntimeError, ValueError):  # as Optuna says: too few, or all of them equal
             return {}
 
-
-def _record(trial: optuna.trial.FrozenTrial) -> Record:
-    attributes = trial.user_attrs
-    stages: list[Trained] = []
-    while f"stage{len(stages)}" in attributes:
-        stages.append(stage_of_json(attributes[f"stage{len(stages)}"]))
-    return Record(
-        trial.number,
-        Candidate(json.loads(attributes["candidate"])),
-        HardwareRow.of_json(attributes["figures"]),
-        tuple(stages),
-        trial.state.is_finished(),
-    )
+    def _record(self, trial: optuna.trial.FrozenTrial) -> Record:
+        attributes = trial.user_attrs
+        stages: list[Trained] = []
+        while f"stage{len(stages)}" in attributes:
+            stages.append(stage_of_json(attributes[f"stage{len(stages)}"]))
+        return Record(
+            trial.number,
+            Candidate(json.loads(attributes["candidate"]), self.space.folder),
+            HardwareRow.of_json(attributes["figures"]),
+            tuple(stages),
+            trial.state.is_finished(),
+        )
 
 
 def _picker(trial: optuna.Trial) -> Callable[[str, Sequence[Any]], Any]:
@@ -262,4 +266,6 @@ def _identity(space: Space) -> str:
     target = [[one.name for one in goal.boards], goal.clock_mhz, goal.fps, goal.lut, goal.bram36]
     target += [goal.dsp, goal.latency_ms]
     how = [search.sampler, search.stages, search.halving, search.seed]
-    return json.dumps([repr(space.tables), target, how])
+    texts = [one.text(space.folder) for one in space.own_files]
+    own = [sha256(text.encode()).hexdigest() for text in texts]
+    return json.dumps([repr(space.tables), target, how, *own])

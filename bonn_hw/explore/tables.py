@@ -49,9 +49,7 @@ def show_listing(listed: Sequence[Listed], space: Space, console: Console) -> No
 
 def _options(candidate: Candidate, space: Space) -> str:
     """Those options of a candidate that are a choice of the space."""
-    chosen = [name.split(".")[1] for name in space.choices if name.startswith("network.")]
-    told = (f"{key} {_short(candidate.options[key])}" for key in chosen)
-    return ", ".join(told)
+    return ", ".join(f"{key} {_short(value)}" for key, value in space.told(candidate).items())
 
 
 def _short(value: Any) -> str:

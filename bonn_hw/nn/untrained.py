@@ -10,13 +10,18 @@ import torch
 from torch.nn import functional
 
 from bonn_hw.nn.models.network import Network
-from bonn_hw.nn.models.networks import build
+from bonn_hw.nn.training.network_of import network_of
 
 BATCHES, BATCH = 4, 32
 
 
-def untrained(name: str, options: Mapping[str, Any]) -> Network:
+def untrained(name: str, options: Mapping[str, Any], folder: str = "") -> Network:
     """A new network whose norms have the statistics of smooth noise; the same for each call.
+
+    Parameters
+    ----------
+    folder
+        Where the file of the user's own network is.
 
     Raises
     ------
@@ -26,7 +31,7 @@ def untrained(name: str, options: Mapping[str, Any]) -> Network:
     generator = torch.Generator().manual_seed(1)
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
-        network = build(name, **options)
+        network = network_of(name, options, folder)
         channels, height, width = network.input_shape
         for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):

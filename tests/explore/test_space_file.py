@@ -8,7 +8,12 @@ pytest.importorskip("torch")
 pytest.importorskip("brevitas")
 
 from bonn_hw.errors import UserError
-from bonn_hw.explore.listing import fold_all, refuse_if_none_fits, sample
+from bonn_hw.explore.listing import (
+    fold_all,
+    refuse_if_none_fits,
+    refuse_unless_one_fits,
+    sample,
+)
 from bonn_hw.explore.space_file import parse_space, read_space
 from bonn_hw.files import shipped
 from bonn_hw.nn.training.experiment import Experiment
@@ -98,6 +103,17 @@ def test_the_shipped_spaces_can_be_read():
         ("hidden = []", "hiden = []", "option 'hiden' is not known (did you mean 'hidden'?)"),
         ("each = [4, 8]", "each = [4, -8]", "convs must be a list of positive integers, not [-8"),
         ("each = [4, 8], ", "", "[network] convs has the keys length; write { choose = [...] }"),
+        ("choose = [[1]", "chose = [[1]", "has the keys chose (did you mean 'choose'?); write {"),
+        ("fps = 100000", "fps = 1\nbram36 = -1", "bram36 must be a number from 0 to 1, not -1"),
+        ("fps = 100000", "fps = 1\nlatency_ms = 0", "latency_ms must be a positive number, not 0"),
+        ("trials = 4", "trials = 0", "[search] trials must be a positive integer, not 0"),
+        ("trials = 4", "hours = inf", "[search] hours must be a positive number, not inf"),
+        ("trials = 4", "trails = 4", "key 'trails' of [search] is not known (did you mean 'tri"),
+        ("stages = 2", "halving = 1", "[search] halving must be an integer above 1, not 1"),
+        ('name = "digits"', 'name = "digit"', "or your own, FILE.py:FUNCTION, not 'digit'"),
+        ('name = "digits"', "", "[data] name is missing; give one of digits, fashion-mnist"),
+        ("epochs = 3", "", "[training] epochs is missing; give a positive integer"),
+        ("each = [4, 8]", "each = [4, 8], from = 2", "has the keys each, from, length; write {"),
         ("each = [4, 8]", "each = 4", "convs: each must be a list of values, not 4"),
         ("length = [1, 2]", 'length = ["1"]', "length must be numbers of elements, not ['1']"),
         ("each = [4, 8]", "from = 8, to = 4", "convs: from 8 is above to 4; swap them"),
@@ -114,6 +130,13 @@ def test_errors(old, new, error):
     with pytest.raises(UserError) as raised:
         parse_space(TEXT.replace(old, new), "space.toml")
     assert error in str(raised.value)
+
+
+def test_a_range_of_widths_that_is_too_slow():
+    text = TEXT.replace("each = [4, 8], length", "from = 60, to = 64, length")
+    with pytest.raises(UserError) as raised:
+        parse_space(text.replace("fps = 100000", "fps = 2e6"), "space.toml")
+    assert "no width from 60 to 64 reaches 2,000,000 frames per second" in str(raised.value)
 
 
 def test_a_missing_file(tmp_path):
@@ -142,3 +165,17 @@ def test_a_space_without_a_fitting_point_says_what_excludes_how_many():
     assert "network excludes 2 (the closest: network: 1 convolutions, and pools [2])" in text
     assert text.endswith(": allow more, or offer smaller networks")
     refuse_if_none_fits(fold_all(parse_space(TEXT, "s"), sample(space, 100)), space, "s")
+
+
+def test_a_search_folds_until_one_candidate_fits():
+    """Here no width is both fast enough and small enough."""
+    text = TEXT.replace("each = [4, 8]", "each = [4, 64]")
+    space = parse_space(text.replace("fps = 100000", "fps = 400000\nlut = 0.004"), "space.toml")
+    with pytest.raises(UserError) as raised:
+        refuse_unless_one_fits(space, sample(space, 100), "space.toml")
+    text = str(raised.value)
+    assert "none of 12 candidates fits pynq-z2 at 400,000 frames per second: lut excludes " in text
+    assert "(the closest: it needs " in text
+    assert " LUT, and 212.8 may be used); network excludes 2 (" in text
+    fitting = parse_space(TEXT, "s")
+    assert refuse_unless_one_fits(fitting, sample(fitting, 100), "s") == sample(fitting, 1)[0]

@@ -71,6 +71,19 @@ def test_nothing_to_finish(tmp_path, capsys):
     assert "no front; search first, with `bonn-hw explore SPACE --out" in capsys.readouterr().err
 
 
+def test_networks_of_other_images_end_a_search_before_it(tmp_path, capsys):
+    (tmp_path / "space.toml").write_text(TINY.replace("size = 8", "size = 9"))
+    words = ["explore", str(tmp_path / "space.toml"), "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert (
+        "network chain takes images (1, 9, 9), but digits with transform none gives (1, 8" in error
+    )
+    assert not (tmp_path / "out").exists()
+    assert main([*words, "--gates", "0.5"]) == 2
+    assert "--gates narrows a point of the front: add --finish POINT" in capsys.readouterr().err
+
+
 def test_data_of_one_class(tmp_path, capsys):
     image = pytest.importorskip("PIL.Image")
     for split in ("train", "val"):

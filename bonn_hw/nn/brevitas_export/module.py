@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -58,7 +59,12 @@ class Exported:
         return "\n".join([f"{self.path}", *self.notes, *(f"  {one}" for one in self.grids)])
 
 
-def export(model: nn.Module, example: Any, path: str | Path) -> Exported:
+def export(
+    model: nn.Module,
+    example: Any,
+    path: str | Path,
+    properties: Mapping[str, str] | None = None,
+) -> Exported:
     """Write a network with Brevitas' quantisers as a QONNX file.
 
     The network is exported in evaluation mode, and not changed. The file is compared with PyTorch
@@ -72,6 +78,8 @@ def export(model: nn.Module, example: Any, path: str | Path) -> Exported:
         One or more inputs, batch first.
     path : str or Path
         The file to write (.onnx).
+    properties : mapping or None
+        What the file says besides the versions of packages.
 
     Returns
     -------
@@ -90,7 +98,7 @@ def export(model: nn.Module, example: Any, path: str | Path) -> Exported:
     reference = evaluated(model)
     proto = _traced(reference, frames)
     tidy(proto)
-    _describe(proto)
+    _describe(proto, properties or {})
     content: bytes = proto.SerializeToString(deterministic=True)
     agreement, found, notes = _checked(reference, proto, content, _with_random(frames))
     with files.fresh_file(path) as partial:
@@ -173,10 +181,10 @@ def _checked(
     return agreement, grids(model), (str(agreement),)
 
 
-def _describe(proto: onnx.ModelProto) -> None:
+def _describe(proto: onnx.ModelProto, properties: Mapping[str, str]) -> None:
     """Say where the file comes from; without paths and dates, so that it can be reproduced."""
     proto.producer_name, proto.producer_version = "bonn_hw", VERSION
     proto.doc_string = ""
     del proto.metadata_props[:]
     versions = {f"{name}_version": version(name) for name in ("torch", "brevitas")}
-    onnx.helper.set_model_props(proto, versions)
+    onnx.helper.set_model_props(proto, {**properties, **versions})

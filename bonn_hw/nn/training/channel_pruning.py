@@ -73,6 +73,17 @@ def pruned(
     return options, smaller
 
 
+def narrowed(
+    network: Chain, experiment: Experiment, kept: Mapping[str, Tensor]
+) -> tuple[dict[str, Any], Network]:
+    """Options and network of a chain that keeps these channels of each layer, by name of block."""
+    changed, values = _narrowed_chain(network, kept, network.cpu().state_dict())
+    options = {**experiment.options, **changed}
+    smaller = build(experiment.network, **options)
+    smaller.load_state_dict(values)
+    return options, smaller
+
+
 def _deduplicated(
     part: str,
     kept: Mapping[str, Tensor],

@@ -19,9 +19,9 @@ from bonn_hw.errors import UserError
 from bonn_hw.nn.data.labelled_images import Dataset
 from bonn_hw.nn.models.block import Block
 from bonn_hw.nn.models.network import Network
-from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training import release
 from bonn_hw.nn.training.experiment import Experiment
+from bonn_hw.nn.training.network_of import network_of
 from bonn_hw.nn.training.run_files import CHECKPOINT, EXPERIMENT, WEIGHTS
 
 NETWORK_PREFIX, AVERAGED_PREFIX = "network.", "averaged.network."
@@ -99,7 +99,7 @@ class Checkpoint:
         path = released if released.is_file() else run / CHECKPOINT
         weights = release.read(path) if path == released else network_weights(path)
         experiment = Experiment.read(run / EXPERIMENT)
-        network = build(experiment.network, **experiment.options)
+        network = network_of(experiment.network, experiment.options, experiment.folder)
         try:
             network.load_state_dict(weights)
         except RuntimeError as error:

@@ -14,6 +14,8 @@ from bonn_hw.errors import UserError, near
 from bonn_hw.files import shipped
 from bonn_hw.nn.data import datasets
 from bonn_hw.nn.data.labelled_images import Dataset
+from bonn_hw.nn.own import data as own_data
+from bonn_hw.nn.own.source import OwnName, own_names
 from bonn_hw.nn.training.experiment_keys import KEYS, TABLES
 
 if TYPE_CHECKING:
@@ -27,9 +29,10 @@ class Experiment:
     Attributes
     ----------
     network, options
-        Name and options of `networks.build`.
+        Name and options of `networks.build`; or the name of the user's own network,
+        ``FILE.py:FUNCTION``, and its choices.
     dataset, transform, root
-        Arguments of `datasets.read` and `Dataset.transformed`.
+        Arguments of `datasets.read` and `Dataset.transformed`; or the name of the user's own data.
     held_out
         Number of training images that are set apart and tested instead of the test images, for
         choosing settings.
@@ -74,6 +77,8 @@ class Experiment:
         3e-4 of `lr`.
     modulation_gradient
         Gradient of w: ``paper`` (equation 15), or ``exact``, the derivative of the forward pass.
+    folder
+        Where the files of the user's own network and data are; not part of the experiment.
     """
 
     network: str
@@ -120,6 +125,13 @@ class Experiment:
     prior_lr: float | None = None
     modulation_gradient: str = "paper"
 
+    folder: str = field(default="", compare=False)
+
+    @property
+    def own_files(self) -> list[OwnName]:
+        """The names of the user's own network and data."""
+        return own_names(self.network, self.dataset)
+
     @property
     def all_epochs(self) -> int:
         """Number of epochs, fine-tuning included."""
@@ -147,7 +159,7 @@ class Experiment:
 
     @classmethod
     def parse(cls, text: str, source: str) -> Experiment:
-        """Read TOML `text`; `source` names it in messages."""
+        """Read TOML `text`; `source` names it in messages, and own files are beside it."""
         try:
             tables = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -178,7 +190,7 @@ class Experiment:
         for (table, key), (name, rule) in KEYS.items():
             if name in _REQUIRED and name not in values:
                 raise UserError(f"{source}: [{table}] {key} is missing; give {rule.words}")
-        return cls(**values)
+        return cls(**values, folder=str(Path(source).parent))
 
     @property
     def tested(self) -> str:
@@ -194,7 +206,12 @@ class Experiment:
             If the data is missing or damaged.
         """
         source = "test" if split == "test" else "train"
-        chosen = datasets.read(self.dataset, source, self.root)
+        own = OwnName.parse(self.dataset)
+        chosen = (
+            datasets.read(self.dataset, source, self.root)
+            if own is None
+            else own_data.read(own, self.folder, source)
+        )
         if self.held_out and split != "test":
             rest, held_out = chosen.held_out(self.held_out)
             chosen = held_out if split == "held-out" else rest

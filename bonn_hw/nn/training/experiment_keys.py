@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bonn_hw.nn.data import datasets, transforms
+from bonn_hw.nn.own.source import OwnName
 
 OPTIMISERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "cosine", "linear", "steps")
@@ -46,6 +47,10 @@ def _one_of(*choices: str) -> Rule:
     return Rule(lambda v: v in choices, f"one of {', '.join(choices)}")
 
 
+_DATA = Rule(
+    lambda v: v in datasets.SOURCES or OwnName.parse(v) is not None,
+    f"one of {', '.join(datasets.SOURCES)}, or your own, FILE.py:FUNCTION",
+)
 _TEXT = Rule(lambda v: isinstance(v, str) and v != "", "a non-empty text")
 _SWITCH = Rule(lambda v: isinstance(v, bool), "true or false")
 _POSITIVE = Rule(lambda v: _whole(v) and v > 0, "a positive integer")
@@ -63,7 +68,7 @@ _EPOCHS = Rule(
 TABLES = ("network", "data", "training", "bayesian")
 KEYS: dict[tuple[str, str], tuple[str, Rule]] = {
     ("network", "name"): ("network", _TEXT),
-    ("data", "name"): ("dataset", _one_of(*datasets.SOURCES)),
+    ("data", "name"): ("dataset", _DATA),
     ("data", "transform"): ("transform", _one_of(*transforms.TRANSFORMS)),
     ("data", "root"): ("root", _TEXT),
     ("data", "held_out"): ("held_out", _COUNT),

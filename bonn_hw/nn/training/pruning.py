@@ -94,7 +94,7 @@ def prune(
     experiment = checkpoint.experiment
     quarter = max(1, experiment.all_epochs // 4)
     epochs, recover = epochs or quarter, recover or quarter
-    drawing = _phase(experiment, epochs, "constant")
+    drawing = phase(experiment, epochs, "constant")
     limit = json.loads((run / METRICS).read_text()).get("limit")
     datasets = experiment.data("train", limit), experiment.data(experiment.tested)
     before = _accuracy_before(history)
@@ -115,7 +115,7 @@ def prune(
         _write_pruning(new, rate, before, module)
         options, network = pruned(checkpoint.network, experiment, module.groups, narrow)
         schedule = "cosine" if experiment.schedule == "steps" else experiment.schedule
-        smaller = _phase(replace(experiment, options=options), recover, schedule)
+        smaller = phase(replace(experiment, options=options), recover, schedule)
         recovery = TrainingModule(smaller, network.train(), *datasets)
         writer = RunWriter(new, smaller, limit, progress)
         writer.begin()
@@ -299,7 +299,7 @@ def _write_pruning(folder: Path, rate: float, before: float | None, module: Prun
     write_atomically(folder / PRUNING, (json.dumps(report, indent=2) + "\n").encode())
 
 
-def _phase(experiment: Experiment, epochs: int, schedule: str) -> Experiment:
+def phase(experiment: Experiment, epochs: int, schedule: str) -> Experiment:
     """The experiment with a single phase of `epochs` epochs."""
     return replace(
         experiment,

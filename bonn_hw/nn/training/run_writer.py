@@ -20,6 +20,7 @@ from tqdm import tqdm
 from bonn_hw.console import EVERY
 from bonn_hw.errors import UserError
 from bonn_hw.files import file_aside
+from bonn_hw.nn.own.source import keep
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.health import complaints
 from bonn_hw.nn.training.kernel_statistics import KERNELS, EpochStatistics
@@ -101,7 +102,9 @@ class RunWriter(lightning.Callback):
             )
 
     def begin(self) -> None:
-        """Write the experiment into the run folder, and empty figures."""
+        """Write the experiment and its files into the run folder, and empty figures."""
+        # The copies first: an experiment in a run folder has its files beside it.
+        keep(self.experiment.own_files, self.experiment.folder, self.out)
         write_atomically(self.out / EXPERIMENT, self.experiment.toml().encode())
         if not (self.out / METRICS).exists():
             self.write_figures([], [])
@@ -239,8 +242,9 @@ class RunWriter(lightning.Callback):
         """
         beside = ("seconds", "calibration")
         epochs = [{k: v for k, v in row.items() if k not in beside} for row in history]
+        places = ("root", "folder")
         metrics = {
-            "experiment": {k: v for k, v in asdict(self.experiment).items() if k != "root"},
+            "experiment": {k: v for k, v in asdict(self.experiment).items() if k not in places},
             "limit": self.limit,
             "tested": self.experiment.tested,
             "accuracy": epochs[-1]["test_accuracy"] if epochs else None,

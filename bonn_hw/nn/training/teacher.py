@@ -60,7 +60,7 @@ class Teacher:
                 f"experiment: teacher {run} has {network.classes} classes, but network "
                 f"{experiment.network} has {student.classes}; name a run with the same classes"
             )
-        if SOURCES[data].classes != SOURCES[experiment.dataset].classes:
+        if _classes(data) != _classes(experiment.dataset):
             raise UserError(
                 f"experiment: teacher {run} was trained on {data}, whose classes are not those of "
                 f"{experiment.dataset}; name a run with the same classes"
@@ -81,3 +81,8 @@ class Teacher:
         answers = functional.log_softmax(logits.float() / self.temperature, 1)
         divergence = functional.kl_div(answers, wanted, reduction="batchmean", log_target=True)
         return self.temperature**2 * divergence
+
+
+def _classes(data: str) -> tuple[str, ...]:
+    """What tells whether labels mean the same; of the user's own data that is the name itself."""
+    return SOURCES[data].classes if data in SOURCES else (data,)

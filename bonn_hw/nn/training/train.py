@@ -23,10 +23,10 @@ import torch
 
 from bonn_hw import files
 from bonn_hw.errors import Interrupted, UserError
-from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training.admission import admit
 from bonn_hw.nn.training.checkpoint import Checkpoint, TrainedCheckpoint, read_state
 from bonn_hw.nn.training.experiment import Experiment
+from bonn_hw.nn.training.network_of import network_of
 from bonn_hw.nn.training.run_files import CHECKPOINT
 from bonn_hw.nn.training.run_writer import RunWriter
 from bonn_hw.nn.training.speed import precision
@@ -91,7 +91,7 @@ def _train(writer: RunWriter, resume: bool, first: bool, tensorboard: bool) -> T
     if first:
         writer.admit(resume)
     torch.manual_seed(experiment.seed)
-    network = build(experiment.network, **experiment.options)
+    network = network_of(experiment.network, experiment.options, experiment.folder)
     train_set, test_set = experiment.data("train", limit), experiment.data(experiment.tested)
     admit(experiment, network, train_set)
     saved = out / CHECKPOINT
