@@ -17,6 +17,7 @@ from bonn_hw.explore.space import Candidate, Goal, Space
 from bonn_hw.progress import Progress, silent
 
 DRAWS = 20  # for each candidate that is asked for: a small space repeats itself
+STALE = 50
 CHUNK = 50  # candidates that a process folds before it reports
 
 
@@ -48,9 +49,11 @@ def sample(space: Space, count: int) -> list[Candidate]:
         generator = random.Random(space.search.seed)
         every = (space.draw(lambda _, values: generator.choice(values)) for _ in _forever(count))
     networks: dict[str, Candidate] = {}
+    stale = 0  # draws in a row that gave nothing new: how large an own space is, nobody knows
     for one in every:
+        stale = stale + 1 if str(one) in networks else 0
         networks.setdefault(str(one), one)
-        if len(networks) == count:
+        if len(networks) == count or (space.own_network is not None and stale == STALE):
             break
     return list(networks.values())
 

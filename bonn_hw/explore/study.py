@@ -241,10 +241,16 @@ def _picker(trial: optuna.Trial) -> Callable[[str, Sequence[Any]], Any]:
     def pick(name: str, values: Sequence[Any]) -> Any:
         if len(values) == 1:
             return values[0]
-        if all(type(one) in (int, float) for one in values) and list(values) == sorted(values):
-            return values[trial.suggest_int(name, 0, len(values) - 1)]  # a sampler may use order
         labels = [json.dumps(one) for one in values]
-        return values[labels.index(str(trial.suggest_categorical(name, labels)))]
+        try:
+            if all(type(one) in (int, float) for one in values) and list(values) == sorted(values):
+                return values[trial.suggest_int(name, 0, len(values) - 1)]  # samplers use order
+            return values[labels.index(str(trial.suggest_categorical(name, labels)))]
+        except ValueError as error:  # Optuna's categories are the same in all trials
+            raise UserError(
+                f"explore: choice {name} has the values {', '.join(labels)}, and had others in an "
+                "earlier candidate; give other values another name"
+            ) from error
 
     return pick
 

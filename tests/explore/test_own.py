@@ -3,6 +3,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,10 @@ import bonn_hw
 from bonn_hw.cli.main import main
 from bonn_hw.errors import UserError
 from bonn_hw.explore.hardware import identity
+from bonn_hw.explore.listing import sample
 from bonn_hw.explore.space import Candidate
+from bonn_hw.explore.space_file import read_space
+from bonn_hw.explore.study import Study
 from bonn_hw.nn.own import data as own_data
 from bonn_hw.nn.own import network as own_network
 from bonn_hw.nn.own.source import OwnName
@@ -274,6 +278,17 @@ def test_data_without_labels_end_a_search(place, capsys):
     assert main(["explore", "space.toml", "--out", "out"]) == 2
     assert 'mine.py:data("train") gives images without labels' in capsys.readouterr().err
     assert not (place / "out").exists()
+
+
+def test_choices_that_change_their_values(place, capsys):
+    text = MINE.replace('"bits", [1, 2]', '"bits", [1, 2] if width == 4 else [2, 1, 3]')
+    (place / "mine.py").write_text(text)
+    space = replace(read_space(Path("space.toml")), folder=str(place))
+    study = Study(space, place, "sqlite:///:memory:")
+    with pytest.raises(UserError, match=r"bits has the values 2, 1, 3, and had others in an ear"):
+        for _ in range(20):
+            study.ask(randomly=True)
+    assert len(sample(space, 20)) == 2 + 2 * 3  # all that there are
 
 
 def test_rows_of_a_dry_run(place, capsys):
