@@ -253,8 +253,8 @@ class Value(PaddedValue):
     def _binarise(self, source: str, bits: Staircase) -> None:
         """Append the 1-bit activation: as thresholds of its matrix unit, or as its own kernel."""
         pending, matrix = self.pending, self.matrix
+        self.context.notes += activations.rounding_notes(source, pending, bits, self.model)
         if matrix is not None:
-            self.context.notes += activations.rounding_notes(source, pending, bits, self.model)
             bits = self._as_pytorch(source, bits)
         self._report_constant(bits.constant(pending.channels))
         falling, thresholds = activations.thresholds(source, pending, bits)

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from bonn_hw import pipeline, verification
+from bonn_hw import frontend, pipeline, verification
 from bonn_hw.boards import board
 from bonn_hw.errors import UnsupportedModel
 from tests.support.sketch import Sketch, agree, lowered
@@ -97,3 +97,13 @@ def test_a_kernel_that_is_too_large_with_its_dilation(tmp_path):
     assert str(error.value).endswith(
         "a kernel of 33x3, dilation included, is too large; at most 31x31"
     )
+
+
+def test_ties_of_depthwise_sums_are_reported(tmp_path):
+    """Sums of 0.3 times 0.4: the model rounds them, and zero falls to either side."""
+    sketch = Sketch(4, 5, 5).sign(0.3).conv(4, 1, (2, 2), "deep", scale=0.4, group=4).sign()
+    path = sketch.flatten().dense(4 * 4 * 4, 3).write(tmp_path)
+    notes = frontend.lower(frontend.read(path)).notes
+    assert [(note.layer, note.kind, note.channels) for note in notes] == [
+        ("deep", "rounding", (0, 1, 2, 3))
+    ]
