@@ -39,7 +39,7 @@ AREAS = {
     for area in (
         Area("kernels", ("hw_templates/*.sv",)),
         Area("cells", ("hw_templates/cells/*.sv",)),
-        Area("shell", ("hw_templates/shell/*.sv",), _tests("shell", "shell")),
+        Area("shell", ("hw_templates/shell/*.sv",), _tests("shell", "shell_alone")),
         Area("serial", ("hw_templates/serial/*.sv",), _tests("driver", "serial_front")),
         Area("packing", ("bonn_hw/ir/stream.py", "bonn_hw/ir/tensor.py"), ("tests/ir",)),
         Area("frontend", ("bonn_hw/frontend/*.py", "bonn_hw/frontend/operators/*.py"),
