@@ -48,7 +48,7 @@ AREAS = {
                     "layouts", "load", "plain", "pools", "requantization", "self_check",
                     "sequences", "staircase_thresholds", "steps", "without_quantisers",
                     "external_data", "quantiser_forms", "remedies", "inputs", "labels",
-                    "groups", "enlarged", "layer_orders", "resize", "channels")),
+                    "groups", "enlarged", "layer_orders", "resize", "edges", "channels")),
         Area("host", ("bonn_hw/frontend/host.py", "bonn_hw/frontend/numpy_*.py",
                       "bonn_hw/driver/steps.py", "bonn_hw/driver/layout.py"),
              (*_tests("frontend", "host", "numpy_steps", "host_tail", "input_grid"),
