@@ -89,7 +89,7 @@ module shell_bench;
     end
   end
 
-  // The memory: bursts in order, answers late; errors at one word for reads, one for writes.
+  // The memory: bursts in order, answers late; errors from one word on for reads, at one for writes.
   logic [63:0] memory[Words];
   int bad_read = -1, bad_write = -1;
   int reads[64], read_lengths[64], writes[64], write_lengths[64];
@@ -108,7 +108,7 @@ module shell_bench;
   assign m_rvalid = r_offered;
   assign m_rdata = r_offered ? memory[read_word] : 'x;
   assign m_rlast = r_offered ? read_beat == read_lengths[read_tail % 64] : 1'bx;
-  assign m_rresp = !r_offered ? 'x : read_word == bad_read ? 2'b10 : 2'b00;
+  assign m_rresp = !r_offered ? 'x : bad_read >= 0 && read_word >= bad_read ? 2'b10 : 2'b00;
   assign m_bvalid = b_offered;
   assign m_bresp = !b_offered ? 'x : bad_answers == 1 ? 2'b11 : 2'b00;
 
@@ -129,6 +129,7 @@ module shell_bench;
       $fatal(1, "FAILED: the kind of a read");
     if (m_awvalid && {m_awsize, m_awburst, m_awcache, m_awprot} !== {3'd3, 2'b01, 4'b0011, 3'd0})
       $fatal(1, "FAILED: the kind of a write");
+    if (m_rvalid && !m_rready) $fatal(1, "FAILED: there is no room for a word that was asked for");
     if (ar_waits && {m_arvalid, m_araddr, m_arlen} !== {1'b1, ar_q[39:0]})
       $fatal(1, "FAILED: a read changes before it is accepted");
     if (aw_waits && {m_awvalid, m_awaddr, m_awlen} !== {1'b1, aw_q[39:0]})
