@@ -165,7 +165,8 @@ module bonn_shell #(
         end
         default: begin  // Clearing
           if (wants_reset) goes_on_q <= 1'b0;
-          if (cleared) state_q <= goes_on_q && !wants_reset ? Running : Idle;
+          if (begins) state_q <= Running;
+          else if (cleared) state_q <= Idle;
         end
       endcase
     end

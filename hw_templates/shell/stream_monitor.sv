@@ -60,7 +60,8 @@ module bonn_stream_monitor #(
   assign moves = |(valid_q & ready_q);
 
   logic [2*Bits-1:0] codes[STREAMS];
-  logic [PlaceBits-1:0] turn_q, last_turn_q;
+  // Any turn is a good first one; with none, a simulator of four states would never know it.
+  logic [PlaceBits-1:0] turn_q = '0, last_turn_q;
   logic round_end;
   logic [Bits-1:0] waits_code, empty_code;  // of the stream of the last cycle
   logic [63:0] old, sum;

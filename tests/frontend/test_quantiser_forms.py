@@ -8,7 +8,9 @@ from qonnx.custom_op.general.intquant import int_quant
 
 from bonn_hw import frontend
 from bonn_hw.errors import InternalError, UnsupportedModel
+from bonn_hw.frontend.model import QuantGrid
 from bonn_hw.frontend.operators import table
+from bonn_hw.frontend.quantiser_check import _on_grid
 from bonn_hw.frontend.quantiser_steps import ROUNDING
 from tests.support.sketch import QONNX, Sketch, agree, kernels, lowered
 
@@ -140,6 +142,16 @@ def test_a_zero_point_of_one_bit(tmp_path):
     sketch = Sketch(4).quant(8).dense(4, 3).quant(1, zero=8.0, name="one").dense(3, 2)
     said = refusal(sketch, tmp_path)
     assert "one: a signed quantiser of 1 bit has the zero point [8.0]; use 0" in said
+
+
+@pytest.mark.parametrize(("inputs", "whole"), [(4, False), (5, True)])
+def test_only_a_quantiser_that_clips_reaches_both_ends_of_its_grid(inputs, whole):
+    """Trunc has a fifth input from its second version on, and clips nothing there."""
+    node = helper.make_node("Trunc", [f"i{place}" for place in range(inputs)], ["y"])
+    grid, values = QuantGrid(np.float32(0.5), 0, 3), np.array([0.0, 0.5, 1.0], np.float32)
+    assert _on_grid(values, grid, node) == whole
+    assert _on_grid(np.append(values, np.float32(1.5)), grid, node)
+    assert not _on_grid(values + np.float32(0.25), grid, node)
 
 
 def test_trunc_in_an_old_operator_set(tmp_path):

@@ -2,9 +2,10 @@
 """``python -m tests.mutation [AREA ...] [--count N]``: how many mutants are found.
 
 Each result is a line of ``build/mutation/AREA.jsonl``; what is there is not judged again, so the
-measure can be stopped and goes on later. A mutant is known by its place, its
-change and its digest. ``--show``: only the score by area and the survivors, those of `EQUIVALENT`
-with their reasons.
+measure can be stopped and goes on later. A mutant is known by its change and the digest of the
+function that has it (of the file, if it is no Python): results hold while that stays as it is.
+``--show``: only the score by area and the survivors, those of `EQUIVALENT` with their reasons. The
+results of the table in docs/proofs.md are in the folder ``judged``.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ def mutants_of(area: Area) -> list[Mutant]:
 
 
 def key(mutant: Mutant) -> str:
-    """What a result is found by, also after the order has changed."""
-    return f"{mutant.name} #{hashlib.sha256(mutant.text.encode()).hexdigest()[:12]}"
+    """What a result is found by: it holds while the function, or the file of RTL or C++, stays."""
+    digest = hashlib.sha256((mutant.scope or mutant.text).encode()).hexdigest()[:12]
+    return f"{mutant.file}: {mutant.change} #{digest}"
 
 
 def reasons() -> dict[str, str]:
@@ -97,11 +99,11 @@ def show(areas: Iterable[Area], results: Path) -> None:
     print("| area | mutants | killed | survived | late | stillborn | equivalent | score |")
     print("|---|---|---|---|---|---|---|---|")
     for area in areas:
-        names = {key(mutant) for mutant in mutants_of(area)}
+        names = {key(mutant): mutant.name for mutant in mutants_of(area)}
         rows = [row for row in _rows(results / f"{area.name}.jsonl") if row["mutant"] in names]
         counts: Counter[str] = Counter()
         for row in rows:
-            name, answer = row["mutant"].split(" #")[0], row["answer"]
+            name, answer = names[row["mutant"]], row["answer"]
             if name in listed and answer != "killed":
                 answer = "equivalent"
             elif answer in ("survived", "late"):

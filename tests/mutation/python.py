@@ -28,8 +28,12 @@ def mutants(file: str, text: str) -> Iterator[Mutant]:
     def changed(node: ast.expr | ast.stmt, begin: int, end: int, new: str) -> Mutant:
         old = raw[begin:end].decode()
         new += "\n" * old.count("\n")  # what follows keeps its line
-        return Mutant(file, node.lineno, f"{node.col_offset}: {old.strip()!r} to {new.strip()!r}",
-                      (raw[:begin] + new.encode() + raw[end:]).decode())  # fmt: skip
+        mutated = (raw[:begin] + new.encode() + raw[end:]).decode()
+        around = [(first, last) for first, last in ranges if first <= node.lineno <= last]
+        first, last = min(around or [(1, offsets[-1])], key=lambda lines: lines[1] - lines[0])
+        scope = "\n".join(mutated.splitlines()[first - 1 : last])
+        change = f"{node.col_offset}: {old.strip()!r} to {new.strip()!r}"
+        return Mutant(file, node.lineno, change, mutated, scope)
 
     def between(left: ast.expr, right: ast.expr) -> tuple[int, int]:
         """The place of an operator: between its operands, without brackets."""
@@ -43,6 +47,8 @@ def mutants(file: str, text: str) -> Iterator[Mutant]:
 
     skipped = set()
     tree = ast.parse(text)
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+    ranges = [(n.lineno, n.end_lineno or 0) for n in (*functions, *tree.body)]
     for node in ast.walk(tree):
         notes = [getattr(node, "annotation", None), getattr(node, "returns", None)]
         if isinstance(node, ast.Raise) or (

@@ -20,12 +20,16 @@ class Mutant:
         What stood there and what stands there now.
     text : str
         The whole file with the change.
+    scope : str
+        The part with the change that a result is about: it holds while this part stays as it is.
+        Nothing: the whole file.
     """
 
     file: str
     line: int
     change: str
     text: str
+    scope: str = ""
 
     @property
     def name(self) -> str:

@@ -16,7 +16,8 @@ from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.add import Add
 from bonn_hw.kernels.mvu import Mvu
-from bonn_hw.passes.folding import check_constraints, choose_foldings
+from bonn_hw.passes.folding import Space, check_constraints, choose_foldings, usual_weights
+from bonn_hw.passes.options import Options
 from bonn_hw.passes.width_conversion import conversion_resources, insert_width_converters
 from tests.support.networks import CNV_FINN_FOLDING, Chain, cnv, small_cnn
 
@@ -34,6 +35,24 @@ def test_no_stage_exceeds_the_bound_and_tighter_bounds_cost_more():
         assert design.bound <= cycles
         costs.append(predicted_cost(design))
     assert costs == sorted(costs)
+
+
+def test_a_choice_counts_its_kernels_and_converters():
+    graph = small_cnn()
+    choice = Space(graph, {}).cheapest(2000, usual_weights(380))
+    design = insert_width_converters(choice.applied(graph), choice.foldings)
+    assert any(stage.node.kernel.stem == "width_converter" for stage in design.stages)
+    used = [stage.node.kernel.resources(stage.folding).astuple() for stage in design.stages]
+    np.testing.assert_allclose(choice.resources.astuple(), np.sum(used, axis=0), rtol=1e-12)
+
+
+def test_options_within_a_number_of_cycles_may_need_all_of_them():
+    kernel = small_cnn().nodes[-1].kernel
+    every = sorted({kernel.cycles(folding) for folding in kernel.foldings()})
+    assert len(every) > 3
+    for most in every:
+        assert Options.of([kernel], None, most).cycles.max() == most
+    assert {*Options.of([kernel], None, every[0] - 1).cycles} == {every[0]}
 
 
 def test_the_choice_is_the_cheapest_of_all():

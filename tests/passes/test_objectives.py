@@ -96,6 +96,17 @@ def test_a_budget_may_be_used_up():
     assert objectives.fits(Resources(4, 3, 2, 1), Resources(4, 3, 2, 1))
     assert not objectives.fits(Resources(4, 3, 2, 1.5), Resources(4, 3, 2, 1))
 
+    class Once:
+        calls = 0
+
+        def cheapest(self, bound, weights):
+            self.calls += 1
+            return Choice({}, {}, 1.0, bound, Resources(4, 3, 2, 1))
+
+    space = Once()
+    assert isinstance(objectives.within(space, 9, Resources(4, 3, 2, 1)), Choice)
+    assert space.calls == 1
+
 
 @pytest.mark.parametrize(("lut", "bram", "fit", "rounds"), [(12e3, 40, 1, 6), (6e3, 20, 0, 2)])
 def test_weight_moves_to_what_is_scarce(lut, bram, fit, rounds):
@@ -113,7 +124,10 @@ def test_weight_moves_to_what_is_scarce(lut, bram, fit, rounds):
     assert Counted.calls == rounds
 
 
-def test_the_search_for_weights_ends_without_a_proof():
+def test_the_search_for_weights_ends_without_a_proof(monkeypatch):
+    close = []
+    monkeypatch.setattr(objectives, "exchanged", lambda *given: close.append(given[1]))
+
     class Never:
         calls = 0
 
@@ -125,6 +139,7 @@ def test_the_search_for_weights_ends_without_a_proof():
     found = objectives.within(space, 9, Resources(1, 9, 9, 9))
     assert isinstance(found, objectives.TooLarge) and not found.proved and found.scarce == "LUT"
     assert space.calls == 40
+    assert len(close) == 4  # designs in which units are exchanged
 
 
 def test_a_budget_that_nothing_meets_is_a_proof():
@@ -135,6 +150,26 @@ def test_a_budget_that_nothing_meets_is_a_proof():
         objectives.fastest(space, Resources(1000, 1e6, 140, 0), WEIGHTS)
     assert "even the smallest design does not fit: it needs" in str(error.value)
     assert "LUT (at most 1,000 may be used): choose a larger board" in str(error.value)
+
+
+def test_the_smallest_design_is_that_of_the_loosest_bound():
+    class Shrinking:
+        bounds = (5, 9)
+
+        def cheapest(self, bound, weights):
+            return Choice({}, {}, 2.0, bound, Resources(12 - bound))
+
+    with pytest.raises(UserError, match=r"it needs 3 LUT \(at most 1 may be used\)"):
+        objectives.fastest(Shrinking(), Resources(1, 1, 1, 1), WEIGHTS)
+
+
+def test_the_lowest_price_that_meets_a_latency_is_found():
+    class Priced:
+        def cheapest(self, bound, weights, price=0.0):
+            return Choice({}, {}, price, 10 if price >= 0.01 else 20, Resources())
+
+    found = objectives.meet_latency(Priced(), 9, WEIGHTS, lambda choice: choice.cycles, 10)
+    assert 0.01 <= found.cost < 0.0103  # ten halvings of ten decades
 
 
 def test_what_limits_is_told():

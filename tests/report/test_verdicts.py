@@ -15,6 +15,7 @@ from bonn_hw.report.values import (
     Accuracy,
     Comparison,
     Decision,
+    Expected,
     Mismatches,
     Rounding,
     SimulatorSpeed,
@@ -90,6 +91,18 @@ def test_each_reference_has_its_own_verdict():
         "RTL and QONNX model: 2 of 20 frames differ",
         "RTL and PyTorch: 3 of 20 frames differ",
         "RTL and expected outputs: 4 of 20 frames differ",
+    ]
+
+
+def test_frames_that_agree_with_expected_outputs_are_told_by_kind():
+    made = simulated(Mismatches(0, 0, 0, 0))
+    kinds = Expected(equal=17, last_digits=3, rounded=0, differ=0, largest=1e-7)
+    found = of_simulation(replace(made, comparison=replace(made.comparison, expected=kinds)))
+    assert [one.text for one in found][:4] == [
+        "RTL and integer graph: 20 frames equal",
+        "RTL and QONNX model: 20 frames equal",
+        "RTL and PyTorch: 20 frames equal",
+        "RTL and expected outputs: 17 frames equal, 3 equal but for the last digits",
     ]
 
 

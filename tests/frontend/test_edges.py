@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is just inside a bound is accepted, and what is just outside is refused."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from bonn_hw.errors import UnsupportedModel
+from bonn_hw.frontend.branch import _check_floats
+from bonn_hw.frontend.operators.quantize_linear import constant_grid
+from tests.support.sketch import Sketch, agree
+
+TINY = np.finfo(np.float32).tiny
+NODE = helper.make_node("MatMul", ["x", "w"], ["y"], name="last")
+
+
+@pytest.mark.parametrize(
+    ("scale", "message"),
+    [
+        (TINY, ""),
+        (TINY / 2, r"^last: its sums have a scale of 5\.87747e-39 and reach"),
+        (np.finfo(np.float32).max / 4, ""),
+        (np.finfo(np.float32).max / 3, r"and reach 4\.5371e\+38, which float32 does not hold"),
+    ],
+)
+def test_scales_that_float32_holds(scale, message):
+    matrix = SimpleNamespace(
+        weights=np.ones((1, 2), np.int8), element=SimpleNamespace(low=-2, high=1)
+    )
+    check = (NODE, matrix, np.array([scale], np.float64), None)
+    if not message:
+        _check_floats(*check)
+        return
+    with pytest.raises(UnsupportedModel, match=message):
+        _check_floats(*check)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "zero"), [(["w", "s"], 0), (["w", "s", ""], 0), (["w", "s", "z"], 3)]
+)
+def test_weights_with_and_without_a_zero_point(inputs, zero):
+    node = helper.make_node("DequantizeLinear", inputs, ["y"])
+    constants = {
+        "w": np.array([[-5, 7]], np.int8), "s": np.array(0.5, np.float32), "z": np.array(3, np.int8)
+    }  # fmt: skip
+    grid = constant_grid(node, constants)
+    assert (grid.low, grid.high, float(grid.scale)) == (-5 - zero, 7 - zero, 0.5)
+
+
+def test_a_branch_of_one_channel_is_concatenated(tmp_path):
+    sketch = Sketch(2, 3, 4, seed=5).quant(4, scale=0.25)
+    start, ends = sketch.last, []
+    for channels in (1, 3):
+        sketch.last = start
+        ends.append(sketch.conv(channels, 2).norm(channels).sign().last)
+    sketch._behind("Concat", ends, "both", axis=1).conv(2, 4, (1, 1))
+    frames = sketch.random.integers(-8, 8, (4, 2, 3, 4)).astype(np.float32) / 4
+    agree(sketch, tmp_path, frames)
