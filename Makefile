@@ -4,6 +4,7 @@ BIN := .venv/bin
 # A CPU build of torch; with a GPU: make setup TORCH_SOURCE=
 TORCH ?= torch==2.13.0
 TORCH_SOURCE ?= --extra-index-url https://download.pytorch.org/whl/cpu --retries 0
+INSTALL := PYTHON=$(PYTHON) flows/scripts/python/install.sh
 DEMO := build/demo
 
 WORKERS ?= 2
@@ -18,13 +19,12 @@ unexport PYTHONDONTWRITEBYTECODE
 
 setup: .venv/ready
 
-# constraints.txt pins what tests and lint are run with; torch is what TORCH says. Only what is used
-# is compiled, at its first use.
+# constraints.txt pins what tests and lint are run with; torch is what TORCH says. By uv where it is on
+# the path, else by pip.
 .venv/ready: pyproject.toml constraints.txt
 	@echo "== environment in .venv (about 2 GB; minutes on a slow line)"
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -qq --disable-pip-version-check --no-compile $(TORCH_SOURCE) '$(TORCH)'
-	$(BIN)/pip install -qq --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[train,dev]'
+	$(INSTALL) .venv $(TORCH_SOURCE) '$(TORCH)'
+	$(INSTALL) .venv --constraint constraints.txt --editable '.[train,dev]'
 	touch $@
 
 # A small padded 1-bit CNN, from training to the simulated accelerator, on images that ship with

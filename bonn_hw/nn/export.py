@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.change_batchsize import ChangeBatchSize
-from qonnx.transformation.fold_constants import FoldConstants
 from qonnx.transformation.general import (
     GiveReadableTensorNames,
     GiveUniqueParameterTensors,
@@ -35,6 +34,7 @@ from qonnx.transformation.quant_constant_folding import FoldTransposeIntoQuantIn
 from torch import nn
 
 from bonn_hw.errors import UserError
+from bonn_hw.nn.brevitas_export.constants import fold_constants
 from bonn_hw.nn.brevitas_export.trace import trace
 from bonn_hw.nn.models.activations import PowerOfTwoPReLU
 from bonn_hw.nn.models.adaptive import LearntLevels
@@ -127,15 +127,15 @@ def _cleaned(proto: onnx.ModelProto) -> ModelWrapper:
     the names are those of the layers.
     """
     model = ModelWrapper(proto)
+    for transformation in (InferShapes(), GiveUniqueParameterTensors()):
+        model = model.transform(transformation, make_deepcopy=False)
+    model = fold_constants(model, QUANTISERS)
     for transformation in (
-        InferShapes(),
-        GiveUniqueParameterTensors(),
-        FoldConstants(exclude_op_types=QUANTISERS),
         FoldTransposeIntoQuantInit(),
         RemoveUnusedTensors(),
         RemoveStaticGraphInputs(),
     ):
-        model = model.transform(transformation)
+        model = model.transform(transformation, make_deepcopy=False)
     taken: set[str] = set()
     for node in model.graph.node:
         name = _readable(node.name) or node.op_type.lower()
@@ -143,7 +143,7 @@ def _cleaned(proto: onnx.ModelProto) -> ModelWrapper:
         node.name = name if name not in taken else f"{name}_{node.op_type.lower()}"
         node.doc_string = ""
         taken.add(node.name)
-    model = model.transform(GiveReadableTensorNames())
+    model = model.transform(GiveReadableTensorNames(), make_deepcopy=False)
     for node in model.get_nodes_by_op_type("BipolarQuant"):
         weights = model.get_initializer(node.input[0])
         if weights is not None:

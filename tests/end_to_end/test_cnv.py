@@ -39,7 +39,7 @@ def trained():
 
 @pytest.mark.data
 def test_padded_cnv_answers_as_pytorch_on_real_images(tmp_path):
-    """24 of the 10,000 test images; docs/equality.md names the command for all of them."""
+    """12 of the 10,000 test images; docs/equality.md names the command for all of them."""
     from bonn_hw.nn.data import datasets
     from bonn_hw.nn.export import export
 
@@ -48,7 +48,7 @@ def test_padded_cnv_answers_as_pytorch_on_real_images(tmp_path):
     target = pipeline.Target(board("pynq-z2"), 100.0, 3000.0)
     report = pipeline.compile_model(tmp_path / "cnv.onnx", target, tmp_path / "build")
     assert (tmp_path / "build" / "report.html").stat().st_size < 2_000_000  # to mail
-    tests = datasets.load("fashion-mnist", "test").first(24).transformed("pad32")
+    tests = datasets.load("fashion-mnist", "test").first(12).transformed("pad32")
     build = pipeline.Build.load(tmp_path / "build")
     answers = verification.simulate(build, tests.images, jobs=cores())
     pytorch = PyTorch(checkpoint.predict(tests.images), checkpoint.accumulators(tests.images))
@@ -74,10 +74,10 @@ def test_cnv_with_finns_folding_needs_32768_cycles(tmp_path):
     target = pipeline.Target(board("pynq-z2"), 100.0, None)
     foldings = FLOWS / "cnv_finn_folding.json"
     report = pipeline.compile_model(tmp_path / "cnv.onnx", target, tmp_path / "build", foldings)
-    levels = np.random.default_rng(0).integers(-128, 128, (20, 3, 32, 32))
+    levels = np.random.default_rng(0).integers(-128, 128, (8, 3, 32, 32))
     images = (levels / 128).astype(np.float32)
     answers = verification.simulate(pipeline.Build.load(tmp_path / "build"), images)
-    np.testing.assert_array_equal(answers.rtl.reshape(20, -1), checkpoint.accumulators(images))
+    np.testing.assert_array_equal(answers.rtl.reshape(8, -1), checkpoint.accumulators(images))
     np.testing.assert_array_equal(answers.y, answers.qonnx)
     assert answers.run.interval == report.cycles_per_frame.predicted == 32768
     assert answers.run.latency == report.latency_cycles.predicted

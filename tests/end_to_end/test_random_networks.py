@@ -17,7 +17,7 @@ from tests.support.models import networks
 
 @pytest.mark.rtl
 @given(networks(odd=False), st.integers(50, 3000))
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 def test_compiled_networks_answer_exactly(builder, cycles):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -10,6 +10,8 @@ from tests.formal.harness import PROPERTIES
 from tests.formal.points import CORE, POINTS, points
 
 CONTROLS = faulty()
+# As long as the other sixteen together; three of them break `value` too.
+LONG = "fault_7_value_sliding_window_1"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,13 @@ def test_a_kernel_is_proved(name, folder):
     assert decide(name, folder, seconds=60) == PROVED
 
 
-@pytest.mark.parametrize("case", CONTROLS, ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case.name, marks=pytest.mark.large if case.name == LONG else ())
+        for case in CONTROLS
+    ],
+)
 def test_a_fault_is_found(case, folder):
     assert decide(case.name, folder, seconds=60) == case.expected
 

@@ -34,21 +34,30 @@ def points() -> Iterator[Point]:
 GRID = Grid(points, step=9)
 
 
+OPERANDS = [
+    # Of a neuron of two inputs +x or -x and an offset, and of x itself.
+    (Element(-8, 7), 1, 0, (True, 5), (True, 4)),
+    (Element(0, 15), -1, 0, (True, 6), (False, 4)),
+    (Element(-100, 27), 1, 200, (False, 8), (True, 8)),
+    (Element(0, 15), 1, 0, (False, 5), (False, 4)),
+    (Element(0, 1), -1, 1, (True, 2), (False, 1)),
+    (Element(-1, 0), 1, 2, (False, 2), (True, 1)),
+    (Element(-30000, 30000), 1, 0, (True, 17), (True, 16)),
+]
+
+
+def points_of_rtl():
+    """All operands in both orders; one order of each in every run, by turns."""
+    for place, operands in enumerate(OPERANDS):
+        for lanes, swapped in ((1, True), (2, False)):
+            night = (place + lanes) % 2 == 0
+            yield pytest.param(*operands, lanes, swapped, marks=pytest.mark.large if night else ())
+
+
 @pytest.mark.rtl
 @pytest.mark.parametrize(
-    ("element", "sign", "offset", "left", "right"),
-    [
-        # Of a neuron of two inputs +x or -x and an offset, and of x itself.
-        (Element(-8, 7), 1, 0, (True, 5), (True, 4)),
-        (Element(0, 15), -1, 0, (True, 6), (False, 4)),
-        (Element(-100, 27), 1, 200, (False, 8), (True, 8)),
-        (Element(0, 15), 1, 0, (False, 5), (False, 4)),
-        (Element(0, 1), -1, 1, (True, 2), (False, 1)),
-        (Element(-1, 0), 1, 2, (False, 2), (True, 1)),
-        (Element(-30000, 30000), 1, 0, (True, 17), (True, 16)),
-    ],
+    ("element", "sign", "offset", "left", "right", "lanes", "swapped"), list(points_of_rtl())
 )
-@pytest.mark.parametrize(("lanes", "swapped"), [(1, True), (2, False)])
 def test_rtl(element, sign, offset, left, right, lanes, swapped, tmp_path):
     kind = TensorType((2, 3, 2), element)
     unit = matrix(kind, np.full((2, 2), sign), offset)

@@ -8,6 +8,7 @@ from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.average_pool import AveragePool
 from tests.support.bench import prove
+from tests.support.corners import corners
 from tests.support.grids import Grid, Point, even, signed, unsigned
 
 INTEGERS = TensorType((4, 4, 6), Element(-100, 100))
@@ -39,18 +40,23 @@ GRID = Grid(points, step=11)
 @pytest.mark.rtl
 @pytest.mark.parametrize(
     ("shape", "element", "kernel", "lanes"),
-    [
-        ((4, 6, 4), Element(0, 15), (2, 2), 2),
-        ((5, 7, 3), Element(-8, 7), (2, 3), 1),  # rows and columns over
-        ((7, 5, 2), Element(0, 1), (3, 4), 2),  # one bit
-        ((6, 5, 2), Element(-128, 127), (3, 2), 1),
-        ((2, 4, 3), Element(-1, 0), (2, 2), 3),  # one bit that is a sign
-        ((3, 3, 4), Element(-5, 9), (1, 1), 2),
-        ((4, 1, 2), Element(3, 20), (3, 1), 1),
-        ((2, 2, 5), Element(-60, -3), (2, 2), 5),
-        ((8, 8, 64), Element(0, 15), (8, 8), 16),  # global
-        ((7, 5, 6), Element(-32, 31), (7, 5), 6),  # global, one word of sums
-    ],
+    corners(
+        [
+            ((4, 6, 4), Element(0, 15), (2, 2), 2),
+            ((5, 7, 3), Element(-8, 7), (2, 3), 1),  # rows and columns over
+            ((7, 5, 2), Element(0, 1), (3, 4), 2),  # one bit
+            ((6, 5, 2), Element(-128, 127), (3, 2), 1),
+            ((2, 4, 3), Element(-1, 0), (2, 2), 3),  # one bit that is a sign
+            ((3, 3, 4), Element(-5, 9), (1, 1), 2),
+            ((4, 1, 2), Element(3, 20), (3, 1), 1),
+            ((2, 2, 5), Element(-60, -3), (2, 2), 5),
+            ((8, 8, 64), Element(0, 15), (8, 8), 16),  # global
+            ((7, 5, 6), Element(-32, 31), (7, 5), 6),  # global, one word of sums
+        ],
+        lambda shape, element, kernel, lanes: (
+            AveragePool(TensorType(shape, element), kernel).rtl(Folding(lanes, lanes)).parameters
+        ),
+    ),
 )
 def test_rtl(shape, element, kernel, lanes, tmp_path):
     prove(AveragePool(TensorType(shape, element), kernel), Folding(lanes, lanes), tmp_path)

@@ -10,6 +10,7 @@ from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.copy_channels import CopyChannels
 from bonn_hw.kernels.mvu import Mvu
 from tests.support.bench import prove
+from tests.support.corners import corners
 from tests.support.grids import Grid, Point, signed, unsigned
 
 
@@ -45,17 +46,22 @@ GRID = Grid(points, step=13)
 @pytest.mark.rtl
 @pytest.mark.parametrize(
     ("shape", "element", "channels", "pe", "simd"),
-    [
-        ((3, 5, 4), signed(6), 8, 1, 1),
-        ((3, 5, 4), signed(6), 8, 2, 1),
-        ((2, 3, 6), Element(-128, 127), 9, 3, 2),  # beats and lanes that are no powers of two
-        ((2, 3, 12), unsigned(4), 16, 4, 3),
-        ((2, 3, 12), unsigned(4), 16, 16, 3),
-        ((2, 2, 8), BIPOLAR, 4, 1, 1),  # fewer channels than before: the input has more beats
-        ((2, 2, 4), BIPOLAR, 16, 2, 4),  # a pixel is one beat
-        ((2, 2, 4), BIPOLAR, 16, 16, 4),  # and so is what is sent
-        ((3, 2, 1), Element(0, 5), 4, 1, 1),  # all are copies of one
-    ],
+    corners(
+        [
+            ((3, 5, 4), signed(6), 8, 1, 1),
+            ((3, 5, 4), signed(6), 8, 2, 1),
+            ((2, 3, 6), Element(-128, 127), 9, 3, 2),  # beats and lanes that are no powers of two
+            ((2, 3, 12), unsigned(4), 16, 4, 3),
+            ((2, 3, 12), unsigned(4), 16, 16, 3),
+            ((2, 2, 8), BIPOLAR, 4, 1, 1),  # fewer channels than before: the input has more beats
+            ((2, 2, 4), BIPOLAR, 16, 2, 4),  # a pixel is one beat
+            ((2, 2, 4), BIPOLAR, 16, 16, 4),  # and so is what is sent
+            ((3, 2, 1), Element(0, 5), 4, 1, 1),  # all are copies of one
+        ],
+        lambda shape, element, channels, pe, simd: (
+            copies(shape, element, channels, seed=1).rtl(Folding(pe, simd)).parameters
+        ),
+    ),
 )
 def test_rtl(shape, element, channels, pe, simd, tmp_path):
     prove(copies(shape, element, channels, seed=1), Folding(pe, simd), tmp_path)

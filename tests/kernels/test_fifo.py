@@ -14,6 +14,7 @@ from bonn_hw.kernels.fifo import TAPS, Fifo, Style
 from bonn_hw.sim.run import simulate
 from bonn_hw.timing.model import run
 from tests.support.bench import FRAMES, lone_design, prove, random_values, simulate_design
+from tests.support.corners import corners
 from tests.support.grids import Grid, Point, even
 
 BITS = TensorType((4, 4, 6), BIPOLAR)
@@ -141,24 +142,31 @@ def test_all_styles_are_the_same_queue(tmp_path):
         assert fills == {*range(depth + 1)}
 
 
+def queue(depth):
+    return Fifo(TensorType((3, 3, 4), Element(-4, 3)), depth)
+
+
 @pytest.mark.rtl
 @pytest.mark.parametrize(
     ("depth", "lanes", "style"),
-    [
-        (1, 1, Style.REGISTER),
-        (1, 36, Style.REGISTER),
-        (2, 1, Style.SKID),
-        (3, 4, Style.SHIFT),
-        (16, 2, Style.SHIFT),
-        (17, 1, Style.SHIFT),
-        (17, 36, Style.LUT),
-        (32, 36, Style.LUT),
-        (64, 1, Style.LUT),
-        (400, 12, Style.BLOCK),
-    ],
+    corners(
+        [
+            (1, 1, Style.REGISTER),
+            (1, 36, Style.REGISTER),
+            (2, 1, Style.SKID),
+            (3, 4, Style.SHIFT),
+            (16, 2, Style.SHIFT),
+            (17, 1, Style.SHIFT),
+            (17, 36, Style.LUT),
+            (32, 36, Style.LUT),
+            (64, 1, Style.LUT),
+            (400, 12, Style.BLOCK),
+        ],
+        lambda depth, lanes, style: queue(depth).rtl(Folding(lanes, lanes)).parameters,
+    ),
 )
 def test_rtl(depth, lanes, style, tmp_path):
-    kernel, folding = Fifo(TensorType((3, 3, 4), Element(-4, 3)), depth), Folding(lanes, lanes)
+    kernel, folding = queue(depth), Folding(lanes, lanes)
     assert kernel.style(folding) == style
     prove(kernel, folding, tmp_path)
     design = lone_design(kernel, folding)

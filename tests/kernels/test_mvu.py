@@ -11,6 +11,7 @@ from bonn_hw.ir.tensor import BIPOLAR, Element
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.placement import Placement, slices
 from tests.support.bench import FRAMES, prove, random_values
+from tests.support.corners import corners
 from tests.support.grids import Grid, Point, signed, unsigned
 
 WEIGHTS = np.ones((4, 6), np.int8)
@@ -73,7 +74,7 @@ def points() -> Iterator[Point]:
         yield matrix_unit(BIPOLAR, 256, 2304, (2, 2)), Folding(pe, simd)
 
 
-GRID = Grid(points, step=12, small=800)  # of several neurons at a time
+GRID = Grid(points, step=12, small=400)  # of several neurons at a time
 
 
 def unit(pixels, element, high, wide, *, bits=1, offsets=False, rows=None, columns=None, seed=0):
@@ -107,35 +108,38 @@ SIGNED, UNSIGNED = Element(-128, 127), Element(0, 255)
 @pytest.mark.rtl
 @pytest.mark.parametrize(
     ("kernel", "pe", "simd"),
-    [
-        (unit((2, 3), BIPOLAR, 8, 12), 2, 3),
-        (unit((1, 4), BIPOLAR, 6, 10), 6, 5),  # one neuron fold: no ring
-        (unit((2, 2), BIPOLAR, 4, 9), 1, 9),  # one synapse fold
-        (unit((1, 3), BIPOLAR, 4, 8), 4, 8),  # a result every cycle
-        (unit((1, 1), BIPOLAR, 10, 64), 5, 1),
-        (unit((4, 3), BIPOLAR, 6, 12, **BORDERS), 2, 4),
-        (unit((4, 3), BIPOLAR, 5, 6, **BORDERS), 5, 6),
-        (unit((4, 3), BIPOLAR, 6, 7, offsets=True, **BORDERS), 3, 7),
-        (unit((1, 2), BIPOLAR, 4, 33, offsets=True), 2, 11),
-        (unit((2, 2), SIGNED, 4, 6), 2, 3),
-        (unit((2, 2), UNSIGNED, 4, 6), 4, 2),
-        (unit((1, 2), UNSIGNED, 3, 5, offsets=True), 1, 5),
-        (unit((1, 2), Element(-5, 11), 4, 6, offsets=True), 4, 6),
-        (unit((2, 1), Element(3, 7), 2, 4, offsets=True), 2, 1),
-        (unit((2, 2), SIGNED, 4, 6, bits=8), 2, 3),
-        (unit((1, 3), SIGNED, 3, 5, bits=8, offsets=True), 3, 5),
-        (unit((2, 1), UNSIGNED, 4, 6, bits=4), 1, 2),
-        (unit((2, 1), UNSIGNED, 3, 4, bits=9, offsets=True), 3, 1),
-        (unit((2, 2), Element(0, 1), 3, 4, bits=2, offsets=True), 1, 4),
-        (unit((4, 3), BIPOLAR, 6, 12, bits=4, **BORDERS), 2, 4),
-        (unit((4, 3), BIPOLAR, 3, 6, bits=8, offsets=True, **BORDERS), 3, 6),
-        (unit((1, 2), BIPOLAR, 4, 8, bits=2), 4, 8),
-        (unit((4, 3), SIGNED, 4, 6, bits=2, **BORDERS), 4, 2),
-        (unit((4, 3), SIGNED, 4, 5, bits=4, offsets=True, **BORDERS), 2, 5),
-        (unit((1, 3), UNSIGNED, 4, 6, bits=8), 4, 6),
-        (unit((4, 3), UNSIGNED, 4, 6, bits=8, offsets=True, **BORDERS), 2, 1),
-        (unit((2, 1), Element(3, 7), 2, 4, bits=4, offsets=True), 2, 1),
-    ],
+    corners(
+        [
+            (unit((2, 3), BIPOLAR, 8, 12), 2, 3),
+            (unit((1, 4), BIPOLAR, 6, 10), 6, 5),  # one neuron fold: no ring
+            (unit((2, 2), BIPOLAR, 4, 9), 1, 9),  # one synapse fold
+            (unit((1, 3), BIPOLAR, 4, 8), 4, 8),  # a result every cycle
+            (unit((1, 1), BIPOLAR, 10, 64), 5, 1),
+            (unit((4, 3), BIPOLAR, 6, 12, **BORDERS), 2, 4),
+            (unit((4, 3), BIPOLAR, 5, 6, **BORDERS), 5, 6),
+            (unit((4, 3), BIPOLAR, 6, 7, offsets=True, **BORDERS), 3, 7),
+            (unit((1, 2), BIPOLAR, 4, 33, offsets=True), 2, 11),
+            (unit((2, 2), SIGNED, 4, 6), 2, 3),
+            (unit((2, 2), UNSIGNED, 4, 6), 4, 2),
+            (unit((1, 2), UNSIGNED, 3, 5, offsets=True), 1, 5),
+            (unit((1, 2), Element(-5, 11), 4, 6, offsets=True), 4, 6),
+            (unit((2, 1), Element(3, 7), 2, 4, offsets=True), 2, 1),
+            (unit((2, 2), SIGNED, 4, 6, bits=8), 2, 3),
+            (unit((1, 3), SIGNED, 3, 5, bits=8, offsets=True), 3, 5),
+            (unit((2, 1), UNSIGNED, 4, 6, bits=4), 1, 2),
+            (unit((2, 1), UNSIGNED, 3, 4, bits=9, offsets=True), 3, 1),
+            (unit((2, 2), Element(0, 1), 3, 4, bits=2, offsets=True), 1, 4),
+            (unit((4, 3), BIPOLAR, 6, 12, bits=4, **BORDERS), 2, 4),
+            (unit((4, 3), BIPOLAR, 3, 6, bits=8, offsets=True, **BORDERS), 3, 6),
+            (unit((1, 2), BIPOLAR, 4, 8, bits=2), 4, 8),
+            (unit((4, 3), SIGNED, 4, 6, bits=2, **BORDERS), 4, 2),
+            (unit((4, 3), SIGNED, 4, 5, bits=4, offsets=True, **BORDERS), 2, 5),
+            (unit((1, 3), UNSIGNED, 4, 6, bits=8), 4, 6),
+            (unit((4, 3), UNSIGNED, 4, 6, bits=8, offsets=True, **BORDERS), 2, 1),
+            (unit((2, 1), Element(3, 7), 2, 4, bits=4, offsets=True), 2, 1),
+        ],
+        lambda kernel, pe, simd: kernel.rtl(Folding(pe, simd)).parameters,
+    ),
 )
 def test_rtl(kernel, pe, simd, tmp_path):
     prove(kernel, Folding(pe, simd), tmp_path)

@@ -9,6 +9,7 @@ from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.tensor import BIPOLAR, Element, TensorType
 from bonn_hw.kernels.requantize import Requantize
 from tests.support.bench import prove
+from tests.support.corners import corners
 from tests.support.grids import Grid, Point, even, signed, unsigned
 
 INTEGERS = TensorType((4, 4, 6), Element(-100, 100))
@@ -140,7 +141,11 @@ LANES = dict.fromkeys(CASES, (2,)) | dict.fromkeys(("per channel", "prelu", "tab
 
 @pytest.mark.rtl
 @pytest.mark.parametrize(
-    ("case", "lanes"), [(case, lanes) for case in CASES for lanes in LANES[case]]
+    ("case", "lanes"),
+    corners(
+        [(case, lanes) for case in CASES for lanes in LANES[case]],
+        lambda case, lanes: CASES[case].rtl(Folding(lanes, lanes)).parameters,
+    ),
 )
 def test_rtl(case, lanes, tmp_path):
     prove(CASES[case], Folding(lanes, lanes), tmp_path)

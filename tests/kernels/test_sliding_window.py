@@ -14,6 +14,7 @@ from bonn_hw.synth.kernel import synthesise_kernels
 from bonn_hw.timing.model import run_schedules
 from tests.support import lint
 from tests.support.bench import prove
+from tests.support.corners import corners
 from tests.support.grids import Grid, Point, close, signed, unsigned
 
 BITS = TensorType((4, 4, 6), BIPOLAR)
@@ -48,32 +49,39 @@ GRID = Grid(points, step=9)
 @pytest.mark.rtl
 @pytest.mark.parametrize(
     ("shape", "element", "kernel", "stride", "pe", "simd"),
-    [
-        # a tap a beat, or a part of it
-        ((5, 6, 4), BIPOLAR, (3, 3), (1, 1), 2, 2),
-        ((8, 5, 3), Element(-128, 127), (3, 2), (2, 1), 3, 3),
-        ((9, 8, 2), BIPOLAR, (3, 1), (1, 2), 1, 1),  # the stride jumps over unused beats
-        ((6, 11, 1), BIPOLAR, (2, 1), (3, 4), 1, 1),  # and over more than the ring holds
-        ((4, 7, 2), Element(0, 3), (1, 3), (1, 1), 2, 2),  # the first row of taps is the last
-        ((8, 8, 2), BIPOLAR, (2, 2), (2, 2), 1, 1),
-        ((6, 40, 4), Element(-128, 127), (3, 3), (1, 1), 4, 4),  # in block memory
-        ((3, 5, 1), BIPOLAR, (2, 1), (1, 3), 1, 1),  # a stride beyond the kernel's width
-        ((3, 5, 1), BIPOLAR, (1, 2), (1, 2), 1, 1),  # the same in order: the last tile is cut
-        # a row of taps
-        ((6, 6, 2), BIPOLAR, (3, 3), (1, 1), 6, 2),
-        ((10, 9, 1), Element(-4, 3), (2, 3), (1, 2), 3, 1),
-        ((9, 7, 1), BIPOLAR, (5, 5), (1, 1), 5, 1),
-        ((8, 7, 3), BIPOLAR, (3, 2), (2, 1), 6, 3),
-        ((1, 9, 2), BIPOLAR, (1, 4), (1, 1), 8, 2),
-        ((7, 3, 2), BIPOLAR, (3, 3), (1, 1), 6, 2),  # no window beside another
-        # in the order of the frame
-        ((9, 8, 1), Element(0, 3), (1, 1), (3, 2), 1, 1),
-        ((11, 4, 2), BIPOLAR, (1, 2), (5, 2), 1, 1),
-        ((10, 3, 1), BIPOLAR, (3, 2), (4, 2), 1, 1),
-        ((7, 9, 2), BIPOLAR, (7, 9), (1, 1), 2, 2),
-        ((1, 1, 6), BIPOLAR, (1, 1), (1, 1), 3, 3),
-        ((3, 3, 2), BIPOLAR, (3, 3), (4, 4), 2, 2),
-    ],
+    corners(
+        [
+            # a tap a beat, or a part of it
+            ((5, 6, 4), BIPOLAR, (3, 3), (1, 1), 2, 2),
+            ((8, 5, 3), Element(-128, 127), (3, 2), (2, 1), 3, 3),
+            ((9, 8, 2), BIPOLAR, (3, 1), (1, 2), 1, 1),  # the stride jumps over unused beats
+            ((6, 11, 1), BIPOLAR, (2, 1), (3, 4), 1, 1),  # and over more than the ring holds
+            ((4, 7, 2), Element(0, 3), (1, 3), (1, 1), 2, 2),  # the first row of taps is the last
+            ((8, 8, 2), BIPOLAR, (2, 2), (2, 2), 1, 1),
+            ((6, 40, 4), Element(-128, 127), (3, 3), (1, 1), 4, 4),  # in block memory
+            ((3, 5, 1), BIPOLAR, (2, 1), (1, 3), 1, 1),  # a stride beyond the kernel's width
+            ((3, 5, 1), BIPOLAR, (1, 2), (1, 2), 1, 1),  # the same in order: the last tile is cut
+            # a row of taps
+            ((6, 6, 2), BIPOLAR, (3, 3), (1, 1), 6, 2),
+            ((10, 9, 1), Element(-4, 3), (2, 3), (1, 2), 3, 1),
+            ((9, 7, 1), BIPOLAR, (5, 5), (1, 1), 5, 1),
+            ((8, 7, 3), BIPOLAR, (3, 2), (2, 1), 6, 3),
+            ((1, 9, 2), BIPOLAR, (1, 4), (1, 1), 8, 2),
+            ((7, 3, 2), BIPOLAR, (3, 3), (1, 1), 6, 2),  # no window beside another
+            # in the order of the frame
+            ((9, 8, 1), Element(0, 3), (1, 1), (3, 2), 1, 1),
+            ((11, 4, 2), BIPOLAR, (1, 2), (5, 2), 1, 1),
+            ((10, 3, 1), BIPOLAR, (3, 2), (4, 2), 1, 1),
+            ((7, 9, 2), BIPOLAR, (7, 9), (1, 1), 2, 2),
+            ((1, 1, 6), BIPOLAR, (1, 1), (1, 1), 3, 3),
+            ((3, 3, 2), BIPOLAR, (3, 3), (4, 4), 2, 2),
+        ],
+        lambda shape, element, kernel, stride, pe, simd: (
+            SlidingWindow(TensorType(shape, element), kernel, stride)
+            .rtl(Folding(pe, simd))
+            .parameters
+        ),
+    ),
 )
 def test_rtl(shape, element, kernel, stride, pe, simd, tmp_path):
     window = SlidingWindow(TensorType(shape, element), kernel, stride)

@@ -89,21 +89,26 @@ BITS = TensorType((2, 3, 4), BIPOLAR)
 DELAY = MaxPool(INTEGERS, (1, 1))
 
 
+def at_night(*point):
+    """Like another in structure, with other depths."""
+    return pytest.param(*point, marks=pytest.mark.large)
+
+
 @pytest.mark.rtl
 @pytest.mark.parametrize(
     ("branches", "lanes", "interval"),
     [
         ([[], []], 1, 72),
         ([[Fifo(INTEGERS, 2)], []], 6, 24),  # the short branch holds the fork
-        ([[DELAY], [Fifo(INTEGERS, 2)]], 2, 36),
-        ([[Fifo(INTEGERS, 5), DELAY], [DELAY, Fifo(INTEGERS, 2)]], 3, 24),
+        at_night([[DELAY], [Fifo(INTEGERS, 2)]], 2, 36),
+        at_night([[Fifo(INTEGERS, 5), DELAY], [DELAY, Fifo(INTEGERS, 2)]], 3, 24),
         ([[DELAY, DELAY], []], 2, 108),  # three cycles a beat
-        ([[], [DELAY, DELAY]], 2, 108),
-        ([[DELAY, DELAY], [Fifo(INTEGERS, 3)]], 2, 36),
+        at_night([[], [DELAY, DELAY]], 2, 108),
+        at_night([[DELAY, DELAY], [Fifo(INTEGERS, 3)]], 2, 36),
         ([[matrix(INTEGERS)], [Fifo(INTEGERS, 9)]], 2, 108),
-        ([[], [DELAY], [DELAY, DELAY]], 3, 48),
+        at_night([[], [DELAY], [DELAY, DELAY]], 3, 48),
         ([[], [], []], 2, 72),  # the second sum is one beat late
-        ([[], [], [Fifo(INTEGERS, 2)]], 2, 36),
+        at_night([[], [], [Fifo(INTEGERS, 2)]], 2, 36),
         ([[matrix(INTEGERS)], [Fifo(INTEGERS, 6)], [Fifo(INTEGERS, 6)]], 3, 48),
         (
             [[matrix(INTEGERS)], [DELAY], [matrix(INTEGERS, offset=99)], []],

@@ -3,6 +3,8 @@
 
 import shutil
 
+import pytest
+
 from bonn_hw.emit.system import BUS
 from bonn_hw.emit.write import templates_folder
 from bonn_hw.synth.yosys import Job, synthesise
@@ -21,6 +23,7 @@ MORE = (
 )
 
 
+@pytest.mark.large
 def test_the_shell_is_small(tmp_path):
     for source in (templates_folder() / "shell").glob("*.sv"):
         shutil.copy(source, tmp_path)

@@ -16,7 +16,7 @@ Point = tuple[Kernel, Folding]
 # Of images that kernels work on, with odd extents among them.
 FRAME_SHAPES = ((4, 4), (5, 7), (8, 8), (32, 32), (28, 28), (56, 112))
 # LUT and flip-flops of a small point: Yosys takes seconds for each thousand of them.
-SMALL = 250
+SMALL = 150
 
 
 @dataclass(frozen=True)

@@ -14,21 +14,17 @@ set -euo pipefail
 
 folder=${1:-.venv-pynq}
 rm -rf "$folder"
-"${PYTHON:-python3}" -m venv "$folder"
-mkdir "$folder/boards"
-pip() {
-  local command=$1
-  shift
-  "$folder/bin/python" -m pip "$command" --quiet --disable-pip-version-check "$@"
-}
+install() { "$(dirname "$0")/../../flows/scripts/python/install.sh" "$folder" "$@"; }
 
 # The versions that work together on Python 3.11. pynq 3 needs a NumPy before 2, and pkg_resources.
-pip install --no-compile 'setuptools>=77,<81'
-pip install --no-compile --target "$folder/lib" \
+install 'setuptools>=77,<81'
+mkdir "$folder/boards"
+install --target "$folder/lib" \
   'numpy<2' 'setuptools<81' pynqmetadata==0.2.0 pynqutils==0.1.3 &
 for version in 3.0.1 3.1.2 4.0.0; do
   # No wheels: those of pynq 3 are of no use, and the sources have the designs.
-  pip download --no-deps --no-binary :all: --no-build-isolation --dest "$folder" "pynq==$version"
+  "$folder/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps \
+    --no-binary :all: --no-build-isolation --dest "$folder" "pynq==$version"
   archive="$folder/pynq-$version.tar.gz"
   mkdir "$folder/$version"
   tar -xzf "$archive" -C "$folder/$version" --strip-components 1 "pynq-$version/pynq"

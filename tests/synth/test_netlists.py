@@ -94,8 +94,11 @@ def mvu(element, high, wide, *, bits=1, offsets=False):
 @pytest.mark.parametrize(
     ("kernel", "pe", "simd"),
     [
-        # A cut in the middle of the popcount, and sums in DSP slices.
-        (replace(mvu(BIPOLAR, 6, 64), placement=Placement(False, True)), 3, 32),
+        # A cut in the middle of the popcount, and sums in DSP slices: these are proved below.
+        pytest.param(
+            *(replace(mvu(BIPOLAR, 6, 64), placement=Placement(False, True)), 3, 32),
+            marks=pytest.mark.large,
+        ),
         # Of these, the network below has its own, or has most of it.
         pytest.param(mvu(BIPOLAR, 6, 64), 3, 32, marks=pytest.mark.large),
         pytest.param(mvu(BIPOLAR, 4, 36, offsets=True), 4, 36, marks=pytest.mark.large),

@@ -44,7 +44,7 @@ def test_sized_fifos_reach_the_bound(data):
 
 @pytest.mark.rtl
 @given(st.data())
-@settings(max_examples=6, **RELAXED)
+@settings(max_examples=4, **RELAXED)
 def test_random_residual_graphs(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("design")
     design = size_fifos(folded(data.draw(residual_graphs()), data.draw))

@@ -47,7 +47,7 @@ def designs(draw):
 
 @pytest.mark.rtl
 @given(designs())
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_output_beat_comes_in_the_predicted_cycle(tmp_path_factory, design):
     folder = tmp_path_factory.mktemp("design")
     frames = random_values(design.graph.tensors["input"], 6)

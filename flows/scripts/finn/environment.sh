@@ -12,11 +12,9 @@ folder=${1:-.venv-finn}
 here=$(dirname "$0")
 torch=${TORCH:-torch==2.13.0}
 source=${TORCH_SOURCE-"--extra-index-url https://download.pytorch.org/whl/cpu --retries 0"}
-# Only what is used is compiled, at its first use.
-install() { "$folder/bin/pip" install -q --disable-pip-version-check --no-compile "$@"; }
+install() { "$here/../python/install.sh" "$folder" "$@"; }
 
 rm -rf "$folder"
-"${PYTHON:-python3}" -m venv "$folder"
 # shellcheck disable=SC2086 # the source is several words
 install $source "$torch"
 install --requirement "$here/requirements.txt"
@@ -31,7 +29,7 @@ if [ -f "$root/pyproject.toml" ]; then
 elif [ -f "$root/__init__.py" ]; then
   ln -s "$root" "$packages/bonn_hw"
 fi
-if "$folder/bin/pip" list 2>/dev/null | grep -qi '^nvidia-'; then
+if compgen -G "$packages/nvidia*" >/dev/null; then
   echo "environment.sh: a CUDA build of torch came in: set TORCH to a build for CPU" >&2
   exit 2
 fi

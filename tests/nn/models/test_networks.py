@@ -168,9 +168,8 @@ def test_every_method_learns(method, form):
         )
         return
     torch.manual_seed(0)
-    network = networks.build(
-        "wrn22", method=method, form=form, widths=[4, 4, 4, 4], size=4, in_channels=1, classes=2
-    )
+    small = {"widths": [4, 4, 4, 4], "blocks": [2, 2, 2], "size": 4}
+    network = networks.build("wrn", method=method, form=form, in_channels=1, classes=2, **small)
     y = torch.arange(32) % 2
     x = torch.randn(32, 1, 4, 4) * 0.3 + (y * 2 - 1).view(-1, 1, 1, 1) * 0.3
     optimiser = torch.optim.Adam(network.parameters(), lr=0.01)

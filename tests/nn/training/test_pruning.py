@@ -226,15 +226,15 @@ def test_latent_weights_are_clipped_behind_the_blend():
 
 @pytest.mark.parametrize("method", ["bonn", "xnor", "bnn", "bireal", "react", "rebnn", "adabin"])
 def test_residual_network_without_the_duplicates_is_the_same_network(method, tmp_path):
-    options = WRN | {"method": method}
-    net = network("wrn22", **options)
+    options = WRN | {"blocks": [2, 2, 2], "method": method}
+    net = network("wrn", **options)
     groups = grouped(net)
     groups.draw(1.0)
     images = on_grid(net)
     blended = Checkpoint(net).predict(images)
-    experiment = replace(TINY, network="wrn22", options=options)
+    experiment = replace(TINY, network="wrn", options=options)
     changed, smaller = pruned(net, experiment, groups)
-    assert changed == {**options, "pruned": [2] * 6 + [3] * 6 + [4] * 6}
+    assert changed == {**options, "pruned": [2] * 2 + [3] * 2 + [4] * 2}
     assert smaller.layers.stage2_0.conv.weight.shape == (3, 4, 3, 3)
     assert np.array_equal(Checkpoint(smaller.eval()).predict(images), blended)
     # Once more: now of the filters that are left.
@@ -242,7 +242,7 @@ def test_residual_network_without_the_duplicates_is_the_same_network(method, tmp
     groups.draw(1.0)
     blended = Checkpoint(smaller).predict(images)
     again, smallest = pruned(smaller, replace(experiment, options=changed), groups)
-    assert again["pruned"] == [1] * 12 + [2] * 6
+    assert again["pruned"] == [1] * 4 + [2] * 2
     assert np.array_equal(Checkpoint(smallest.eval()).predict(images), blended)
 
 
@@ -550,20 +550,19 @@ def test_how_filters_are_drawn_is_checked(tiny, tmp_path):
 
 
 def test_bonn_residual_run_is_pruned(tmp_path):
-    experiment = replace(
-        TINY, network="wrn22", options={**WRN, "method": "bonn"}, lam=1e-4, theta=1e-4, epochs=1
-    )
+    options = {**WRN, "blocks": [2, 2, 2], "method": "bonn"}
+    experiment = replace(TINY, network="wrn", options=options, lam=1e-4, theta=1e-4, epochs=1)
     train.train(experiment, tmp_path / "run", progress=False, limit=100)
     checkpoint = prune(tmp_path / "run", tmp_path / "pruned", progress=False)
     assert checkpoint.network.layers.stage1_0.copies.index.unique().tolist() == [0, 1]
-    assert json.loads((tmp_path / "pruned/pruning.json").read_text())["layers"]["stage3_5"] == {
+    assert json.loads((tmp_path / "pruned/pruning.json").read_text())["layers"]["stage3_1"] == {
         "filters": 8,
         "kept": 4,
     }
     with pytest.raises(UserError) as error:
         prune(tmp_path / "run", tmp_path / "out", narrow=True)
     assert str(error.value) == (
-        "prune: network 'wrn22' cannot become narrower, since its shortcuts need every channel; "
+        "prune: network 'wrn' cannot become narrower, since its shortcuts need every channel; "
         "leave --narrow out"
     )
 

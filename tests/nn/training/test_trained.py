@@ -75,9 +75,11 @@ def test_folders_are_small_and_whole(name):
 @pytest.mark.parametrize(
     "name",
     [
-        "digits",  # a chain
-        "fashion_wrn22",  # a residual network, with the most layers
-        *(pytest.param(f"fashion_{n}", marks=pytest.mark.large) for n in ("cnv", "sfc", "tfc")),
+        "digits",
+        *(
+            pytest.param(f"fashion_{n}", marks=pytest.mark.large)
+            for n in ("wrn22", "cnv", "sfc", "tfc")
+        ),
     ],
 )
 def test_folders_are_drawable(name, tmp_path):
