@@ -182,7 +182,7 @@ def page(done: Mapping[tuple[str, str], Row]) -> Iterator[str]:
         "are frames that Verilator simulated, freely and with random stalls at both ends, equal to "
         "integers and reference; a free run also has the predicted interval and latency, cycle for "
         "cycle. The RTL of every network passes Verilator's lint and slang without a warning. "
-        "Tests: `tests/end_to_end/test_field.py`."
+        "An empty cell was not run yet. Tests: `tests/end_to_end/test_field.py`."
     )
     yield ""
     columns = (

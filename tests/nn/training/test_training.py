@@ -21,6 +21,7 @@ pytest.importorskip("sklearn")
 from bonn_hw import files
 from bonn_hw.cli.main import main
 from bonn_hw.errors import UserError
+from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training import train as training
 from bonn_hw.nn.training import training_module
 from bonn_hw.nn.training.calibration import CalibrationSums
@@ -309,7 +310,7 @@ def rates(experiment, count):
     data = experiment.data("train", 200)
     torch.manual_seed(0)
     module = training_module.TrainingModule(
-        experiment, training.build("digits", **experiment.options), data, data
+        experiment, build("digits", **experiment.options), data, data
     )
     return [experiment.lr * module._factor(step) for step in range(count)]
 
@@ -384,7 +385,7 @@ def test_losses_are_looked_at_now_and_then_on_a_gpu(tmp_path, monkeypatch):
 
 def test_layer_with_values_that_are_not_finite_is_named(tmp_path):
     data = TINY.data("train", 200)
-    network = training.build("digits", **TINY.options)
+    network = build("digits", **TINY.options)
     module = training_module.TrainingModule(TINY, network, data, data)
     network.layers.conv1.norm.register_forward_hook(lambda m, i, o: o / 0)
     with pytest.raises(UserError) as error:
