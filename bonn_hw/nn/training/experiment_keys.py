@@ -48,7 +48,7 @@ def _one_of(*choices: str) -> Rule:
 
 
 _DATA = Rule(
-    lambda v: v in datasets.SOURCES or OwnName.parse(v) is not None,
+    lambda v: isinstance(v, str) and (v in datasets.SOURCES or OwnName.parse(v) is not None),
     f"one of {', '.join(datasets.SOURCES)}, or your own, FILE.py:FUNCTION",
 )
 _TEXT = Rule(lambda v: isinstance(v, str) and v != "", "a non-empty text")
