@@ -73,7 +73,8 @@ def narrow(
     Raises
     ------
     UserError
-        If the network is no chain, or does not fit the target.
+        If the network is no chain or does not fit the target, or `out` was narrowed with another
+        strength.
     """
     from bonn_hw.nn.training import gates  # imports torch
     from bonn_hw.nn.training.experiment import Experiment
@@ -84,6 +85,11 @@ def narrow(
         raise UserError(
             f"explore: --gates narrows networks of the name {CHAIN!r}, and this point is a "
             f"{experiment.network!r}; leave --gates out"
+        )
+    if (out / GATES).is_file() and (found := read(out)).strength != strength:
+        raise UserError(
+            f"{out}: was narrowed with --gates {found.strength:g}, not {strength:g}; give this "
+            f"strength, or move {out.parent} away"
         )
     hardware, options = Hardware(goal), dict(experiment.options)
 

@@ -95,6 +95,8 @@ def test_a_run_becomes_a_narrower_run(tmp_path):
     assert again.accuracy(tests.images, tests.labels) == pytest.approx(metrics["accuracy"], abs=0)
     assert explore_gates.read(tmp_path / "out") == made
     assert explore_gates.narrow(tmp_path / "run", tmp_path / "out", GOAL, 3.0) == made  # at once
+    with pytest.raises(UserError, match=r"out: was narrowed with --gates 3, not 2; give this str"):
+        explore_gates.narrow(tmp_path / "run", tmp_path / "out", GOAL, 2.0)
     assert f"conv0 8 -> {made.widths['conv0']}" in str(made)
     assert not (tmp_path / "out.unfinished").exists()
     with pytest.raises(UserError, match=r"does not fit the target; narrow a run that does"):
