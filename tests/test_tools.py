@@ -50,6 +50,20 @@ def test_a_failure_is_told_with_the_last_lines_and_the_log(tmp_path):
     assert tools.run(["sh", "-c", "kill -9 $$"]).failure == "sh failed (signal 9):\nno output"
 
 
+@pytest.mark.parametrize(
+    "text", ["kill -9 $$", "kill -15 $$", "echo 'Killed signal terminated program cc1'; exit 1"]
+)
+def test_a_program_that_was_stopped_from_outside_is_no_bug(text):
+    error = tools.run(["sh", "-c", text]).error("a bug")
+    assert isinstance(error, UserError)
+    assert str(error) == (
+        "sh was stopped from outside, as where memory runs out: free some, "
+        "and run the command again"
+    )
+    bug = tools.run(["sh", "-c", "kill -11 $$"]).error("a bug")
+    assert (type(bug), str(bug)) == (RuntimeError, "a bug")
+
+
 def test_bytes_that_are_no_text_do_no_harm():
     assert tools.run(["printf", r"\377a\n"]).output == "\ufffda\n"
 

@@ -351,7 +351,7 @@ def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str] = 
     if done.code:
         if os.strerror(errno.ENOSPC) in done.output or _is_full(folder):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-        raise RuntimeError(f"{' '.join(command)}\nfailed:\n{done.output}")
+        raise done.error(f"{' '.join(command)}\nfailed:\n{done.output}")
 
 
 def _plain(environment: Mapping[str, str]) -> dict[str, str]:

@@ -67,7 +67,8 @@ class Shard:
         # The FST writer aborts on a full disk, without saying why.
         if trace is not None and os.statvfs(trace.parent).f_bavail == 0:
             raise full(trace)
-        raise RuntimeError(f"the simulator ended with code {self.code}: {self.errors}")
+        ended = tools.Ended("the simulator", self.code or 0, self.errors, None)
+        raise ended.error(f"the simulator ended with code {self.code}: {self.errors}")
 
 
 def run_all(

@@ -132,4 +132,4 @@ def _compile(
 def _run(command: Sequence[str], folder: Path) -> None:
     done = tools.run(command, cwd=folder, patience_s=0)
     if done.code:
-        raise RuntimeError(done.failure)
+        raise done.error(done.failure)

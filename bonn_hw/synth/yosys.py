@@ -136,7 +136,10 @@ def synthesise_anew(job: Job) -> dict[str, Use]:
 
 
 def run_script(commands: Sequence[str], folder: Path, log: Path) -> None:
-    """Run Yosys' commands in a folder; raises RuntimeError with the end of the log if it fails."""
+    """Run Yosys' commands in a folder; raises RuntimeError with the end of the log if it fails.
+
+    UserError if something outside stopped it.
+    """
     script = log.with_suffix(".ys")
     script.write_text("\n".join(commands))
     done = tools.run(
@@ -146,7 +149,7 @@ def run_script(commands: Sequence[str], folder: Path, log: Path) -> None:
         log=log,
     )
     if done.code:
-        raise RuntimeError(f"Yosys failed in {folder}:\n{done.last}")
+        raise replace(done, program="Yosys").error(f"Yosys failed in {folder}:\n{done.last}")
 
 
 def cached(key: str) -> dict[str, Use] | None:

@@ -42,7 +42,7 @@ def library(source: Path, for_this_machine: bool = False) -> ctypes.CDLL:
     def make(folder: Path) -> None:
         done = tools.run([compiler_path, *flags, source, "-o", folder / name])
         if done.code:
-            raise RuntimeError(f"{source.name}: {done.failure}")
+            raise done.error(f"{source.name}: {done.failure}")
 
     machine = meaning(compiler_path) if for_this_machine else ""
     key = cache.digest(compiler_path, *flags, machine, source.read_bytes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,8 @@ from bonn_hw.tools.processes import PATIENCE_S, Group, OfBytes, Process, end
 from bonn_hw.tools.signals import Signals
 
 LAST = 15  # lines of a program's output in a message
+STOPPED = (-signal.SIGKILL, -signal.SIGTERM)
+OF_A_PART = "Killed signal terminated program"  # GCC's word, whose own exit code is 1
 
 Word = str | os.PathLike[str]
 _of_thread = threading.local()
@@ -65,6 +68,18 @@ class Ended:
         ended = f"signal {-self.code}" if self.code < 0 else f"exit code {self.code}"
         log = f"; see {self.log}" if self.log else ""
         return f"{self.program} failed ({ended}){log}:\n{self.last or 'no output'}"
+
+    def error(self, text: str) -> Exception:
+        """What to raise for a program that should not fail: a bug, with ``text``.
+
+        It is the user's matter if something outside stopped the program.
+        """
+        if self.code in STOPPED or OF_A_PART in self.output:
+            return UserError(
+                f"{self.program} was stopped from outside, as where memory runs out: free some, "
+                "and run the command again"
+            )
+        return RuntimeError(text)
 
 
 def run(
