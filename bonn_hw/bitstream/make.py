@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bonn_hw.bitstream.open import zynq
+from bonn_hw.bitstream.open import seven_series
 from bonn_hw.bitstream.open.families import FLOWS
 from bonn_hw.bitstream.pack import bitstream_in, pack
 from bonn_hw.bitstream.readback import proof
@@ -82,7 +82,7 @@ def make(
         If the tool is not installed. The plan is written nevertheless, and also the folder for the
         board, unless it already has a bitstream.
     UserError
-        As `vivado.make_bitstream` and `zynq.make_bitstream`, or if the proof fails; an earlier
+        As `vivado.make_bitstream` and `SevenSeries.make_bitstream`, or if the proof fails; an earlier
         bitstream in the folder for the board is unchanged.
     """
     system, target = folder / SYSTEM, folder / BOARD
@@ -123,8 +123,8 @@ def _prove(
         try:
             found = proof.prove(
                 packed / f"{NAME}.bit",
-                zynq.database_of(board),
-                made.folder / zynq.PLACED,
+                seven_series.database_of(board),
+                made.folder / seven_series.PLACED,
                 images,
                 expected,
                 progress,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bonn_hw.bitstream.open.flow import top_of
 from bonn_hw.bitstream.readback.circuit import CLOCKS
 from bonn_hw.bitstream.readback.frames import ReadbackFault
 from bonn_hw.bitstream.readback.memories import PINS
@@ -49,8 +50,7 @@ def read(file: Path) -> Placed:
         If it has a cell, or a port of a memory, that is not known here.
     """
     modules = json.loads(gzip.decompress(file.read_bytes()))["modules"]
-    module = max(modules.values(), key=lambda one: len(one.get("cells", {})))
-    return _Reader(module).placed()
+    return _Reader(top_of(modules)).placed()
 
 
 @dataclass
