@@ -123,9 +123,8 @@ def cells_of(file: Path) -> Mapping[str, Any]:
 
 
 def top_of(modules: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The top of a netlist. Yosys marks it, and adds modules of its library, which can be larger."""
-    marked = (one for one in modules.values() if int(one["attributes"].get("top", "0"), 2))
-    return next(marked)
+    """The top of a netlist: Yosys marks it, for modules of its library can be larger."""
+    return next(one for one in modules.values() if int(one["attributes"].get("top", "0"), 2))
 
 
 def route(command: Sequence[str], work: Path, progress: Progress) -> Mapping[str, Any]:

@@ -127,7 +127,8 @@ def test_without_the_tools_there_is_a_plan(build, monkeypatch, tmp_path, capsys)
     [
         (
             ["--board", "kv260"],
-            "board 'kv260' has no open flow; choose one of icebreaker, pynq-z1, pynq-z2, "
+            "board 'kv260' has no open flow; choose one of arty-a7-100t, arty-a7-35t, "
+            "icebreaker, nexys-a7-100t, pynq-z1, pynq-z2, "
             "tang-nano-20k, ulx3s-85f, or --tool vivado",
         ),
         (["--clock-mhz", "400"], "clock 400 MHz is not possible: choose one from 10 to 250 MHz"),
