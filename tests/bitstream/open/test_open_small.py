@@ -112,7 +112,11 @@ def test_a_small_network_on_an_arty(tmp_path, capsys):
 @pytest.mark.torch
 @pytest.mark.parametrize(
     ("name", "suffix", "lut", "factor"),
-    [("icebreaker", ".bin", 5280, 4.5), ("tang-nano-20k", ".fs", 20736, 4.0)],
+    [
+        ("icebreaker", ".bin", 5280, 4.5),
+        ("tang-nano-20k", ".fs", 20736, 4.0),
+        ("arty-a7-35t", ".bit", 20800, 2.5),
+    ],
 )
 def test_the_demo(tmp_path, name, suffix, lut, factor):
     """It fits, in what was predicted, and faster than the board's oscillator."""
