@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from bonn_hw.bitstream.make import NAME
-from bonn_hw.bitstream.open import zynq
+from bonn_hw.bitstream.open import seven_series
 from bonn_hw.bitstream.readback import frames, placed
 from bonn_hw.boards import board
 from tests.support import planted_frames
@@ -32,11 +32,11 @@ def main() -> int:
     given = parser.parse_args()
     folder = given.build / "system" / "bitstream"
     planned = json.loads((folder / "plan.json").read_text())
-    database = zynq.database_of(board(planned["board"], given.build))
+    database = seven_series.database_of(board(planned["board"], given.build))
     file = folder / f"{NAME}.bit"
     read = frames.read(file.read_bytes(), database.part_file.with_name("part.json"))
     start, found, missed = time.process_time(), 0, 0
-    netlist = placed.read(folder / zynq.PLACED)
+    netlist = placed.read(folder / seven_series.PLACED)
     for kind, fault, told in planted_frames.judged(
         read, database, netlist, given.count, given.seed
     ):

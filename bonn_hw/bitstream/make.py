@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bonn_hw.bitstream.open import zynq
+from bonn_hw.bitstream.open import seven_series
 from bonn_hw.bitstream.open.families import FLOWS
 from bonn_hw.bitstream.pack import bitstream_in, pack
 from bonn_hw.bitstream.readback import proof
@@ -42,7 +42,7 @@ from bonn_hw.report.values import Bitstream, Report
 SYSTEM, BOARD = "system", "board"
 NAME = "accelerator"
 # The families whose bitstreams can be read back.
-READ_BACK = ("zynq-7000",)
+READ_BACK = ("zynq-7000", "artix-7")
 PROOF_IMAGES = 256  # as many as are simulated at once
 
 
@@ -68,8 +68,9 @@ def make(
     tool : str
         ``vivado`` or ``open``.
     prove : bool
-        Read the bitstream of an open flow back to a netlist, and compare its answers with the
-        integer graph's. This is possible for a Zynq-7000.
+        Read the bitstream of an open flow back to a netlist, which must be the one that was placed;
+        on a Zynq-7000 compare its answers with the integer graph's too. This is possible for the
+        7 series.
 
     Returns
     -------
@@ -82,8 +83,8 @@ def make(
         If the tool is not installed. The plan is written nevertheless, and also the folder for the
         board, unless it already has a bitstream.
     UserError
-        As `vivado.make_bitstream` and `zynq.make_bitstream`, or if the proof fails; an earlier
-        bitstream in the folder for the board is unchanged.
+        As `vivado.make_bitstream` and `SevenSeries.make_bitstream`, or if the proof fails; an
+        earlier bitstream in the folder for the board is unchanged.
     """
     system, target = folder / SYSTEM, folder / BOARD
     check_tool(board, tool)
@@ -113,28 +114,37 @@ def _prove(
     board: Board,
     progress: Progress,
 ) -> None:
-    """Read a bitstream back and ask it random images; raises UserError if it is not proved."""
+    """Read a bitstream back; raises UserError if it is not proved."""
+    try:
+        found = _proof(made, design, host, report, board, progress)
+    except ReadbackFault as fault:
+        raise UserError(
+            f"the bitstream for {board.name} is not proved from its bits: {fault}; report this, "
+            f"with {made.folder}; --no-proof packs it nevertheless"
+        ) from None
+    progress(f"proved from its bits: {found}")
+
+
+def _proof(
+    made: Result,
+    design: FoldedDesign,
+    host: Host,
+    report: Report,
+    board: Board,
+    progress: Progress,
+) -> proof.Proof:
+    database, placed = seven_series.database_of(board), made.folder / seven_series.PLACED
+    if board.open_tools is not None and board.open_tools.files:
+        pins = board.open_tools.files[1]
+        return proof.prove_at_pads(made.folder / f"{NAME}.bit", database, placed, pins, progress)
     images = host.random_frames(PROOF_IMAGES)
     tail = tail_of(host, design.graph.tensors[design.graph.output])
     expected = tail.host.decode(design.graph.run(host.encode(images)))
     with scratch() as folder:
         packed = folder / BOARD
         pack(design, host, report, packed, NAME, made.folder, made.address, made.baud)
-        try:
-            found = proof.prove(
-                packed / f"{NAME}.bit",
-                zynq.database_of(board),
-                made.folder / zynq.PLACED,
-                images,
-                expected,
-                progress,
-            )
-        except ReadbackFault as fault:
-            raise UserError(
-                f"the bitstream for {board.name} is not proved from its bits: {fault}; report "
-                f"this, with {made.folder}; --no-proof packs it nevertheless"
-            ) from None
-    progress(f"proved from its bits: {found}")
+        bitstream = packed / f"{NAME}.bit"
+        return proof.prove(bitstream, database, placed, images, expected, progress)
 
 
 def take(

@@ -18,6 +18,7 @@ TOOLS = ("vivado", "open")
 FAMILIES = {
     "zynq-7000": ("xc7z", "axi", TOOLS),
     "zynq-ultrascale-plus": ("xc(zu|k)", "axi", ("vivado",)),
+    "artix-7": ("xc7a", "serial", ("open",)),
     "ecp5": ("LFE5", "serial", ("open",)),
     "ice40": ("iCE40", "serial", ("open",)),
     "gowin": ("GW", "serial", ("open",)),
@@ -25,6 +26,7 @@ FAMILIES = {
 # Of families with a serial line: further names of the device in [open], and the suffix of the file
 # with the pins.
 DEVICES = {
+    "artix-7": ((), "xdc"),
     "ecp5": (("package", "speed"), "lpf"),
     "ice40": (("package",), "pcf"),
     "gowin": ((), "cst"),

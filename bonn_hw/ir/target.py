@@ -48,14 +48,14 @@ class OpenTools:
     Attributes
     ----------
     device : str
-        Zynq-7000: name of the chip database and of prjxray's folder. ECP5, iCE40: nextpnr's option.
+        7 series: name of the chip database and of prjxray's folder. ECP5, iCE40: nextpnr's option.
         Gowin: name of the chip database.
     package, speed : str
         Package (ECP5, iCE40) and speed grade (ECP5).
     top : str
         Of boards with a serial line: the module that holds ``serial_system``.
     files : tuple of Path
-        Of boards with a serial line: that module (.v) and the pins (.lpf, .pcf or .cst).
+        Of boards with a serial line: that module (.v) and the pins (.xdc, .lpf, .pcf or .cst).
     """
 
     device: str
@@ -74,7 +74,7 @@ class Board:
     part : str
         The vendor's name of the device.
     family : str
-        ``zynq-7000``, ``zynq-ultrascale-plus``, ``ecp5``, ``ice40`` or ``gowin``.
+        ``zynq-7000``, ``zynq-ultrascale-plus``, ``artix-7``, ``ecp5``, ``ice40`` or ``gowin``.
     holds : Resources
         Available resources, in the units of the predictions: LUT with six inputs.
     device_lut, lut_inputs : int

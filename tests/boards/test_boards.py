@@ -121,8 +121,8 @@ ZYNQ_FAULTS = {
     "family": (
         '"zynq-7000"',
         '"zynq7000"',
-        "family must be one of zynq-7000, zynq-ultrascale-plus, ecp5, ice40, gowin, not 'zynq7000' "
-        "(did you mean 'zynq-7000'?)",
+        "family must be one of zynq-7000, zynq-ultrascale-plus, artix-7, ecp5, ice40, gowin, not "
+        "'zynq7000' (did you mean 'zynq-7000'?)",
     ),
     "shell": ('shell = "axi"', 'shell = "serial"', "shell must be one of axi, not 'serial'"),
     "tools": (
@@ -216,7 +216,8 @@ def test_an_unknown_name():
     with pytest.raises(UserError) as error:
         board("pynq-z3")
     assert str(error.value) == (
-        "board 'pynq-z3' is not known; choose one of aup-zu3, icebreaker, kv260, pynq-z1, pynq-z2, "
+        "board 'pynq-z3' is not known; choose one of arty-a7-100t, arty-a7-35t, aup-zu3, "
+        "icebreaker, kv260, nexys-a7-100t, pynq-z1, pynq-z2, "
         "rfsoc4x2, tang-nano-20k, ultra96-v2, ulx3s-85f, zcu104, zcu111, or give the path of a "
         "board's file, NAME.toml (did you mean 'pynq-z2'?)"
     )
@@ -313,7 +314,8 @@ def test_tools_and_clocks_that_a_board_does_not_have():
         (
             "kv260",
             "open",
-            "board 'kv260' has no open flow; choose one of icebreaker, pynq-z1, pynq-z2, "
+            "board 'kv260' has no open flow; choose one of arty-a7-100t, arty-a7-35t, "
+            "icebreaker, nexys-a7-100t, pynq-z1, pynq-z2, "
             "tang-nano-20k, ulx3s-85f, or --tool vivado",
         ),
         (

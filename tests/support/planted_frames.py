@@ -8,6 +8,7 @@ from dataclasses import replace
 from bonn_hw.bitstream.open.fasm import Feature
 from bonn_hw.bitstream.open.xray import Database
 from bonn_hw.bitstream.readback import circuit, equality, features
+from bonn_hw.bitstream.readback.boundary import PROCESSING_SYSTEM, Boundary
 from bonn_hw.bitstream.readback.features import listed
 from bonn_hw.bitstream.readback.frames import Frames, ReadbackFault
 from bonn_hw.bitstream.readback.placed import Placed
@@ -42,7 +43,12 @@ def faults(frames, enabled, database, seed=1) -> Iterator[tuple[str, str, object
 
 
 def judged(
-    frames: Frames, database: Database, placed: Placed, count: int = 20, seed: int = 1
+    frames: Frames,
+    database: Database,
+    placed: Placed,
+    count: int = 20,
+    seed: int = 1,
+    boundary: Boundary = PROCESSING_SYSTEM,
 ) -> Iterator[tuple[str, str, str | None]]:
     """The verdicts on ``count`` faults that change the circuit: kind, fault, how it was found.
 
@@ -50,12 +56,12 @@ def judged(
     constant inputs exclude, is no fault of the circuit: the comparison with the FASM finds it.
     """
     wiring, enabled = Wiring(database), features.decode(frames, database)
-    good = circuit.read(enabled, wiring)
+    good = circuit.read(enabled, wiring, boundary)
     if (told := equality.difference(good, placed)) is not None:
         raise ReadbackFault(told)
     for kind, fault, bad in faults(frames, enabled, database, seed):
         try:
-            netlist = circuit.read(features.decode(bad, database), wiring)
+            netlist = circuit.read(features.decode(bad, database), wiring, boundary)
             if netlist == good:
                 continue
             told = equality.difference(netlist, placed)
@@ -104,6 +110,8 @@ def swapped_pips(rng, frames, enabled, database):
 def wrong_order(rng, frames, enabled, database):
     """Two rows of a block memory's contents change places."""
     rows = sorted(_rows(enabled))
+    if not rows:
+        return None
     tile, name, value = rng.choice(rows)
     half = name.partition(".")[0]
     others = [row for row in rows if row[0] == tile and row[1].startswith(half) and row[2] != value]
@@ -124,7 +132,10 @@ def table_bit(rng, frames, enabled, database):
 
 def memory_bit(rng, frames, enabled, database):
     """A bit of a block memory's contents changes, in a row that is not empty."""
-    tile, name, value = rng.choice(sorted(_rows(enabled)))
+    rows = sorted(_rows(enabled))
+    if not rows:
+        return None
+    tile, name, value = rng.choice(rows)
     bit = rng.randrange(256)
     told = f"bit {bit} of {tile}.{name} flipped"
     return told, _vector(frames, database, tile, name, value, value ^ 1 << bit)

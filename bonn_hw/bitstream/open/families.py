@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from bonn_hw.bitstream.open import ecp5, gowin, ice40, zynq
+from bonn_hw.bitstream.open import artix, ecp5, gowin, ice40, zynq
 from bonn_hw.bitstream.open.flow import OpenPlan
 from bonn_hw.bitstream.open.serial_boards import Chain
 from bonn_hw.bitstream.tool_runs import Result
@@ -16,7 +16,7 @@ from bonn_hw.progress import Progress, silent
 
 
 class OpenFlow(Protocol):
-    """What the module `zynq` and a `Chain` have in common."""
+    """What `SevenSeries` and a `Chain` have in common."""
 
     def plan(self, system: Path, board: Board, clock_mhz: float, name: str) -> OpenPlan:
         """Plan the bitstream of the RTL in ``system/rtl``."""
@@ -27,6 +27,10 @@ class OpenFlow(Protocol):
         """Run a plan."""
 
 
-# Families whose boards have a serial line; their tools are on PyPI.
+# Families with a serial line whose tools are on PyPI.
 SERIAL: Mapping[str, Chain] = {"ecp5": ecp5.CHAIN, "ice40": ice40.CHAIN, "gowin": gowin.CHAIN}
-FLOWS: Mapping[str, OpenFlow] = {"zynq-7000": zynq, **SERIAL}
+FLOWS: Mapping[str, OpenFlow] = {
+    "zynq-7000": zynq.FLOW,
+    "artix-7": artix.FLOW,
+    **SERIAL,
+}

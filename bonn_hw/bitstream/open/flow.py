@@ -117,9 +117,14 @@ def synthesise(planned: OpenPlan, work: Path, progress: Progress) -> Mapping[str
 
 
 def cells_of(file: Path) -> Mapping[str, Any]:
-    """The cells of the top (the module with the most cells) in a netlist of Yosys or nextpnr."""
-    modules = json.loads(file.read_text())["modules"].values()
-    return max((module.get("cells", {}) for module in modules), key=len)
+    """The cells of the top in a netlist of Yosys or nextpnr."""
+    cells: Mapping[str, Any] = top_of(json.loads(file.read_text())["modules"])["cells"]
+    return cells
+
+
+def top_of(modules: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The top of a netlist: Yosys marks it, for modules of its library can be larger."""
+    return next(one for one in modules.values() if int(one["attributes"].get("top", "0"), 2))
 
 
 def route(command: Sequence[str], work: Path, progress: Progress) -> Mapping[str, Any]:

@@ -110,7 +110,7 @@ class Chain:
     def make_bitstream(
         self, planned: OpenPlan, board: Board, system: Path, progress: Progress = silent
     ) -> Result:
-        """Run a plan; raises the same errors as `zynq.make_bitstream`."""
+        """Run a plan; raises the same errors as `SevenSeries.make_bitstream`."""
         device = _device(board)
         with working(planned, system, device.files) as work:
             router, packer = (self._path(name, board) for name in (self.router, self.packer))

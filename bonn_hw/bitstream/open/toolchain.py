@@ -15,6 +15,8 @@ from bonn_hw.errors import ToolMissing, UserError
 
 ROUTER, PACKER, READER = "nextpnr-himbaechel-xilinx", "xc7frames2bit", "bitread"
 OLDEST = (0, 9)  # supported nextpnr
+# Prjxray's folder of a family, by the first letters of its parts.
+DATABASES = {"xc7z": "zynq7", "xc7a": "artix7"}
 REMEDY = "run 'bonn-hw setup open-toolchain' (Debian or Ubuntu, no root), or put them on PATH"
 
 
@@ -56,8 +58,9 @@ def find(device: str, part: str) -> Toolchain:
     roots |= beside | {root / "usr" for root in beside}
     shares = [root / "share" for root in sorted(roots)]
     chip = _first([share / f"nextpnr/himbaechel/xilinx/chipdb-{device}.bin" for share in shares])
-    places = [Path(os.environ.get("PRJXRAY_DB_DIR", "/nonexistent")) / "zynq7"]
-    places += [share / "prjxray" / "database" / "zynq7" for share in shares]
+    family = DATABASES[part[:4]]
+    places = [Path(os.environ.get("PRJXRAY_DB_DIR", "/nonexistent")) / family]
+    places += [share / "prjxray" / "database" / family for share in shares]
     database = _first([place / device / "tilegrid.json" for place in places])
     missing = [name for name, path in programs.items() if path is None]
     missing += [] if chip else [f"chipdb-{device}.bin"]

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Enabled features -> netlist: from the pins of the processing system backwards.
+"""Enabled features -> netlist: from the ends of the circuit backwards.
 
-What does not reach the processing system has no effect and is not read.
+What does not reach the processing system or a pad has no effect and is not read.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from bonn_hw.bitstream.readback import slices
+from bonn_hw.bitstream.readback.boundary import PROCESSING_SYSTEM, Boundary
 from bonn_hw.bitstream.readback.features import Enabled
 from bonn_hw.bitstream.readback.frames import ReadbackFault
 from bonn_hw.bitstream.readback.memories import Half
@@ -18,29 +18,28 @@ from bonn_hw.bitstream.readback.order import ordered
 from bonn_hw.bitstream.readback.routing import Fabric, Pin
 from bonn_hw.bitstream.readback.wiring import Wiring
 
-SYSTEM = "PS7"
-# The pins that zynq.v connects; all others are not the circuit's matter.
-USED = re.compile(r"MAXIGP0(?!ARCACHE|AWCACHE).*|SAXIHP0.*|IRQF2P\d+")
-CLOCK = "FCLKCLK0"
-CLOCKS = re.compile(r"(MAXIGP0|SAXIHP0)ACLK")
+BUFFER = 0b10
 
 
-def read(enabled: Mapping[str, Enabled], wiring: Wiring) -> Netlist:
-    """Read the circuit at the processing system.
+def read(
+    enabled: Mapping[str, Enabled], wiring: Wiring, boundary: Boundary = PROCESSING_SYSTEM
+) -> Netlist:
+    """Read the circuit inside a boundary.
 
     Raises
     ------
     ReadbackFault
         If it is not a synchronous circuit of one clock, or has parts that are not simulated.
     """
-    return _Reader(Fabric(wiring, enabled)).netlist()
+    return _Reader(Fabric(wiring, enabled), boundary).netlist()
 
 
 class _Reader:
     """Numbers nets as they are asked for; `netlist` works off the list of those."""
 
-    def __init__(self, fabric: Fabric) -> None:
+    def __init__(self, fabric: Fabric, boundary: Boundary) -> None:
         self._fabric = fabric
+        self._boundary = boundary
         self._nets: dict[Pin, int] = {}
         self._left: list[Pin] = []
         self._count = 2  # after the constants
@@ -49,25 +48,13 @@ class _Reader:
         self._memories: dict[tuple[str, int], Memory] = {}
         self._inputs: dict[str, int] = {}
         self._clocked: set[Pin] = set()
-        tile = next(
-            tile
-            for tile, facts in fabric.wiring.database.tiles.items()
-            if SYSTEM in facts["sites"].values()
-        )
-        sites = [site.kind for site in fabric.type(tile).sites]
-        self._system = Pin(tile, sites.index(SYSTEM), "")
 
     def netlist(self) -> Netlist:
-        """Follow everything back from the processing system's inputs."""
-        kind = self._fabric.type(self._system.tile)
-        driven = {name for site, name in kind.outputs.values() if site == self._system.site}
-        pins = sorted(self._fabric.site(self._system).wires.keys() - driven)
-        outputs = {}
-        for name in filter(USED.fullmatch, pins):
-            if CLOCKS.fullmatch(name):
-                self._clock(self._beside(self._system, name))
-            else:
-                outputs[name] = self._source(self._beside(self._system, name))
+        """Follow everything back from the ends of the circuit."""
+        for pin in self._boundary.clocked(self._fabric):
+            self._clock(pin)
+        ends = self._boundary.outputs(self._fabric)
+        outputs = {name: self._source(pin) for name, pin in ends.items()}
         while self._left:
             self._define(self._left.pop())
         tables, outputs_, registers, memories = ordered(
@@ -78,7 +65,13 @@ class _Reader:
     def _define(self, signal: Pin) -> None:
         """Add what drives a signal."""
         site, net = self._fabric.site(signal), self._nets[signal]
-        if site.kind.startswith("SLICE"):
+        name = self._boundary.input(self._fabric, signal)
+        passed = self._boundary.through(self._fabric, signal)
+        if name is not None:
+            self._inputs[name] = net
+        elif passed is not None:
+            self._tables.append(Table(net, (self._source(passed),), BUFFER))
+        elif site.kind.startswith("SLICE"):
             self._slice(signal, net, f"{site.kind}_X{site.column % 2}")
         elif site.kind in ("RAMB18E1", "FIFO18E1"):
             key = (signal.tile, signal.site)
@@ -86,8 +79,6 @@ class _Reader:
                 self._memories[key] = self._half(signal, f"RAMB18_Y{site.row % 2}")
             if not any(net in read.data for read in self._memories[key].reads):
                 raise ReadbackFault(f"{signal} has no bit of the memory's contents")
-        elif site.kind == SYSTEM:
-            self._inputs[signal.name] = net
         else:
             raise ReadbackFault(f"{signal} is a {site.kind}, which is not simulated")
 
@@ -101,7 +92,7 @@ class _Reader:
         except ReadbackFault as fault:
             raise ReadbackFault(f"{signal.tile}: {fault}") from None
         if isinstance(found, str):
-            self._tables.append(Table(net, (local(found),), 0b10))
+            self._tables.append(Table(net, (local(found),), BUFFER))
         elif isinstance(found, slices.Function):
             self._tables.append(Table(net, tuple(map(local, found.inputs)), found.contents))
         else:
@@ -157,8 +148,12 @@ class _Reader:
         start, source = pin, self._fabric.source(pin)
         while isinstance(source, Pin) and source not in self._clocked:
             site = self._fabric.site(source)
-            if site.kind == SYSTEM and source.name == CLOCK:
+            if self._boundary.is_clock(self._fabric, source):
                 break
+            passed = self._boundary.through(self._fabric, source)
+            if passed is not None:
+                source = self._fabric.source(passed)
+                continue
             if site.kind == "BUFHCE":
                 pin = self._beside(source, "I")
             elif site.kind == "BUFGCTRL":
@@ -173,5 +168,5 @@ class _Reader:
                 raise ReadbackFault(f"the clock buffer {source} is not in use")
             source = self._fabric.source(pin)
         if not isinstance(source, Pin):
-            raise ReadbackFault(f"{start} does not have the clock {CLOCK}")
+            raise ReadbackFault(f"{start} does not have the clock {self._boundary.clock}")
         self._clocked.add(source)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Yosys' netlist of a Zynq-7000 -> the same form as what is read back: what place and route was
-given, by the definitions of its cells (UG953).
+"""Yosys' netlist of a 7-series device -> the same form as what is read back: what place and route
+was given, by the definitions of its cells (UG953).
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bonn_hw.bitstream.readback.circuit import CLOCKS
+from bonn_hw.bitstream.open.flow import top_of
+from bonn_hw.bitstream.readback.boundary import CLOCKS, SYSTEM
+from bonn_hw.bitstream.readback.circuit import BUFFER
 from bonn_hw.bitstream.readback.frames import ReadbackFault
 from bonn_hw.bitstream.readback.memories import PINS
 from bonn_hw.bitstream.readback.netlist import (
@@ -29,19 +31,24 @@ from bonn_hw.bitstream.readback.order import ordered
 from bonn_hw.bitstream.readback.slices import MUX3, XOR2
 
 AND, OR, INVERTER = 0b1000, 0b1110, 0b01
-SYSTEM = "PS7"
 
 
 @dataclass(frozen=True)
 class Placed:
-    """The netlist, and the names of its nets in the RTL."""
+    """The netlist, the names of its nets in the RTL, and the pad of the clock, if it has one."""
 
     netlist: Netlist
     names: Mapping[int, str]
+    clock: str | None = None
 
 
-def read(file: Path) -> Placed:
-    """Read the netlist, a .json.gz file that `zynq` writes beside the bitstream.
+def read(file: Path, pads: Mapping[str, str] | None = None) -> Placed:
+    """Read the netlist, a .json.gz file that `SevenSeries` writes beside the bitstream.
+
+    Parameters
+    ----------
+    pads : mapping or None
+        Port of the netlist -> the name of its pad; None: it has a processing system, and no ports.
 
     Raises
     ------
@@ -49,8 +56,7 @@ def read(file: Path) -> Placed:
         If it has a cell, or a port of a memory, that is not known here.
     """
     modules = json.loads(gzip.decompress(file.read_bytes()))["modules"]
-    module = max(modules.values(), key=lambda one: len(one.get("cells", {})))
-    return _Reader(module).placed()
+    return _Reader(top_of(modules), pads or {}).placed()
 
 
 @dataclass
@@ -74,15 +80,21 @@ class _Cell:
 @dataclass
 class _Reader:
     module: Mapping[str, Any]
+    pads: Mapping[str, str]
     tables: list[Table] = field(default_factory=list)
     registers: list[Register] = field(default_factory=list)
     memories: list[Memory] = field(default_factory=list)
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
+    clock: int | None = None  # what drives its buffer
 
     def placed(self) -> Placed:
         nets = [bit for one in self.module["netnames"].values() for bit in one["bits"]]
         self.count = max((bit for bit in nets if isinstance(bit, int)), default=1) + 1
+        for port, pad in self.pads.items():
+            facts = self.module["ports"][port]
+            (net,) = facts["bits"]
+            (self.inputs if facts["direction"] == "input" else self.outputs)[pad] = net
         for name, facts in self.module["cells"].items():
             pins = {pin: tuple(map(_net, bits)) for pin, bits in facts["connections"].items()}
             self._read(
@@ -99,7 +111,12 @@ class _Reader:
         }
         netlist = Netlist(self.count, tables, registers, memories, self.inputs, outputs)
         self._check_driven(netlist, names)
-        return Placed(netlist, names)
+        return Placed(netlist, names, self._pad_of_the_clock())
+
+    def _pad_of_the_clock(self) -> str | None:
+        drivers = {one.output: one.inputs[0] for one in self.tables if one.contents == BUFFER}
+        pads = {net: pad for pad, net in self.inputs.items() if pad in self.pads.values()}
+        return pads.get(drivers.get(self.clock or 0, 0))
 
     @staticmethod
     def _check_driven(netlist: Netlist, names: Mapping[int, str]) -> None:
@@ -115,6 +132,8 @@ class _Reader:
         if re.fullmatch(r"LUT[1-6]", cell.kind):
             inputs = tuple(cell.pin(f"I{index}") for index in range(int(cell.kind[3:])))
             self._table(cell.pin("O"), inputs, cell.value("INIT"))
+        elif cell.kind in ("IBUF", "OBUF"):
+            self._table(cell.pin("O"), (cell.pin("I"),), BUFFER)
         elif cell.kind == "INV":
             self._table(cell.pin("O"), (cell.pin("I"),), INVERTER)
         elif cell.kind in ("MUXF7", "MUXF8"):
@@ -135,7 +154,9 @@ class _Reader:
                     continue  # `circuit` checks the clock of what is read back
                 numbered = (f"{pin}{index}" for index in range(len(bits)))
                 side.update(zip(numbered if len(bits) > 1 else (pin,), bits, strict=True))
-        elif cell.kind != "BUFG":
+        elif cell.kind == "BUFG":
+            self.clock = cell.pin("I")
+        else:
             raise ReadbackFault(f"the netlist has the cell {cell.name}, a {cell.kind}")
 
     def _table(self, output: int, inputs: tuple[int, ...], contents: int) -> None:

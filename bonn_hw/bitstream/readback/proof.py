@@ -16,9 +16,16 @@ from bonn_hw.bitstream.open.xray import Database
 from bonn_hw.bitstream.readback import circuit, equality, features, frames, shell_registers
 from bonn_hw.bitstream.readback import placed as placed_netlist
 from bonn_hw.bitstream.readback.board import Boards
+from bonn_hw.bitstream.readback.boundary import (
+    PROCESSING_SYSTEM,
+    Boundary,
+    pads_of,
+    ports_of,
+)
 from bonn_hw.bitstream.readback.frames import Frames, ReadbackFault
 from bonn_hw.bitstream.readback.machine import LanesMachine
 from bonn_hw.bitstream.readback.netlist import Netlist
+from bonn_hw.bitstream.readback.placed import Placed
 from bonn_hw.bitstream.readback.wiring import Wiring
 from bonn_hw.driver import Accelerator, AcceleratorError
 from bonn_hw.progress import Progress, silent
@@ -31,7 +38,7 @@ class Proof:
     Attributes
     ----------
     images : int
-        Images whose answers were equal.
+        Images whose answers were equal; 0: none were asked.
     tables, registers, memories : int
         Parts of the netlist; a memory has 18 kbit.
     cycles : int
@@ -48,10 +55,11 @@ class Proof:
     seconds: float
 
     def __str__(self) -> str:
-        return (
-            f"{self.images} images: bits -> {self.tables} tables, {self.registers} registers, "
-            f"{self.memories} memories -> equal to what was placed, with the expected answers"
+        parts = (
+            f"bits -> {self.tables} tables, {self.registers} registers, {self.memories} memories "
+            "-> equal to what was placed"
         )
+        return f"{self.images} images: {parts}, with the expected answers" if self.images else parts
 
 
 def prove(
@@ -79,29 +87,66 @@ def prove(
         If it does not, with the reason.
     """
     start = time.perf_counter()
-    progress("reading the bitstream back")
-    read = frames.read(bitstream.read_bytes(), database.part_file.with_name("part.json"))
-    netlist = netlist_of(read, Wiring(database))
-    progress("comparing it with the netlist that was placed")
-    told = equality.difference(netlist, placed_netlist.read(placed))
-    if told is not None:
-        raise ReadbackFault(f"the bits are not the netlist that was placed: {told}")
+    netlist = as_placed(
+        bitstream, database, placed_netlist.read(placed), PROCESSING_SYSTEM, progress
+    )
     progress(f"simulating {len(netlist.tables)} tables that were read back")
     cycles = answer(netlist, bitstream, images, expected)
-    seconds = round(time.perf_counter() - start, 1)
+    return _proof(netlist, start, len(images), cycles)
+
+
+def prove_at_pads(
+    bitstream: Path, database: Database, placed: Path, pins: Path, progress: Progress = silent
+) -> Proof:
+    """Show that a bitstream is the netlist that was placed, between the pads of the package.
+
+    Parameters
+    ----------
+    pins : Path
+        The constraints (.xdc) with the pin of each port.
+
+    The others, and the error, as `prove`.
+    """
+    start = time.perf_counter()
+    asked = placed_netlist.read(placed, ports_of(pins))
+    if asked.clock is None:
+        raise ReadbackFault("the netlist that was placed has no clock from a pad")
+    pads = pads_of(database, asked.netlist.outputs, asked.clock)
+    return _proof(as_placed(bitstream, database, asked, pads, progress), start)
+
+
+def _proof(netlist: Netlist, start: float, images: int = 0, cycles: int = 0) -> Proof:
     return Proof(
-        len(images),
+        images,
         len(netlist.tables),
         len(netlist.registers),
         len(netlist.memories),
         cycles,
-        seconds,
+        round(time.perf_counter() - start, 1),
     )
 
 
-def netlist_of(read: Frames, wiring: Wiring) -> Netlist:
+def as_placed(
+    bitstream: Path,
+    database: Database,
+    asked: Placed,
+    boundary: Boundary,
+    progress: Progress = silent,
+) -> Netlist:
+    """Read a bitstream back; raises ReadbackFault if it is not the netlist that was placed."""
+    progress("reading the bitstream back")
+    read = frames.read(bitstream.read_bytes(), database.part_file.with_name("part.json"))
+    netlist = netlist_of(read, Wiring(database), boundary)
+    progress("comparing it with the netlist that was placed")
+    told = equality.difference(netlist, asked)
+    if told is not None:
+        raise ReadbackFault(f"the bits are not the netlist that was placed: {told}")
+    return netlist
+
+
+def netlist_of(read: Frames, wiring: Wiring, boundary: Boundary = PROCESSING_SYSTEM) -> Netlist:
     """Frames -> netlist; raises ReadbackFault if they have none."""
-    return circuit.read(features.decode(read, wiring.database), wiring)
+    return circuit.read(features.decode(read, wiring.database), wiring, boundary)
 
 
 def answer(

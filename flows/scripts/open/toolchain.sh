@@ -12,7 +12,7 @@
 # No root and nothing outside of the folder: apt works with a list of sources and state of its own
 # and keeps the rest of this machine's settings (proxy, credentials). Packages are unpacked and not
 # installed, and programs run with the C library that comes with them. Needs a Debian or Ubuntu
-# (apt-get, dpkg-deb) of the architecture amd64, the network, and 400 MB.
+# (apt-get, dpkg-deb) of the architecture amd64, the network, and 700 MB.
 set -euo pipefail
 
 folder=$(realpath -m "${1:-${XDG_CACHE_HOME:-$HOME/.cache}/bonn_hw/open-toolchain}")
@@ -73,9 +73,11 @@ for archive in "$state"/apt/archives/*.deb; do
   dpkg-deb -x "$archive" "$state"
 done
 rm -rf "$state/apt"
-# Other devices and families are most of what was unpacked.
-find "$state/usr/share/nextpnr/himbaechel/xilinx" -name 'chipdb-*' ! -name '*xc7z0*' -delete
-rm -rf "$state"/usr/share/prjxray/database/{artix7,kintex7,spartan7} "$state"/usr/share/{doc,man,locale}
+# Devices that no board has are most of what was unpacked.
+find "$state/usr/share/nextpnr/himbaechel/xilinx" -name 'chipdb-*' \
+  ! -name '*xc7z0*' ! -name '*xc7a50t*' ! -name '*xc7a100t*' -delete
+rm -rf "$state"/usr/share/prjxray/database/{kintex7,spartan7,artix7/xc7a200t*} \
+  "$state"/usr/share/{doc,man,locale}
 
 mkdir -p "$state/bin"
 # wrapper FILE UP PROGRAM [OPTION]: starts a program of the folder, which lies UP from the file.

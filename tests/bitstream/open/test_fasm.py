@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from bonn_hw.bitstream.open import xray, zynq
+from bonn_hw.bitstream.open import seven_series, xray
 from bonn_hw.bitstream.open.fasm import FasmFault, Feature, read
 from bonn_hw.errors import UserError
 
@@ -115,14 +115,14 @@ def cell(kind, bel="X5Y6/RAMB36", **parameters):
 
 
 def test_netlists_that_the_chain_does_not_build_right_are_refused():
-    zynq.check_cells({"a": cell("LUT6"), "b": cell("RAMB36E1", RAM_EXTENSION_A="NONE")})
+    seven_series.check_cells({"a": cell("LUT6"), "b": cell("RAMB36E1", RAM_EXTENSION_A="NONE")})
     for wrong, told in (
         (cell("RAM32M"), "1 RAM32M"),
         (cell("DSP48E1"), "1 DSP48E1"),
         (cell("RAMB36E1", RAM_EXTENSION_A="UPPER"), "1 cascaded RAMB36E1"),
     ):
         with pytest.raises(UserError, match=f"not known to implement {told} correctly: compile"):
-            zynq.check_cells({"a": cell("LUT6"), "b": wrong})
+            seven_series.check_cells({"a": cell("LUT6"), "b": wrong})
 
 
 def test_what_the_router_leaves_out_of_narrow_block_memories_is_added(database):
@@ -130,15 +130,15 @@ def test_what_the_router_leaves_out_of_narrow_block_memories_is_added(database):
         "wide": cell("RAMB36E1_RAMB36E1", READ_WIDTH_A="100100", WRITE_WIDTH_B="0"),
         "half": cell("RAMB18E1_RAMB18E1", READ_WIDTH_A="1001"),
     }
-    assert zynq.missing_features(cells, database) == []
+    assert seven_series.missing_features(cells, database) == []
     cells["narrow"] = cell("RAMB36E1_RAMB36E1", READ_WIDTH_A="1001", WRITE_WIDTH_B="0")
-    assert [str(one) for one in zynq.missing_features(cells, database)] == [
+    assert [str(one) for one in seven_series.missing_features(cells, database)] == [
         "CLB_X1Y2.RAMB36.BRAM36_READ_WIDTH_B_1",
         "CLB_X1Y2.RAMB36.BRAM36_WRITE_WIDTH_A_1",
     ]
     cells["narrow"]["attributes"]["NEXTPNR_BEL"] = "nowhere"
     with pytest.raises(FasmFault, match=r"^a block memory lies at nowhere$"):
-        zynq.missing_features(cells, database)
+        seven_series.missing_features(cells, database)
 
 
 def test_a_line_of_the_database_that_names_no_feature(database, tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bonn_hw.bitstream.open import fasm, flow, toolchain, zynq
+from bonn_hw.bitstream.open import fasm, flow, seven_series, toolchain
 from bonn_hw.bitstream.readback import frames, placed, proof
 from bonn_hw.build_folder import Build
 from bonn_hw.cli.main import main
@@ -68,7 +68,7 @@ def test_every_test_image_and_planted_faults(tools, digits):
     integers = checkpoint.accumulators(images).astype(np.int64).reshape(-1, *scores.shape)
     answers = tail_of(build.host, scores).host.decode(integers)
     file = digits / "board" / "accelerator.bit"
-    netlist = digits / "system" / "bitstream" / zynq.PLACED
+    netlist = digits / "system" / "bitstream" / seven_series.PLACED
     shown = proof.prove(file, database, netlist, images, answers)
     assert shown.images == 364
     assert shown.tables > 1500 < shown.registers and shown.memories > 4
@@ -96,13 +96,13 @@ def test_a_bitstream_for_a_pynq_z2(tools, digits):
     assert set(facts["seconds"]) == {"synthesis", "place_and_route", "frames"}
 
     features = list(fasm.read((made / "accelerator.fasm").read_text()))
-    assert zynq.decode_back(tools, made / "accelerator.bit", features) == []
+    assert seven_series.decode_back(tools, made / "accelerator.bit", features) == []
     # A line of it changed: one bit of a table's contents more than there is.
     table = next(one for one in features if one.name.endswith("LUT.INIT"))
     there = {one.index for one in features if (one.tile, one.name) == (table.tile, table.name)}
     absent_bit = min(set(range(64)) - there)
     changed = [*features, fasm.Feature(table.tile, table.name, absent_bit)]
-    assert zynq.decode_back(tools, made / "accelerator.bit", changed) == [
+    assert seven_series.decode_back(tools, made / "accelerator.bit", changed) == [
         f"{table.tile}.{table.name}[{absent_bit}] is not in the bitstream"
     ]
 
@@ -127,7 +127,8 @@ def test_without_the_tools_there_is_a_plan(build, monkeypatch, tmp_path, capsys)
     [
         (
             ["--board", "kv260"],
-            "board 'kv260' has no open flow; choose one of icebreaker, pynq-z1, pynq-z2, "
+            "board 'kv260' has no open flow; choose one of arty-a7-100t, arty-a7-35t, "
+            "icebreaker, nexys-a7-100t, pynq-z1, pynq-z2, "
             "tang-nano-20k, ulx3s-85f, or --tool vivado",
         ),
         (["--clock-mhz", "400"], "clock 400 MHz is not possible: choose one from 10 to 250 MHz"),
@@ -165,7 +166,7 @@ def test_tools_that_fail_leave_the_last_bitstream(build, tools, monkeypatch, cap
     (last / "accelerator.bit").write_bytes(b"good")
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     monkeypatch.setenv("PRJXRAY_DB_DIR", str(tools.database.root.parent))
-    monkeypatch.setattr(zynq, "synthesise", lambda *_: {})  # what comes before them
+    monkeypatch.setattr(seven_series, "synthesise", lambda *_: {})  # what comes before them
     assert main(["bitstream", str(build), "--tool", "open"]) == 2
     assert message in " ".join(capsys.readouterr().err.split())
     assert (last / "accelerator.bit").read_bytes() == b"good"

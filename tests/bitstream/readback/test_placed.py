@@ -32,9 +32,12 @@ def read(tmp_path, asked, **cells):
     named = {"bits": [asked], "hide_name": 0}
     rest = {"bits": list(range(2, 200)), "hide_name": 1}
     netnames = {"asked": named, "rest": rest}
-    module = {"cells": {**system, **cells}, "netnames": netnames}
+    module = {"attributes": {"top": "1"}, "cells": {**system, **cells}, "netnames": netnames}
+    library = {"attributes": {}, "cells": dict.fromkeys(range(100))}
     file = tmp_path / "netlist.json.gz"
-    file.write_bytes(gzip.compress(json.dumps({"modules": {"zynq": module}}).encode()))
+    file.write_bytes(
+        gzip.compress(json.dumps({"modules": {"library": library, "zynq": module}}).encode())
+    )
     return placed.read(file)
 
 

@@ -4,7 +4,7 @@
 import pytest
 
 from bonn_hw.bitstream import make
-from bonn_hw.bitstream.open import zynq
+from bonn_hw.bitstream.open import seven_series
 from bonn_hw.bitstream.readback import proof, shell_registers
 from bonn_hw.bitstream.readback.frames import ReadbackFault
 from bonn_hw.bitstream.tool_runs import Result
@@ -37,7 +37,7 @@ def asked(build, monkeypatch, tmp_path):
     )
     made = Result(tmp_path, figures, address=0x40000000)
     monkeypatch.setattr(make, "_flow", lambda *_: lambda progress: made)
-    monkeypatch.setattr(zynq, "database_of", lambda board: "database")
+    monkeypatch.setattr(seven_series, "database_of", lambda board: "database")
     calls = []
 
     def prove(bitstream, database, placed, images, expected, progress):
