@@ -29,7 +29,8 @@ def inside(grad: Tensor, x: Tensor, low: float, high: float) -> Tensor:
     PyTorch's hardtanh does this in one pass, which a comparison and a product take five times as
     long for; its bounds are excluded, hence the next floats outside of them.
     """
-    below, above = np.nextafter(np.float32([low, high]), np.float32([-np.inf, np.inf]))
+    wide = np.float64 if x.dtype == torch.float64 else np.float32  # what it compares in
+    below, above = np.nextafter(np.array([low, high], wide), np.array([-np.inf, np.inf], wide))
     return torch.ops.aten.hardtanh_backward(grad, x, float(below), float(above))
 
 
