@@ -31,7 +31,8 @@ def inside(grad: Tensor, x: Tensor, low: float, high: float) -> Tensor:
     """
     wide = np.float64 if x.dtype == torch.float64 else np.float32  # what it compares in
     below, above = np.nextafter(np.array([low, high], wide), np.array([-np.inf, np.inf], wide))
-    return torch.ops.aten.hardtanh_backward(grad, x, float(below), float(above))
+    inner: Tensor = torch.ops.aten.hardtanh_backward(grad, x, float(below), float(above))
+    return inner
 
 
 def _window(grad: Tensor, x: Tensor, factor: float) -> Tensor:
