@@ -63,7 +63,7 @@ AREAS = {
                        "bonn_hw/passes/options.py"),
              _tests("passes", "objectives", "prices")),
         Area("emit", ("bonn_hw/emit/*.py",),
-             _tests("emit", "names", "top", "stored", "systems", "standalone")),
+             _tests("emit", "names", "top", "stored", "systems", "standalone", "interface")),
         Area("report", ("bonn_hw/report/*.py",),
              _tests("report", "expected", "first_difference", "junit", "schema", "sections",
                     "pictures", "simulation", "store", "tables", "values", "verdicts")),
