@@ -71,7 +71,7 @@ AREAS = {
         Area("timing_cpp", ("bonn_hw/timing/*.cpp",),
              ("tests/timing", *_tests("passes", "fifo_sizing"))),
         Area("harness", ("bonn_hw/sim/*.py",),
-             _tests("sim", "batches", "failures", "recorded", "run")),
+             _tests("sim", "batches", "failures", "parts", "recorded", "run")),
         Area("harness_cpp", ("bonn_hw/sim/*.cpp", "bonn_hw/sim/*.h"),
              _tests("sim", "failures", "run")),
         Area("sliced", ("bonn_hw/sliced/*.py", "bonn_hw/sliced/*.cpp", "bonn_hw/sliced/*.h"),
