@@ -263,3 +263,14 @@ def test_which_verilators_are_usable(parts, text, message, share, tmp_path):
         return
     with pytest.raises(ToolMissing, match=message):
         locate._examine(str(program))
+
+
+@pytest.mark.parametrize("part", ["include/verilated.h", "bin/verilator_bin"])
+def test_a_wrapper_that_names_an_incomplete_verilator(part, tmp_path):
+    place, wrapper = tmp_path / "root" / part, tmp_path / "verilator"
+    place.parent.mkdir(parents=True)
+    place.touch()
+    wrapper.write_text(f"#!/bin/sh\necho {tmp_path / 'root'}\n")
+    wrapper.chmod(0o755)
+    with pytest.raises(ToolMissing, match="verilator is not a complete Verilator"):
+        locate._examine(str(wrapper))
