@@ -65,7 +65,7 @@ AREAS = {
         Area("emit", ("bonn_hw/emit/*.py",),
              _tests("emit", "names", "top", "stored", "systems", "standalone", "interface")),
         Area("report", ("bonn_hw/report/*.py",),
-             _tests("report", "expected", "first_difference", "junit", "schema", "sections",
+             _tests("report", "expected", "figures", "first_difference", "junit", "schema", "sections",
                     "pictures", "simulation", "store", "tables", "values", "verdicts")),
         Area("timing", ("bonn_hw/timing/*.py",), ("tests/timing",)),
         Area("timing_cpp", ("bonn_hw/timing/*.cpp",),
