@@ -48,6 +48,10 @@ def test_names_that_no_module_can_have(name, told):
     assert told in str(caught.value)
 
 
+def test_the_longest_name():
+    assert check_top("a" * 64) == "a" * 64
+
+
 def test_the_command_refuses_them_before_it_reads_anything(tmp_path, capsys):
     command = ["compile", str(tmp_path / "no.onnx"), "--fps", "9", "--out", str(tmp_path / "b")]
     assert main([*command, "--top", "module"]) == 2

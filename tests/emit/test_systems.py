@@ -2,13 +2,15 @@
 """What stands around an accelerator lints clean: the bus, the serial line, the devices' tops."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bonn_hw.bitstream.open.flow import files_folder
 from bonn_hw.emit.serial import emit_serial
-from bonn_hw.emit.system import emit_system
+from bonn_hw.emit.system import digest, emit_system
+from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
 from bonn_hw.passes.fifo_sizing import size_fifos
 from bonn_hw.passes.folding import choose_foldings
@@ -33,6 +35,18 @@ def vendors_cells():
     start = text.index("module PS7(")
     end = text.index("endmodule", start)
     return f"{text[start:end]}endmodule\nmodule BUFG(input I, output O);\nendmodule\n"
+
+
+def test_the_digest_is_that_of_the_accelerator_alone(design):
+    """The driver compares it: the clock and the bus around it change nothing."""
+    ours = emit(design, watched=True)
+    for clock in (100.0, 125.0):
+        assert f"128'h{digest(ours)[:32]}" in emit_system(design, clock).files["system.v"]
+    whole = {**ours.files, "system.v": "another"}
+    assert digest(replace(ours, files=whole)) == digest(ours)
+    for name in ours.files:
+        other = {**ours.files, name: ours.files[name] + "\n"}
+        assert digest(replace(ours, files=other)) != digest(ours)
 
 
 def test_a_serial_line_needs_four_cycles_a_bit(design):

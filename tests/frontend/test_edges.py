@@ -8,9 +8,13 @@ import pytest
 from onnx import helper
 
 from bonn_hw.errors import UnsupportedModel
+from bonn_hw.frontend import activation
 from bonn_hw.frontend.branch import _check_floats
 from bonn_hw.frontend.operators.quantize_linear import constant_grid
-from tests.support.sketch import Sketch, agree
+from bonn_hw.frontend.requantization import fit_holding_zero
+from bonn_hw.frontend.staircase import gather
+from bonn_hw.ir.tensor import Element, TensorType
+from tests.support.sketch import Sketch, agree, lowered
 
 TINY = np.finfo(np.float32).tiny
 NODE = helper.make_node("MatMul", ["x", "w"], ["y"], name="last")
@@ -58,3 +62,38 @@ def test_a_branch_of_one_channel_is_concatenated(tmp_path):
     sketch._behind("Concat", ends, "both", axis=1).conv(2, 4, (1, 1))
     frames = sketch.random.integers(-8, 8, (4, 2, 3, 4)).astype(np.float32) / 4
     agree(sketch, tmp_path, frames)
+
+
+@pytest.mark.parametrize(("taps", "step", "fits"), [(31, 1, 1), (16, 2, 1), (32, 1, 0), (17, 2, 0)])
+@pytest.mark.parametrize("kind", ["Conv", "ConvTranspose"])
+def test_the_largest_kernel(kind, taps, step, fits, tmp_path):
+    sketch = Sketch(1, 1, 33).quant(2)
+    sketch.add(kind, sketch.signs(1, 1, 1, taps), kernel_shape=(1, taps), dilations=(1, step))
+    if fits:
+        agree(sketch, tmp_path, sketch.images(2, -2, 1))
+        return
+    message = (
+        rf"a kernel of 1x{(taps - 1) * step + 1}, dilation included, is too large; at most 31x31$"
+    )
+    with pytest.raises(UnsupportedModel, match=message):
+        lowered(sketch, tmp_path)
+
+
+@pytest.mark.parametrize(("most", "shown"), [(300, "at least "), (301, "")])
+def test_values_are_counted_where_they_are_few(most, shown, monkeypatch, tmp_path):
+    """75 steps between the ends of each of four sums."""
+    monkeypatch.setattr(activation, "COUNTED", most)
+    sketch = Sketch(5).quant(4).dense(5, 4).norm(4).dense(4, 2)
+    with pytest.raises(UnsupportedModel, match=rf"has {shown}\d+ values in channel \d "):
+        lowered(sketch, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"), [((1, 3), (0, 3)), ((-3, -1), (-3, 0)), ((-2, 5), (-2, 5))]
+)
+def test_outputs_of_a_quantiser_before_pads_hold_zero(values, ends):
+    low, high = values
+    grid = np.arange(low, high + 1)
+    stairs = gather([(grid, grid[:, None])], np.array([low]), np.array([high]))
+    kernel = fit_holding_zero(stairs, TensorType((1, 1, 1), Element(low, high)), "layer")
+    assert (kernel.element.low, kernel.element.high) == ends

@@ -3,10 +3,12 @@
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 from bonn_hw import frontend, pipeline, verification
 from bonn_hw.boards import board
 from bonn_hw.errors import UnsupportedModel
+from bonn_hw.frontend import inputs
 from tests.support.pairs import Pair, drawn, images, separately
 from tests.support.sketch import kernels
 
@@ -113,3 +115,18 @@ def test_channels_that_are_not_known(tmp_path):
         UnsupportedModel, match=r"the input 'other' has the shape .1, 0, 5, 6.: all"
     ):
         frontend.read(path)
+
+
+@pytest.mark.parametrize(
+    ("batches", "found"), [((1, 2), None), ((0, 2), 2), ((1, 1), 1), ((0, 0), 0)]
+)
+def test_batches_of_several_inputs(batches, found):
+    entries = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch or None, channels, 5, 6])
+        for name, batch, channels in zip("ab", batches, (3, 4), strict=True)
+    ]
+    if found is None:
+        with pytest.raises(UnsupportedModel, match="the model has 2 inputs"):
+            inputs.joined(entries, ())
+        return
+    assert inputs.extents_of(inputs.joined(entries, ())) == [found, 7, 5, 6]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import importlib
 import json
 import math
 import os
@@ -57,6 +58,7 @@ class Judge:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Instead of running the tests: run them once for what they call, then judge."""
         items = {item.nodeid: item for item in session.items}
+        self._import_sources()
         self.traces.end()
         unknown = [item for item in session.items if not self.traces.knows(item)]
         if unknown and (ending := self._forked(lambda: self.traces.take(unknown), wall=0)):
@@ -79,6 +81,13 @@ class Judge:
                 print(json.dumps([answer, by]), file=answers, flush=True)
         return True
 
+    def _import_sources(self) -> None:
+        """Import all files of the area: a fork that imports one itself would read it unmutated."""
+        for source in sorted(map(Path, self.sources)):
+            if source.stem != "__main__":
+                parts = source.relative_to(self.copy).with_suffix("").parts
+                importlib.import_module(".".join(parts).removesuffix(".__init__"))
+
     def _entries(self) -> set[Path]:
         return set(self.cache.glob("*/*"))
 
@@ -90,7 +99,10 @@ class Judge:
         ours = place.read_text()
         code = exchanged(ours, mutant["text"], str(place)) if python else UNSWAPPABLE
         firsts = {old.co_firstlineno for old, new in code or () if old != new}
-        if any((str(place), first) in self.traces.imported for first in firsts):
+        there = {function.__code__.co_filename for function in self.functions}
+        if str(place) not in there or any(
+            (str(place), first) in self.traces.imported for first in firsts
+        ):
             code = UNSWAPPABLE
         if not python:
             chosen = list(known)

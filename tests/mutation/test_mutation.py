@@ -88,14 +88,17 @@ def test_the_code_of_functions_is_exchanged():
 
 
 def test_tests_kill_what_they_see():
-    file = "bonn_hw/ir/stream.py"
+    """In a file that is imported only when a model is read."""
+    file = "bonn_hw/frontend/operators/convolution.py"
     found = list(python.mutants(file, (ROOT / file).read_text()))
-    seen = next(mutant for mutant in found if "'==' to '!='" in mutant.change)  # if bits == 1
+    seen = next(mutant for mutant in found if "'>' to '>='" in mutant.change)  # LARGEST_KERNEL
     same = rtl.Mutant(file, seen.line, "nothing", (ROOT / file).read_text())
-    area = Area("one", (file,), ("tests/ir/test_stream.py",))
-    answers = [(answer, by) for _, answer, by in by_tests.judge([seen, same], area)]
-    assert [answer for answer, _ in answers] == ["killed", "survived"]
-    assert answers[0][1].startswith("tests/ir/test_stream.py::test_")
+    test = "tests/frontend/test_edges.py::test_the_largest_kernel[Conv-31-1-1]"
+    answers = list(by_tests.judge([seen, same], Area("one", (file,), (test,))))
+    assert [(answer, by) for _, answer, by in answers] == [
+        ("killed", test),
+        ("survived", "no test runs it"),
+    ]
 
 
 def test_a_sample_is_judged():

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import hashlib
 import importlib
 import json
@@ -27,7 +28,7 @@ from _pytest.runner import runtestprotocol
 Calls = dict[str, set[int]]  # the first lines of functions, by file
 Ending = tuple[str, str]  # killed, stillborn, survived or late, and by what
 TIMES, MORE = 5, 10
-SLOW = 6.0  # processor seconds, traced: slower tests are left out
+SLOW = 6.0  # processor seconds: slower tests are left out
 FAILING = 0.1  # part of the tests that may fail without a mutant: they are left out
 NEVER = 1e9  # their seconds: beyond every budget
 REFUSED = re.compile(r"\.(?:cpp|h|hpp):\d+:\d+: error: |%Error: [^\n]*\.sv:\d+")
@@ -60,6 +61,7 @@ class Traces:
         self.kept, self.sources = kept, sources
         self._now: Calls = defaultdict(set)
         self._import_calls: Calls = defaultdict(set)
+        self._profile = cProfile.Profile(builtins=False)  # much faster than a hook in Python
         self._digest = hashlib.sha256()
         for source in sorted(sources):
             self._digest.update(Path(source).read_bytes())
@@ -78,11 +80,19 @@ class Traces:
                 self._now[code.co_filename].add(code.co_firstlineno)
 
         threading.settrace(call)
-        sys.settrace(call)
+        self._profile.enable()
+
+    def _pause(self) -> None:
+        """Add what this thread has called to the calls so far."""
+        self._profile.disable()
+        for entry in self._profile.getstats():
+            if not isinstance(code := entry.code, str) and code.co_filename in self.sources:
+                self._now[code.co_filename].add(code.co_firstlineno)
+        self._profile.clear()
 
     def end(self) -> None:
         """Note no more; what ran so far ran while modules were imported."""
-        sys.settrace(None)
+        self._pause()
         threading.settrace(None)  # type: ignore[arg-type]
         self._import_calls, self._now = self._now, defaultdict(set)
 
@@ -110,7 +120,7 @@ class Traces:
             began = time.process_time()
             with _limited(SLOW):
                 ending = run_until_failure([item])
-            sys.settrace(None)
+            self._pause()
             seconds = time.process_time() - began + fixtures.made_before(item, began)
             if ending:  # too slow to be run for each mutant, or it fails in a fork
                 seconds = NEVER
@@ -149,7 +159,9 @@ class Traces:
 
     def swap(self, calls: Calls) -> Calls:
         """Note calls elsewhere from now on; where they went before."""
+        self._pause()
         self._now, before = calls, self._now
+        self._profile.enable()
         return before
 
 

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 from bonn_hw.ir.folding import Folding
 from bonn_hw.kernels.fifo import Fifo
 from bonn_hw.passes import fifo_sizing
 from bonn_hw.passes.fifo_queues import Queues
+from bonn_hw.passes.fifo_search import shrink_within_effort
 from bonn_hw.passes.fifo_sizing import depths_of, insert_fifos, size_fifos
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.ready_chains import cuts
@@ -148,3 +152,55 @@ def test_every_depth_that_is_chosen_reaches_the_bound():
         folded = insert_width_converters(graph, choose_foldings(graph, cycles, {}, 380))
         design = size_fifos(folded)
         assert run(design).interval == design.bound == folded.bound
+
+
+class Equal:
+    """Three queues of eight beats, none of which can be removed unless `fits` allows it."""
+
+    cuts, bound = (), 1
+
+    def __init__(self):
+        self.streams = {name: SimpleNamespace(width=4, sink=name) for name in "abc"}
+
+    def feeds_join(self, name):
+        return False
+
+    def network(self, depths):
+        return depths
+
+    def cost(self, name, depth):
+        return float(depth)
+
+
+def searched(late, monkeypatch, frames=3):
+    """What is found if ``late(depths)`` says how late each frame is; the depths that were tried."""
+    tried, due = [], np.arange(frames) * 100
+
+    def model(depths, count, pace):
+        tried.append("".join(map(str, depths.values())))
+        return SimpleNamespace(last_out=due + np.resize(late(depths), count))
+
+    monkeypatch.setattr(fifo_sizing.model, "run_network", model)
+    monkeypatch.setattr(fifo_sizing.model, "certify", lambda network, frames: None)
+    depths = dict.fromkeys("abc", 8)
+    found = shrink_within_effort(Equal(), depths, (), "abc", due, lambda text: None)
+    return "".join(map(str, found.values())), tried
+
+
+@pytest.mark.parametrize(
+    ("late", "found"),
+    [((0, 5, 5), "000"), ((0, 4, 5), "888"), ((9, 5, 4), "000"), ((9, 8, 9), "888")],
+)
+def test_a_search_keeps_the_interval_of_the_last_frames(late, found, monkeypatch):
+    assert searched(lambda depths: late, monkeypatch)[0] == found
+
+
+def test_the_first_of_equal_queues_may_have_to_stay(monkeypatch):
+    """It holds four beats; the others are gone at once."""
+    found, tried = searched(lambda depths: (0, 0, depths["a"] < 4), monkeypatch)
+    assert (found, tried) == ("400", ["000", "800", "400", "200"])
+
+
+def test_a_search_ends_with_its_effort(monkeypatch):
+    _, tried = searched(lambda depths: (0,) * 14 + (1,), monkeypatch, frames=15)
+    assert len(tried) == 45 // 15

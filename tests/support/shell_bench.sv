@@ -62,18 +62,23 @@ module shell_bench;
 
   int pause = 0;
   logic [31:0] random_q = 32'h2545f491;
+  // With a pace, all channels and the accelerator move in one of so many cycles only.
+  int pace = 1, turn_q = 0;
+  logic turn;
+  assign turn = turn_q == 0;
+  always @(posedge clk) turn_q <= turn_q + 1 >= pace ? 0 : turn_q + 1;
   function automatic logic goes(input int place);
-    goes = 3'(random_q >> place) >= 3'(pause);
+    goes = turn && 3'(random_q >> place) >= 3'(pause);
   endfunction
 
   // The accelerator: beat k of an answer is (k + 1) times the sum over all (i + 1) * beat i.
-  logic frozen = 1'b0;
+  logic frozen = 1'b0, watched = 1'b1;
   int beat_q = 0, answer_q = 3;
   logic [11:0] sum_q = '0;
-  assign in_tready = answer_q == 3 && random_q[30] && !frozen;
-  assign out_tvalid = answer_q < 3;
+  assign in_tready = answer_q == 3 && (random_q[30] || pace > 1) && turn && !frozen;
+  assign out_tvalid = answer_q < 3 && turn;
   assign out_tdata = out_tvalid ? 12'(sum_q * (answer_q + 1)) : 'x;
-  assign watch_valid = {out_tvalid, out_tvalid && random_q[29], in_tvalid};
+  assign watch_valid = watched ? {out_tvalid, out_tvalid && random_q[29], in_tvalid} : '0;
   assign watch_ready = {out_tready, random_q[28] && !frozen, in_tready};
   always @(posedge clk) begin
     random_q <= {random_q[30:0], random_q[31] ^ random_q[21] ^ random_q[1] ^ random_q[0]};
@@ -486,14 +491,29 @@ module shell_bench;
     reads_as(Cycles, run_cycles, "the watchdog");
     frozen = 1'b0;
     run('h800, 'h2000, 3, "after the watchdog");
+    // More words than there is room for wait for the accelerator, as long as it takes.
     frozen = 1'b1;
     write(Watchdog, 0);
-    prepare('h800, 'h2000, 1);
+    prepare('h800, 'h2000, 40);
     write(Control, 1);
     cycles(1000);
     reads_as(Status, 4'b0001, "no watchdog");
     frozen = 1'b0;
-    right('h2000, 1, "no watchdog");
+    right('h2000, 40, "no watchdog");
+    // Each movement counts, alone for longer than the watchdog waits: beats in and out, words read.
+    watched = 1'b0;
+    pace = 30;
+    write(Watchdog, 70);
+    run('h800, 'h2000, 1, "beats that no stream shows");
+    frozen = 1'b1;
+    prepare('h800, 'h2000, 20);
+    write(Control, 1);
+    cycles(400);
+    reads_as(Status, 4'b0001, "words are read");
+    frozen = 1'b0;
+    pace = 1;
+    right('h2000, 20, "words are read");
+    watched = 1'b1;
     // The bus resets everything.
     prepare('h800, 'h2000, 40);
     write(Control, 1);
