@@ -79,6 +79,14 @@ class Kernel(ABC):
         """
         yield self
 
+    def placements(self) -> Iterator[Kernel]:
+        """The kernel with its queue or tables in LUT, and with more and more in block memory.
+
+        Values and cycles are the same. Unlike `alternatives`, these are small beside the rest of a
+        kernel: they are chosen once the foldings are (`passes.memory_placement`).
+        """
+        yield self
+
     @abstractmethod
     def rtl(self, folding: Folding) -> Instance:
         """Return the module's name, its parameters and its memory images."""

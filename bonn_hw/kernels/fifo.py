@@ -71,7 +71,7 @@ class Fifo(Passthrough):
         """The output is the oldest beat; it leaves the FIFO when it is accepted."""
         return Schedule.elementwise(self.input.size // folding.pe, 0, self.depth)
 
-    def alternatives(self, dsp48: bool) -> Iterator[Fifo]:
+    def placements(self) -> Iterator[Fifo]:
         """In LUT, and in block memory if it is longer than two registers."""
         for in_block in (False, True)[: 1 + (self.depth > 2)]:
             yield replace(self, in_block=in_block)

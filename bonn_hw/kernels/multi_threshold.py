@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -46,6 +47,9 @@ class MultiThreshold(Elementwise):
         largest never.
     inverted : bool ``(C,)``
         The output is ``lowest + (number of thresholds that x does not reach)``: it falls.
+    steps_in_lut : int or None
+        Steps whose thresholds are in LUT; those of the later steps, which have more, are in block
+        memory. None: each where it costs less at a fixed price.
     """
 
     stem: ClassVar[str] = "multi_threshold"
@@ -54,6 +58,7 @@ class MultiThreshold(Elementwise):
     element: Element
     thresholds: NDArray[np.int64]
     inverted: NDArray[np.bool_]
+    steps_in_lut: int | None = None
 
     def __post_init__(self) -> None:
         if self.element.bipolar or self.element.bits > MOST_BITS:
@@ -164,6 +169,16 @@ class MultiThreshold(Elementwise):
         words = self._folds(folding) << step
         return words, self.level.bits if step else folding.pe * (self.level.bits + 1)
 
+    def _in_block(self, step: int, folding: Folding) -> bool:
+        """Whether the memories of a step are in block memory."""
+        block = None if self.steps_in_lut is None else step >= self.steps_in_lut
+        return in_block(*self._memory(step, folding), block)
+
+    def placements(self) -> Iterator[MultiThreshold]:
+        """With all thresholds in LUT; those of the last step in block memory; of the last two."""
+        for steps in range(self.element.bits, -1, -1):
+            yield replace(self, steps_in_lut=steps)
+
     def resources(self, folding: Folding) -> Resources:
         """Of each step a memory, comparators, and the registers around them."""
         folds, lanes, n = self._folds(folding), folding.pe, self.element.bits
@@ -182,11 +197,12 @@ class MultiThreshold(Elementwise):
                 compare(self.level.bits, words) if words > 1 else compare_constant(self.level.bits)
             )
             use += Resources(lut=lanes * each)
-            if step and in_block(words, width):
+            block = self._in_block(step, folding)
+            if step and block:
                 blocks = lane_blocks(words, width, lanes)
                 use += Resources(bram36=blocks, block_bits=lanes * words * width)
             else:
-                own = rom(words, width)
+                own = rom(words, width, block)
                 for _ in range(lanes if step else 1):
                     use += own
         return use
@@ -194,7 +210,7 @@ class MultiThreshold(Elementwise):
     def rtl(self, folding: Folding) -> Instance:
         """``multi_threshold.sv``."""
         element, steps = self.input.element, range(self.element.bits)
-        in_blocks = (in_block(*self._memory(step, folding)) << step for step in steps)
+        in_blocks = (self._in_block(step, folding) << step for step in steps)
         return Instance(
             "multi_threshold",
             {

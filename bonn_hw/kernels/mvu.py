@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import ClassVar
@@ -215,12 +215,20 @@ class Mvu(Kernel):
 
     def alternatives(self, dsp48: bool) -> Iterator[Mvu]:
         """The unit with weights in LUT or in block memory, and with sums in LUT or DSP slices."""
-        _ = self._sums.sum_bits, self._sums.level_bits  # computed once: copies keep what is cached
+        _ = self._sums.sum_bits, self._sums.level_bits  # computed once, for all copies
         slices = dsp48 and self._sums.sum_bits <= ACCUMULATORS[-1][0]
         for weights, sums in product((False, True), (False, True)[: 1 + slices]):
-            other = copy(self)
-            object.__setattr__(other, "placement", Placement(weights, sums))
-            yield other
+            yield self._placed(Placement(weights, sums))
+
+    def placements(self) -> Iterator[Mvu]:
+        """The unit with its levels in LUT, and in block memory."""
+        for levels in (False, True):
+            yield self._placed(replace(self.placement, levels_in_block=levels))
+
+    def _placed(self, placement: Placement) -> Mvu:
+        other = copy(self)  # keeps what is cached
+        object.__setattr__(other, "placement", placement)
+        return other
 
     def rtl(self, folding: Folding) -> Instance:
         """``mvu.sv``."""
@@ -253,7 +261,9 @@ class Mvu(Kernel):
                 "WEIGHTS_IN_BLOCK": int(
                     in_block(*unit.weight_memory, self.placement.weights_in_block)
                 ),
-                "LEVELS_IN_BLOCK": int(in_block(*unit.level_memory)),
+                "LEVELS_IN_BLOCK": int(
+                    in_block(*unit.level_memory, self.placement.levels_in_block)
+                ),
                 "SUMS_IN_DSP": int(self.placement.sums_in_dsp),
                 "ROWS": self.pixels[0],
                 "COLS": self.pixels[1],

@@ -76,7 +76,7 @@ class MatrixUnit:
         parts = [
             Resources(pe * one.lut, pe * one.ff, pe * one.bram36, pe * one.dsp),
             self._accumulators,
-            _memories(*self.weight_memory, *levels, self.placement.weights_in_block),
+            _memories(*self.weight_memory, *levels, self.placement),
             _counters(self.synapse_folds, self.neuron_folds),
             _registers(6, bits + 4 + self.cuts * (3 + address)),
         ]
@@ -125,10 +125,11 @@ def _beat(simd: int, element: Element, weight: Element, cuts: int) -> Resources:
 
 @kept
 def _memories(
-    words: int, width: int, level_words: int, level_width: int, block: bool | None
+    words: int, width: int, level_words: int, level_width: int, placement: Placement
 ) -> Resources:
     """Weights and levels."""
-    return rom_sequence(words, width, block) + rom(level_words, level_width)
+    weights = rom_sequence(words, width, placement.weights_in_block)
+    return weights + rom(level_words, level_width, placement.levels_in_block)
 
 
 @kept

@@ -20,10 +20,13 @@ class Placement:
         (`cost.memory`).
     sums_in_dsp : bool
         Whether the accumulators are in DSP48 slices.
+    levels_in_block : bool or None
+        As `weights_in_block`, of the levels.
     """
 
     weights_in_block: bool | None = None
     sums_in_dsp: bool = False
+    levels_in_block: bool | None = None
 
 
 BY_PRICE = Placement()

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -43,6 +44,8 @@ class Requantize(Elementwise):
     segment_bits : int
         The top bits of x's code are the segment s, as an unsigned index; the other bits are
         ``low``, unsigned. With 0 segment bits ``low`` is x itself (its code if x is bipolar).
+    in_block : bool or None
+        Whether lines are in block memory; None: where they cost less at a fixed price.
     """
 
     stem: ClassVar[str] = "requantize"
@@ -54,6 +57,7 @@ class Requantize(Elementwise):
     shift: int
     ties_even: bool
     segment_bits: int
+    in_block: bool | None = None
 
     def __post_init__(self) -> None:
         bits, channels = self.input.element.bits, self.input.shape[2]
@@ -211,6 +215,11 @@ class Requantize(Elementwise):
         ends = [self.slopes * low + self.offsets for low in (lowest, highest)]
         return max(_signed(np.stack(ends)).bits, self._shortest_sum)
 
+    def placements(self) -> Iterator[Requantize]:
+        """With the lines in LUT, and in block memory."""
+        for block in (False, True):
+            yield replace(self, in_block=block)
+
     def resources(self, folding: Folding) -> Resources:
         """The memories and, for each lane, an input register, the sum or a DSP slice, clipping."""
         lanes, out = folding.pe, self.element.bits
@@ -232,9 +241,9 @@ class Requantize(Elementwise):
         words, lanes = self._words(folding), folding.pe
         folds = words >> self.segment_bits
         width = self._line_width(folding)
-        if in_block(words, width):
+        if in_block(words, width, self.in_block):
             if not self.segment_bits:
-                return rom_sequence(words, width)
+                return rom_sequence(words, width, True)
             held = 1 if self.alike else lanes
             first = 0 if self._sums else self.slope.bits  # a table reads no slope
             blocks = lanes // held * lane_blocks(words, width, held, first)
@@ -244,8 +253,8 @@ class Requantize(Elementwise):
             width -= lines * self.slope.bits
         width -= lines * int(self.offsets.min() >= 0)  # a sign that is constant
         if not self.segment_bits:
-            return rom_sequence(words, width)
-        own = rom(words, width)
+            return rom_sequence(words, width, False)
+        own = rom(words, width, False)
         return counter(folds) + Resources(*(lanes * part for part in own.astuple()))
 
     @property
@@ -298,7 +307,9 @@ class Requantize(Elementwise):
                 "OUT_BITS": self.element.bits,
                 "LOW": self.element.low,
                 "HIGH": self.element.high,
-                "BLOCK": int(in_block(self._words(folding), self._line_width(folding))),
+                "BLOCK": int(
+                    in_block(self._words(folding), self._line_width(folding), self.in_block)
+                ),
             },
             {"LINES": MemoryImage(self._image(folding))},
             ("cells/counter.sv", "cells/rom.sv", "cells/rom_sequence.sv"),

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -29,6 +30,8 @@ class Threshold(Elementwise):
     input: TensorType
     thresholds: NDArray[np.int64]
     inverted: NDArray[np.bool_]
+    in_block: bool | None = None
+    """Whether thresholds are in block memory; None: where they cost less at a fixed price."""
 
     def __post_init__(self) -> None:
         channels = (self.input.shape[2],)
@@ -81,6 +84,11 @@ class Threshold(Elementwise):
             [pack_bits(clipped, 1, element), inverted[:, None].astype(np.uint8)], axis=1
         )
 
+    def placements(self) -> Iterator[Threshold]:
+        """With the thresholds in LUT, and in block memory."""
+        for block in (False, True):
+            yield replace(self, in_block=block)
+
     def resources(self, folding: Folding) -> Resources:
         """Memory of thresholds, comparators, the register before them, the output."""
         folds, lanes, bits = self._folds(folding), folding.pe, self.input.element.bits
@@ -88,7 +96,7 @@ class Threshold(Elementwise):
         beat = lanes * bits + 1 if folds > 1 else 0
         each = compare(bits, folds) if folds > 1 else compare_constant(bits)
         use = Resources(lut=lanes * each + 2, ff=beat + lanes + 1)
-        return use + rom_sequence(folds, width)
+        return use + rom_sequence(folds, width, self.in_block)
 
     def rtl(self, folding: Folding) -> Instance:
         """``threshold.sv``."""
@@ -101,7 +109,7 @@ class Threshold(Elementwise):
                 "IS_SIGNED": int(element.signed),
                 "FOLDS": folds,
                 "LEVEL_BITS": element.bits,
-                "BLOCK": int(in_block(folds, folding.pe * (element.bits + 1))),
+                "BLOCK": int(in_block(folds, folding.pe * (element.bits + 1), self.in_block)),
             },
             {"LEVELS": MemoryImage(self._fields.reshape(folds, -1))},
             ("cells/counter.sv", "cells/rom.sv", "cells/rom_sequence.sv"),

@@ -11,9 +11,9 @@ from bonn_hw.ir.design import FoldedDesign, Stage
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.kernels.fifo import Fifo
-from bonn_hw.passes.fifo_placement import with_kernels
 from bonn_hw.passes.fifo_queues import UNLIMITED, Depths, Queues
 from bonn_hw.passes.fifo_search import shrink_each, shrink_within_effort, together
+from bonn_hw.passes.memory_placement import with_kernels
 from bonn_hw.passes.ready_chains import cuts
 from bonn_hw.progress import Progress, silent
 from bonn_hw.timing import model

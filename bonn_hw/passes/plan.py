@@ -17,10 +17,10 @@ from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.target import Target
 from bonn_hw.passes import objectives
 from bonn_hw.passes.exchange import exchanged
-from bonn_hw.passes.fifo_placement import place_fifos
 from bonn_hw.passes.fifo_sizing import size_fifos, with_fifos_of
 from bonn_hw.passes.folding import Choice, Space, Tables
 from bonn_hw.passes.folding_file import FoldingConstraints
+from bonn_hw.passes.memory_placement import place_memories
 from bonn_hw.passes.optimum import HighestRate, LeastCost, Optimum
 from bonn_hw.passes.prices import alternatives, cheapest, price, prices
 from bonn_hw.passes.width_conversion import insert_width_converters
@@ -205,7 +205,7 @@ def _sized(
             f"folding: with the fixed FIFO depths the design deadlocks: {error}: give the FIFO of "
             "this message a larger depth, or none, so that bonn_hw chooses it"
         ) from error
-    return place_fifos(sized, target)
+    return place_memories(sized, target)
 
 
 def _leaving_room(
@@ -222,7 +222,8 @@ def _leaving_room(
     changes none. Then other foldings are tried, with FIFOs of their own.
     """
     holds = np.array(target.board.holds.astuple())
-    fifos = np.array(total(design).astuple()) - choice.resources.astuple()
+    queued = with_fifos_of(insert_width_converters(choice.applied(graph), choice.foldings), design)
+    fifos = np.array(total(queued).astuple()) - choice.resources.astuple()
     room = Resources(*np.maximum(holds - fifos, 0).tolist())
     fitting = exchanged(space, choice, room, prices(target))
     if fitting is not None:

@@ -78,7 +78,6 @@ PLAIN = {"add", "fifo", "pad", "threshold"}
 # Passes that insert a kernel of their own, or ask what it takes.
 INSERTED = {
     "width_conversion.py": "WidthConverter",
-    "fifo_placement.py": "Fifo",
     "fifo_queues.py": "Fifo",
     "fifo_sizing.py": "Fifo",
     "ready_chains.py": "Fifo",

@@ -235,9 +235,9 @@ def test_pointers_reach_all_places_but_one(bits):
 
 def test_memories_that_a_board_may_choose():
     kind, folding = wide(24)
-    in_lut, in_block = Fifo(kind, 60).alternatives(dsp48=True)
+    in_lut, in_block = Fifo(kind, 60).placements()
     assert [each.style(folding) for each in (in_lut, in_block)] == [Style.LUT, Style.BLOCK]
-    assert [*Fifo(kind, 2).alternatives(dsp48=True)] == [Fifo(kind, 2, in_block=False)]
+    assert [*Fifo(kind, 2).placements()] == [Fifo(kind, 2, in_block=False)]
 
 
 def test_one_place_halves_the_rate():

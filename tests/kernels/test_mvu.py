@@ -117,7 +117,14 @@ SIGNED, UNSIGNED = Element(-128, 127), Element(0, 255)
             (unit((1, 1), BIPOLAR, 10, 64), 5, 1),
             (unit((4, 3), BIPOLAR, 6, 12, **BORDERS), 2, 4),
             (unit((4, 3), BIPOLAR, 5, 6, **BORDERS), 5, 6),
-            (unit((4, 3), BIPOLAR, 6, 7, offsets=True, **BORDERS), 3, 7),
+            (
+                replace(
+                    unit((4, 3), BIPOLAR, 6, 7, offsets=True, **BORDERS),
+                    placement=Placement(levels_in_block=True),
+                ),
+                3,
+                7,
+            ),
             (unit((1, 2), BIPOLAR, 4, 33, offsets=True), 2, 11),
             (unit((2, 2), SIGNED, 4, 6), 2, 3),
             (unit((2, 2), UNSIGNED, 4, 6), 4, 2),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Put each FIFO where it costs least on the board: in LUT, or in block memory that is left."""
+"""Put queues and tables where they cost least on the board: in LUT, or in block memory left."""
 
 from __future__ import annotations
 
@@ -11,36 +11,35 @@ import numpy as np
 from bonn_hw.ir.design import FoldedDesign
 from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.target import Target
-from bonn_hw.kernels.fifo import Fifo
 from bonn_hw.passes.prices import prices
 
 BRAM36 = 2  # place in `Resources`
 
 
-def place_fifos(design: FoldedDesign, target: Target) -> FoldedDesign:
-    """Choose the memory of each FIFO by the board's prices; cycles stay.
+def place_memories(design: FoldedDesign, target: Target) -> FoldedDesign:
+    """Choose the small memories of each kernel by the board's prices; cycles stay.
 
-    All begin in LUT. Those that gain most for a block memory move first, until no block memory is
-    left.
+    All begin in LUT (`Kernel.placements`). Those that gain most for a block memory move first,
+    until no block memory is left.
     """
     weights = prices(target)
     left = target.board.holds.bram36
     chosen: dict[str, Kernel] = {}
     moves = []
     for stage in design.stages:
-        kernel, folding = stage.node.kernel, stage.folding
-        if not isinstance(kernel, Fifo):
-            left -= kernel.resources(folding).bram36
-            continue
-        in_lut, *others = kernel.alternatives(target.board.dsp48)
+        in_lut, *others = stage.node.kernel.placements()
         chosen[stage.name] = in_lut
-        use = np.array(in_lut.resources(folding).astuple())
+        use = np.array(in_lut.resources(stage.folding).astuple())
+        left -= float(use[BRAM36])
+        best = None
         for other in others:
-            change = np.array(other.resources(folding).astuple()) - use
+            change = np.array(other.resources(stage.folding).astuple()) - use
             gain, blocks = -float(change @ weights), float(change[BRAM36])
-            if gain > 0:
-                moves.append((gain / blocks, blocks, stage.name, other))
-    for _, blocks, name, other in sorted(moves, key=lambda move: -move[0]):
+            if blocks > 0 and gain > (best[0] if best else 0):
+                best = gain, blocks, stage.name, other
+        if best:
+            moves.append(best)
+    for _, blocks, name, other in sorted(moves, key=lambda move: -move[0] / move[1]):
         if blocks <= left:
             left -= blocks
             chosen[name] = other
