@@ -133,7 +133,7 @@ def test_neither_rate_nor_folding(model, tmp_path, capsys):
 
 def test_unknown_board(model, tmp_path, capsys):
     text = fails(capsys, "compile", model, "--fps", 9, "--board", "z9", "--out", tmp_path / "out")
-    assert text.startswith("board 'z9' is not known; choose one of aup-zu3, icebreaker, kv260")
+    assert text.startswith("board 'z9' is not known; choose one of alveo-u250, aup-zu3, icebreaker")
 
 
 def test_a_folder_that_is_no_build_is_left_alone(model, tmp_path, capsys):
