@@ -9,6 +9,7 @@ from pathlib import Path
 from bonn_hw import files
 from bonn_hw.bitstream import make
 from bonn_hw.boards import board as find_board
+from bonn_hw.boards import check_shell
 from bonn_hw.build_folder import Build
 from bonn_hw.emit.stored import read_project
 from bonn_hw.errors import UserError
@@ -55,8 +56,10 @@ def bitstream_defaults(build: Build, board: str) -> tuple[str, float]:
     """The default tool and clock in MHz for a board.
 
     The tool is the board's usual one. The clock is the build's, unless the board has only one.
+    UserError if the board has no shell.
     """
     chosen, clock_mhz = find_board(board, build.folder), build.report.target.clock_mhz
+    check_shell(chosen)
     return chosen.tools[0], chosen.clock_mhz if chosen.clock.fixed else clock_mhz
 
 

@@ -51,8 +51,7 @@ module bonn_depthwise #(
   logic ce, read, multiplied, adds, last_fold, first, last, unused_weights;
   logic [LANES*IN_BITS-1:0] value_q;
   logic [Sums*WEIGHT_BITS-1:0] weights;
-  logic [Sums*SUM_BITS-1:0] sums[FOLDS];
-  logic [Sums*SUM_BITS-1:0] running, sum;
+  logic [Sums*SUM_BITS-1:0] stored, running, sum;
   logic [AddressBits-1:0] fold;
   logic [(TAPS > 1 ? $clog2(TAPS) : 1)-1:0] tap;
 
@@ -77,7 +76,7 @@ module bonn_depthwise #(
     .clk, .rst, .step(adds && last_fold), .value(tap), .last
   );
   assign first = tap == '0;
-  assign running = first ? '0 : sums[fold];
+  assign running = first ? '0 : stored;
 
   for (genvar i = 0; i < Sums; i++) begin : gen_sum
     logic [IN_BITS-1:0] x;
@@ -120,7 +119,16 @@ module bonn_depthwise #(
     end
   end
 
-  always_ff @(posedge clk) if (adds) sums[fold] <= sum;
+  if (FOLDS == 1) begin : gen_register
+    always_ff @(posedge clk) if (adds) stored <= sum;
+    logic unused;
+    assign unused = &{1'b0, fold};
+  end else begin : gen_memory
+    // The synthesiser does not choose: an address from a register fits a block memory, too.
+    (* ram_style = "distributed" *) logic [Sums*SUM_BITS-1:0] sums[FOLDS];
+    always_ff @(posedge clk) if (adds) sums[fold] <= sum;
+    assign stored = sums[fold];
+  end
 
   always_ff @(posedge clk) begin
     if (rst) m_axis_tvalid <= 1'b0;

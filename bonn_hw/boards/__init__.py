@@ -54,8 +54,19 @@ def keep(chosen: Board, build: Path) -> None:
         shutil.copyfile(file, build / COPIES / file.name)
 
 
+def check_shell(chosen: Board) -> None:
+    """Raise UserError if no bitstreams are made for a board."""
+    if not chosen.tools:
+        raise UserError(
+            f"board {chosen.name!r} has no shell, and so no bitstream and no driver: place the "
+            "folder rtl of the build into a design of your own (docs/rtl.md), or choose --board "
+            f"{', '.join(name for name, one in BOARDS.items() if one.tools)}"
+        )
+
+
 def check_tool(chosen: Board, tool: str) -> None:
     """Raise UserError if a tool cannot make bitstreams for a board."""
+    check_shell(chosen)
     if tool not in chosen.tools:
         names = ", ".join(name for name, one in BOARDS.items() if tool in one.tools)
         raise UserError(

@@ -14,11 +14,13 @@ from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.target import PREDICTED_INPUTS, Board, Clock, OpenTools
 
 TOOLS = ("vivado", "open")
-# By family: regular expression of its parts, its shell, and the tools with a flow for it.
+# By family: regular expression of its parts, its shell, and the tools with a flow for it. Without a
+# shell there is a stream accelerator to place into a design of the user's own.
 FAMILIES = {
     "zynq-7000": ("xc7z", "axi", TOOLS),
     "zynq-ultrascale-plus": ("xc(zu|k)", "axi", ("vivado",)),
     "artix-7": ("xc7a", "serial", ("open",)),
+    "virtex-ultrascale-plus": ("xc(vu|u)", "none", ()),
     "ecp5": ("LFE5", "serial", ("open",)),
     "ice40": ("iCE40", "serial", ("open",)),
     "gowin": ("GW", "serial", ("open",)),
@@ -37,6 +39,7 @@ FREQUENCIES = {
     "zynq-ultrascale-plus": ("reference_mhz", "pll_mhz"),
 }
 PINS = {"zynq-7000": ("ethernet_mio", "sd_mio"), "zynq-ultrascale-plus": ()}
+CLOCKS = ("processing-system", "oscillator", "platform")
 FEWEST_CYCLES = 4  # clock cycles per bit of the serial line
 
 
@@ -66,7 +69,7 @@ def _board(whole: Table) -> Board:
     prefix, shell, possible = FAMILIES[family]
     part = whole.text("part", f"a device of the family {family}", f"{prefix}.+")
     whole.choice("shell", (shell,))
-    tools = whole.choices("tools", TOOLS)
+    tools = whole.choices("tools", TOOLS) if possible else ()
     for tool in tools:
         if tool not in possible:
             raise whole.error("tools", f"has {tool!r}, which has no flow for {family}: remove it")
@@ -109,7 +112,7 @@ def _clock(table: Table) -> Clock:
         table.number("default_mhz"),
         table.number("lowest_mhz"),
         table.number("highest_mhz"),
-        table.choice("from", ("processing-system", "oscillator")),
+        table.choice("from", CLOCKS),
     )
     table.text("source", "the data sheet that these are from")
     if not clock.allows(clock.default_mhz):

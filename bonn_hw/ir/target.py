@@ -23,7 +23,8 @@ class Clock:
     lowest_mhz, highest_mhz : float
         The range that the board and its flow can provide; equal if the clock is fixed.
     source : str
-        ``processing-system`` (divided from a PLL) or ``oscillator`` (fixed).
+        ``processing-system`` (divided from a PLL), ``oscillator`` (fixed) or ``platform`` (that of
+        the user's own design).
     """
 
     default_mhz: float
@@ -74,15 +75,18 @@ class Board:
     part : str
         The vendor's name of the device.
     family : str
-        ``zynq-7000``, ``zynq-ultrascale-plus``, ``artix-7``, ``ecp5``, ``ice40`` or ``gowin``.
+        ``zynq-7000``, ``zynq-ultrascale-plus``, ``virtex-ultrascale-plus``, ``artix-7``, ``ecp5``,
+        ``ice40`` or ``gowin``.
     holds : Resources
         Available resources, in the units of the predictions: LUT with six inputs.
     device_lut, lut_inputs : int
         Number of LUT of the device, and how many inputs each has.
     shell : str
-        ``axi`` (registers and memory of a processing system) or ``serial`` (a serial line).
+        ``axi`` (registers and memory of a processing system), ``serial`` (a serial line) or
+        ``none``: the accelerator is placed into a design of the user's own.
     tools : tuple of str
-        Tools that can make its bitstreams: ``vivado``, ``open``; the default first.
+        Tools that can make its bitstreams: ``vivado``, ``open``; the default first. Empty without
+        a shell.
     processing_system : tuple
         Its settings, names and values as in Vivado's scripts; empty if there is none.
     baud : int or None
@@ -134,7 +138,7 @@ class Board:
     @property
     def dsp48(self) -> bool:
         """Whether the usual tool of the board knows DSP48 slices; the open tools do not."""
-        return self.tools[0] == "vivado"
+        return self.tools[:1] != ("open",)
 
     @property
     def lut_per_bram36(self) -> float:

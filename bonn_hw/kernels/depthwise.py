@@ -19,7 +19,7 @@ from bonn_hw.ir.rtl import Instance, MemoryImage
 from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.stream import pack_bits
 from bonn_hw.ir.tensor import Element, Integers, TensorType
-from bonn_hw.kernels.cost import counter, in_block, multiplier, rom_sequence, single_port
+from bonn_hw.kernels.cost import counter, in_block, lut_memory, multiplier, rom_sequence
 from bonn_hw.kernels.mvu_sums import weight_element
 
 
@@ -139,8 +139,7 @@ class Depthwise(Kernel):
         one += adder
         use = Resources(*(folding.pe * part for part in one.astuple()))
         use += rom_sequence(*self._memory(folding)) + counter(folds) + counter(self._taps)
-        sums = Resources(lut=single_port(folds, folding.pe * bits))
-        return use + sums + Resources(lut=4, ff=3 + held)
+        return use + _sums(folds, folding.pe * bits) + Resources(lut=4, ff=3 + held)
 
     def rtl(self, folding: Folding) -> Instance:
         """``depthwise.sv``."""
@@ -162,3 +161,14 @@ class Depthwise(Kernel):
             {"WEIGHTS": MemoryImage(pack_bits(ordered, folding.pe, self._weight))},
             ("cells/counter.sv", "cells/rom.sv", "cells/rom_sequence.sv"),
         )
+
+
+def _sums(folds: int, width: int) -> Resources:
+    """The sums of all folds in LUT memory.
+
+    Yosys reads it by a second register of the address, and so by a port of its own. Whether the
+    fold is the last is a register, too.
+    """
+    if folds == 1:
+        return Resources()
+    return Resources(lut=lut_memory(folds, width), ff=(folds - 1).bit_length() + 1)

@@ -121,8 +121,8 @@ ZYNQ_FAULTS = {
     "family": (
         '"zynq-7000"',
         '"zynq7000"',
-        "family must be one of zynq-7000, zynq-ultrascale-plus, artix-7, ecp5, ice40, gowin, not "
-        "'zynq7000' (did you mean 'zynq-7000'?)",
+        "family must be one of zynq-7000, zynq-ultrascale-plus, artix-7, virtex-ultrascale-plus, "
+        "ecp5, ice40, gowin, not 'zynq7000' (did you mean 'zynq-7000'?)",
     ),
     "shell": ('shell = "axi"', 'shell = "serial"', "shell must be one of axi, not 'serial'"),
     "tools": (
@@ -216,10 +216,10 @@ def test_an_unknown_name():
     with pytest.raises(UserError) as error:
         board("pynq-z3")
     assert str(error.value) == (
-        "board 'pynq-z3' is not known; choose one of arty-a7-100t, arty-a7-35t, aup-zu3, "
-        "icebreaker, kv260, nexys-a7-100t, pynq-z1, pynq-z2, "
-        "rfsoc4x2, tang-nano-20k, ultra96-v2, ulx3s-85f, zcu104, zcu111, or give the path of a "
-        "board's file, NAME.toml (did you mean 'pynq-z2'?)"
+        "board 'pynq-z3' is not known; choose one of alveo-u250, arty-a7-100t, arty-a7-35t, "
+        "aup-zu3, icebreaker, kv260, nexys-a7-100t, pynq-z1, pynq-z2, rfsoc4x2, tang-nano-20k, "
+        "ultra96-v2, ulx3s-85f, zcu104, zcu111, or give the path of a board's file, NAME.toml (did "
+        "you mean 'pynq-z2'?)"
     )
 
 
@@ -338,6 +338,25 @@ def test_tools_and_clocks_that_a_board_does_not_have():
     with pytest.raises(UserError) as error:
         boards.check_clock(BOARDS["pynq-z2"], 251)
     assert str(error.value) == "clock 251 MHz is not possible: choose one from 10 to 250 MHz"
+
+
+def test_a_board_without_a_shell_has_rtl_and_no_bitstream(tmp_path, model, capsys):
+    build = tmp_path / "build"
+    assert run("compile", model, "--board", "alveo-u250", "--fps", 1000, "--out", build) == 0
+    assert json.loads((build / "report.json").read_text())["boards"]["alveo-u250"]
+    capsys.readouterr()
+    for tool in ((), ("--tool", "vivado"), ("--board", "alveo-u250", "--tool", "open")):
+        assert run("bitstream", build, *tool) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert "board 'alveo-u250' has no shell, and so no bitstream and no driver" in said
+        assert "or choose --board aup-zu3, icebreaker," in said
+    assert not (build / "system").exists()
+    assert BOARDS["alveo-u250"].dsp48
+    file = tmp_path / "mine.toml"
+    text = BOARDS["alveo-u250"].file.read_text()
+    file.write_text(text.replace('shell = "none"', 'shell = "none"\ntools = ["vivado"]'))
+    with pytest.raises(UserError, match="has a key 'tools' that is not known"):
+        read(file)
 
 
 def test_a_kept_board_is_the_builds(tmp_path):

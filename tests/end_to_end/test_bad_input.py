@@ -134,7 +134,7 @@ def test_neither_rate_nor_folding(model, tmp_path, capsys):
 def test_unknown_board(model, tmp_path, capsys):
     text = fails(capsys, "compile", model, "--fps", 9, "--board", "z9", "--out", tmp_path / "out")
     assert text.startswith(
-        "board 'z9' is not known; choose one of arty-a7-100t, arty-a7-35t, aup-zu3"
+        "board 'z9' is not known; choose one of alveo-u250, arty-a7-100t, arty-a7-35t, aup-zu3"
     )
 
 
