@@ -26,6 +26,7 @@ MODEL, LANES = HERE / "model.cpp", HERE / "lanes.h"
 # -O2 takes many times as long for functions of thousands of statements, and gains nothing.
 FLAGS = ("-std=c++17", "-O1", "-march=native", "-fno-pie", "-pipe", "-Wno-psabi")
 SOURCES = (".py", ".cpp", ".h", ".v")
+TERNARY = 512  # bits of the vectors with an instruction for every function of three
 VECTORS = {"__AVX512F__": 512, "__AVX2__": 256}  # bits, by the compiler's name of the instructions
 
 
@@ -43,6 +44,7 @@ def build(
     progress: Progress = silent,
     lanes: int | None = None,
     job: Job | None = None,
+    fan_in: int | None = None,
 ) -> Gates:
     """Compile the simulator of a project, or get it from the cache.
 
@@ -53,6 +55,8 @@ def build(
         bits.
     job : Job or None
         Simulate the netlist that this synthesis gives, in place of the RTL.
+    fan_in : int or None
+        The most inputs of a gate, 2 or 3; None: what is faster with vectors of so many bits.
 
     Raises
     ------
@@ -66,8 +70,9 @@ def build(
     compiler, yosys = native.compiler(), version()
     templates = templates or templates_folder()
     lanes = lanes or _bits_of_vectors(compiler)
+    fan_in = fan_in or (3 if lanes == TERNARY else 2)
     flags = (*FLAGS, f"-DLANES={lanes}")
-    parts = [compiler, native.meaning(compiler), *flags, yosys, project.top]
+    parts = [compiler, native.meaning(compiler), *flags, yosys, project.top, str(fan_in)]
     contents = [*parts, *(f"{name}\n{text}" for name, text in sorted(project.files.items()))]
     files = [templates / name for name in project.templates]
     files += [HARNESS, HARNESS.with_name("model.h"), *_own()]
@@ -79,12 +84,12 @@ def build(
         if job is None:
             write(project, folder, templates)
             progress("gates, with Yosys")
-            netlist = synthesis.synthesise(project, folder)
+            netlist = synthesis.synthesise(project, folder, fan_in)
         else:
             progress("netlist, with Yosys")
             primitives = post_synthesis.synthesised(job)
             progress("gates of the netlist, with Yosys")
-            netlist = post_synthesis.as_gates(primitives, folder)
+            netlist = post_synthesis.as_gates(primitives, folder, fan_in)
         progress("independence of data")
         ordered = order(proved := split(netlist))
         made = source.write(proved, ordered, folder)

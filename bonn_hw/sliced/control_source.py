@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""C++ of the control: bytes of 0 or 255, evaluated once for all images."""
+"""C++ of the control: words of 0 or -1, evaluated once for all images."""
 
 from __future__ import annotations
 
@@ -10,11 +10,6 @@ from bonn_hw.sliced.order import Lookup
 from bonn_hw.sliced.places import Places
 
 CHUNK = 800  # gates of a function
-TEXTS = {  # by table; a is the first input
-    0: "0", 1: "~({a} | {b})", 2: "{a} & ~{b}", 3: "~{b}", 4: "~{a} & {b}", 5: "~{a}",
-    6: "{a} ^ {b}", 7: "~({a} & {b})", 8: "{a} & {b}", 9: "~({a} ^ {b})", 10: "{a}",
-    11: "{a} | ~{b}", 12: "{b}", 13: "~{a} | {b}", 14: "{a} | {b}", 15: "255",
-}  # fmt: skip
 
 
 def functions(places: Places) -> str:
@@ -33,7 +28,7 @@ def functions(places: Places) -> str:
             if isinstance(node, Lookup):
                 lines += _lookup(places, node, local)
                 continue
-            lines.append(f"const uint8_t t{node.output} = {_gate(places, node, local)};")
+            lines.append(f"const Control t{node.output} = {_gate(places, node, local)};")
             local.add(node.output)
             if node.output in kept:
                 lines.append(f"{places.text(node.output)} = t{node.output};")
@@ -71,11 +66,7 @@ def _text(places: Places, net: Net, local: set[Net]) -> str:
 
 def _gate(places: Places, gate: Gate, local: set[Net]) -> str:
     operands = [_text(places, net, local) for net in gate.inputs]
-    table = gate.table
-    for _ in range(2 - len(gate.inputs)):  # the missing inputs do not matter
-        table |= table << (1 << len(operands))
-        operands.append("0")
-    return TEXTS[table & 15].format(a=operands[0], b=operands[1])
+    return f"gate<{gate.table}>({', '.join(operands)})" if operands else f"-{gate.table & 1}"
 
 
 def _number(places: Places, address: Sequence[Net], local: set[Net]) -> str:
@@ -108,7 +99,7 @@ def _step(places: Places) -> list[str]:
     enables = [one.enable for one in registers]
     enables += [read.enable for memory in memories for read in memory.reads if read.enable]
     old |= dict.fromkeys(net for net in enables if net in changing)
-    lines += [f"const uint8_t o{net} = {places.text(net)};" for net in old]
+    lines += [f"const Control o{net} = {places.text(net)};" for net in old]
 
     def before(net: Net) -> str:
         return f"o{net}" if net in old else places.text(net)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bonn_hw.sliced.forms import Form
+from bonn_hw.sliced.forms import Form, any_of_three
 from bonn_hw.sliced.netlist import ONE, Gate, Memory, Net, Register
 from bonn_hw.sliced.order import OUTPUT, Block, Latch, Needs, State, enable, taken
 from bonn_hw.sliced.places import Places
@@ -29,8 +29,12 @@ class _Scope:
 
     def gate(self, gate: Gate, keep: bool) -> None:
         """Compute a gate; ``keep`` it where others find it."""
-        form = Form.of(gate, [net in self.places.inverted for net in gate.inputs])
-        text = form.text([self.stored(net) for net in gate.inputs])
+        operands = [self.stored(net) for net in gate.inputs]
+        if self.places.netlist.fan_in == 3:
+            text = any_of_three(gate.table, operands)
+        else:
+            inverted = [net in self.places.inverted for net in gate.inputs]
+            text = Form.of(gate, inverted).text(operands)
         self.lines.append(f"const V t{gate.output} = {text};")
         self.known.add(gate.output)
         if keep:

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Which nets of data are stored inverted, so that every gate is one instruction."""
+"""The C++ of a gate of data, one instruction.
+
+With gates of two inputs, some nets are stored inverted. With gates of three, none are: there is an
+instruction for each of their functions.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +40,16 @@ class Form:
         """The C++ expression."""
         a, b = (*operands, "zeros", "zeros")[:2]
         return TEXTS[self.table].format(a=a, b=b)
+
+
+def any_of_three(table: int, operands: Sequence[str]) -> str:
+    """The C++ expression of a function of at most three values; missing ones repeat the last."""
+    if not operands:
+        return "ones" if table & 1 else "zeros"
+    for known in range(len(operands), 3):
+        table |= table << (1 << known)
+    a, b, c = (*operands, *[operands[-1]] * 2)[:3]
+    return f"gate<{table}>({a}, {b}, {c})"
 
 
 def inverted_nets(split: Split, gates: Sequence[Gate]) -> frozenset[Net]:

@@ -8,6 +8,10 @@
 
 #include "design.h"
 
+void widen(Control* to, const uint8_t* from, size_t count) {
+  for (size_t i = 0; i < count; i++) to[i] = -static_cast<Control>(from[i] & 1);
+}
+
 namespace {
 
 constexpr int kParts = LANES / 64, kBlock = 64;  // images are moved 64 at a time
@@ -48,9 +52,9 @@ struct Design : Model {
       control_step();
       return;
     }
-    c[RST] = -reset;
-    c[S_VALID] = -offered;
-    c[M_READY] = -taking;
+    c[RST] = -Control{reset};
+    c[S_VALID] = -Control{offered};
+    c[M_READY] = -Control{taking};
     control();
     accepts = c[S_READY] & 1;
     gives = c[M_VALID] & 1;

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A netlist of gates of two inputs, registers and memories, as Yosys writes it in JSON."""
+"""A netlist of gates of two or three inputs, registers and memories, as Yosys writes it in JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ TABLES = {  # of Yosys' gates, as in `Gate`
 
 @dataclass(frozen=True)
 class Gate:
-    """A function of at most two nets: bit i of ``table`` is its value where they read i.
+    """A function of at most three nets: bit i of ``table`` is its value where they read i.
 
     The first input is the lowest bit of i.
     """
@@ -115,6 +116,11 @@ class Netlist:
     ports: Mapping[str, tuple[Net, ...]]
     names: Mapping[Net, str]
 
+    @cached_property
+    def fan_in(self) -> int:
+        """The most inputs of a gate, 2 or 3."""
+        return max((2, *(len(gate.inputs) for gate in self.gates)))
+
     @property
     def highest(self) -> Net:
         """The highest net."""
@@ -141,6 +147,9 @@ def read(module: Mapping[str, Any]) -> Netlist:
         if kind in TABLES:
             inputs = (*pins["A"], *pins.get("B", ()))
             gates.append(Gate(inputs, pins["Y"][0], TABLES[kind]))
+        elif kind == "$lut":
+            table = _number(cell["parameters"]["LUT"])
+            gates.append(Gate(pins["A"], pins["Y"][0], table))
         elif kind in ("$_DFF_P_", "$_DFFE_PP_"):
             output = pins["Q"][0]
             enable = pins["E"][0] if "E" in pins else ONE

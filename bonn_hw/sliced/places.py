@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Where the generated C++ keeps nets and memories.
 
-Control is bytes of 0 or 255, ``c[i]``. Data are vectors with an image in every bit, ``d[i]`` of a
+Control is words of 0 or -1, ``c[i]``. Data are vectors with an image in every bit, ``d[i]`` of a
 struct ``l``, of which there may be several. Memory i is ``m<i>``, of that struct if it holds data,
 and ``a<i>_<j>`` is the address of its port j, reads before writes.
 """
@@ -35,7 +35,8 @@ class Places:
     words: dict[Net, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.inverted = inverted_nets(self.split, self.ordered.data)
+        if self.netlist.fan_in == 2:  # any function of three values is one instruction
+            self.inverted = inverted_nets(self.split, self.ordered.data)
         for memory in self.netlist.memories:
             for read in memory.reads:
                 if read.enable is not None or not self.holds_data(memory):
@@ -93,7 +94,9 @@ class Places:
     def copy(self, memory: Memory, read: Read) -> str:
         """The statement that takes the word of a read port."""
         word = self.word(memory, read)
-        return f"std::memcpy(&{self.text(read.data[0])}, {word}, sizeof {word});"
+        if self.holds_data(memory):
+            return f"std::memcpy(&{self.text(read.data[0])}, {word}, sizeof {word});"
+        return f"widen(&{self.text(read.data[0])}, {word}, {memory.width});"
 
     def passes(self, memory: Memory, read: Read) -> str:
         """The condition that the word which is read is being written."""

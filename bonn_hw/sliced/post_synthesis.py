@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The netlist that ``synth`` makes -> gates of two inputs, registers and memories.
+"""The netlist that ``synth`` makes -> gates, registers and memories.
 
 It is synthesised for the part and the clock of the build, and nothing is kept that a device would
 not have. So there is no probe: the steps of stages are seen in the RTL alone.
@@ -51,8 +51,13 @@ def synthesised(job: Job) -> dict[str, Any]:
     return found
 
 
-def as_gates(module: Mapping[str, Any], folder: Path) -> Netlist:
+def as_gates(module: Mapping[str, Any], folder: Path, fan_in: int = 2) -> Netlist:
     """A netlist of primitives, in Yosys' JSON form, as gates; a folder has the files in between.
+
+    Parameters
+    ----------
+    fan_in : int
+        The most inputs of a gate (`synthesis.gates`).
 
     Raises
     ------
@@ -62,7 +67,8 @@ def as_gates(module: Mapping[str, Any], folder: Path) -> Netlist:
     path, made = folder.resolve() / CELLS, translated(module)
     path.write_text(json.dumps({"creator": "bonn_hw", "modules": {"top": made}}))
     modelled = any(cell["type"] in MODELLED for cell in made["cells"].values())
-    return gates([f"read_json {path}", *(MODELS if modelled else ()), *COMMANDS], folder)
+    commands = [f"read_json {path}", *(MODELS if modelled else ()), *COMMANDS]
+    return gates(commands, folder, fan_in)
 
 
 def translated(module: Mapping[str, Any]) -> dict[str, Any]:

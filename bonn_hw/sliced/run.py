@@ -21,7 +21,7 @@ from bonn_hw.synth.yosys import Job
 from bonn_hw.timing.stalls import Stalls
 
 VECTORS = 4  # at most: their values have to stay near the processor
-ENOUGH = 8  # frames of each image's place: with fewer, filling the pipeline takes a large part
+ENOUGH = 4  # frames of each image's place: with fewer, filling the pipeline takes a large part
 FRAMES = 3  # of each image's place, at least: the interval is measured between the last two
 
 
@@ -38,6 +38,7 @@ def simulate(
     lanes: int | None = None,
     vectors: int | None = None,
     job: Job | None = None,
+    fan_in: int | None = None,
     progress: Progress = silent,
 ) -> SimulationRun:
     """Simulate frames as `sim.run.simulate` does, with the same results.
@@ -47,8 +48,8 @@ def simulate(
 
     Parameters
     ----------
-    lanes : int or None
-        Images of a vector (`build.build`).
+    lanes, fan_in : int or None
+        Images of a vector, and the most inputs of a gate (`build.build`).
     vectors : int or None
         Vectors for which a process evaluates the control once; None: as many as are worth it.
     job : Job or None
@@ -62,7 +63,7 @@ def simulate(
     Hang, Surplus, ToolMissing, UserError
         As there.
     """
-    gates = build(project, templates, progress, lanes, job)
+    gates = build(project, templates, progress, lanes, job, fan_in)
     simulator, lanes = gates.simulator, gates.lanes
     source, sink = project.source, project.sink
     words_in, words_out = beats.shape[1], words_a_beat(sink.lanes, sink.element)

@@ -56,7 +56,7 @@ def _array(places: Places, memory: Memory) -> str:
 
 def _variables(places: Places) -> list[str]:
     """Declarations of the variables of the control."""
-    lines = [f"uint8_t c[{len(places.control)}];"]
+    lines = [f"Control c[{len(places.control)}];"]
     for memory in places.netlist.memories:
         if not places.holds_data(memory):
             lines.append(_array(places, memory))
@@ -114,7 +114,7 @@ def _definitions(places: Places, contents: Path) -> str:
         '.previous\\n");',
         'extern "C" const uint8_t contents[];',
         "void start() {",
-        f"c[{places.control[ONE]}] = 255;",
+        f"c[{places.control[ONE]}] = -1;",
         "const uint8_t* from = contents;",
     ]
     images = []
@@ -127,6 +127,6 @@ def _definitions(places: Places, contents: Path) -> str:
             ]
     for one in places.netlist.registers:
         if one.start and one.output not in places.split.data:
-            lines.append(f"{places.text(one.output)} = 255;")
+            lines.append(f"{places.text(one.output)} = -1;")
     contents.write_bytes(b"".join(images) or bytes(1))
     return "\n".join([*lines, "}", ""])

@@ -36,11 +36,11 @@ def network(tmp_path_factory):
     return project, folder, pack(frames, project.source.lanes, project.source.element), frames
 
 
-@pytest.mark.parametrize("stall", [None, 1])
-def test_every_kernel(network, stall):
+@pytest.mark.parametrize(("stall", "fan_in"), [(None, 2), (1, 3)])
+def test_every_kernel(network, stall, fan_in):
     project, folder, beats, frames = network
     options = {"folder": folder, "timeout_cycles": PATIENCE, "stall": stall}
-    gates = sliced.simulate(project, beats, len(frames), lanes=LANES, **options)
+    gates = sliced.simulate(project, beats, len(frames), lanes=LANES, fan_in=fan_in, **options)
     depth = gates.shards[0][1]
     assert depth == 4  # 200 frames are 64 images at once, and 8 bits without their own
     assert gates.shards[-1] == (196, 4) and len(gates.shards) == 50
