@@ -87,7 +87,7 @@ def study(space: Space, sampler: str, seed: int, out: Path, jobs: int) -> Row:
         SearchRun(one, kept, folder, crew).run()
     found = result_of(one, kept)
     best = max((point.accuracy for point in found.points), default=0.0)
-    trained = found.counts["trained"]
+    trained = found.counts.trained
     return Row(sampler, seed, found.hypervolume, best, len(found.points), trained, found.hours)
 
 

@@ -21,8 +21,8 @@ def page(result: Result, records: Sequence[Record], title: str) -> str:
     head = tag("header", tag("p", "bonn-hw explore"), tag("h1", title), tag("p", place))
     said = (
         f"{len(result.points)} networks that no other candidate beats in both accuracy and cost. "
-        f"{counts['trained']} were trained in {result.hours:.2f} hours of workers; "
-        f"{counts['excluded']} did not fit and were not."
+        f"{counts.trained} were trained in {result.hours:.2f} hours of workers; "
+        f"{counts.excluded} did not fit and were not."
     )
     parts: list[Content] = [tag("section", tag("p", tag("b", said)))]
     staged = [one for one in records if one.stages]

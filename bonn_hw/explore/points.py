@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bonn_hw.explore.rows import HardwareRow
+from bonn_hw.explore.rows import Counts, HardwareRow
 from bonn_hw.explore.space import Candidate, Space
 from bonn_hw.explore.zoo_points import ZooPoint
 
@@ -57,7 +57,7 @@ class Result:
     space: Space
     points: tuple[Point, ...]
     hypervolume: float
-    counts: Mapping[str, int]
+    counts: Counts
     hours: float
     importance: Mapping[str, float]
     zoo: tuple[ZooPoint, ...] = ()

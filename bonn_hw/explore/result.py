@@ -73,7 +73,7 @@ def front_row(result: Result) -> FrontRow:
         space.search.sampler,
         round(result.hypervolume, 6),
         round(result.hours, 4),
-        dict(result.counts),
+        result.counts,
         {name: round(share, 4) for name, share in result.importance.items()},
         result.zoo,
         tuple(

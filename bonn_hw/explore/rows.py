@@ -133,13 +133,21 @@ class PointRow:
 
 
 @dataclass(frozen=True)
+class Counts:
+    """How many candidates were trained, did not fit, were chosen again, and failed."""
+
+    trained: int
+    excluded: int
+    repeated: int
+    failed: int
+
+
+@dataclass(frozen=True)
 class FrontRow:
     """The file of a front.
 
     Attributes
     ----------
-    candidates
-        How many were trained, excluded, repeated and failed.
     hours
         Of all workers.
     importance
@@ -152,7 +160,7 @@ class FrontRow:
     sampler: str
     hypervolume: float
     hours: float
-    candidates: Mapping[str, int]
+    candidates: Counts
     importance: Mapping[str, float]
     zoo: tuple[ZooPoint, ...]
     points: tuple[PointRow, ...]
@@ -165,6 +173,7 @@ class FrontRow:
             **{
                 **own,
                 "boards": tuple(own["boards"]),
+                "candidates": Counts(**own["candidates"]),
                 "zoo": tuple(ZooPoint(**one) for one in own["zoo"]),
                 "points": tuple(PointRow.of_json(one) for one in own["points"]),
             }
@@ -199,6 +208,7 @@ class FrontRow:
             "schema": SCHEMA,
             **row,
             "boards": list(self.boards),
+            "candidates": asdict(self.candidates),
             "zoo": [asdict(one) for one in self.zoo],
             "points": [one.json() for one in self.points],
         }

@@ -90,7 +90,7 @@ def explore_space(
             SearchRun(space, study, out, crew, progress).run()
             train_seeds(space, study, out, crew, progress)
     except KeyboardInterrupt as stop:
-        trained = study.counts()["trained"]
+        trained = study.counts().trained
         raise Interrupted(
             f"{out}: interrupted after {trained} candidates; go on with the same command"
         ) from stop

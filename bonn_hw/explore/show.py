@@ -31,8 +31,8 @@ def show_front(result: Result, folder: Path, console: Console) -> None:
     )
     counts = result.counts
     said = (
-        f"{counts['trained']} candidates trained, {counts['excluded']} did not fit, "
-        f"{counts['repeated']} chosen again, {counts['failed']} failed; hypervolume "
+        f"{counts.trained} candidates trained, {counts.excluded} did not fit, "
+        f"{counts.repeated} chosen again, {counts.failed} failed; hypervolume "
         f"{result.hypervolume:.4f}; {folder / PAGE}"
     )
     table = grid("front", names, [(network,), (accuracy, spread), used], console)

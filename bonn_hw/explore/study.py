@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from bonn_hw.errors import UserError
 from bonn_hw.explore.hardware import Excluded, Fits
 from bonn_hw.explore.rows import (
+    Counts,
     HardwareRow,
     folding_json,
     foldings_of_json,
@@ -182,13 +183,15 @@ class Study:
             if "figures" in one.user_attrs and "failed" not in one.user_attrs
         ]
 
-    def counts(self) -> dict[str, int]:
-        """How many trials were trained, excluded, repeated and failed."""
-        trials = self._study.get_trials(deepcopy=False)
-        kinds = {"excluded": "excluded", "repeated": "same_as", "failed": "failed"}
-        found = {kind: sum(key in t.user_attrs for t in trials) for kind, key in kinds.items()}
-        trained = sum("stage0" in t.user_attrs and "failed" not in t.user_attrs for t in trials)
-        return {"trained": trained, **found}
+    def counts(self) -> Counts:
+        """What became of the trials."""
+        noted = [one.user_attrs for one in self._study.get_trials(deepcopy=False)]
+        return Counts(
+            trained=sum("stage0" in one and "failed" not in one for one in noted),
+            excluded=sum("excluded" in one for one in noted),
+            repeated=sum("same_as" in one for one in noted),
+            failed=sum("failed" in one for one in noted),
+        )
 
     def foldings(self, number: int) -> dict[str, Folding]:
         """The foldings of a trial's candidate, by stage."""

@@ -51,7 +51,7 @@ def test_the_page(place, capsys):
     exec(PYTHON, names)
     found = names["found"]
     study = place / "studies" / "mine"
-    assert found.front.candidates["trained"] == 2
+    assert found.front.candidates.trained == 2
     assert {one.network["name"] for one in found.points} == {"mine.py:space"}
     assert all(set(one.network) >= {"width", "bits", "classes"} for one in found.points)
     (place / "mine.py").unlink()  # the copies are enough

@@ -31,7 +31,10 @@ FRONT = """{
   "hypervolume": 0.123457,
   "hours": 0.01,
   "candidates": {
-    "trained": 2
+    "trained": 2,
+    "excluded": 5,
+    "repeated": 1,
+    "failed": 0
   },
   "importance": {
     "network.convs.0": 1.0

@@ -69,8 +69,8 @@ def test_halving(whole):
 def test_what_does_not_fit_is_not_trained(whole):
     _, study, crew = whole
     counts = study.counts()
-    assert counts["excluded"] > 0  # a pool behind a second convolution that is not there
-    assert counts["trained"] == len({job.folder.rsplit("/", 1)[0] for job in crew.jobs}) == 7
+    assert counts.excluded > 0  # a pool behind a second convolution that is not there
+    assert counts.trained == len({job.folder.rsplit("/", 1)[0] for job in crew.jobs}) == 7
 
 
 def test_an_interrupted_search_ends_like_a_whole_one(whole, tmp_path):
@@ -123,7 +123,7 @@ def test_a_small_space_is_exhausted(sampler, tmp_path):
     text = text.replace("trials = 4", f'trials = 100\nsampler = "{sampler}"')
     study, crew = search(tmp_path, parse_space(text.replace("stages = 2", "stages = 1"), "s"))
     assert len(study.records()) == len(crew.jobs) == 4
-    assert study.counts()["failed"] == study.counts()["excluded"] == 0
+    assert study.counts().failed == study.counts().excluded == 0
     assert len(result.result_of(SPACE, study).points) == 2
 
 
@@ -140,7 +140,7 @@ def test_equal_hardware_is_trained_once_with_each_recipe(tmp_path):
     trained = [(one.options["kernels"][0], one.tables["training"]["lr"]) for one in records]
     assert sorted(trained) == [(3, 0.01), (3, 0.03), (5, 0.01), (5, 0.03)]
     assert len(crew.jobs) == 4
-    assert study.counts()["repeated"] > 0
+    assert study.counts().repeated > 0
 
 
 def test_a_lost_worker_loses_one_candidate(tmp_path):
@@ -154,7 +154,7 @@ def test_a_lost_worker_loses_one_candidate(tmp_path):
 
     space = replace(SPACE, search=replace(SPACE.search, trials=2))
     study, _ = search(tmp_path, space, train)
-    assert study.counts()["failed"] == 1
+    assert study.counts().failed == 1
     assert len(study.records()) == 2  # another one is chosen for it
 
 
