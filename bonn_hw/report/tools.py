@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib import metadata
 
 from bonn_hw.version import VERSION
@@ -15,8 +16,16 @@ def versions() -> dict[str, str]:
     """Versions by package name; packages that are not installed are left out."""
     installed = {"bonn_hw": VERSION, "python": platform.python_version()}
     for name in PACKAGES:
-        try:
-            installed[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+        found = _version(name)
+        if found is not None:
+            installed[name] = found
     return installed
+
+
+@cache
+def _version(name: str) -> str | None:
+    """Read once: a package's metadata holds its whole README."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -15,7 +15,7 @@ from bonn_hw.synth.netlist import Use
 from bonn_hw.synth.yosys import Job, cached, store, synthesise_anew, version
 
 Point = tuple[Kernel, Folding]
-PROCESSES, BATCH = 2, 12
+PROCESSES, BATCH = 2, 24
 
 
 def synthesise_kernel(kernel: Kernel, folding: Folding, family: str = "xc7") -> Use:

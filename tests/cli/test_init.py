@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -74,14 +75,13 @@ def test_the_page_shows_its_steps():
 
 
 @pytest.mark.torch
-def test_its_experiment_and_its_frames(project):
+def test_its_experiment_and_its_frames(project, monkeypatch):
     pytest.importorskip("sklearn")
     from bonn_hw.nn.training.experiment import Experiment
 
     assert Experiment.read(project / "experiment.toml").network == "digits"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "frames.py"]
-    subprocess.run(command, cwd=project, env=environment, check=True)
+    monkeypatch.chdir(project)
+    runpy.run_path("frames.py", run_name="__main__")  # tests/test_wheel.py starts it as a user does
     frames, labels = np.load(project / "frames.npy"), np.load(project / "labels.npy")
     assert (frames.shape, frames.dtype, labels.shape) == ((100, 1, 8, 8), np.float32, (100,))
 

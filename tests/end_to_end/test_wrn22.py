@@ -2,6 +2,7 @@
 """WRN-22 in the form for hardware: PyTorch, QONNX, integers and RTL agree on every image."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from bonn_hw.sim.run import cores
 
 pytestmark = [pytest.mark.rtl, pytest.mark.torch, pytest.mark.data, pytest.mark.slow]
 ZOO = Path(__file__).parent.parent.parent / "zoo"
+# Images of each run that are compared before the RTL; at night all are.
+INTEGERS = 40
 # Frames through the RTL without stalls, and with stalls (of two seeds).
 SIMULATED, STALLED = 200, 40
 # Enough for the steady state, and one seed; one process, as every process fills the pipeline.
@@ -36,33 +39,56 @@ def images():
     return tests.images, tests.labels
 
 
+def smaller():
+    """Its widths, with one 1-bit convolution in each of the three stages instead of six."""
+    options = {"widths": [16, 16, 32, 64], "blocks": [1, 1, 1], "in_channels": 1, "size": 28}
+    return calibrated("wrn", **options)
+
+
+def agree_before_rtl(lowered, checkpoint, model, frames):
+    """PyTorch = QONNX = integer graph, on every logit of every image."""
+    answers = lowered.host.decode(lowered.graph.run(lowered.host.encode(frames)))
+    np.testing.assert_array_equal(answers, frontend.read(model).run(frames))
+    np.testing.assert_array_equal(answers, checkpoint.predict(frames))
+
+
+def test_trained_wrn22_answers_as_pytorch(images, tmp_path):
+    from bonn_hw.nn.export import export
+    from bonn_hw.nn.training.checkpoint import Checkpoint
+
+    checkpoint = Checkpoint.load(ZOO / "fashion_wrn22")
+    export(checkpoint, tmp_path / "wrn.onnx")
+    lowered = frontend.lower(frontend.read(tmp_path / "wrn.onnx"))
+    assert not lowered.findings
+    agree_before_rtl(lowered, checkpoint, tmp_path / "wrn.onnx", images[0][:INTEGERS])
+
+
 @pytest.mark.parametrize(
     ("network", "count"),
     [
-        ("trained, 28x28x1", 200),
+        ("one convolution a stage", INTEGERS),
         pytest.param("trained, 28x28x1", 10_000, marks=pytest.mark.large),
         pytest.param("32x32x3", 10_000, marks=pytest.mark.large),
     ],
 )
-def test_wrn22(network, count, images, tmp_path):
+def test_rtl(network, count, images, tmp_path):
     from bonn_hw.nn.export import export
     from bonn_hw.nn.training.checkpoint import Checkpoint
 
     frames, labels = (part[:count] for part in images)
     if network == "32x32x3":
         frames, checkpoint = colour(frames), calibrated("wrn22", in_channels=3)
-    else:
+    elif network == "trained, 28x28x1":
         checkpoint = Checkpoint.load(ZOO / "fashion_wrn22")
+    else:
+        checkpoint = smaller()
     export(checkpoint, tmp_path / "wrn.onnx")
     target = pipeline.Target(board("pynq-z2"), 100.0, 1000.0)
     report = pipeline.compile_model(tmp_path / "wrn.onnx", target, tmp_path / "build")
     assert report.boards["pynq-z2"] and not report.findings
     build = pipeline.Build.load(tmp_path / "build")
-
-    # PyTorch = QONNX = integer graph, on every logit of every image.
-    answers = build.host.decode(build.design.graph.run(build.host.encode(frames)))
-    np.testing.assert_array_equal(answers, frontend.read(tmp_path / "wrn.onnx").run(frames))
-    np.testing.assert_array_equal(answers, checkpoint.predict(frames))
+    lowered = SimpleNamespace(host=build.host, graph=build.design.graph)
+    agree_before_rtl(lowered, checkpoint, tmp_path / "wrn.onnx", frames)
 
     every = count == len(images[0])
     free, stalled = (SIMULATED, STALLED) if every else FEW

@@ -33,7 +33,7 @@ def test_the_network_holds_every_kernel(design):
 @pytest.mark.rtl
 def test_a_padded_network_of_all_kernels(design, tmp_path, monkeypatch, debian_verilator):
     monkeypatch.setenv(locate.CHOICE, debian_verilator)
-    monkeypatch.setenv("BONN_HW_SIM_OPTIMISE", "0")  # another runtime is compiled, for this alone
+    monkeypatch.setenv("BONN_HW_SIM_OPTIMISE", "0")  # as in test_run.py: one runtime for both
     frames = random_values(design.graph.tensors["input"], FRAMES)
     expected = design.graph.run(frames)
     assert len(np.unique(expected.reshape(FRAMES, -1), axis=0)) > FRAMES // 2

@@ -11,7 +11,8 @@ import sys
 import time
 import warnings
 from dataclasses import asdict
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -250,7 +251,7 @@ class RunWriter(lightning.Callback):
             "accuracy": epochs[-1]["test_accuracy"] if epochs else None,
             "calibration": history[-1].get("calibration") if history else None,
             "epochs": epochs,
-            "versions": {p: version(p) for p in ("torch", "brevitas", "lightning")},
+            "versions": {p: _version(p) for p in ("torch", "brevitas", "lightning")},
         }
         self._write_json(METRICS, metrics, indent=2)
         self._write_json(KERNELS, {"epochs": kernels}, indent=None)
@@ -268,6 +269,12 @@ class RunWriter(lightning.Callback):
             limit: int | None = json.loads((self.out / METRICS).read_text()).get("limit")
             return limit
         return self.limit
+
+
+@cache
+def _version(package: str) -> str:
+    """Read once, not after each epoch: a package's metadata holds its whole README."""
+    return metadata.version(package)
 
 
 def training_of(module: lightning.LightningModule) -> TrainingModule:

@@ -498,6 +498,7 @@ def test_kernel_loss_splits_the_kernels_into_two_modes(controls, tmp_path):
     assert all(found[name][1] > 1.2 for name in controls)
 
 
+@pytest.mark.large  # tests/end_to_end/test_demo.py trains the same network on the same images
 def test_digits_are_learnt(tmp_path):
     experiment = Experiment(
         network="digits", dataset="digits", epochs=12, batch=64, lr=0.01, precision="32"
