@@ -38,6 +38,13 @@ def test_one_instance_and_one_comment_a_stage(project):
         assert len(re.findall(rf"^  \) {name} \($", text, re.M)) == 1
 
 
+def test_a_comment_names_the_ends_of_each_stream(project):
+    ends = re.findall(r"^  // (\w+) -> (\w+): .*, \d+ lanes, \d+ beats a frame$",
+                      project.files["top.v"], re.M)  # fmt: skip
+    names = ["input", *project.probes, "output"]
+    assert ends == [*zip(names, names[1:], strict=False)]
+
+
 @pytest.mark.rtl
 def test_the_whole_design_lints_clean(project, tmp_path):
     write(project, tmp_path)
