@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_a_comment_names_the_ends_of_each_stream(project):
     ends = re.findall(r"^  // (\w+) -> (\w+): .*, \d+ lanes, \d+ beats a frame$",
                       project.files["top.v"], re.M)  # fmt: skip
     names = ["input", *project.probes, "output"]
-    assert ends == [*zip(names, names[1:], strict=False)]
+    assert ends == [*pairwise(names)]
 
 
 @pytest.mark.rtl
