@@ -50,7 +50,8 @@ def test_the_report_of_a_design(planned):
     assert made.block_memory.held_bits == round(used.block_bits)
     assert made.boards == {name: not one.lacks(used) for name, one in BOARDS.items()}
     assert made.findings == (*sentences([REMARK]),) and REMARK.text in made.findings
-    assert made.layer_notes == (LayerNote("mvu_0", "last digits", (1, 3), 8, (5, 7)),)
+    note = LayerNote(layer="mvu_0", kind="last digits", channels=(1, 3), of=8, sums=(5, 7))
+    assert made.layer_notes == (note,)
     assert "bonn_hw" in made.tools
 
 
