@@ -56,6 +56,10 @@ def test_the_ports(design):
         *("clk", "aresetn", "s_axis_tdata", "s_axis_tlast", "s_axis_tvalid", "s_axis_tready"),
         *("m_axis_tdata", "m_axis_tlast", "m_axis_tvalid", "m_axis_tready"),
     ]
+    assert {pin.width for name, pin in found.items() if not name.endswith("tdata")} == {1}
+    given = [name for name, pin in found.items() if pin.direction == "input"]
+    assert given == [*("clk", "aresetn", "s_axis_tdata", "s_axis_tlast", "s_axis_tvalid"),
+                     "m_axis_tready"]  # fmt: skip
     wide = -(-emit(design).sink.width // 8) * 8
     assert (found["s_axis_tdata"].width, found["m_axis_tdata"].width) == (8, wide)
     assert found["s_axis_tdata"].meaning == "1 element of 4 bits, -8 to 7; upper bits: not used"

@@ -9,9 +9,11 @@ import pytest
 
 from bonn_hw.bitstream.open.flow import files_folder
 from bonn_hw.emit.serial import emit_serial
-from bonn_hw.emit.system import digest, emit_system
+from bonn_hw.emit.system import Slots, digest, emit_system
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import write
+from bonn_hw.ir.rtl import Port
+from bonn_hw.ir.tensor import BIPOLAR
 from bonn_hw.passes.fifo_sizing import size_fifos
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
@@ -41,12 +43,21 @@ def test_the_digest_is_that_of_the_accelerator_alone(design):
     """The driver compares it: the clock and the bus around it change nothing."""
     ours = emit(design, watched=True)
     for clock in (100.0, 125.0):
-        assert f"128'h{digest(ours)[:32]}" in emit_system(design, clock).files["system.v"]
+        text = emit_system(design, clock).files["system.v"]
+        assert f"128'h{digest(ours)[:32]}" in text and f".CLOCK_KHZ({clock * 1000:g})" in text
     whole = {**ours.files, "system.v": "another"}
     assert digest(replace(ours, files=whole)) == digest(ours)
     for name in ours.files:
         other = {**ours.files, name: ours.files[name] + "\n"}
         assert digest(replace(ours, files=other)) != digest(ours)
+
+
+@pytest.mark.parametrize(
+    ("width", "slot"), [(1, 1), (8, 1), (9, 2), (17, 4), (33, 8), (64, 8), (65, 16), (129, 24)]
+)
+@pytest.mark.parametrize("beats", [1, 3, 8])
+def test_slots_are_the_smallest_that_hold_a_beat(width, slot, beats):
+    assert Slots.of(Port(width, BIPOLAR, beats)) == Slots(slot, (slot * beats + 7) // 8)
 
 
 def test_a_serial_line_needs_four_cycles_a_bit(design):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -36,6 +37,13 @@ def test_one_instance_and_one_comment_a_stage(project):
     for name in project.probes:
         assert len(re.findall(rf"^  // {name}: \d+ cycles a frame$", text, re.M)) == 1
         assert len(re.findall(rf"^  \) {name} \($", text, re.M)) == 1
+
+
+def test_a_comment_names_the_ends_of_each_stream(project):
+    ends = re.findall(r"^  // (\w+) -> (\w+): .*, \d+ lanes, \d+ beats a frame$",
+                      project.files["top.v"], re.M)  # fmt: skip
+    names = ["input", *project.probes, "output"]
+    assert ends == [*pairwise(names)]
 
 
 @pytest.mark.rtl

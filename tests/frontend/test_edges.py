@@ -97,3 +97,12 @@ def test_outputs_of_a_quantiser_before_pads_hold_zero(values, ends):
     stairs = gather([(grid, grid[:, None])], np.array([low]), np.array([high]))
     kernel = fit_holding_zero(stairs, TensorType((1, 1, 1), Element(low, high)), "layer")
     assert (kernel.element.low, kernel.element.high) == ends
+
+
+def test_the_first_operator_of_the_input_names_its_values(tmp_path):
+    sketch = Sketch(3).quant(2).add("Mul", np.float32([1, 1.37, 2.71]), name="first")
+    sketch.add("Add", np.float32([0.1, 0.2, 0.5]), name="second").dense(3, 2, "last")
+    with pytest.raises(
+        UnsupportedModel, match=r"^last: its input, the activation after first, has"
+    ):
+        lowered(sketch, tmp_path)
