@@ -116,29 +116,28 @@ class Depthwise(Kernel):
         """Weights, products, adders, and the sums of all folds."""
         folds, bits = self._folds(folding), self._output.bits
         taken, held = self.element.bits, folding.simd * self.element.bits
-        # A sum starts at its first product: that choice is part of the adder, but for sums of bits
-        # and of products from DSP slices (measured).
+        # A sum starts at its first product. Yosys chooses the first addend before the carry chain,
+        # where that takes up to a LUT for each bit (measured).
         adder, several = Resources(lut=bits, ff=bits), folds > 1
         if self.element.bipolar and self._weight.bipolar:
-            # A product is odd: its lowest bit is a constant.
-            one = Resources(lut=1.9 if several else 0.5, ff=1)
+            one = Resources(lut=1, ff=1)  # a product is odd: its lowest bit is a constant
         elif self.element.bipolar:
-            product = self._weight.bits
-            one = Resources(lut=product / 2 + (not several), ff=product + 1)
+            one = Resources(lut=bits - 0.5, ff=self._weight.bits + 1)
         elif self._weight.bipolar:  # the weight itself is the sign of an unsigned input's product
-            one = Resources(lut=0.375 * taken, ff=taken + 1)
+            one = Resources(lut=bits - 1, ff=taken + 1)
         else:
             one = multiplier(taken, self._weight.bits)
-            if one.dsp:  # the slice contains the registers
+            if one.dsp:  # the slice contains adder and registers; sums in two banks have a choice
                 held = 0
-                if several:  # and the adder; of sums in two banks a LUT chooses a bit
-                    adder = Resources(lut=bits if folds > 64 else bits / 2, ff=bits)
+                adder = Resources(lut=1.2 * bits if folds > 64 else bits / 2, ff=bits * several)
             else:
-                one += Resources(ff=taken + self._weight.bits)
+                one += Resources(lut=0.42 * bits * several, ff=taken + self._weight.bits)
         one += adder
         use = Resources(*(folding.pe * part for part in one.astuple()))
         use += rom_sequence(*self._memory(folding)) + counter(folds) + counter(self._taps)
-        return use + _sums(folds, folding.pe * bits) + Resources(lut=4, ff=3 + held + (self._taps > 1))
+        return (
+            use + _sums(folds, folding.pe * bits) + Resources(lut=4, ff=3 + held + (self._taps > 1))
+        )
 
     def rtl(self, folding: Folding) -> Instance:
         """``depthwise.sv``."""
