@@ -75,7 +75,7 @@ module bonn_depthwise #(
   bonn_counter #(.STATES(TAPS)) u_taps (
     .clk, .rst, .step(adds && last_fold), .value(unused_tap), .last
   );
-  // A register, so that the choice of a sum's first addend fits into the adder's LUTs.
+  // A register: what chooses a sum's first addend is one bit, however many taps there are.
   always_ff @(posedge clk) begin
     if (rst) first <= 1'b1;
     else if (adds && last_fold) first <= last;
