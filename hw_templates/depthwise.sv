@@ -53,7 +53,7 @@ module bonn_depthwise #(
   logic [Sums*WEIGHT_BITS-1:0] weights;
   logic [Sums*SUM_BITS-1:0] stored, running, sum;
   logic [AddressBits-1:0] fold;
-  logic [(TAPS > 1 ? $clog2(TAPS) : 1)-1:0] tap;
+  logic [(TAPS > 1 ? $clog2(TAPS) : 1)-1:0] unused_tap;
 
   assign ce = m_axis_tready || !m_axis_tvalid;
   assign step = ce && s_axis_tvalid;
@@ -73,9 +73,13 @@ module bonn_depthwise #(
   assign adds = ce && multiplied;
   bonn_counter #(.STATES(FOLDS)) u_folds (.clk, .rst, .step(adds), .value(fold), .last(last_fold));
   bonn_counter #(.STATES(TAPS)) u_taps (
-    .clk, .rst, .step(adds && last_fold), .value(tap), .last
+    .clk, .rst, .step(adds && last_fold), .value(unused_tap), .last
   );
-  assign first = tap == '0;
+  // A register: what chooses a sum's first addend is one bit, however many taps there are.
+  always_ff @(posedge clk) begin
+    if (rst) first <= 1'b1;
+    else if (adds && last_fold) first <= last;
+  end
   assign running = first ? '0 : stored;
 
   for (genvar i = 0; i < Sums; i++) begin : gen_sum

@@ -116,30 +116,28 @@ class Depthwise(Kernel):
         """Weights, products, adders, and the sums of all folds."""
         folds, bits = self._folds(folding), self._output.bits
         taken, held = self.element.bits, folding.simd * self.element.bits
-        # A sum starts at its first product. With one fold the choice is part of the adder; with
-        # several it takes LUT of its own, depending on how many bits tell the first tap (measured).
-        adder, several, many_taps = Resources(lut=bits, ff=bits), folds > 1, self._taps > 16
-        chosen = bits / 3 if several and many_taps else 0.0
+        # A sum starts at its first product. Yosys chooses the first addend before the carry chain,
+        # where that takes up to a LUT for each bit (measured).
+        adder, several = Resources(lut=bits, ff=bits), folds > 1
         if self.element.bipolar and self._weight.bipolar:
-            # A product is odd: its lowest bit is a constant.
-            one = Resources(lut=1.9 if several else 0.5, ff=1)
+            one = Resources(lut=1, ff=1)  # a product is odd: its lowest bit is a constant
         elif self.element.bipolar:
-            product = self._weight.bits
-            one = Resources(lut=product / 2 + bits + (not several) + chosen, ff=product + 1)
+            one = Resources(lut=bits - 0.5, ff=self._weight.bits + 1)
         elif self._weight.bipolar:  # the weight itself is the sign of an unsigned input's product
-            one = Resources(lut=0.375 * taken + bits + chosen, ff=taken + 1)
+            one = Resources(lut=bits - 1, ff=taken + 1)
         else:
             one = multiplier(taken, self._weight.bits)
-            if one.dsp:  # the slice contains the registers
+            if one.dsp:  # the slice contains adder and registers; sums in two banks have a choice
                 held = 0
-                if several:
-                    adder = Resources(lut=2 * bits / 3 if many_taps else bits + 3, ff=bits)
+                adder = Resources(lut=1.2 * bits if folds > 64 else bits / 2, ff=bits * several)
             else:
                 one += Resources(lut=0.42 * bits * several, ff=taken + self._weight.bits)
         one += adder
         use = Resources(*(folding.pe * part for part in one.astuple()))
         use += rom_sequence(*self._memory(folding)) + counter(folds) + counter(self._taps)
-        return use + _sums(folds, folding.pe * bits) + Resources(lut=4, ff=3 + held)
+        return (
+            use + _sums(folds, folding.pe * bits) + Resources(lut=4, ff=3 + held + (self._taps > 1))
+        )
 
     def rtl(self, folding: Folding) -> Instance:
         """``depthwise.sv``."""

@@ -25,3 +25,12 @@ def test_only_a_message_about_the_odd_form_undoes_it(odd):
     assert given.without(f"conv1: operator {odd} is not supported here; ...").odd == ()
     assert given.without("conv1: operator Conv is not supported here; ...") is None
     assert set(given.odd) <= set(ODD)
+
+
+def test_a_step_that_falls_is_undone_once():
+    given = Plan(0, (1, 4, 4), (Layer("conv", {"steps": 0.1, "norm": 0.3}),))
+    message = "fc: ... exactly, because they rise and fall; use an activation that only rises, ..."
+    after = given.without(message)
+    assert after.layers[0].options == {"steps": 1.0, "norm": 0.3}
+    assert after.without(message) is None
+    assert given.without("fc: ... exactly: use a quantiser of at most 4 bits there") is None

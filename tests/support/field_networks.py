@@ -252,7 +252,7 @@ FINN = {
     ),
     "radioml_vgg10_w4a4": Network(radioml, board="zcu104"),
     "mobilenet_v1_w4a4": Network(mobilenet_v1, board="zcu104", fps=20, frames=10, simulated=1),
-    "resnet50_w1a2": Network(resnet50, board="zcu111", fps=20, frames=10, simulated=0),
+    "resnet50_w1a2": Network(resnet50, board="alveo-u250", fps=500, frames=10, simulated=0),
 }
 SMALLER = {  # the same layers and weights on smaller images, which take minutes in RTL
     "mobilenet_v1_w4a4_64x64": Network(

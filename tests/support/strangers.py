@@ -57,11 +57,18 @@ class Plan:
         """The odd forms in it."""
         return tuple(layer.odd for layer in self.layers if layer.odd)
 
+    def _with(self, option: str, value: float) -> Plan:
+        """The plan with an option of every layer changed."""
+        layers = (replace(one, options={**one.options, option: value}) for one in self.layers)
+        return replace(self, layers=tuple(layers))
+
     def without(self, message: str) -> Plan | None:
         """The plan after what a message says was done; None if it says nothing that is true."""
         if message.endswith("pad less") and any(one.options["shape"] < 0.5 for one in self.layers):
-            unpadded = [replace(one, options={**one.options, "shape": 1.0}) for one in self.layers]
-            return replace(self, layers=tuple(unpadded))
+            return self._with("shape", 1.0)
+        falls = "because they rise and fall; use an activation that only rises" in message
+        if falls and any(one.options["steps"] < STEPS for one in self.layers):
+            return self._with("steps", 1.0)
         for place, layer in enumerate(self.layers):
             if layer.odd and re.search(ODD[layer.odd], message, re.DOTALL):
                 layers = list(self.layers)
@@ -99,6 +106,7 @@ def plan(seed: int) -> Plan:
     return Plan(seed, shape, tuple(layers))
 
 
+STEPS = 0.4  # share of the activations with a step of their own, such as HardSwish
 OPTIONS = ("weights", "bias", "norm", "steps", "quantiser", "scale", "pool", "shape", "form")
 BLOCKS = (
     *("conv", "depthwise", "grouped", "residual", "concat", "upsample", "average", "shuffle"),

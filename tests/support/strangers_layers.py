@@ -10,7 +10,7 @@ import numpy as np
 from onnx import helper
 
 from tests.support.sketch import Sketch
-from tests.support.strangers import Layer, Plan
+from tests.support.strangers import STEPS, Layer, Plan
 
 Random = np.random.Generator
 
@@ -129,7 +129,7 @@ def _activation(drawn: Drawn, layer: Layer, random: Random, inputs: int) -> None
     if layer.odd == "constant by pixel" and not drawn.flat:
         shape = (1, drawn.channels, drawn.height, drawn.width)
         sketch.add("Mul", random.uniform(0.5, 2, shape).astype(np.float32))
-    if options["steps"] < 0.4:
+    if options["steps"] < STEPS:
         kind = str(random.choice(["Mul", "Add", "Neg", "PRelu", "Tanh", "HardSwish", "Clip"]))
         shape = (drawn.channels,) if drawn.flat else (drawn.channels, 1, 1)
         if kind in ("Mul", "Add", "PRelu"):
