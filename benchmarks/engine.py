@@ -2,8 +2,9 @@
 """Measure the exact engine beside PyTorch, ONNX Runtime and NumPy; writes docs/engine.md.
 
 ``python -m benchmarks.engine [FRAMES]``: all of them on the same float32 frames, in turns, on an
-idle machine; with FRAMES, fewer of them, and no page is written. ONNX Runtime executes the
-reference of docs/models.md. In each round all answers are compared with ``==``.
+idle machine; with FRAMES, fewer of them, and no page is written. Each row is printed when it is
+known. ONNX Runtime executes the reference of docs/models.md. NumPy takes one round of fewer frames,
+and its time is scaled. In each round all answers are compared with ``==``.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from bonn_hw.sim.run import cores
 
 PAGE = ROOT / "docs" / "engine.md"
 ROUNDS = 3
+FEW = 500  # frames of NumPy, which takes minutes for all
 # Networks, and the frames that they take.
 NETWORKS: dict[str, tuple[Callable[[], Checkpoint], int]] = {
     "CNV-W1A1, 32x32x3": (
@@ -45,7 +47,7 @@ WAYS = ("engine", "PyTorch", "ONNX Runtime", "NumPy")
 
 @dataclass(frozen=True)
 class Times:
-    """Median seconds of each of `WAYS` for all frames."""
+    """Median seconds of each of `WAYS` for all frames; NumPy's are those of some, scaled."""
 
     network: str
     frames: int
@@ -73,24 +75,27 @@ def measure(name: str, frames: int) -> Times:
         lambda: engine.Engine(graph).run(host.encode(images)),
         lambda: checkpoint.accumulators(images),
         lambda: lowered.reference.run(images),
-        lambda: graph.run(host.encode(images)),
     )
     work[0]()  # compiles it, once for this machine
-    seconds: list[list[float]] = [[] for _ in WAYS]
+    some = images[:FEW]
+    start = time.perf_counter()
+    numpy = graph.run(host.encode(some))
+    by_numpy = (time.perf_counter() - start) * frames / len(some)
+    seconds: list[list[float]] = [[] for _ in work]
     for _ in range(ROUNDS):
         results = []
         for one, times in zip(work, seconds, strict=True):
             start = time.perf_counter()
             results.append(one())
             times.append(time.perf_counter() - start)
-        integers, pytorch, onnx, numpy = results
-        if not np.array_equal(integers, numpy):
+        integers, pytorch, onnx = results
+        if not np.array_equal(integers[: len(some)], numpy):
             raise SystemExit(f"{name}: the engine and NumPy differ")
         if not np.array_equal(integers.reshape(pytorch.shape), pytorch):
             raise SystemExit(f"{name}: the engine and PyTorch differ")
         if not np.array_equal(host.decode(integers), onnx):
             raise SystemExit(f"{name}: the engine and ONNX Runtime differ")
-    return Times(name, frames, tuple(map(statistics.median, seconds)))
+    return Times(name, frames, (*map(statistics.median, seconds), by_numpy))
 
 
 def page(rows: Sequence[Times]) -> str:
@@ -105,8 +110,9 @@ def page(rows: Sequence[Times]) -> str:
         "",
         f"`python -m benchmarks.engine` wrote this table: {processor()}, {cores()} cores, "
         f"{native.library().instructions().decode()}, Python {platform.python_version()}. Random "
-        f"images, from float32 to the integers of the last layer, medians of {ROUNDS} rounds; in "
-        "brackets how many times as long as the engine.",
+        f"images, from float32 to the integers of the last layer, medians of {ROUNDS} rounds "
+        f"(NumPy: one round of {FEW} images, scaled); in brackets how many times as long as the "
+        "engine.",
         "",
         f"| network | images | {' | '.join(WAYS)} |",
         f"|---|---|{'---|' * len(WAYS)}",
@@ -122,10 +128,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("frames", nargs="?", type=int)
     few = parser.parse_args(arguments).frames
     torch.set_num_threads(cores())
-    text = page([measure(name, few or frames) for name, (_, frames) in NETWORKS.items()])
-    print(text)
+    rows = []
+    for name, (_, frames) in NETWORKS.items():
+        rows.append(measure(name, few or frames))
+        print(rows[-1].row(), flush=True)
     if few is None:
-        PAGE.write_text(text)
+        PAGE.write_text(page(rows))
 
 
 if __name__ == "__main__":

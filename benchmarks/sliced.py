@@ -13,7 +13,7 @@ import os
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -75,12 +75,13 @@ def cnv(folder: Path) -> pipeline.Build:
     return pipeline.Build.load(out)
 
 
-def measure(build: pipeline.Build, images: int) -> list[tuple[str, str]]:
-    """Measure a build; rows of the table."""
+def measure(build: pipeline.Build, images: int) -> Iterator[tuple[str, str]]:
+    """Measure a build; rows of the table, each when it is known."""
     project = emit(build.design)
     graph = build.design.graph
     kind = graph.tensors[graph.input]
     built, gates = spent(lambda: building.build(project))
+    yield "build, once for a design", str(built)
 
     def beats_of(frames: int) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
         values = np.random.default_rng(0).integers(
@@ -119,7 +120,10 @@ def measure(build: pipeline.Build, images: int) -> list[tuple[str, str]]:
     place = gates.lanes * VECTORS
     (short, _), (long, _) = (by_gates(place * depth, VECTORS, 1) for depth in DEPTHS)
     steady = place * (DEPTHS[1] - DEPTHS[0]) / (long.cpu - short.cpu)
+    yield "images a CPU second, steady state", f"{steady:,.0f}"
     whole, run = by_gates(images, None, cores())
+    yield f"{images:,} images, {cores()} processes", str(whole)
+    yield f"images a CPU second, all of the {images:,}", f"{images / whole.cpu:,.0f}"
     by_verilator(1)  # compiles it
     few = max(6, images // 100)
     alone, witness = spent(lambda: by_verilator(few))
@@ -132,14 +136,8 @@ def measure(build: pipeline.Build, images: int) -> list[tuple[str, str]]:
         ),
         project,
     )
-    return [
-        ("build, once for a design", str(built)),
-        (f"{images:,} images, {cores()} processes", str(whole)),
-        ("images a CPU second, steady state", f"{steady:,.0f}"),
-        (f"images a CPU second, all of the {images:,}", f"{images / whole.cpu:,.0f}"),
-        (f"images a CPU second, Verilator, {few} images", f"{few / alone.cpu:,.1f}"),
-        ("cycles a frame, as Verilator's", f"{run.interval:,}"),
-    ]
+    yield f"images a CPU second, Verilator, {few} images", f"{few / alone.cpu:,.1f}"
+    yield "cycles a frame, as Verilator's", f"{run.interval:,}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -149,7 +147,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     few = parser.parse_args(arguments).images
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_CACHE_HOME"] = f"{folder}/cache"  # all is built within the measurement
-        rows = measure(cnv(Path(folder)), few or IMAGES)
+        rows = []
+        for what, value in measure(cnv(Path(folder)), few or IMAGES):
+            rows.append(f"| {what} | {value} |")
+            print(rows[-1], flush=True)
     lines = [
         BEGIN,
         "",
@@ -159,10 +160,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "",
         "| what | measured |",
         "|---|---|",
-        *(f"| {what} | {value} |" for what, value in rows),
+        *rows,
         "",
     ]
-    print("\n".join(lines))
     if few is None:
         before = PAGE.read_text().partition(BEGIN)[0].rstrip()
         PAGE.write_text(f"{before}\n\n" + "\n".join(lines))

@@ -152,28 +152,85 @@ void differences(const Window& window, const uint64_t* const* origins, const uin
   for (int p = 0; p < PIXELS; p++) found[p].flush();
 }
 
-// Products of neighbouring pairs of 16-bit integers are summed up: `vpmaddwd`.
-void sums_of_products(const int16_t* values, const int16_t* weights, int64_t pairs, int64_t outputs,
-                      int32_t* sums) {
-  std::fill(sums, sums + outputs, 0);
-#if defined(__AVX2__)
-  for (int64_t from = 0; from < outputs; from += 8) {
-    __m256i sum = _mm256_setzero_si256();
-    for (int64_t pair = 0; pair < pairs; pair++) {
-      int32_t both;
-      std::memcpy(&both, values + 2 * pair, sizeof both);
-      const auto* w = reinterpret_cast<const __m256i*>(weights + 2 * (pair * outputs + from));
-      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_loadu_si256(w), _mm256_set1_epi32(both)));
-    }
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + from), sum);
+constexpr int SUMS = 16;  // neurons at a time, of integers: two bytes of packed outputs
+
+// Sums for `SUMS` neurons of the products of pairs of 16-bit integers.
+#if defined(__AVX512VNNI__)
+struct Sums {
+  __m512i all = _mm512_setzero_si512();
+
+  void add(const int16_t* weights, int32_t pair) {
+    all = _mm512_dpwssd_epi32(all, _mm512_load_si512(weights), _mm512_set1_epi32(pair));
   }
+  // A bit for each neuron: whether its sum is at least a limit.
+  uint16_t at_least(const int32_t* limits) const {
+    return _mm512_cmpge_epi32_mask(all, _mm512_loadu_si512(limits));
+  }
+  // The first `there` sums, each with an offset.
+  void store(const int32_t* offsets, int64_t there, int32_t* out) const {
+    const auto mask = static_cast<__mmask16>(there < SUMS ? (1 << there) - 1 : -1);
+    _mm512_mask_storeu_epi32(out, mask, _mm512_add_epi32(all, _mm512_loadu_si512(offsets)));
+  }
+};
+#elif defined(__AVX2__)
+struct Sums {
+  __m256i low = _mm256_setzero_si256(), high = _mm256_setzero_si256();
+
+  void add(const int16_t* weights, int32_t pair) {
+    const auto* w = reinterpret_cast<const __m256i*>(weights);
+    const __m256i both = _mm256_set1_epi32(pair);
+    low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_load_si256(w), both));
+    high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_load_si256(w + 1), both));
+  }
+  uint16_t at_least(const int32_t* limits) const {
+    const auto* limit = reinterpret_cast<const __m256i*>(limits);
+    const auto less = [](__m256i sums, const __m256i* most) {
+      const __m256i below = _mm256_cmpgt_epi32(_mm256_loadu_si256(most), sums);
+      return _mm256_movemask_ps(_mm256_castsi256_ps(below));
+    };
+    return static_cast<uint16_t>(~(less(low, limit) | less(high, limit + 1) << 8));
+  }
+  void store(const int32_t* offsets, int64_t there, int32_t* out) const {
+    int32_t all[SUMS];
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(all), low);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(all + 8), high);
+    for (int64_t i = 0; i < std::min<int64_t>(SUMS, there); i++) out[i] = all[i] + offsets[i];
+  }
+};
 #else
-  for (int64_t pair = 0; pair < pairs; pair++, weights += 2 * outputs) {
-    const int32_t one = values[2 * pair], other = values[2 * pair + 1];
-    for (int64_t i = 0; i < outputs; i++)
-      sums[i] += one * weights[2 * i] + other * weights[2 * i + 1];
+struct Sums {
+  int32_t all[SUMS] = {};
+
+  void add(const int16_t* weights, int32_t pair) {
+    int16_t values[2];
+    std::memcpy(values, &pair, sizeof pair);
+    for (int i = 0; i < SUMS; i++)
+      all[i] += values[0] * weights[2 * i] + values[1] * weights[2 * i + 1];
   }
+  uint16_t at_least(const int32_t* limits) const {
+    int bits = 0;
+    for (int i = 0; i < SUMS; i++) bits |= (all[i] >= limits[i]) << i;
+    return static_cast<uint16_t>(bits);
+  }
+  void store(const int32_t* offsets, int64_t there, int32_t* out) const {
+    for (int64_t i = 0; i < std::min<int64_t>(SUMS, there); i++) out[i] = all[i] + offsets[i];
+  }
+};
 #endif
+
+void sums_of_products(const Window& window, const int16_t* const* origins, const int16_t* weights,
+                      Sums* sums) {
+  const int64_t line = window.columns * window.depth, next = window.width * window.depth;
+  for (int64_t row = 0; row < window.rows; row++) {
+    for (int64_t at = 0; at < line; at += 2, weights += 2 * SUMS) {
+#pragma GCC unroll 4
+      for (int p = 0; p < PIXELS; p++) {
+        int32_t pair;
+        std::memcpy(&pair, origins[p] + row * next + at, sizeof pair);
+        sums[p].add(weights, pair);
+      }
+    }
+  }
 }
 
 // A line for each channel, rounded down or to even, and clipped. `Sum` holds every sum.
@@ -272,22 +329,44 @@ void join_columns(const uint64_t* in, int64_t lines, int64_t width, int64_t chan
   }
 }
 
-// Convolution of integers; sums are below 2^31. `padded` outputs are a multiple of 8.
-// weights: [pairs of elements of a window][padded outputs][2].
+// Convolution of integers; sums are below 2^31. A pair may begin at the last element of a line: its
+// weight for the next one is 0, and an element behind the frames can be read.
+//
+// weights: [groups of 16 neurons][rows][pairs of a line][16][2], aligned to 64 bytes.
+// constants: [border classes][16 * groups]. With `out_bits`: the least sum of +1; otherwise what is
+// added to sums.
+// classes: border class of each pixel of a frame.
 void integer_convolution(const Window* window, const int16_t* in, int64_t frames,
-                         const int16_t* weights, int64_t outputs, int64_t padded, int32_t* out) {
-  const int64_t line = window->columns * window->depth, taps = window->rows * line;
-  const int64_t pairs = (taps + 1) / 2, next = window->width * window->depth;
-  std::vector<int16_t> values(2 * pairs, 0);
-  std::vector<int32_t> sums(padded);
+                         const int16_t* weights, const int32_t* constants, const int32_t* classes,
+                         int64_t outputs, uint64_t* out_bits, int32_t* out_integers) {
+  const int64_t pairs = window->rows * ((window->columns * window->depth + 1) / 2);
+  const int64_t groups = (outputs + SUMS - 1) / SUMS, total = frames * window->pixels();
+  const int64_t out_shorts = (outputs + 63) / 64 * 4;
   Place place{*window};
-  const int64_t total = frames * window->pixels();
-  for (int64_t done = 0; done < total; done++, place.next(), out += outputs) {
-    const int16_t* origin = in + place.origin;
-    for (int64_t row = 0; row < window->rows; row++)
-      std::copy_n(origin + row * next, line, values.data() + row * line);
-    sums_of_products(values.data(), weights, pairs, padded, sums.data());
-    std::copy_n(sums.data(), outputs, out);
+  for (int64_t first = 0; first < total; first += PIXELS) {
+    const int used = static_cast<int>(std::min<int64_t>(PIXELS, total - first));
+    const int16_t* origins[PIXELS];
+    const int32_t* constant[PIXELS];
+    for (int p = 0; p < PIXELS; p++) {
+      origins[p] = in + place.origin;
+      constant[p] = constants + classes[place.pixel] * groups * SUMS;
+      if (p + 1 < used) place.next();
+    }
+    for (int64_t group = 0; group < groups; group++) {
+      Sums sums[PIXELS];
+      sums_of_products(*window, origins, weights + group * pairs * 2 * SUMS, sums);
+      for (int p = 0; p < used; p++) {
+        const int32_t* own = constant[p] + group * SUMS;
+        const int64_t from = group * SUMS;
+        if (out_bits) {
+          auto* shorts = reinterpret_cast<uint16_t*>(out_bits) + (first + p) * out_shorts;
+          shorts[group] = sums[p].at_least(own);
+        } else {
+          sums[p].store(own, outputs - from, out_integers + (first + p) * outputs + from);
+        }
+      }
+    }
+    place.next();
   }
 }
 

@@ -13,7 +13,8 @@ from bonn_hw.engine.tensors import WORD, Bits, Tensor, Work, bits, empty, fits, 
 from bonn_hw.ir.operation import Product, Windows
 from bonn_hw.ir.tensor import Element, TensorType
 
-GROUP = 8  # neurons that engine.cpp computes at a time
+GROUP, SUMS = 8, 16  # neurons that engine.cpp computes at a time: of bits, of integers
+NEVER = np.iinfo(np.int32).max  # no sum reaches it
 
 
 def product(
@@ -122,30 +123,31 @@ def _of_bits(
 def _of_integers(
     operation: Product, given: TensorType, result: TensorType, windows: Windows | None
 ) -> Work:
-    outputs, wide = operation.weights.shape
+    (outputs, wide), rows = operation.weights.shape, windows.kernel[0] if windows else 1
     geometry = _geometry(given, result, windows, given.shape[2])
-    padded = -(-outputs // GROUP) * GROUP
-    pairs = np.zeros((padded, wide + wide % 2), np.int16)
-    pairs[:outputs, :wide] = operation.weights
-    weights = np.ascontiguousarray(pairs.reshape(padded, -1, 2).transpose(1, 0, 2))
-    finished = _finished(operation, given.element, result)
+    groups, line = -(-outputs // SUMS), wide // rows
+    pairs = np.zeros((groups * SUMS, rows, line + line % 2), np.int16)
+    pairs[:outputs, :, :line] = operation.weights.reshape(outputs, rows, line)
+    weights = aligned(pairs.reshape(groups, SUMS, -1, 2).transpose(0, 2, 1, 3))
+    constants = np.full((len(operation.constants), groups * SUMS), NEVER, np.int32)
+    limit = _reach(operation, given.element) + 1
+    constants[:, :outputs] = (
+        np.clip(operation.constants, -limit, limit) if operation.compares else operation.constants
+    )
+    classes = _classes(operation)
 
     def work(tensor: Tensor) -> tuple[Tensor]:
-        values = np.ascontiguousarray(integers(tensor), np.int16)
+        values = integers(tensor)
+        read = np.empty(values.size + 1, np.int16)  # a pair may begin at the last one
+        read[:-1].reshape(values.shape)[...] = values
+        read[-1] = 0
+        arguments = (geometry, read, len(values), weights, constants, classes, outputs)
+        if operation.compares:
+            found = empty(len(values), result.shape)
+            call("integer_convolution", *arguments, found, None)
+            return (Bits(found, outputs),)
         sums = np.empty((len(values), *result.shape), np.int32)
-        call("integer_convolution", geometry, values, len(values), weights, outputs, padded, sums)
-        return (finished(sums),)
+        call("integer_convolution", *arguments, None, sums)
+        return (sums,)
 
     return work
-
-
-def _finished(
-    operation: Product, element: Element, result: TensorType
-) -> Callable[[NDArray[np.int32]], Tensor]:
-    """From sums to outputs."""
-    if operation.compares:
-        limit = _reach(operation, element) + 1
-        thresholds = np.clip(operation.constants, -limit, limit)
-        return compare(thresholds, _classes(operation), np.zeros(result.shape[2], np.bool_))
-    offsets = operation.constants[operation.classes].astype(np.int32)
-    return lambda sums: np.add(sums, offsets, out=sums)

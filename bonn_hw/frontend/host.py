@@ -22,6 +22,8 @@ from bonn_hw.frontend.outputs import Output, cut_up
 from bonn_hw.frontend.stated_grid import StatedGrid
 from bonn_hw.ir.tensor import Element, Integers
 
+CHUNK = 64  # frames: what is computed of them stays in the cache of a core
+
 
 @dataclass(frozen=True, eq=False)
 class Host:
@@ -90,15 +92,21 @@ class Host:
             )
         if self.stated is not None:
             self.stated.check(frames)
-        values = self.head_values(frames)
-        integers = np.rint(values / np.float32(self.input_scale)).reshape(len(frames), -1)
+        values = self.head_values(frames).reshape(len(frames), -1)
         kind = np.int16 if max(-self.element.low, self.element.high) < 2**15 else np.int32
-        stream = np.empty(integers.shape, kind)
-        stream[:, self.encode_order.reshape(-1)] = integers
-        if not self.element.holds(stream):
+        stream = np.empty(values.shape, kind)
+        scale, order = np.float32(self.input_scale), self._stream_order
+        low, high, inside = np.inf, -np.inf, True
+        for at in range(0, len(frames), CHUNK):
+            integers = np.rint(values[at : at + CHUNK] / scale)
+            low, high = min(low, integers.min()), max(high, integers.max())
+            inside = inside and self.element.holds(integers)
+            if inside:
+                stream[at : at + CHUNK] = integers.astype(kind)[:, order]
+        if not inside:
             raise UserError(
-                f"inputs: their integers from {integers.min():g} to {integers.max():g} leave the "
-                f"range [{self.element.low}, {self.element.high}] of the model's input"
+                f"inputs: their integers from {low:g} to {high:g} leave the range "
+                f"[{self.element.low}, {self.element.high}] of the model's input"
             )
         return stream
 
@@ -125,6 +133,11 @@ class Host:
     def stated_by_user(self) -> StatedGrid | None:
         """The values of the input, if the user stated them; the model is read with them again."""
         return self.stated if self.stated and self.stated.by_user else None
+
+    @cached_property
+    def _stream_order(self) -> NDArray[np.intp]:
+        """Index of each element of the stream in the model's tensor."""
+        return np.argsort(self.encode_order.reshape(-1))
 
     @cached_property
     def _head_session(self) -> execute.Session | None:

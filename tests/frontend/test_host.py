@@ -34,6 +34,12 @@ def test_integers_are_as_narrow_as_they_can_be(high, kind):
     assert host.encode(np.zeros((1, 2, 2), np.float32)).dtype == kind
 
 
+def test_many_frames_are_encoded_as_each_alone():
+    frames = np.random.default_rng(0).uniform(-2, 1.5, (150, 2, 2)).astype(np.float32)
+    alone = [HOST.encode(frames[at : at + 1]) for at in range(len(frames))]
+    np.testing.assert_array_equal(HOST.encode(frames), np.concatenate(alone))
+
+
 @pytest.mark.parametrize(
     ("frames", "text"),
     [
@@ -44,6 +50,10 @@ def test_integers_are_as_narrow_as_they_can_be(high, kind):
         ([[1.0]], "takes float32, not list"),
         (np.full((3, 2, 2), [[[0]], [[0]], [[np.inf]]], np.float32), "frame 2 holds NaN"),
         (np.full((1, 2, 2), 2, np.float32), r"from 4 to 4 leave the range \[-4, 3\]"),
+        (
+            np.linspace(-9, 1, 804, dtype=np.float32).reshape(-1, 2, 2),
+            r"from -18 to 2 leave the range \[-4, 3\]",
+        ),
     ],
 )
 def test_frames_that_do_not_fit_are_refused(frames, text):

@@ -21,14 +21,19 @@ from tests.support.models import networks
 FRAMES, LANES = 192, 64
 
 
-def agree(build, stalls=(None, 1), frames=FRAMES):
-    """Simulate a build by both, without and with stalls; raises AssertionError."""
+def agree(build, stalls=(None, 1), frames=FRAMES, fan_in=3):
+    """Simulate a build by both, without and with stalls; raises AssertionError.
+
+    Its gates have at most ``fan_in`` inputs.
+    """
     project = read_project(build.rtl)
     values = random_values(build.design.graph.tensors[build.design.graph.input], frames)
     beats = pack(values, project.source.lanes, project.source.element)
     options = {"folder": build.rtl, "timeout_cycles": build.design.patience}
     for stall in stalls:
-        gates = sliced.simulate(project, beats, frames, lanes=LANES, stall=stall, **options)
+        gates = sliced.simulate(
+            project, beats, frames, lanes=LANES, fan_in=fan_in, stall=stall, **options
+        )
         rtl = verilator.simulate(
             project, beats, frames, jobs=len(gates.shards), stall=stall, **options
         )
@@ -52,7 +57,10 @@ def compiled(builder, cycles, folder):
 
 
 def random_network_agrees(number):
-    """Whether network ``number`` compiles; then both simulators agree, or AssertionError."""
+    """Whether network ``number`` compiles; then both simulators agree, or AssertionError.
+
+    Networks have gates of two and of three inputs in turns.
+    """
     found = []
 
     @seed(number)
@@ -65,7 +73,7 @@ def random_network_agrees(number):
         with tempfile.TemporaryDirectory() as name:
             build = compiled(builder, cycles, Path(name))
             if build is not None:
-                agree(build)
+                agree(build, fan_in=2 + number % 2)
                 found.append(build)
 
     one()
