@@ -10,6 +10,7 @@ from onnx import helper
 from bonn_hw.errors import UnsupportedModel
 from bonn_hw.frontend import activation
 from bonn_hw.frontend.branch import _check_floats
+from bonn_hw.frontend.channels_last import _axes as axes_of
 from bonn_hw.frontend.operators.quantize_linear import constant_grid
 from bonn_hw.frontend.requantization import fit_holding_zero
 from bonn_hw.frontend.staircase import gather
@@ -106,3 +107,15 @@ def test_the_first_operator_of_the_input_names_its_values(tmp_path):
         UnsupportedModel, match=r"^last: its input, the activation after first, has"
     ):
         lowered(sketch, tmp_path)
+
+
+def test_axes_of_a_tensor_are_those_of_what_makes_it():
+    makers = {
+        "a": helper.make_node("Conv", ["x", "w"], ["a"], kernel_shape=[3]),
+        "b": helper.make_node("Relu", ["a"], ["b"]),
+        "c": helper.make_node("Transpose", ["x"], ["c"], perm=[0, 3, 1, 2]),
+        "d": helper.make_node("Flatten", ["a"], ["d"]),
+        "e": helper.make_node("Constant", [], ["e"]),
+    }
+    found = {name: axes_of(name, makers, {"y": 5}) for name in "abcdexy"}
+    assert found == {"a": 3, "b": 3, "c": 4, "d": 0, "e": 0, "x": 0, "y": 5}

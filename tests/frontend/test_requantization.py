@@ -44,6 +44,12 @@ def test_a_power_of_two_is_a_shift_that_rounds_half_to_even(shift):
     assert (kernel.slopes.tolist(), kernel.shift, kernel.ties_even) == ([[1]], shift, True)
 
 
+@pytest.mark.parametrize("shift", [1, 2, 5])
+def test_a_power_of_two_is_a_shift_that_rounds_down(shift):
+    kernel = exact(lambda x: np.floor(x * np.float32(2.0**-shift)), -500, 501, 3)
+    assert (kernel.slopes.tolist(), kernel.shift, kernel.ties_even) == ([[1]], shift, False)
+
+
 def test_two_slopes_of_powers_of_two_need_no_multiplier():
     kernel = exact(lambda x: np.where(x < 0, x * np.float32(0.25), x), -256, 254, 4)
     assert sorted(kernel.slopes.reshape(-1).tolist()) == [1, 4]

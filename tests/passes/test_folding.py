@@ -46,6 +46,15 @@ def test_a_choice_counts_its_kernels_and_converters():
     np.testing.assert_allclose(choice.resources.astuple(), np.sum(used, axis=0), rtol=1e-12)
 
 
+def test_bounds_are_the_numbers_of_cycles_that_all_nodes_can_keep():
+    graph = small_cnn()
+    each = [{n.kernel.cycles(one) for one in n.kernel.foldings()} for n in graph.nodes]
+    least = max(map(min, each))
+    space = Space(graph, {})
+    assert space.bounds == sorted(one for one in set().union(*each) if one >= least)
+    assert space.slowest[1] == space.bounds[0] == least
+
+
 def test_options_within_a_number_of_cycles_may_need_all_of_them():
     kernel = small_cnn().nodes[-1].kernel
     every = sorted({kernel.cycles(folding) for folding in kernel.foldings()})

@@ -8,7 +8,7 @@ import pytest
 
 from bonn_hw.frontend import PlainComparison, Step
 from bonn_hw.report.answers import Answers
-from bonn_hw.report.simulation import PyTorch, simulated
+from bonn_hw.report.simulation import PyTorch, _accuracy, simulated
 from bonn_hw.report.values import Accuracy, Decision, Mismatches, Rounding, SimulatorSpeed
 from bonn_hw.sim.run import SimulationRun
 
@@ -118,3 +118,7 @@ def test_against_pytorch(floats, integers, count):
     assert found.comparison.stall_seed == 3
     assert found.accuracy.qonnx == found.accuracy.integer == found.accuracy.rtl == 0.75
     assert found.accuracy.pytorch == (0.75 if count < 2 else 0.5)
+
+
+def test_an_accuracy_has_six_digits():
+    assert _accuracy(np.array([[0], [0], [1]]), np.array([0, 1, 0])) == 0.333333

@@ -109,6 +109,12 @@ def test_levels_of_optimisation(level, trace, flag, monkeypatch):
         building._optimisation(trace)
 
 
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_full_disk_is_one_without_a_block(left, tmp_path, monkeypatch):
+    monkeypatch.setattr(building.os, "statvfs", lambda place: SimpleNamespace(f_bavail=left))
+    assert building._is_full(tmp_path) == (left == 0)
+
+
 @pytest.mark.parametrize("folder", [None, "kept"])
 @pytest.mark.parametrize("frames", [0, 5])
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, ZeroDivisionError])

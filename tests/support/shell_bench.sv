@@ -478,6 +478,20 @@ module shell_bench;
         $fatal(1, "FAILED: a reset leaves bursts under way");
       run('h800, 'h2000, 3, "after a reset");
     end
+    // A read that fails while a reset waits for it is told.
+    pause = 6;
+    prepare('h800, 'h2000, 40);
+    write(Control, 1);
+    cycles(60);
+    write(Control, 2);
+    bad_read = 0;
+    if (read_head == read_tail) $fatal(1, "FAILED: no read is under way");
+    got = 8;
+    for (int i = 0; i < 2000 && got[3]; i++) read(Status);
+    if (got !== 4'b0100) $fatal(1, "FAILED: a read fails in a reset: status %b", got[3:0]);
+    reads_as(Errors, 1, "a read fails in a reset");
+    bad_read = -1;
+    run('h800, 'h2000, 3, "after a read that failed in a reset");
     // The watchdog: not while anything moves, and exactly then.
     pause = 0;
     write(Watchdog, 40);
