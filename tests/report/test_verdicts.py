@@ -3,6 +3,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from bonn_hw.boards import board
@@ -11,6 +12,7 @@ from bonn_hw.ir.resources import Resources
 from bonn_hw.ir.target import Target
 from bonn_hw.passes.plan import Reach
 from bonn_hw.report.figures import Cycles
+from bonn_hw.report.first_difference import differing
 from bonn_hw.report.values import (
     Accuracy,
     Comparison,
@@ -21,6 +23,7 @@ from bonn_hw.report.values import (
     SimulatorSpeed,
 )
 from bonn_hw.report.verdicts import (
+    LAYERS,
     Limit,
     State,
     Thresholds,
@@ -170,3 +173,15 @@ def test_what_a_board_can_reach():
     assert [one.failed for one in none] == [False, True, True]
     assert none[2].text.startswith("LUT: no design of 2,000.0 frames per second fits pynq-z2")
     assert states(of_check(None, None, Thresholds())) == {"supported": "passed"}
+
+
+@pytest.mark.parametrize(("reference", "told"), [(LAYERS, True), ("integer graph", False)])
+def test_values_of_a_layer_that_differ_have_a_verdict(reference, told):
+    values = np.zeros((1, 1, 1, 2))
+    first = differing(values, values + 1, reference=reference, layer="conv")
+    made = simulated()
+    found = of_simulation(
+        replace(made, comparison=replace(made.comparison, first_difference=first))
+    )
+    text = "RTL and expected values: the values of layer conv differ"
+    assert [one.failed for one in found if one.text == text] == [True] * told
