@@ -117,21 +117,21 @@ class Depthwise(Kernel):
         folds, bits = self._folds(folding), self._output.bits
         taken, held = self.element.bits, folding.simd * self.element.bits
         # A sum starts at its first product. Yosys chooses the first addend before the carry chain,
-        # where that takes up to a LUT for each bit (measured).
+        # where that takes LUT of its own (measured).
         adder, several = Resources(lut=bits, ff=bits), folds > 1
         if self.element.bipolar and self._weight.bipolar:
             one = Resources(lut=1, ff=1)  # a product is odd: its lowest bit is a constant
         elif self.element.bipolar:
-            one = Resources(lut=bits - 0.5, ff=self._weight.bits + 1)
+            one = Resources(lut=self._weight.bits + 2.6, ff=self._weight.bits + 1)
         elif self._weight.bipolar:  # the weight itself is the sign of an unsigned input's product
-            one = Resources(lut=bits - 1, ff=taken + 1)
+            one = Resources(lut=taken + 2.4, ff=taken + 1)
         else:
             one = multiplier(taken, self._weight.bits)
             if one.dsp:  # the slice contains adder and registers; sums in two banks have a choice
                 held = 0
                 adder = Resources(lut=1.2 * bits if folds > 64 else bits / 2, ff=bits * several)
             else:
-                one += Resources(lut=0.42 * bits * several, ff=taken + self._weight.bits)
+                one += Resources(lut=2.8 * several, ff=taken + self._weight.bits)
         one += adder
         use = Resources(*(folding.pe * part for part in one.astuple()))
         use += rom_sequence(*self._memory(folding)) + counter(folds) + counter(self._taps)
