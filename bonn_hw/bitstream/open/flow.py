@@ -16,8 +16,10 @@ from typing import Any
 
 from bonn_hw import tools
 from bonn_hw.bitstream.tool_runs import TARGET, Result, earlier_bitstream, exclusive
+from bonn_hw.boards import check_tool
 from bonn_hw.errors import ToolMissing, UserError
 from bonn_hw.files import MARK, fresh_folder, shipped, writing
+from bonn_hw.ir.target import Board, OpenTools
 from bonn_hw.progress import Progress
 from bonn_hw.report.section_values import Implemented
 from bonn_hw.report.store import save
@@ -54,6 +56,13 @@ class OpenPlan:
     def json(self) -> str:
         """The plan as text."""
         return json.dumps({"schema": 1} | asdict(self), indent=2, sort_keys=True) + "\n"
+
+
+def device_of(board: Board) -> OpenTools:
+    """The tools' names of a board's device; raises UserError if the board has no open flow."""
+    check_tool(board, "open")
+    assert board.open_tools is not None  # noqa: S101  # narrows: a board's file names them with the tool
+    return board.open_tools
 
 
 def files_folder() -> Path:

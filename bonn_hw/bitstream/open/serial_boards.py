@@ -19,6 +19,7 @@ from bonn_hw.bitstream.open.flow import (
     OpenPlan,
     Stopwatch,
     call,
+    device_of,
     publish,
     reading,
     route,
@@ -28,7 +29,7 @@ from bonn_hw.bitstream.open.flow import (
     working,
 )
 from bonn_hw.bitstream.tool_runs import Result
-from bonn_hw.boards import check_clock, check_tool
+from bonn_hw.boards import check_clock
 from bonn_hw.errors import ToolMissing
 from bonn_hw.ir.target import Board, OpenTools
 from bonn_hw.progress import Progress, silent
@@ -84,7 +85,7 @@ class Chain:
         Raises UserError for a clock that the board does not have.
         """
         check_clock(board, clock_mhz)
-        device = _device(board)
+        device = device_of(board)
         sources = sources_of(system / "rtl", device.files)
         top, pins = (file.name for file in device.files)
         return OpenPlan(
@@ -111,7 +112,7 @@ class Chain:
         self, planned: OpenPlan, board: Board, system: Path, progress: Progress = silent
     ) -> Result:
         """Run a plan; raises the same errors as `SevenSeries.make_bitstream`."""
-        device = _device(board)
+        device = device_of(board)
         with working(planned, system, device.files) as work:
             router, packer = (self._path(name, board) for name in (self.router, self.packer))
             versions = f"yosys {yosys.version()}, nextpnr {_version(router)}"
@@ -156,12 +157,6 @@ def program(name: str) -> str | None:
         or shutil.which(name, path=scripts)
         or shutil.which(f"yowasp-{name}", path=scripts)
     )
-
-
-def _device(board: Board) -> OpenTools:
-    check_tool(board, "open")
-    assert board.open_tools is not None  # noqa: S101  # narrows: a board's file names them with the tool
-    return board.open_tools
 
 
 def _version(router: Path) -> str:

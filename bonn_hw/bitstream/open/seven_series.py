@@ -26,6 +26,7 @@ from bonn_hw.bitstream.open.flow import (
     Stopwatch,
     call,
     cells_of,
+    device_of,
     publish,
     reading,
     route,
@@ -36,7 +37,7 @@ from bonn_hw.bitstream.open.flow import (
 )
 from bonn_hw.bitstream.open.toolchain import Toolchain
 from bonn_hw.bitstream.tool_runs import Result, earlier_bitstream
-from bonn_hw.boards import check_clock, check_tool
+from bonn_hw.boards import check_clock
 from bonn_hw.errors import UserError
 from bonn_hw.ir.target import Board, OpenTools
 from bonn_hw.progress import Progress, silent
@@ -105,7 +106,7 @@ class SevenSeries:
             If the board has no open flow, or does not have that clock.
         """
         check_clock(board, clock_mhz)
-        around = self.around(_device(board))
+        around = self.around(device_of(board))
         sources = sources_of(system / "rtl", around.files)
         synthesis = f"{SYNTHESIS} -top {around.top}"
         return OpenPlan(
@@ -147,7 +148,7 @@ class SevenSeries:
             that does not fit, missed timing, or a bitstream that differs from its FASM. The folder
             ``bitstream`` is not changed then.
         """
-        device = _device(board)
+        device = device_of(board)
         with working(planned, system, self.around(device).files) as work:
             tools = toolchain.find(device.device, planned.part)
             versions = f"yosys {yosys.version()}, nextpnr {tools.version}"
@@ -174,13 +175,7 @@ class SevenSeries:
 
 def database_of(board: Board) -> xray.Database:
     """Prjxray's database for a board; raises ToolMissing as `toolchain.find`."""
-    return toolchain.find(_device(board).device, board.part).database
-
-
-def _device(board: Board) -> OpenTools:
-    check_tool(board, "open")
-    assert board.open_tools is not None  # noqa: S101  # narrows: a board's file names them with the tool
-    return board.open_tools
+    return toolchain.find(device_of(board).device, board.part).database
 
 
 def check_cells(cells: Mapping[str, Any]) -> None:
