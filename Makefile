@@ -89,7 +89,7 @@ open-toolchain: setup
 # FINN, in an environment of its own (.venv-finn).
 finn-env: .venv-finn/ready
 
-.venv-finn/ready: flows/scripts/finn/requirements.txt | setup
+.venv-finn/ready: flows/scripts/finn/environment.sh flows/scripts/finn/requirements.txt | setup
 	$(BIN)/bonn-hw setup finn --out .venv-finn
 
 # The real pynq, and files that Vivado wrote for its boards, for tests (.venv-pynq).

@@ -5,16 +5,14 @@ The design has every kernel, behind the bus and behind the serial line. `check` 
 two drivers or none, and for loops.
 """
 
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 
 from bonn_hw.emit.serial import emit_serial
 from bonn_hw.emit.system import emit_system
 from bonn_hw.emit.write import templates_folder, write
+from tests.support import yosys
 from tests.support.every_kernel import design
 
 pytestmark = pytest.mark.rtl
@@ -29,12 +27,6 @@ endmodule
 """
 
 
-def yosys(folder, *lines):
-    (folder / "script").write_text("\n".join(lines))
-    command = [sys.executable, "-m", "bonn_hw.synth.worker", "script"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ)
-
-
 @pytest.mark.parametrize("reader", READERS)
 def test_a_design_of_every_kernel_is_read(reader, tmp_path):
     lines = []
@@ -44,7 +36,7 @@ def test_a_design_of_every_kernel_is_read(reader, tmp_path):
         files = " ".join([*project.templates, "top.v", f"{top}.v"])
         lines += ["design -reset", *(line.format(files=files, top=top) for line in READERS[reader])]
         lines += ["proc", "check -assert"]
-    done = yosys(tmp_path, *lines)
+    done = yosys.run(tmp_path, *lines)
     assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
     assert done.stdout.count("Found and reported 0 problems.") == 2
 
@@ -53,7 +45,7 @@ def test_a_design_of_every_kernel_is_read(reader, tmp_path):
 def test_a_net_of_two_drivers_is_found(reader, tmp_path):
     (tmp_path / "twice.sv").write_text(TWO_DRIVERS)
     read = [line.format(files="twice.sv", top="twice") for line in READERS[reader]]
-    done = yosys(tmp_path, *read, "proc", "check -assert")
+    done = yosys.run(tmp_path, *read, "proc", "check -assert")
     assert done.returncode != 0
     told = done.stdout + done.stderr
     assert "multiple conflicting drivers" in told or "multiple continuous assignments" in told

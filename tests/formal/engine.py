@@ -11,10 +11,8 @@ for the invariants, then the properties with the invariants assumed.
 
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +25,7 @@ from tests.formal.facts import Facts
 from tests.formal.harness import PROPERTIES, top
 from tests.formal.invariants import Invariant, Probe
 from tests.formal.shell import Bench
+from tests.support import yosys
 
 PROVED, FALSE, UNKNOWN, WRONG = "proved", "false", "unknown", "wrong invariant"
 LEAD = "lead"  # ending of the name of a step of induction
@@ -99,7 +98,7 @@ def prepare(cases: Sequence[Case], folder: Path) -> None:
             text = top(case.facts, memories, (), lead, inductive=True)
             (place / "step.sv").write_text(text)
             script += _graph(f"{case.name}.{LEAD}", [*read, f"{harness}/step.sv"], probes)
-    _written(script, folder)
+    yosys.make(folder, script, _graphs(script))
 
 
 def prepare_shell(benches: Sequence[Bench], folder: Path) -> None:
@@ -113,7 +112,7 @@ def prepare_shell(benches: Sequence[Bench], folder: Path) -> None:
         read = [f"read_verilog -sv -formal -DSYNTHESIS -defer {' '.join(sources)}"]
         read.append(f"read_verilog -sv -formal {bench.name}/top.sv")
         script += _graph(bench.name, read, bench.probes)
-    _written(script, folder)
+    yosys.make(folder, script, _graphs(script))
 
 
 def _sources(names: Sequence[str], place: Path, fault: tuple[str, str, str] | None) -> list[str]:
@@ -128,15 +127,6 @@ def _sources(names: Sequence[str], place: Path, fault: tuple[str, str, str] | No
     return [f"{place.name}/{Path(name).name}" for name in names]
 
 
-def _written(script: Sequence[str], folder: Path) -> None:
-    (folder / "script").write_text("\n".join(script))
-    command = [sys.executable, "-m", "bonn_hw.synth.worker", "script"]
-    with (folder / "log").open("w") as log:
-        done = subprocess.run(command, cwd=folder, stdout=log, stderr=log, env=os.environ)
-    if done.returncode:
-        raise RuntimeError("\n".join((folder / "log").read_text().splitlines()[-30:]))
-
-
 def _graph(name: str, read: Sequence[str], probes: Sequence[Probe]) -> list[str]:
     """Commands that write ``NAME.aig``."""
     words = [probe for probe in probes if "[" in probe.signal]
@@ -144,6 +134,11 @@ def _graph(name: str, read: Sequence[str], probes: Sequence[Probe]) -> list[str]
     kept = ["setattr -set keep 1 formal_top/w:m_data"]  # whose memory may be read by probes only
     mapped = [*FLATTEN, *_connected(others), *kept, *MAP, *_connected(words), *FINISH]
     return ["design -reset", *read, *mapped, f"write_aiger -I -B -zinit -no-startoffset {name}.aig"]
+
+
+def _graphs(script: Sequence[str]) -> list[str]:
+    """The files that the commands of `_graph` write."""
+    return [line.split()[-1] for line in script if line.startswith("write_aiger ")]
 
 
 def _connected(probes: Sequence[Probe]) -> list[str]:

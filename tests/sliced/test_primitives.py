@@ -2,8 +2,6 @@
 """Primitives as gates do what Yosys' own models do, and block memories what the RTL says."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,7 +9,7 @@ import pytest
 from bonn_hw.errors import UserError
 from bonn_hw.sliced.post_synthesis import translated
 from bonn_hw.synth import cells
-from tests.support import four_states
+from tests.support import four_states, yosys
 
 CYCLES = 400
 # A cell: its parameters with their bits, its inputs and outputs with their bits.
@@ -137,18 +135,10 @@ def bench(pairs):
     )
 
 
-def yosys(folder, *lines):
-    (folder / "script").write_text("\n".join(lines))
-    command = [sys.executable, "-m", "bonn_hw.synth.worker", "script"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return done.stdout
-
-
 def simulate(folder, pairs, *reading):
     """Yosys' simulator ends with an error if a pair differs in any cycle."""
     (folder / "bench.sv").write_text(bench(pairs))
-    yosys(
+    yosys.do(
         folder,
         *reading,
         "read_verilog -sv bench.sv",
@@ -283,12 +273,12 @@ def test_block_memories(family, tmp_path):
     ports += [f"output reg [{bits - 1}:0] {name}" for name, bits in outputs.items()]
     text = "\n".join(["module gold (input clk,", ",\n".join(ports), ");", *lines, "endmodule"])
     (tmp_path / "gold.v").write_text(text)
-    yosys(
-        tmp_path,
+    script = [
         "read_verilog gold.v",
         f"synth_xilinx -family {family} -flatten -noiopad -noclkbuf -top gold",
         "write_json netlist.json",
-    )
+    ]
+    yosys.make(tmp_path, script, ["netlist.json"])
     netlist = json.loads((tmp_path / "netlist.json").read_text())["modules"]["gold"]
     kinds = {cell["type"] for cell in netlist["cells"].values()}
     generation = "E1" if family == "xc7" else "E2"

@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The netlist that Yosys makes does, beat by beat and cycle by cycle, what the RTL does."""
 
-import os
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bonn_hw import cache, frontend
+from bonn_hw import frontend
 from bonn_hw.boards import board
-from bonn_hw.cache import digest
 from bonn_hw.emit.top import emit
 from bonn_hw.emit.write import templates_folder, write
 from bonn_hw.ir.folding import Folding
@@ -28,6 +24,7 @@ from bonn_hw.passes.folding_file import FoldingConstraints
 from bonn_hw.passes.plan import plan
 from bonn_hw.sim.run import simulate
 from bonn_hw.synth.yosys import Job
+from tests.support import yosys
 from tests.support.bench import lone_design, random_values
 from tests.support.sketch import Sketch
 
@@ -39,24 +36,13 @@ FRAMES = 6
 KEPT = "setattr -set keep 1 top/w:probe"
 
 
-def yosys(folder, *lines):
-    (folder / "script").write_text("\n".join(lines))
-    command = [sys.executable, "-m", "bonn_hw.synth.worker", "script"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ)
-    assert done.returncode == 0, done.stdout[-2000:]
-    return done.stdout
-
-
 def synthesised(project, folder):
     """The same project, its modules replaced by a netlist of Xilinx primitives."""
     write(project, folder)
     job = Job(folder, "xc7")
     *read, synthesis = job.script
-
-    def make(place):
-        yosys(folder, *read, KEPT, synthesis, f"write_verilog {place / 'netlist.v'}")
-
-    netlist = (cache.entry("synth", digest(job.key, KEPT), make) / "netlist.v").read_text()
+    yosys.make(folder, [*read, KEPT, synthesis, "write_verilog netlist.v"], ["netlist.v"])
+    netlist = (folder / "netlist.v").read_text()
     assert "LUT" in netlist and "bonn_mvu" not in netlist.split("module top")[0]
     assert "RAMB" not in netlist  # block memories have no open model
     netlist, found = re.subn(r"(wire \[\d+:0\] probe);", rf"\1 {PUBLIC};", netlist)
@@ -144,7 +130,7 @@ def test_the_structure_of_a_popcount_counts(tmp_path):
             "miter -equiv -flatten gold gate miter",
             "sat -verify -prove trigger 0 miter",
         ]
-    log = yosys(tmp_path, *lines)
+    log = yosys.do(tmp_path, *lines)
     assert log.count("SAT proof finished - no model found: SUCCESS!") == 16
 
 
@@ -180,5 +166,5 @@ def test_sums_in_dsp_slices_are_those_in_logic(tmp_path):
             "async2sync",
             "sat -tempinduct -set-init-zero -verify -prove trigger 0 miter",
         ]
-    log = yosys(tmp_path, *lines)
+    log = yosys.do(tmp_path, *lines)
     assert log.count("Induction step proven: SUCCESS!") == 3
