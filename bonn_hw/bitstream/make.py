@@ -8,7 +8,8 @@ The build's folder ``system`` has the RTL with the shell, the plan and its resul
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,27 +103,22 @@ def make(
             pack(design, host, report, target, NAME)
         raise
     if prove and tool == "open" and board.family in READ_BACK:
-        _prove(made, design, host, report, board, progress)
+        with _refusing(board, made.folder):
+            found = _proof(made, design, host, report, board, progress)
+        progress(f"proved from its bits: {found}")
     return _packed(made, design, host, report, board, folder)
 
 
-def _prove(
-    made: Result,
-    design: FoldedDesign,
-    host: Host,
-    report: Report,
-    board: Board,
-    progress: Progress,
-) -> None:
-    """Read a bitstream back; raises UserError if it is not proved."""
+@contextmanager
+def _refusing(board: Board, folder: Path) -> Iterator[None]:
+    """A bitstream that is not proved is a UserError, with the folder that shows it."""
     try:
-        found = _proof(made, design, host, report, board, progress)
+        yield
     except ReadbackFault as fault:
         raise UserError(
             f"the bitstream for {board.name} is not proved from its bits: {fault}; report this, "
-            f"with {made.folder}; --no-proof packs it nevertheless"
+            f"with {folder}; --no-proof packs it nevertheless"
         ) from None
-    progress(f"proved from its bits: {found}")
 
 
 def _proof(
