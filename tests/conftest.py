@@ -90,6 +90,14 @@ def ctrl_c():
 
 
 @pytest.fixture(autouse=True, scope="session")
+def no_waiting_for_the_disk():
+    """What tests write need not survive a power cut; tests/test_files.py looks at what is synced."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def every_report_fits_the_schema():
     """Whatever a test makes of a report, its JSON is what the published schema says."""
     from jsonschema import Draft202012Validator
