@@ -91,7 +91,7 @@ def ctrl_c():
 
 @pytest.fixture(autouse=True, scope="session")
 def no_waiting_for_the_disk():
-    """What tests write need not survive a power cut; tests/test_files.py looks at what is synced."""
+    """Tests lose nothing in a power cut; tests/test_files.py looks at what is synced."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
         yield

@@ -45,7 +45,12 @@ ONLY_IN = {
     "brevitas": ("nn",),
     "lightning": ("nn",),
     "sklearn": ("nn",),
-    "matplotlib": ("nn.figures", "report.pictures"),
+    "matplotlib": (
+        "nn.figures",
+        "report.pictures",
+        "report.layers_picture",
+        "report.front_picture",
+    ),
     "PIL": ("nn.data",),
     "pyosys": ("synth",),
     "optuna": ("explore",),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bonn_hw.report import pictures
+from bonn_hw.report import front_picture, layers_picture, pictures
 from tests.support.figures import structure
 from tests.support.reports import front, point, report, stage
 
@@ -28,13 +28,15 @@ def layers(count):
 SEVERAL = [point(61.0, 2400.0, 44.0), point(12207.0, 86000.0, 30.0, 7.0, False), point(3052.0)]
 WIDE = [point(0.05 * 13.0**n, 1000.0 * 2**n, n / 2, fits=n < 4) for n in range(6)]
 DRAWINGS = {
-    "few layers": lambda: pictures._layers(report(layers(3), 3000, None)),
-    "29 rows": lambda: pictures._layers(report(layers(28), 32768)),
-    "30 rows": lambda: pictures._layers(report(layers(29), 900)),
-    "a front": lambda: pictures._front(front(SEVERAL, 3000.0)),
-    "a narrow front": lambda: pictures._front(front([point(1200.0), point(2900.0, 9e3)])),
-    "a wide front": lambda: pictures._front(front(WIDE, 1e-3, "zcu104")),
-    "one design": lambda: pictures._front(front(SEVERAL[1:2])),
+    "few layers": lambda: layers_picture.layers_figure(report(layers(3), 3000, None)),
+    "29 rows": lambda: layers_picture.layers_figure(report(layers(28), 32768)),
+    "30 rows": lambda: layers_picture.layers_figure(report(layers(29), 900)),
+    "a front": lambda: front_picture.front_figure(front(SEVERAL, 3000.0)),
+    "a narrow front": lambda: front_picture.front_figure(
+        front([point(1200.0), point(2900.0, 9e3)])
+    ),
+    "a wide front": lambda: front_picture.front_figure(front(WIDE, 1e-3, "zcu104")),
+    "one design": lambda: front_picture.front_figure(front(SEVERAL[1:2])),
 }
 
 

@@ -10,7 +10,7 @@ from itertools import combinations
 import pytest
 
 from bonn_hw.errors import UserError
-from bonn_hw.report import pictures
+from bonn_hw.report import front_picture, layers_picture, pictures
 from bonn_hw.report.figures import Cycles, PerResource
 from bonn_hw.report.pictures import draw_front, draw_layers
 from tests.support.reports import front, point, report, stage
@@ -143,7 +143,7 @@ def test_converters_and_fifos_share_the_row_of_the_layer_that_they_feed():
     converter = stage("width_converter_0", "width_converter", 700, 10.0)
     queue = stage("fifo_0", "fifo", 200, 5.0, 0.5)
     last = stage("fifo_1", "fifo")
-    rows = pictures._rows([stage("mvu_0"), converter, queue, fed, last])
+    rows = layers_picture._rows([stage("mvu_0"), converter, queue, fed, last])
     assert [row.layer.name for row in rows] == ["mvu_0", "mvu_1", "fifo_1"]
     assert rows[1].before == (converter, queue)
     assert rows[1].cycles == (300, 700)
@@ -168,13 +168,13 @@ def bars(axes, colour):
 def test_the_slowest_are_told_apart_and_shares_are_stacked(drawn):
     slow = [stage("mvu_0", cycles=900), stage("mvu_1"), stage("fifo_0", "fifo", 40, 25.0)]
     layers = [*slow, stage("mvu_2", cycles=1000, bram36=3.5)]
-    figure, labels = styled(pictures._layers, report(layers, 1250, None))
+    figure, labels = styled(layers_picture.layers_figure, report(layers, 1250, None))
     cycles, lut, bram36 = figure.axes
-    assert bars(cycles, pictures.BLUE) == [(0, 900)]
-    assert bars(cycles, pictures.ORANGE) == [(1, 1000), (2, 1000)]
-    assert bars(lut, pictures.BLUE) == [(0, 100), (1, 100), (2, 100)]
-    assert bars(lut, pictures.LIGHT_BLUE) == [(2, 125)]
-    assert bars(bram36, pictures.BLUE) == [(2, 3.5)]
+    assert bars(cycles, layers_picture.BLUE) == [(0, 900)]
+    assert bars(cycles, layers_picture.ORANGE) == [(1, 1000), (2, 1000)]
+    assert bars(lut, layers_picture.BLUE) == [(0, 100), (1, 100), (2, 100)]
+    assert bars(lut, layers_picture.LIGHT_BLUE) == [(2, 125)]
+    assert bars(bram36, layers_picture.BLUE) == [(2, 3.5)]
     assert {
         "pynq-z2 (xc7z020clg400-1) at 100 MHz: 80,000 frames/s",
         "1,250 cycles: 80,000 frames/s",
@@ -189,10 +189,10 @@ def test_the_slowest_are_told_apart_and_shares_are_stacked(drawn):
 @pytest.mark.torch
 def test_a_converter_slower_than_every_layer_is_the_slowest(drawn):
     layers = [stage("mvu_0"), stage("width_converter_0", "width_converter", 4000), stage("mvu_1")]
-    figure, _ = styled(pictures._layers, report(layers, 4000))
+    figure, _ = styled(layers_picture.layers_figure, report(layers, 4000))
     cycles = figure.axes[0]
-    assert bars(cycles, pictures.ORANGE) == [(1, 1000)]
-    assert bars(cycles, pictures.LIGHT_ORANGE) == [(1, 4000)]
+    assert bars(cycles, layers_picture.ORANGE) == [(1, 1000)]
+    assert bars(cycles, layers_picture.LIGHT_ORANGE) == [(1, 4000)]
 
 
 @pytest.mark.torch
@@ -211,7 +211,7 @@ def test_the_labels_of_layers_stand_apart(count, drawn):
         ),
         target=replace(design.target, part="xczu48dr-ffvg1517-2-e", clock_mhz=333.333),
     )
-    _, labels = styled(pictures._layers, design)
+    _, labels = styled(layers_picture.layers_figure, design)
     assert {layer.name for layer in design.layers if layer.kernel == "mvu"} < words(labels)
     check_apart(labels)
 
@@ -236,7 +236,7 @@ def test_nothing_but_odd_names(tmp_path, drawn):
 )
 def test_the_labels_of_a_front_stand_apart(rates, fps, drawn):
     points = [point(rate, 1e5 * n, 4.5 * n, 1e4 * n, n < 2) for n, rate in enumerate(rates)]
-    figure, labels = styled(pictures._front, front(points, fps, "rfsoc4x2"))
+    figure, labels = styled(front_picture.front_figure, front(points, fps, "rfsoc4x2"))
     check_apart(labels)
     shown = figure.axes[0].get_xlim()
     ticks = figure.axes[0].xaxis.get_majorticklocs()
@@ -245,19 +245,19 @@ def test_the_labels_of_a_front_stand_apart(rates, fps, drawn):
 
 @pytest.mark.torch
 def test_the_title_of_a_front_names_the_fastest_design_that_fits(drawn):
-    _, labels = styled(pictures._front, front(POINTS))
+    _, labels = styled(front_picture.front_figure, front(POINTS))
     assert (
         "3 designs for pynq-z2 (xc7z020clg400-1) at 100 MHz, the fastest that fits: 3,052 frames/s"
     ) in words(labels)
     assert {"fits pynq-z2", "does not fit", "all of the board"} <= words(labels)
-    _, labels = styled(pictures._front, front(POINTS[1:2]))
+    _, labels = styled(front_picture.front_figure, front(POINTS[1:2]))
     assert "1 design for pynq-z2 (xc7z020clg400-1) at 100 MHz, none fits" in words(labels)
     assert "fits pynq-z2" not in words(labels)
 
 
 @pytest.mark.torch
 def test_steps_end_at_the_designs(drawn):
-    figure, _ = styled(pictures._front, front(POINTS))
+    figure, _ = styled(front_picture.front_figure, front(POINTS))
     every, held = figure.axes[0].lines[:2]
     assert list(every.get_xdata()[1:]) == [61.0, 3052.0, 12207.0]
     assert list(every.get_ydata()) == [2400.0, 2400.0, 11510.0, 86000.0]
