@@ -4,9 +4,9 @@
 import numpy as np
 from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
-from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 
+from tests.support.qonnx_sessions import execute_onnx
 from tests.support.sketch import Sketch
 
 
