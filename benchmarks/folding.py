@@ -123,7 +123,7 @@ def finns(graph: DataflowGraph, target: pipeline.Target = TARGET) -> Case:
     )
     folding_s, choice = timed(
         lambda: cheapest(
-            Space(graph, constraints.foldings, Tables(alternatives(target.board))), 32768, target
+            Space(graph, constraints.foldings, Tables(alternatives(target))), 32768, target
         )
     )
     folded = insert_width_converters(choice.applied(graph), choice.foldings)

@@ -153,6 +153,7 @@ class Model:
         latency_ms: float | None = None,
         lut_fraction: float = 0.7,
         prefer: str = "lut",
+        dsp: bool = True,
         clock_mhz: float | None = None,
         folding: str | Path | None = None,
         out: str | Path | None = None,
@@ -163,7 +164,7 @@ class Model:
         Parameters are those of `compile`. With ``out``, the folder gets the folding files, the
         report and pictures.
         """
-        target = target_of(board, clock_mhz, fps, max_fps, latency_ms, lut_fraction, prefer)
+        target = target_of(board, clock_mhz, fps, max_fps, latency_ms, lut_fraction, prefer, dsp)
         check_rate("fold", target, folding)
         place = None if out is None else Path(out)
         with shown("fold", progress) as step:
@@ -198,6 +199,7 @@ class Model:
         latency_ms: float | None = None,
         lut_fraction: float = 0.7,
         prefer: str = "lut",
+        dsp: bool = True,
         clock_mhz: float | None = None,
         folding: str | Path | None = None,
         top: str | None = None,
@@ -225,6 +227,8 @@ class Model:
             Share of the board's LUTs that ``max_fps`` may use.
         prefer : str
             Resource to save: "lut", "bram" or "dsp".
+        dsp : bool
+            False: no DSP slices, as ``bitstream("open")`` builds it.
         clock_mhz : float or None
             None: the board's.
         folding : str, Path or None
@@ -245,7 +249,7 @@ class Model:
         UserError
             For every input that cannot be compiled; nothing is written then.
         """
-        target = target_of(board, clock_mhz, fps, max_fps, latency_ms, lut_fraction, prefer)
+        target = target_of(board, clock_mhz, fps, max_fps, latency_ms, lut_fraction, prefer, dsp)
         check_rate("compile", target, folding)
         name = default_top(Path(self.name)) if top is None else check_top(top)
         place = Path(out) if out is not None else Path("build") / self.name

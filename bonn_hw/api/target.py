@@ -30,6 +30,7 @@ def target_of(
     latency_ms: float | None = None,
     lut_fraction: float = 0.7,
     prefer: str = "lut",
+    dsp: bool = True,
 ) -> Target:
     """The target of a design; raises UserError for a number or a pair of options that is wrong."""
     for name, value in (("fps", fps), ("clock_mhz", clock_mhz), ("latency_ms", latency_ms)):
@@ -43,5 +44,5 @@ def target_of(
         raise UserError(f"prefer={prefer!r}: give one of {', '.join(PREFERENCES)}")
     chosen = find_board(str(board))
     return Target(
-        chosen, clock_mhz or chosen.clock_mhz, fps, max_fps, latency_ms, lut_fraction, prefer
+        chosen, clock_mhz or chosen.clock_mhz, fps, max_fps, latency_ms, lut_fraction, prefer, dsp
     )

@@ -130,8 +130,7 @@ def _proof(
     progress: Progress,
 ) -> proof.Proof:
     database, placed = seven_series.database_of(board), made.folder / seven_series.PLACED
-    if board.open_tools is not None and board.open_tools.files:
-        pins = board.open_tools.files[1]
+    if (pins := seven_series.pins_of(board)) is not None:
         return proof.prove_at_pads(made.folder / f"{NAME}.bit", database, placed, pins, progress)
     images = host.random_frames(PROOF_IMAGES)
     tail = tail_of(host, design.graph.tensors[design.graph.output])

@@ -45,6 +45,7 @@ def make_design(
         options.latency_ms,
         options.lut_fraction,
         options.prefer,
+        options.dsp,
     )
     check_writable(options.out, "build")
     check_writable(options.json)

@@ -92,6 +92,12 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         "board has any; default: %(default)s",
     )
     parser.add_argument(
+        "--no-dsp",
+        dest="dsp",
+        action="store_false",
+        help="no DSP slices: for bitstream --tool open, which builds sums from LUTs",
+    )
+    parser.add_argument(
         "--latency-ms",
         metavar="MS",
         type=positive,

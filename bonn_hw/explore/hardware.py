@@ -107,7 +107,7 @@ class Hardware:
 
     def __init__(self, goal: Goal) -> None:
         self.goal = goal
-        self._tables = folding.Tables(prices.alternatives(goal.board), goal.cycles)
+        self._tables = folding.Tables(prices.alternatives(goal.target), goal.cycles)
 
     def graph(self, candidate: Candidate) -> DataflowGraph:
         """The integer graph of the candidate, with the constants that take the most hardware.

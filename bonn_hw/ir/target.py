@@ -163,6 +163,8 @@ class Target:
         Fraction of the board's LUT that the fastest design may use; the rest eases routing.
     prefer : str
         The resource to save: ``lut``, ``bram`` or ``dsp``. The others are used while there are any.
+    dsp : bool
+        Whether DSP slices may be used, if the board's usual tool knows them.
     """
 
     board: Board
@@ -172,6 +174,7 @@ class Target:
     latency_ms: float | None = None
     lut_fraction: float = 0.7
     prefer: str = "lut"
+    dsp: bool = True
 
     @property
     def cycles(self) -> int | None:

@@ -61,7 +61,7 @@ def plan(
         the graph.
     """
     progress("folding")
-    space = Space(graph, constraints.foldings, Tables(alternatives(target.board)))
+    space = Space(graph, constraints.foldings, Tables(alternatives(target)))
     if target.fastest:
         return _fastest(space, graph, target, constraints, progress)
     cycles = _cycles(space, target, constraints)
@@ -135,7 +135,7 @@ def pareto_front(
     No other foldings are both faster and cheaper. FIFOs are not counted.
     """
     return objectives.front(
-        Space(graph, constraints.foldings, Tables(alternatives(target.board))), prices(target)
+        Space(graph, constraints.foldings, Tables(alternatives(target))), prices(target)
     )
 
 
@@ -161,7 +161,7 @@ class Reach:
 
 def feasibility(graph: DataflowGraph, target: Target) -> Reach:
     """Estimate before folding which frame rates fit a board, FIFOs not counted."""
-    space = Space(graph, {}, Tables(alternatives(target.board)))
+    space = Space(graph, {}, Tables(alternatives(target)))
     try:
         best = objectives.fastest(space, target.budget, prices(target))
     except UserError as error:

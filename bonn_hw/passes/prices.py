@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.resources import Resources
-from bonn_hw.ir.target import PREFERENCES, Board, Target
+from bonn_hw.ir.target import PREFERENCES, Target
 from bonn_hw.passes import objectives
 from bonn_hw.passes.folding import Choice, Space
 
@@ -34,9 +34,10 @@ def prices(target: Target) -> NDArray[np.float64]:
     return weights
 
 
-def alternatives(board: Board) -> Callable[[Kernel], Iterator[Kernel]]:
-    """The kernels that may replace one on a board."""
-    return lambda kernel: kernel.alternatives(board.dsp48)
+def alternatives(target: Target) -> Callable[[Kernel], Iterator[Kernel]]:
+    """The kernels that may replace one in a target."""
+    dsp48 = target.dsp and target.board.dsp48
+    return lambda kernel: kernel.alternatives(dsp48)
 
 
 def cheapest(space: Space, cycles: int, target: Target) -> Choice:

@@ -123,7 +123,7 @@ def test_a_candidate_is_folded_as_fold_does(fps):
     hardware = Hardware(goal)
     for convs in ([12, 8, 8], [8, 20], [12, 8]):
         one = candidate(size=12, convs=convs)
-        space = Space(hardware.graph(one), {}, Tables(prices.alternatives(goal.board)))
+        space = Space(hardware.graph(one), {}, Tables(prices.alternatives(goal.target)))
         choice = prices.cheapest(space, goal.cycles, goal.target)
         found = hardware.fold(one)
         assert found.foldings == choice.foldings

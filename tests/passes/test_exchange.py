@@ -25,7 +25,7 @@ LUT = 20_000.0
 
 @pytest.fixture(scope="module")
 def space():
-    return Space(cnv(), CNV_FINN_FOLDING, Tables(alternatives(BOARD)))
+    return Space(cnv(), CNV_FINN_FOLDING, Tables(alternatives(TARGET)))
 
 
 @pytest.mark.parametrize("part", [0.9, 0.6])

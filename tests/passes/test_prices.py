@@ -23,7 +23,7 @@ TARGET = Target(BOARD, 100.0, fps=3052.0)
 @pytest.fixture(scope="module")
 def chosen():
     """CNV in FINN's folding, for each preference."""
-    space = Space(cnv(), CNV_FINN_FOLDING, Tables(alternatives(BOARD)))
+    space = Space(cnv(), CNV_FINN_FOLDING, Tables(alternatives(TARGET)))
     return {one: cheapest(space, 32768, replace(TARGET, prefer=one)) for one in PREFERENCES}
 
 
@@ -59,7 +59,7 @@ def test_only_memories_and_slices_change(chosen):
 
 def test_a_board_without_idle_memory_gets_weights_in_lut():
     """Idle memory is cheap until there is none: then the price rises until the design fits."""
-    space = Space(cnv(), CNV_FINN_FOLDING, Tables(alternatives(BOARD)))
+    space = Space(cnv(), CNV_FINN_FOLDING, Tables(alternatives(TARGET)))
     wish = cheapest(space, 32768, TARGET).resources
     small = replace(BOARD, holds=replace(BOARD.holds, bram36=wish.bram36 - 10))
     found = cheapest(space, 32768, replace(TARGET, board=small)).resources
@@ -67,17 +67,19 @@ def test_a_board_without_idle_memory_gets_weights_in_lut():
     assert found.lut > wish.lut
 
 
-def test_open_tools_get_no_sums_in_dsp_slices():
-    ours = replace(BOARD, tools=("open",))
+def test_open_tools_and_no_dsp_get_no_sums_in_dsp_slices():
+    targets = (
+        TARGET,
+        replace(TARGET, board=replace(BOARD, tools=("open",))),
+        replace(TARGET, dsp=False),
+    )
     fixed = FoldingConstraints(CNV_FINN_FOLDING)
-    made = [
-        plan(cnv(), replace(TARGET, board=one), fixed, lambda text: None) for one in (BOARD, ours)
-    ]
-    vivado, other = (total(one.design) for one in made)
+    made = [plan(cnv(), one, fixed, lambda text: None) for one in targets]
+    vivado, other, without = (total(one.design) for one in made)
     assert vivado.dsp > 0 == other.dsp
     assert vivado.lut < other.lut and vivado.bram36 == other.bram36
-    one, two = (each.timing for each in made)
-    assert (one.latency, one.interval) == (two.latency, two.interval)
+    assert without == other
+    assert len({(one.timing.latency, one.timing.interval) for one in made}) == 1
     assert "a RAMB36 counts as 48 LUT, a DSP slice as 30" in made[0].notes[0]
 
 

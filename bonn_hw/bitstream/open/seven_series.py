@@ -178,6 +178,12 @@ def database_of(board: Board) -> xray.Database:
     return toolchain.find(device_of(board).device, board.part).database
 
 
+def pins_of(board: Board) -> Path | None:
+    """The constraints with a board's pads; None: the processing system is around the circuit."""
+    files = device_of(board).files
+    return files[1] if files else None
+
+
 def check_cells(cells: Mapping[str, Any]) -> None:
     """Raise UserError for cells that the chain may implement wrongly."""
     kinds = Counter(cell["type"] for cell in cells.values())

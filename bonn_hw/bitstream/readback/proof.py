@@ -87,9 +87,8 @@ def prove(
         If it does not, with the reason.
     """
     start = time.perf_counter()
-    netlist = as_placed(
-        bitstream, database, placed_netlist.read(placed), PROCESSING_SYSTEM, progress
-    )
+    asked, system = asked_on(database, placed, None)
+    netlist = as_placed(bitstream, database, asked, system, progress)
     progress(f"simulating {len(netlist.tables)} tables that were read back")
     cycles = answer(netlist, bitstream, images, expected)
     return _proof(netlist, start, len(images), cycles)
@@ -108,11 +107,24 @@ def prove_at_pads(
     The others, and the error, as `prove`.
     """
     start = time.perf_counter()
+    asked, pads = asked_on(database, placed, pins)
+    return _proof(as_placed(bitstream, database, asked, pads, progress), start)
+
+
+def asked_on(database: Database, placed: Path, pins: Path | None) -> tuple[Placed, Boundary]:
+    """The netlist that was placed, and where it begins and ends.
+
+    Parameters
+    ----------
+    pins : Path or None
+        The constraints (.xdc) with the pin of each port; None: it is at the processing system.
+    """
+    if pins is None:
+        return placed_netlist.read(placed), PROCESSING_SYSTEM
     asked = placed_netlist.read(placed, ports_of(pins))
     if asked.clock is None:
         raise ReadbackFault("the netlist that was placed has no clock from a pad")
-    pads = pads_of(database, asked.netlist.outputs, asked.clock)
-    return _proof(as_placed(bitstream, database, asked, pads, progress), start)
+    return asked, pads_of(database, asked.netlist.outputs, asked.clock)
 
 
 def _proof(netlist: Netlist, start: float, images: int = 0, cycles: int = 0) -> Proof:
