@@ -3,16 +3,21 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from bonn_hw.errors import UserError
+from bonn_hw.nn.models.binary_layers import (
+    binary_layers,
+    is_modulated,
+    latent_weight,
+    modulated_quantiser,
+    natural_deviation,
+)
 from bonn_hw.nn.models.losses import centre_step_of_sums, feature_loss, kernel_loss
-from bonn_hw.nn.models.modulation import RANGES, ModulatedBinaryQuant
+from bonn_hw.nn.models.modulation import RANGES
 from bonn_hw.nn.models.quantized_layer import QuantizedLayer, configure, filters
 from bonn_hw.nn.models.quantizers import BayesianWeight
 
@@ -257,42 +262,6 @@ class BayesianLosses(nn.Module):
             torch.distributed.all_reduce(sums)
             torch.distributed.all_reduce(counts)
         return sums, counts
-
-
-def binary_layers(model: nn.Module) -> dict[str, QuantizedLayer]:
-    """Every 1-bit layer by name, in the model's order."""
-    return {
-        name: layer
-        for name, layer in model.named_modules()
-        if isinstance(layer, QuantizedLayer)
-        and layer.weight_quant.is_quant_enabled
-        and layer.weight_quant.bit_width() == 1
-    }
-
-
-def is_modulated(layer: QuantizedLayer) -> bool:
-    """Whether a 1-bit layer has the learnt modulation."""
-    return isinstance(layer.weight_quant.tensor_quant, ModulatedBinaryQuant)
-
-
-def modulated_quantiser(layer: QuantizedLayer) -> ModulatedBinaryQuant:
-    """The quantiser of a layer that has the learnt modulation; any other layer is a bug."""
-    quantiser = layer.weight_quant.tensor_quant
-    if not isinstance(quantiser, ModulatedBinaryQuant):
-        raise TypeError(f"weights are quantised by {type(quantiser).__name__}, without modulation")
-    return quantiser
-
-
-def latent_weight(layer: QuantizedLayer) -> nn.Parameter:
-    """X itself, the parameter: pruning puts a parametrization before what the layer reads."""
-    if parametrize.is_parametrized(layer, "weight"):
-        return layer.get_parameter("parametrizations.weight.original")
-    return layer.weight
-
-
-def natural_deviation(layer: QuantizedLayer) -> float:
-    """The standard deviation of PyTorch's own initial weights: 1 / sqrt(3 inputs of a neuron)."""
-    return 1 / math.sqrt(3 * layer.weight[0].numel())
 
 
 @torch.no_grad()

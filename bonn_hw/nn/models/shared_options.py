@@ -8,7 +8,7 @@ from torch import nn
 
 from bonn_hw.errors import UserError
 from bonn_hw.nn.models.activations import SIGN_GRADIENTS, SignQuant
-from bonn_hw.nn.models.bayesian import binary_layers
+from bonn_hw.nn.models.binary_layers import binary_layers
 from bonn_hw.nn.models.latent import ReCU
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.models.quantized_layer import configure

@@ -6,7 +6,7 @@ from __future__ import annotations
 from bonn_hw.errors import UserError
 from bonn_hw.nn.data.image_folder import ImageFolder
 from bonn_hw.nn.data.labelled_images import Dataset
-from bonn_hw.nn.models.bayesian import binary_layers
+from bonn_hw.nn.models.binary_layers import binary_layers
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.training.experiment import Experiment
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bonn_hw.nn.models.bayesian import binary_layers
+from bonn_hw.nn.models.binary_layers import binary_layers
 from bonn_hw.nn.models.block import Block
 from bonn_hw.nn.models.chains import Chain
 from bonn_hw.nn.models.network import Network

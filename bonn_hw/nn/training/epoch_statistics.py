@@ -7,12 +7,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from bonn_hw.nn.models.bayesian import (
-    BayesianLosses,
-    binary_layers,
-    is_modulated,
-    modulated_quantiser,
-)
+from bonn_hw.nn.models.bayesian import BayesianLosses
+from bonn_hw.nn.models.binary_layers import binary_layers, is_modulated, modulated_quantiser
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.training.kernel_statistics import EpochStatistics, kernel_statistics
 

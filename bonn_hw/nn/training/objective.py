@@ -10,12 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from bonn_hw.errors import UserError
-from bonn_hw.nn.models.bayesian import (
-    BayesianLosses,
-    binary_layers,
-    is_modulated,
-    modulated_quantiser,
-)
+from bonn_hw.nn.models.bayesian import BayesianLosses
+from bonn_hw.nn.models.binary_layers import binary_layers, is_modulated, modulated_quantiser
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.models.quantized_layer import configure
 from bonn_hw.nn.training.experiment import Experiment

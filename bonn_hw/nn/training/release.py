@@ -19,7 +19,7 @@ from torch import Tensor
 
 from bonn_hw.errors import UserError
 from bonn_hw.files import fresh_folder
-from bonn_hw.nn.models.bayesian import binary_layers, is_modulated
+from bonn_hw.nn.models.binary_layers import binary_layers, is_modulated
 from bonn_hw.nn.models.network import Network
 from bonn_hw.nn.models.quantizers import BipolarWeight, ResilientWeight
 from bonn_hw.nn.training.run_files import CHECKPOINT, WEIGHTS

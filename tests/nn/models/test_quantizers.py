@@ -8,7 +8,7 @@ brevitas_nn = pytest.importorskip("brevitas.nn")
 
 from bonn_hw.nn.models import quantizers
 from bonn_hw.nn.models.activations import PowerOfTwoPReLU, SignQuant
-from bonn_hw.nn.models.bayesian import binary_layers
+from bonn_hw.nn.models.binary_layers import binary_layers
 from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.objective import bayesian_losses
