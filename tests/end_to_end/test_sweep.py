@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 from distributed import LocalCluster
 
-from bonn_hw import cache
+from bonn_hw import cache, sweep
 from bonn_hw.cli.main import main
 from bonn_hw.sweep import read_sweep
 from tests.support.pages import Page
@@ -117,7 +117,8 @@ def test_a_lost_worker_costs_its_job_a_rerun(model, tmp_path):
     assert [row | {"folder": ""} for row in rows] == [row | {"folder": ""} for row in alone]
 
 
-def test_no_scheduler(model, tmp_path, capsys):
+def test_no_scheduler(model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sweep, "SECONDS", 0.5)
     path = write(tmp_path, model)
     assert run(path, "--out", tmp_path / "out", "--cluster", "tcp://127.0.0.1:9") == 2
     text = capsys.readouterr().err

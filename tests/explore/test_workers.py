@@ -4,6 +4,7 @@ from concurrent.futures import wait
 import pytest
 
 from bonn_hw.errors import Interrupted, UserError
+from bonn_hw.explore import workers as explore_workers
 from bonn_hw.explore.stage import Job, Trained
 from bonn_hw.explore.workers import Here, workers
 from tests.support.trainings import told
@@ -52,7 +53,8 @@ def test_a_dask_cluster(tmp_path):
         assert str(crew.submit(job("wrong", tmp_path)).exception()) == "the loss is nan"
 
 
-def test_no_scheduler():
+def test_no_scheduler(monkeypatch):
     pytest.importorskip("distributed")
+    monkeypatch.setattr(explore_workers, "SECONDS", 0.5)
     with pytest.raises(UserError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9: sta"):
         workers(1, "tcp://127.0.0.1:9").__enter__()

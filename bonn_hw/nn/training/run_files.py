@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from bonn_hw.errors import UserError
 from bonn_hw.files import file_aside
-from bonn_hw.nn.training.calibration import Calibration
+
+if TYPE_CHECKING:  # it imports torch, which figures of a run need not
+    from bonn_hw.nn.training.calibration import Calibration
 
 EXPERIMENT = "experiment.toml"
 CHECKPOINT = "last.ckpt"
