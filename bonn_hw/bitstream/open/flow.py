@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ class OpenPlan:
         nextpnr and its arguments, run in ``open``; the path of the device's data is added then.
     sources : mapping
         SHA-256 of the files in ``rtl`` and of the flow's own files, by relative path.
+    settings : mapping
+        Settings of nextpnr that have no argument: it takes them from the netlist's top.
     """
 
     board: str
@@ -51,6 +53,7 @@ class OpenPlan:
     script: tuple[str, ...]
     command: tuple[str, ...]
     sources: Mapping[str, str]
+    settings: Mapping[str, str] = field(default_factory=dict)
     tool: str = "open"
 
     def json(self) -> str:
@@ -119,10 +122,17 @@ def working(planned: OpenPlan, system: Path, templates: Sequence[Path]) -> Itera
 
 
 def synthesise(planned: OpenPlan, work: Path, progress: Progress) -> Mapping[str, Any]:
-    """Run Yosys; returns the netlist's cells."""
+    """Run Yosys, and put the settings of nextpnr into its netlist; returns the netlist's cells."""
     progress("synthesis (Yosys)")
     yosys.run_script(planned.script, work.parent / "rtl", work / "yosys.log")
-    return cells_of(work / NETLIST)
+    file = work / NETLIST
+    content = json.loads(file.read_text())
+    top = top_of(content["modules"])
+    if planned.settings:
+        top["settings"] = dict(planned.settings)
+        file.write_text(json.dumps(content))
+    cells: Mapping[str, Any] = top["cells"]
+    return cells
 
 
 def cells_of(file: Path) -> Mapping[str, Any]:
@@ -131,9 +141,12 @@ def cells_of(file: Path) -> Mapping[str, Any]:
     return cells
 
 
-def top_of(modules: Mapping[str, Any]) -> Mapping[str, Any]:
+def top_of(modules: Mapping[str, Any]) -> dict[str, Any]:
     """The top of a netlist: Yosys marks it, for modules of its library can be larger."""
-    return next(one for one in modules.values() if int(one["attributes"].get("top", "0"), 2))
+    found: dict[str, Any] = next(
+        one for one in modules.values() if int(one["attributes"].get("top", "0"), 2)
+    )
+    return found
 
 
 def route(command: Sequence[str], work: Path, progress: Progress) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ import gzip
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +74,15 @@ class Around:
         Yosys' commands that read them, and what was emitted as Verilog, in the build's ``rtl``.
     routing : tuple of str
         Further arguments of nextpnr.
+    settings : mapping
+        As `OpenPlan.settings`.
     """
 
     top: str
     files: tuple[Path, ...]
     reads: tuple[str, ...]
     routing: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,7 @@ class SevenSeries:
                 *around.routing,
             ),
             sources=sources,
+            settings=around.settings,
         )
 
     def make_bitstream(

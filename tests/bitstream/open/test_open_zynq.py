@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bonn_hw.bitstream.open import fasm, flow, seven_series, toolchain
+from bonn_hw.bitstream.open import fasm, flow, seven_series, toolchain, zynq
 from bonn_hw.bitstream.readback import frames, placed, proof
 from bonn_hw.build_folder import Build
 from bonn_hw.cli.main import main
@@ -170,6 +170,22 @@ def test_tools_that_fail_leave_the_last_bitstream(build, tools, monkeypatch, cap
     assert main(["bitstream", str(build), "--tool", "open"]) == 2
     assert message in " ".join(capsys.readouterr().err.split())
     assert (last / "accelerator.bit").read_bytes() == b"good"
+
+
+def test_the_router_is_told_how_far_the_ps7_reaches(tmp_path, monkeypatch):
+    """Its settings are in the netlist's top; nextpnr would take 10 or 11 as binary numbers."""
+    modules = {"LUT1": {"attributes": {}}, "zynq": {"attributes": {"top": "1"}, "cells": {"a": 1}}}
+
+    def run_script(script, rtl, log):
+        (tmp_path / flow.NETLIST).write_text(json.dumps({"modules": modules}))
+
+    monkeypatch.setattr(flow.yosys, "run_script", run_script)
+    planned = flow.OpenPlan("pynq-z2", "part", 100.0, "a", (), (), {}, zynq.SETTINGS)
+    assert flow.synthesise(planned, tmp_path, lambda step: None) == {"a": 1}
+    written = json.loads((tmp_path / flow.NETLIST).read_text())["modules"]
+    assert written["zynq"]["settings"] == zynq.SETTINGS and "settings" not in written["LUT1"]
+    assert all(set(value) - set("01xz") for value in zynq.SETTINGS.values())
+    assert json.loads(planned.json())["settings"] == zynq.SETTINGS
 
 
 def test_timing_that_is_missed_names_the_path(tmp_path):
