@@ -4,8 +4,9 @@
 Each result is a line of ``build/mutation/AREA.jsonl``; what is there is not judged again, so the
 measure can be stopped and goes on later. A mutant is known by its change and the digest of the
 function that has it (of the file, if it is no Python): results hold while that stays as it is.
-``--seed``: another sample, on which no test was written yet. ``--show``: only the score by area and the survivors, those of `EQUIVALENT` with their reasons. The
-results of the table in docs/proofs.md are in the folder ``judged``.
+``--seed``: another sample, for which no test was written yet. ``--show``: only the score by area
+and the survivors, those of `EQUIVALENT` with their reasons. The results of the table in
+docs/proofs.md are in the folder ``judged``.
 """
 
 from __future__ import annotations
