@@ -16,10 +16,11 @@ from bonn_hw.emit.testbench import checksum
 from bonn_hw.emit.top import emit
 from bonn_hw.ir.rtl import PLAIN
 from bonn_hw.ir.stream import unpack
+from bonn_hw.ir.tensor import BIPOLAR, TensorType
 from bonn_hw.passes.folding import choose_foldings
 from bonn_hw.passes.width_conversion import insert_width_converters
 from tests.support import event_simulators, lint
-from tests.support.networks import small_cnn
+from tests.support.networks import Chain, small_cnn
 
 TOP = "small_top"
 # Icarus alone in each run where it is installed: Verilator compiles four times as long, and reads
@@ -77,6 +78,17 @@ def test_the_golden_vectors_are_what_the_integer_graph_computes(design, project,
     frames = ends["inputs"].reshape(FRAMES, *design.graph.tensors["input"].shape)
     assert len({frame.tobytes() for frame in frames}) == FRAMES
     np.testing.assert_array_equal(design.graph.run(frames).reshape(-1), ends["outputs"])
+
+
+def test_a_bench_of_bits_sends_both(tmp_path):
+    chain = Chain(TensorType((1, 1, 64), BIPOLAR))
+    chain.matrix(2, last=True)
+    graph = chain.graph()
+    design = insert_width_converters(graph, choose_foldings(graph, 800, {}, 380))
+    made = emit(design, top="bits_top")
+    text = files(made, design, TIMING)["bench/bits_top_inputs.hex"]
+    ones = sum(int(word, 16).bit_count() for word in text.split())
+    assert 64 * FRAMES // 4 < ones < 64 * FRAMES // 2  # zero is drawn too, and stands for -1
 
 
 def test_the_same_design_gives_the_same_bytes(design, project):

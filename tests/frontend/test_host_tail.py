@@ -7,6 +7,7 @@ import pytest
 from bonn_hw import frontend
 from bonn_hw.driver.steps import evaluate
 from bonn_hw.errors import UnsupportedModel
+from bonn_hw.frontend import numpy_host
 from bonn_hw.frontend.numpy_host import tail_of
 from bonn_hw.frontend.outputs import JOINED
 from tests.support.sketch import Sketch, agree, kernels
@@ -228,6 +229,17 @@ def test_what_the_driver_computes_of_it(tmp_path, sketch, before):
     np.testing.assert_array_equal(values, expected)
     if not before:
         np.testing.assert_array_equal(values, lowered.host.decode(integers))
+
+
+@pytest.mark.parametrize("change", [lambda y: y[::-1], lambda y: y.astype(np.float64)])
+def test_an_operator_that_numpy_computes_differently_is_left_to_others(
+    change, tmp_path, monkeypatch
+):
+    """In its values, or in their type alone."""
+    lowered = frontend.lower(frontend.read(images(*IMAGES["DepthToSpace"]).write(tmp_path)))
+    monkeypatch.setattr(numpy_host, "evaluate", lambda *given: change(evaluate(*given)))
+    tail = tail_of(lowered.host, lowered.graph.tensors[lowered.graph.output])
+    assert tail.steps is None and tail.ends_before.startswith("DepthToSpace (")
 
 
 def test_averages_of_many_frames_are_rounded_as_in_the_reference(tmp_path):

@@ -110,6 +110,18 @@ def test_labels_that_are_refused(change, count, message, tmp_path):
     assert str(error.value) == f"--labels-on-chip: {message}"
 
 
+def test_classes_are_counted_of_scores_only(tmp_path):
+    """What ends in labels, or has several outputs, has a message of its own."""
+    several = scores()
+    several.outputs = [several.nodes[-2].output[0], several.last]
+    for sketch in (scores().add("ArgMax", axis=1), several):
+        frontend.check_count(frontend.read(sketch.write(tmp_path)), 8)
+    model = frontend.read(scores().write(tmp_path))
+    frontend.check_count(model, 7)
+    with pytest.raises(UserError, match="8 labels of 7 classes"):
+        frontend.check_count(model, 8)
+
+
 def test_several_outputs_are_refused(tmp_path):
     sketch = scores()
     sketch.outputs = [sketch.nodes[-2].output[0], sketch.last]

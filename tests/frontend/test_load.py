@@ -64,6 +64,26 @@ def test_a_tensor_that_would_fill_the_memory(kind, arrays, proto, tmp_path):
     assert "elements; use a smaller network" in attempt(behind(proto, node, *named), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("shape", "channels", "message"),
+    [
+        ((1, 4096, 8192), 4, ""),  # as large as an input and as values inside may be
+        ((1, 4097, 8192), 1, "the input 'x': a tensor of the shape (1, 4097, 8192) has more than "
+         "33554432 elements; use a smaller network"),
+        ((1, 4096, 8192), 5, "wide: a tensor of the shape (5, 4096, 8192) has more than "
+         "134217728 elements; use a smaller network"),
+    ],
+)  # fmt: skip
+def test_the_largest_image(shape, channels, message, tmp_path):
+    sketch = Sketch(*shape).quant(4).conv(channels, 1, (1, 1), name="wide").sign()
+    found = ""
+    try:
+        frontend.read(sketch.write(tmp_path))
+    except UserError as error:
+        found = str(error)
+    assert found == message
+
+
 def test_an_image_that_would_fill_the_memory(tmp_path):
     huge = Sketch(1, 60000, 60000).sign().conv(2, 1).sign().flatten().dense(4, 2)
     assert attempt(huge.proto(), tmp_path)

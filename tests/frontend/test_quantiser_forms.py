@@ -228,6 +228,27 @@ def test_thresholds_that_are_refused(limits, text, tmp_path):
     assert refusal(sketch, tmp_path).startswith(text)
 
 
+def sequence(rows, **given):
+    """Thresholds behind a convolution of three channels over a sequence."""
+    sketch = Sketch(2, 6, domain=FINN).quant(4).conv(3, 2, (3,)).thresholds(steps(rows), **given)
+    return sketch.flatten().dense(12, 2)
+
+
+def test_thresholds_of_a_sequence(tmp_path):
+    agree(sequence(1), tmp_path)  # the same for all channels, wherever they are
+    agree(sequence(3, data_layout="NCW"), tmp_path)
+    assert refusal(sequence(3), tmp_path).startswith(
+        "MultiThreshold_2: a MultiThreshold of three axes must state its data_layout, NCW or NWC"
+    )
+
+
+@pytest.mark.parametrize("scale", [0.0, -0.5, np.inf, np.nan])
+def test_scales_that_are_refused(scale, tmp_path):
+    sketch = Sketch(4).quant(4).dense(4, 3).quant(3, scale=scale, name="bad").dense(3, 2)
+    text = "bad: the scale of a quantiser must be positive and finite"
+    assert refusal(sketch, tmp_path) == text
+
+
 # Constants.
 
 

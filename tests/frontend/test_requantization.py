@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The kernel that is found gives the quantiser's own values, on every integer of the range."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -97,6 +98,17 @@ def test_channels_of_different_ranges_share_a_line():
     stairs = gather([(grid, table)], np.array([-40, -3]), np.array([12, 40]))
     kernel = fit(stairs, TensorType((1, 1, 2), Element(-40, 40)), Element(-10, 10), "layer")
     assert kernel.alike and kernel.shift == 2
+
+
+def test_the_runs_of_one_channel():
+    table = np.random.default_rng(0).integers(-3, 3, (20, 3))
+    whole = staircase(table, -5, 14)
+    whole = replace(whole, low=np.array([-5, -6, -7]), high=np.array([14, 15, 16]))
+    for channel in range(3):
+        found, alone = whole.only(channel), staircase(table[:, [channel]], -5, 14)
+        assert (found.low.tolist(), found.high.tolist()) == ([-5 - channel], [14 + channel])
+        for name in ("channel", "start", "value"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(alone, name))
 
 
 def test_what_differs_is_named_by_channel():

@@ -4,8 +4,9 @@
 Each result is a line of ``build/mutation/AREA.jsonl``; what is there is not judged again, so the
 measure can be stopped and goes on later. A mutant is known by its change and the digest of the
 function that has it (of the file, if it is no Python): results hold while that stays as it is.
-``--show``: only the score by area and the survivors, those of `EQUIVALENT` with their reasons. The
-results of the table in docs/proofs.md are in the folder ``judged``.
+``--seed``: another sample, for which no test was written yet. ``--show``: only the score by area
+and the survivors, those of `EQUIVALENT` with their reasons. The results of the table in
+docs/proofs.md are in the folder ``judged``.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ ANSWERS = ("killed", "survived", "late", "stillborn", "equivalent")
 MUTATORS = {".sv": rtl, ".py": python, ".cpp": cpp, ".h": cpp}
 
 
-def mutants_of(area: Area) -> list[Mutant]:
+def mutants_of(area: Area, seed: str = "") -> list[Mutant]:
     """All mutants of an area, in an order of chance that a change of one file hardly changes."""
     found: list[Mutant] = []
     for path in area.paths():
         mutator = MUTATORS[path.suffix]
         name = str(path.relative_to(ROOT / "hw_templates" if mutator is rtl else ROOT))
         found += mutator.mutants(name, path.read_text())
-    return sorted(found, key=lambda mutant: hashlib.sha256(key(mutant).encode()).digest())
+    return sorted(found, key=lambda mutant: hashlib.sha256((seed + key(mutant)).encode()).digest())
 
 
 def key(mutant: Mutant) -> str:
@@ -52,11 +53,11 @@ def reasons() -> dict[str, str]:
     return {entry["mutant"]: entry["reason"] for entry in listed}
 
 
-def measure(area: Area, count: int, results: Path) -> None:
-    """Judge the first ``count`` mutants of an area that have no result yet."""
+def measure(area: Area, count: int, seed: str, results: Path) -> None:
+    """Judge those of the first ``count`` mutants of an area that have no result yet."""
     place = results / f"{area.name}.jsonl"
     known = {row["mutant"] for row in _rows(place)}
-    chosen = [mutant for mutant in mutants_of(area)[:count] if key(mutant) not in known]
+    chosen = [mutant for mutant in mutants_of(area, seed)[:count] if key(mutant) not in known]
     judged = by_proof.judge(chosen) if area.name in PROVED else by_tests.judge(chosen, area)
     with place.open("a") as file:
         for mutant, answer, by in judged if chosen else ():
@@ -125,6 +126,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("areas", nargs="*", choices=[*AREAS, []], metavar="AREA")
     parser.add_argument("--count", type=int, default=sys.maxsize, help="mutants of each area")
+    parser.add_argument("--seed", default="", help="another order of chance")
     parser.add_argument("--results", type=Path, default=ROOT / "build" / "mutation")
     parser.add_argument("--again", action="store_true", help="judge once more what is alive")
     parser.add_argument("--tests", default="", help="with --again: arguments of pytest")
@@ -135,7 +137,7 @@ def main() -> int:
         if options.again:
             again(AREAS[name], shlex.split(options.tests), options.results)
         else:
-            measure(AREAS[name], options.count, options.results)
+            measure(AREAS[name], options.count, options.seed, options.results)
     show([AREAS[name] for name in options.areas or AREAS], options.results)
     return 0
 

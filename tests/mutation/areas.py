@@ -49,7 +49,7 @@ AREAS = {
                     "sequences", "staircase_thresholds", "steps", "without_quantisers",
                     "external_data", "quantiser_forms", "remedies", "inputs", "labels",
                     "groups", "enlarged", "layer_orders", "resize", "edges", "channels",
-                    "chain_graph")),
+                    "chain_graph", "reference", "combine")),
         Area("host", ("bonn_hw/frontend/host.py", "bonn_hw/frontend/numpy_*.py",
                       "bonn_hw/driver/steps.py", "bonn_hw/driver/layout.py"),
              (*_tests("frontend", "host", "numpy_steps", "host_tail", "input_grid"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bonn_hw.errors import UserError
-from bonn_hw.report.expected import check_shape, compare_expected, distance
+from bonn_hw.report.expected import check_shape, compare_expected, distance, wrong_values
 from bonn_hw.report.simulation import simulated
 from bonn_hw.report.values import Expected
 from tests.report.test_simulation import CLASSES, FRAMES, LABELS, TRUTH, answers
@@ -35,6 +35,21 @@ def test_every_single_step_is_found():
         expected = OURS.copy()
         expected[place] += 0.5
         assert compare_expected(answers(), expected).counts.differ == 1
+
+
+def test_the_values_that_make_a_frame_differ():
+    """Neither last digits nor a frame that is explained; also in a frame of zeros."""
+    ours = OURS.copy()
+    ours[0] = 0.0
+    expected = ours * np.float32(1 + 2e-7)
+    wrong = ours.copy()
+    for place in ((0, 1), (2, 0), (3, 1)):
+        expected[place] += 0.5
+        wrong[place] = expected[place]
+    wrong[2] = ours[2]
+    explained = np.arange(FRAMES) == 2
+    found = wrong_values(replace(answers(), y=ours), expected, explained)
+    np.testing.assert_array_equal(found, wrong)
 
 
 def test_it_is_a_mismatch_of_the_report():

@@ -136,8 +136,9 @@ module serial_bench;
   endtask
 
   initial begin
-    pause(100);
+    pause(70);  // power-up takes 64
     send("I");
+    if (place < 0) $fatal(1, "FAILED: the line is not free after power-up");
     answered(16, Hash, "hash");
     for (int i = 0; i < 3; i++) begin
       off = i == 0 ? 0 : i == 1 ? slowest : fastest;
