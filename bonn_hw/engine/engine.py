@@ -21,7 +21,6 @@ from bonn_hw.ir.graph import DataflowGraph, Node
 from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.operation import Product, Windows
 from bonn_hw.ir.tensor import Integers, TensorType
-from bonn_hw.sim.run import cores
 
 CHUNK = 32  # frames: their tensors stay in the cache of a core
 
@@ -112,7 +111,7 @@ class Engine:
         if not kind.element.holds(frames):
             raise ValueError(f"input values leave the range of {kind}")
         chunks = [frames[at : at + CHUNK] for at in range(0, len(frames), CHUNK)]
-        with tools.threads(threads or cores()) as pool:
+        with tools.threads(threads or tools.cores()) as pool:
             parts = list(pool.map(self._chunk, chunks))
         return np.concatenate(parts) if parts else np.zeros((0, *shape), np.int32)
 
