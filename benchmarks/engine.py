@@ -29,7 +29,7 @@ from bonn_hw.engine import native
 from bonn_hw.nn.export import export
 from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training.checkpoint import Checkpoint
-from bonn_hw.sim.run import cores
+from bonn_hw.tools import cores
 
 PAGE = ROOT / "docs" / "engine.md"
 ROUNDS = 3

@@ -30,10 +30,11 @@ from bonn_hw.nn.export import export
 from bonn_hw.nn.models.networks import build as network
 from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.sim import run as verilator
-from bonn_hw.sim.run import SimulationRun, cores
+from bonn_hw.sim.run import SimulationRun
 from bonn_hw.sliced import build as building
 from bonn_hw.sliced import run as sliced
 from bonn_hw.sliced.engines import checked
+from bonn_hw.tools import cores
 
 PAGE = ROOT / "docs" / "sliced.md"
 BEGIN = "<!-- measured -->"

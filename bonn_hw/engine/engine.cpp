@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <vector>
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -26,8 +27,17 @@ namespace {
 // The windows of all frames, in the order of their pixels: counting costs less than dividing.
 struct Place {
   const Window& window;
-  int64_t pixel = 0, origin = 0;  // of the frame; of the window
-  int64_t column = 0, line = 0, frame = 0;  // the origins of this line and this frame
+  int64_t pixel, origin;  // of the frame; of the window
+  int64_t column, line, frame;  // the origins of this line and this frame
+
+  Place(const Window& of, int64_t first) : window(of) {
+    const int64_t row = first % of.pixels() / of.out_width;
+    pixel = first % of.pixels();
+    column = pixel % of.out_width;
+    frame = first / of.pixels() * of.height * of.width * of.depth;
+    line = frame + row * of.down * of.width * of.depth;
+    origin = line + column * of.right * of.depth;
+  }
 
   void next() {
     pixel++;
@@ -43,32 +53,42 @@ struct Place {
   }
 };
 
-constexpr int OUTPUTS = 8;  // neurons at a time: a byte of packed outputs
-constexpr int PIXELS = 4;   // windows at a time, for which a weight is loaded once
+constexpr int PIXELS = 4;  // windows at a time, for which a weight is loaded once
+#if defined(__AVX512F__)
+constexpr int GROUPS = 2;  // of neurons at a time, for which an input is loaded once
+#else
+constexpr int GROUPS = 1;  // for more there are not enough registers
+#endif
 
-// Numbers of bits that differ, for `OUTPUTS` neurons.
+// Sums for `NEURONS` neurons, a vector of weights and `STEP` inputs at a time.
+//
+// flush: at least once in `UNTIL_FLUSH` calls of add, and after the last one.
+// above: a bit for each neuron: whether its sum is large enough for +1, by its constant.
+// store: the sums of the first `there` neurons, each with its constant.
+
+// Of bits: how many differ. above: the constant is the most that may; store: from the constant, each
+// takes 2.
 #if defined(__AVX512VPOPCNTDQ__)
 struct Differences {
   __m512i sums = _mm512_setzero_si512();
 
-  void add(const uint64_t* weights, uint64_t bits) {
+  void add(const uint64_t* weights, const uint64_t* in) {
+    const auto bits = static_cast<int64_t>(*in);
     const __m512i both = _mm512_xor_si512(_mm512_load_si512(weights), _mm512_set1_epi64(bits));
     sums = _mm512_add_epi64(sums, _mm512_popcnt_epi64(both));
   }
   void flush() {}
   __m256i counts() const { return _mm512_cvtepi64_epi32(sums); }
-};
-constexpr int64_t UNTIL_FLUSH = INT64_MAX;
 #elif defined(__AVX2__)
 struct Differences {  // bytes are counted by nibbles, and summed up before one is full
   __m256i bytes[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
   __m256i sums = _mm256_setzero_si256();
 
-  void add(const uint64_t* weights, uint64_t bits) {
+  void add(const uint64_t* weights, const uint64_t* in) {
     const __m256i counts = _mm256_broadcastsi128_si256(
         _mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
     const __m256i nibble = _mm256_set1_epi8(15);
-    const __m256i all = _mm256_set1_epi64x(static_cast<int64_t>(bits));
+    const __m256i all = _mm256_set1_epi64x(static_cast<int64_t>(*in));
     for (int half = 0; half < 2; half++) {
       const auto* from = reinterpret_cast<const __m256i*>(weights + 4 * half);
       const __m256i both = _mm256_xor_si256(_mm256_load_si256(from), all);
@@ -90,170 +110,331 @@ struct Differences {  // bytes are counted by nibbles, and summed up before one 
     sums = _mm256_add_epi32(sums, _mm256_permute4x64_epi64(eights, 0b11011000));
   }
   __m256i counts() const { return sums; }
-};
-constexpr int64_t UNTIL_FLUSH = 31;  // 31 * 8 < 256
 #else
 struct Differences {
-  int32_t sums[OUTPUTS] = {};
+  int32_t sums[8] = {};
 
-  void add(const uint64_t* weights, uint64_t bits) {
-    for (int i = 0; i < OUTPUTS; i++) sums[i] += __builtin_popcountll(weights[i] ^ bits);
+  void add(const uint64_t* weights, const uint64_t* in) {
+    for (int i = 0; i < NEURONS; i++) sums[i] += __builtin_popcountll(weights[i] ^ *in);
   }
   void flush() {}
-};
-constexpr int64_t UNTIL_FLUSH = INT64_MAX;
 #endif
+  using Input = uint64_t;
+  using Mask = uint8_t;
+  static constexpr int NEURONS = 8, STEP = 1;
+  static constexpr int64_t UNTIL_FLUSH = 31;  // 31 * 8 < 256
 
-// A bit for each neuron: whether at most so many bits differ.
-uint8_t at_most(const Differences& found, const int32_t* limits) {
 #if defined(__AVX2__)
-  const __m256i limit = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(limits));
-  const __m256i more = _mm256_cmpgt_epi32(found.counts(), limit);
-  return static_cast<uint8_t>(~_mm256_movemask_ps(_mm256_castsi256_ps(more)));
-#else
-  int bits = 0;
-  for (int i = 0; i < OUTPUTS; i++) bits |= (found.sums[i] <= limits[i]) << i;
-  return static_cast<uint8_t>(bits);
-#endif
-}
-
-// The sums of the first `there` neurons: each bit that differs takes 2 from the largest.
-void store_sums(const Differences& found, const int32_t* largest, int64_t there, int32_t* out) {
-#if defined(__AVX2__)
-  const __m256i most = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(largest));
-  const __m256i sums = _mm256_sub_epi32(most, _mm256_slli_epi32(found.counts(), 1));
-  if (there >= OUTPUTS) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), sums);
-    return;
+  Mask above(const int32_t* limits) const {
+    const __m256i limit = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(limits));
+    const __m256i more = _mm256_cmpgt_epi32(counts(), limit);
+    return static_cast<Mask>(~_mm256_movemask_ps(_mm256_castsi256_ps(more)));
   }
-  int32_t all[OUTPUTS];
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(all), sums);
-  std::copy_n(all, there, out);
-#else
-  for (int64_t i = 0; i < std::min<int64_t>(OUTPUTS, there); i++)
-    out[i] = largest[i] - 2 * found.sums[i];
-#endif
-}
-
-void differences(const Window& window, const uint64_t* const* origins, const uint64_t* weights,
-                 Differences* found) {
-  const int64_t line = window.columns * window.depth, next = window.width * window.depth;
-  int64_t left = UNTIL_FLUSH;
-  for (int64_t row = 0; row < window.rows; row++) {
-    for (int64_t word = 0; word < line; word++, weights += OUTPUTS) {
-#pragma GCC unroll 4
-      for (int p = 0; p < PIXELS; p++) found[p].add(weights, origins[p][row * next + word]);
-      if (--left == 0) {
-        for (int p = 0; p < PIXELS; p++) found[p].flush();
-        left = UNTIL_FLUSH;
-      }
+  void store(const int32_t* largest, int64_t there, int32_t* out) const {
+    const __m256i most = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(largest));
+    const __m256i all = _mm256_sub_epi32(most, _mm256_slli_epi32(counts(), 1));
+    if (there >= NEURONS) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), all);
+      return;
     }
+    int32_t one[NEURONS];
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(one), all);
+    std::copy_n(one, there, out);
   }
-  for (int p = 0; p < PIXELS; p++) found[p].flush();
-}
+#else
+  Mask above(const int32_t* limits) const {
+    int bits = 0;
+    for (int i = 0; i < NEURONS; i++) bits |= (sums[i] <= limits[i]) << i;
+    return static_cast<Mask>(bits);
+  }
+  void store(const int32_t* largest, int64_t there, int32_t* out) const {
+    for (int64_t i = 0; i < std::min<int64_t>(NEURONS, there); i++)
+      out[i] = largest[i] - 2 * sums[i];
+  }
+#endif
+};
 
-constexpr int SUMS = 16;  // neurons at a time, of integers: two bytes of packed outputs
+// Of products of 16-bit integers, in pairs. above: the constant is the least; store: it is added.
+struct Products {
+  using Input = int16_t;
+  using Mask = uint16_t;
+  static constexpr int NEURONS = 16, STEP = 2;
+  static constexpr int64_t UNTIL_FLUSH = INT64_MAX;
 
-// Sums for `SUMS` neurons of the products of pairs of 16-bit integers.
+  void flush() {}
 #if defined(__AVX512VNNI__)
-struct Sums {
   __m512i all = _mm512_setzero_si512();
 
-  void add(const int16_t* weights, int32_t pair) {
+  void add(const int16_t* weights, const int16_t* in) {
+    int32_t pair;
+    std::memcpy(&pair, in, sizeof pair);
     all = _mm512_dpwssd_epi32(all, _mm512_load_si512(weights), _mm512_set1_epi32(pair));
   }
-  // A bit for each neuron: whether its sum is at least a limit.
-  uint16_t at_least(const int32_t* limits) const {
+  Mask above(const int32_t* limits) const {
     return _mm512_cmpge_epi32_mask(all, _mm512_loadu_si512(limits));
   }
-  // The first `there` sums, each with an offset.
   void store(const int32_t* offsets, int64_t there, int32_t* out) const {
-    const auto mask = static_cast<__mmask16>(there < SUMS ? (1 << there) - 1 : -1);
+    const auto mask = static_cast<__mmask16>(there < NEURONS ? (1 << there) - 1 : -1);
     _mm512_mask_storeu_epi32(out, mask, _mm512_add_epi32(all, _mm512_loadu_si512(offsets)));
   }
-};
 #elif defined(__AVX2__)
-struct Sums {
   __m256i low = _mm256_setzero_si256(), high = _mm256_setzero_si256();
 
-  void add(const int16_t* weights, int32_t pair) {
+  void add(const int16_t* weights, const int16_t* in) {
+    int32_t pair;
+    std::memcpy(&pair, in, sizeof pair);
     const auto* w = reinterpret_cast<const __m256i*>(weights);
     const __m256i both = _mm256_set1_epi32(pair);
     low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_load_si256(w), both));
     high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_load_si256(w + 1), both));
   }
-  uint16_t at_least(const int32_t* limits) const {
+  Mask above(const int32_t* limits) const {
     const auto* limit = reinterpret_cast<const __m256i*>(limits);
     const auto less = [](__m256i sums, const __m256i* most) {
       const __m256i below = _mm256_cmpgt_epi32(_mm256_loadu_si256(most), sums);
       return _mm256_movemask_ps(_mm256_castsi256_ps(below));
     };
-    return static_cast<uint16_t>(~(less(low, limit) | less(high, limit + 1) << 8));
+    return static_cast<Mask>(~(less(low, limit) | less(high, limit + 1) << 8));
   }
   void store(const int32_t* offsets, int64_t there, int32_t* out) const {
-    int32_t all[SUMS];
+    int32_t all[NEURONS];
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(all), low);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(all + 8), high);
-    for (int64_t i = 0; i < std::min<int64_t>(SUMS, there); i++) out[i] = all[i] + offsets[i];
+    for (int64_t i = 0; i < std::min<int64_t>(NEURONS, there); i++) out[i] = all[i] + offsets[i];
   }
-};
 #else
-struct Sums {
-  int32_t all[SUMS] = {};
+  int32_t all[NEURONS] = {};
 
-  void add(const int16_t* weights, int32_t pair) {
-    int16_t values[2];
-    std::memcpy(values, &pair, sizeof pair);
-    for (int i = 0; i < SUMS; i++)
-      all[i] += values[0] * weights[2 * i] + values[1] * weights[2 * i + 1];
+  void add(const int16_t* weights, const int16_t* in) {
+    for (int i = 0; i < NEURONS; i++)
+      all[i] += in[0] * weights[2 * i] + in[1] * weights[2 * i + 1];
   }
-  uint16_t at_least(const int32_t* limits) const {
+  Mask above(const int32_t* limits) const {
     int bits = 0;
-    for (int i = 0; i < SUMS; i++) bits |= (all[i] >= limits[i]) << i;
-    return static_cast<uint16_t>(bits);
+    for (int i = 0; i < NEURONS; i++) bits |= (all[i] >= limits[i]) << i;
+    return static_cast<Mask>(bits);
   }
   void store(const int32_t* offsets, int64_t there, int32_t* out) const {
-    for (int64_t i = 0; i < std::min<int64_t>(SUMS, there); i++) out[i] = all[i] + offsets[i];
+    for (int64_t i = 0; i < std::min<int64_t>(NEURONS, there); i++) out[i] = all[i] + offsets[i];
   }
-};
 #endif
+};
 
-void sums_of_products(const Window& window, const int16_t* const* origins, const int16_t* weights,
-                      Sums* sums) {
+}  // namespace
+
+// A convolution without padding; a matrix product is one of 1x1 frames.
+//
+// weights: [groups of NEURONS][steps of a window][NEURONS][STEP], aligned to 64 bytes. A line of a
+// window may end within a step: the weights behind it are 0, and an element behind the frames can be
+// read.
+// constants: [border classes][groups of NEURONS]: those of `Differences` or `Products`.
+// classes: border class of each pixel of a frame.
+struct Layer {
+  Window window;
+  int64_t of_bits, compares, outputs;
+  const void* weights;
+  const int32_t *constants, *classes;
+};
+
+namespace {
+
+// Results of a layer: packed bits, or integers, from the pixel on that is computed next.
+struct Results {
+  uint8_t* bits;
+  int32_t* integers;
+};
+
+// Some groups of neurons for the windows at `origins`, of which the first `used` are stored.
+template <typename Sums, int COUNT>
+inline void neurons(const Layer& layer, const typename Sums::Input* const* origins,
+                    const int32_t* const* constants, int64_t group, int used, Results out) {
+  const Window& window = layer.window;
   const int64_t line = window.columns * window.depth, next = window.width * window.depth;
-  for (int64_t row = 0; row < window.rows; row++) {
-    for (int64_t at = 0; at < line; at += 2, weights += 2 * SUMS) {
+  const int64_t vector = Sums::NEURONS * Sums::STEP;
+  const int64_t all = window.rows * ((line + Sums::STEP - 1) / Sums::STEP) * vector;
+  const auto* weights = static_cast<const typename Sums::Input*>(layer.weights) + group * all;
+  Sums sums[COUNT][PIXELS];
+  int64_t left = Sums::UNTIL_FLUSH;
+  const auto flush = [&] {
+    for (auto& some : sums)
+      for (auto& one : some) one.flush();
+    left = Sums::UNTIL_FLUSH;
+  };
+  for (int64_t row = 0; row < window.rows; row++)
+    for (int64_t at = row * next; at < row * next + line; at += Sums::STEP, weights += vector) {
 #pragma GCC unroll 4
-      for (int p = 0; p < PIXELS; p++) {
-        int32_t pair;
-        std::memcpy(&pair, origins[p] + row * next + at, sizeof pair);
-        sums[p].add(weights, pair);
+      for (int p = 0; p < PIXELS; p++)
+#pragma GCC unroll 2
+        for (int g = 0; g < COUNT; g++) sums[g][p].add(weights + g * all, origins[p] + at);
+      if (--left == 0) flush();
+    }
+  flush();
+  const int64_t bytes = (layer.outputs + 63) / 64 * 8;
+#pragma GCC unroll 4
+  for (int p = 0; p < PIXELS; p++)
+#pragma GCC unroll 2
+    for (int g = 0; g < COUNT; g++) {
+      const int64_t from = (group + g) * Sums::NEURONS;
+      if (p >= used) continue;
+      if (layer.compares) {
+        const auto mask = sums[g][p].above(constants[p] + from);
+        std::memcpy(out.bits + p * bytes + from / 8, &mask, sizeof mask);
+      } else {
+        int32_t* to = out.integers + p * layer.outputs + from;
+        sums[g][p].store(constants[p] + from, layer.outputs - from, to);
       }
+    }
+}
+
+// The pixels of a layer from `first` on.
+template <typename Sums>
+void convolution(const Layer& layer, const void* in, int64_t first, int64_t count, Results out) {
+  const int64_t groups = (layer.outputs + Sums::NEURONS - 1) / Sums::NEURONS;
+  Place place(layer.window, first);
+  for (int64_t done = 0; done < count; done += PIXELS) {
+    const int used = static_cast<int>(std::min<int64_t>(PIXELS, count - done));
+    const typename Sums::Input* origins[PIXELS];
+    const int32_t* constants[PIXELS];
+    for (int p = 0; p < PIXELS; p++) {
+      origins[p] = static_cast<const typename Sums::Input*>(in) + place.origin;
+      constants[p] = layer.constants + layer.classes[place.pixel] * groups * Sums::NEURONS;
+      if (p + 1 < used) place.next();
+    }
+    int64_t group = 0;
+    for (; group + GROUPS <= groups; group += GROUPS)
+      neurons<Sums, GROUPS>(layer, origins, constants, group, used, out);
+    for (; group < groups; group++)
+      neurons<Sums, 1>(layer, origins, constants, group, used, out);
+    place.next();
+    if (layer.compares) out.bits += PIXELS * ((layer.outputs + 63) / 64 * 8);
+    else out.integers += PIXELS * layer.outputs;
+  }
+}
+
+void convolution(const Layer& layer, const void* in, int64_t first, int64_t count, Results out) {
+  const auto work = layer.of_bits ? convolution<Differences> : convolution<Products>;
+  work(layer, in, first, count, out);
+}
+
+}  // namespace
+
+// What is done with a tile: some pixels of 32-bit integers, which stay in the cache nearest to the
+// core. Tiles are numbered; `left`, `right` and `out` are such numbers.
+enum Kind : int64_t { LOAD, SUMS, LINE, WIDE_LINE, TABLE, ADD, COMPARE, STORE };
+
+struct Operation {
+  Kind kind;
+  int64_t left, right, out;
+  int64_t shift, even, low, high;
+  const void *first, *second;  // constants; those of an element are repeated to fill a tile
+  void* memory;                // of a tensor
+  int64_t bytes;               // of its elements
+};
+
+namespace {
+
+// Apply a function to the elements of a tensor, whatever their size.
+template <typename Function>
+void typed(void* memory, int64_t bytes, Function function) {
+  if (bytes == 1) function(static_cast<int8_t*>(memory));
+  else if (bytes == 2) function(static_cast<int16_t*>(memory));
+  else function(static_cast<int32_t*>(memory));
+}
+
+// Bits of a tile: +1 where a value is at least its threshold, or below it where its bit in `flips`,
+// words of a pixel, is set.
+void compare(const int32_t* in, int64_t pixels, int64_t channels, const int32_t* thresholds,
+             const uint64_t* flips, uint64_t* out) {
+  for (int64_t pixel = 0; pixel < pixels; pixel++, in += channels) {
+    for (int64_t from = 0; from < channels; from += 64) {
+      const int64_t there = std::min<int64_t>(64, channels - from);
+      uint64_t word = 0;
+      int64_t i = 0;
+#if defined(__AVX2__)
+      for (; i + 8 <= there; i += 8) {
+        const auto* value = reinterpret_cast<const __m256i*>(in + from + i);
+        const auto* own = reinterpret_cast<const __m256i*>(thresholds + from + i);
+        const __m256i below = _mm256_cmpgt_epi32(_mm256_loadu_si256(own), _mm256_loadu_si256(value));
+        const int mask = ~_mm256_movemask_ps(_mm256_castsi256_ps(below)) & 255;
+        word |= static_cast<uint64_t>(mask) << i;
+      }
+#endif
+      for (; i < there; i++) word |= static_cast<uint64_t>(in[from + i] >= thresholds[from + i]) << i;
+      *out++ = word ^ flips[from / 64];
     }
   }
 }
 
-// A line for each channel, rounded down or to even, and clipped. `Sum` holds every sum.
+// A line, in sums of a type that holds them. `even`: the last bit of a step is cleared where nothing
+// is dropped.
 template <typename Sum>
-void lines(const int32_t* in, int64_t pixels, int64_t channels, const Sum* slopes,
-           const Sum* offsets, int shift, Sum low, Sum high, int32_t* out) {
-  for (int64_t pixel = 0; pixel < pixels; pixel++, in += channels, out += channels)
-    for (int64_t i = 0; i < channels; i++) {
+void line(const Operation& one, int64_t count, const int32_t* in, int32_t* out) {
+  const auto *slopes = static_cast<const Sum*>(one.first), *offsets = static_cast<const Sum*>(one.second);
+  const auto low = static_cast<Sum>(one.low), high = static_cast<Sum>(one.high);
+  const auto shift = static_cast<int>(one.shift);
+  if (!one.even) {
+    for (int64_t i = 0; i < count; i++) {
       const Sum step = (slopes[i] * in[i] + offsets[i]) >> shift;
       out[i] = static_cast<int32_t>(std::min(std::max(step, low), high));
     }
+    return;
+  }
+  const Sum fraction = (Sum{1} << shift) - 1;
+  for (int64_t i = 0; i < count; i++) {
+    const Sum sum = slopes[i] * in[i] + offsets[i];
+    const Sum step = (sum >> shift) & ~static_cast<Sum>((sum & fraction) == 0);
+    out[i] = static_cast<int32_t>(std::min(std::max(step, low), high));
+  }
 }
 
-template <typename Sum>
-void lines_to_even(const int32_t* in, int64_t pixels, int64_t channels, const Sum* slopes,
-                   const Sum* offsets, int shift, Sum low, Sum high, int32_t* out) {
-  const Sum fraction = (Sum{1} << shift) - 1;
-  for (int64_t pixel = 0; pixel < pixels; pixel++, in += channels, out += channels)
-    for (int64_t i = 0; i < channels; i++) {
-      const Sum sum = slopes[i] * in[i] + offsets[i];
-      const Sum step = (sum >> shift) & ~static_cast<Sum>((sum & fraction) == 0);
-      out[i] = static_cast<int32_t>(std::min(std::max(step, low), high));
-    }
+// A function of each value: that of element i begins at table[bases[i]] with value 0.
+void look_up(const int32_t* in, int64_t count, const int32_t* bases, const int32_t* table,
+             int32_t* out) {
+  int64_t i = 0;
+#if defined(__AVX512F__)
+  for (; i + 16 <= count; i += 16) {
+    const __m512i at = _mm512_add_epi32(_mm512_loadu_si512(bases + i), _mm512_loadu_si512(in + i));
+    _mm512_storeu_si512(out + i, _mm512_i32gather_epi32(at, table, 4));
+  }
+#endif
+  for (; i < count; i++) out[i] = table[bases[i] + in[i]];
+}
+
+// One operation on the tile that begins at pixel `from` of the tensors.
+void apply(const Operation& one, int64_t from, int64_t pixels, int64_t channels, int32_t* left,
+           const int32_t* right, int32_t* out) {
+  const int64_t count = pixels * channels, start = from * channels;
+  const auto* first = static_cast<const int32_t*>(one.first);
+  switch (one.kind) {
+    case LOAD:
+      typed(one.memory, one.bytes, [&](auto* at) { std::copy_n(at + start, count, out); });
+      break;
+    case SUMS:
+      convolution(*static_cast<const Layer*>(one.first), one.memory, from, pixels, {nullptr, out});
+      break;
+    case LINE:
+      line<int32_t>(one, count, left, out);
+      break;
+    case WIDE_LINE:
+      line<int64_t>(one, count, left, out);
+      break;
+    case TABLE:
+      look_up(left, count, first, static_cast<const int32_t*>(one.second), out);
+      break;
+    case ADD:
+      for (int64_t i = 0; i < count; i++) out[i] = left[i] + right[i];
+      break;
+    case COMPARE:
+      compare(left, pixels, channels, first, static_cast<const uint64_t*>(one.second),
+              static_cast<uint64_t*>(one.memory) + from * ((channels + 63) / 64));
+      break;
+    case STORE:
+      typed(one.memory, one.bytes, [&](auto* at) {
+        using Element = std::remove_pointer_t<decltype(at)>;
+        for (int64_t i = 0; i < count; i++) at[start + i] = static_cast<Element>(left[i]);
+      });
+      break;
+  }
 }
 
 }  // namespace
@@ -271,43 +452,23 @@ const char* instructions() {
 #endif
 }
 
-// XNOR-popcount convolution; a matrix product is one of 1x1 frames.
-//
-// weights: [groups of 8 neurons][words of a window][8], aligned to 64 bytes.
-// constants: [border classes][8 * groups]. With `out_bits`: the most bits that may differ where the
-// output is +1; otherwise the number to which -2 for each bit that differs is added.
-// classes: border class of each pixel of a frame.
-void bit_convolution(const Window* window, const uint64_t* in, int64_t frames,
-                     const uint64_t* weights, const int32_t* constants, const int32_t* classes,
-                     int64_t outputs, uint64_t* out_bits, int32_t* out_integers) {
-  const int64_t words = window->rows * window->columns * window->depth;
-  const int64_t groups = (outputs + OUTPUTS - 1) / OUTPUTS, total = frames * window->pixels();
-  const int64_t out_bytes = (outputs + 63) / 64 * 8;
-  Place place{*window};
-  for (int64_t first = 0; first < total; first += PIXELS) {
-    const int used = static_cast<int>(std::min<int64_t>(PIXELS, total - first));
-    const uint64_t* origins[PIXELS];
-    const int32_t* constant[PIXELS];
-    for (int p = 0; p < PIXELS; p++) {
-      origins[p] = in + place.origin;
-      constant[p] = constants + classes[place.pixel] * groups * OUTPUTS;
-      if (p + 1 < used) place.next();
+// All pixels of a layer that compares.
+void bits_of_layer(const Layer* layer, const void* in, int64_t frames, uint64_t* out) {
+  const Results results{reinterpret_cast<uint8_t*>(out), nullptr};
+  convolution(*layer, in, 0, frames * layer->window.pixels(), results);
+}
+
+// Operations on all pixels of tensors that have the same shape, `step` of them at a time.
+void tiles(const Operation* operations, int64_t count, int64_t slots, int64_t pixels,
+           int64_t channels, int64_t step) {
+  std::vector<int32_t> room(slots * step * channels);
+  const auto slot = [&](int64_t number) { return room.data() + number * step * channels; };
+  for (int64_t from = 0; from < pixels; from += step) {
+    for (int64_t i = 0; i < count; i++) {
+      const Operation& one = operations[i];
+      const int64_t some = std::min(step, pixels - from);
+      apply(one, from, some, channels, slot(one.left), slot(one.right), slot(one.out));
     }
-    for (int64_t group = 0; group < groups; group++) {
-      Differences found[PIXELS];
-      differences(*window, origins, weights + group * words * OUTPUTS, found);
-      for (int p = 0; p < used; p++) {
-        const int32_t* own = constant[p] + group * OUTPUTS;
-        if (out_bits) {
-          auto* bytes = reinterpret_cast<uint8_t*>(out_bits) + (first + p) * out_bytes;
-          bytes[group] = at_most(found[p], own);
-        } else {
-          const int64_t from = group * OUTPUTS;
-          store_sums(found[p], own, outputs - from, out_integers + (first + p) * outputs + from);
-        }
-      }
-    }
-    place.next();
   }
 }
 
@@ -329,103 +490,10 @@ void join_columns(const uint64_t* in, int64_t lines, int64_t width, int64_t chan
   }
 }
 
-// Convolution of integers; sums are below 2^31. A pair may begin at the last element of a line: its
-// weight for the next one is 0, and an element behind the frames can be read.
-//
-// weights: [groups of 16 neurons][rows][pairs of a line][16][2], aligned to 64 bytes.
-// constants: [border classes][16 * groups]. With `out_bits`: the least sum of +1; otherwise what is
-// added to sums.
-// classes: border class of each pixel of a frame.
-void integer_convolution(const Window* window, const int16_t* in, int64_t frames,
-                         const int16_t* weights, const int32_t* constants, const int32_t* classes,
-                         int64_t outputs, uint64_t* out_bits, int32_t* out_integers) {
-  const int64_t pairs = window->rows * ((window->columns * window->depth + 1) / 2);
-  const int64_t groups = (outputs + SUMS - 1) / SUMS, total = frames * window->pixels();
-  const int64_t out_shorts = (outputs + 63) / 64 * 4;
-  Place place{*window};
-  for (int64_t first = 0; first < total; first += PIXELS) {
-    const int used = static_cast<int>(std::min<int64_t>(PIXELS, total - first));
-    const int16_t* origins[PIXELS];
-    const int32_t* constant[PIXELS];
-    for (int p = 0; p < PIXELS; p++) {
-      origins[p] = in + place.origin;
-      constant[p] = constants + classes[place.pixel] * groups * SUMS;
-      if (p + 1 < used) place.next();
-    }
-    for (int64_t group = 0; group < groups; group++) {
-      Sums sums[PIXELS];
-      sums_of_products(*window, origins, weights + group * pairs * 2 * SUMS, sums);
-      for (int p = 0; p < used; p++) {
-        const int32_t* own = constant[p] + group * SUMS;
-        const int64_t from = group * SUMS;
-        if (out_bits) {
-          auto* shorts = reinterpret_cast<uint16_t*>(out_bits) + (first + p) * out_shorts;
-          shorts[group] = sums[p].at_least(own);
-        } else {
-          sums[p].store(own, outputs - from, out_integers + (first + p) * outputs + from);
-        }
-      }
-    }
-    place.next();
-  }
-}
-
-// Bits of integers: +1 where a value is at least the threshold of its border class and channel, or
-// below it where its bit in `flips`, words of a pixel, is set.
-void compare(const int32_t* in, int64_t frames, int64_t pixels, int64_t channels,
-             const int32_t* thresholds, const int32_t* classes, const uint64_t* flips,
-             uint64_t* out) {
-  for (int64_t frame = 0; frame < frames; frame++) {
-    for (int64_t pixel = 0; pixel < pixels; pixel++, in += channels) {
-      const int32_t* threshold = thresholds + classes[pixel] * channels;
-      for (int64_t from = 0; from < channels; from += 64) {
-        const int64_t there = std::min<int64_t>(64, channels - from);
-        uint64_t word = 0;
-        int64_t i = 0;
-#if defined(__AVX2__)
-        for (; i + 8 <= there; i += 8) {
-          const auto* value = reinterpret_cast<const __m256i*>(in + from + i);
-          const auto* own = reinterpret_cast<const __m256i*>(threshold + from + i);
-          const __m256i below = _mm256_cmpgt_epi32(_mm256_loadu_si256(own), _mm256_loadu_si256(value));
-          const int mask = ~_mm256_movemask_ps(_mm256_castsi256_ps(below)) & 255;
-          word |= static_cast<uint64_t>(mask) << i;
-        }
-#endif
-        for (; i < there; i++) word |= static_cast<uint64_t>(in[from + i] >= threshold[from + i]) << i;
-        *out++ = word ^ flips[from / 64];
-      }
-    }
-  }
-}
-
-// A line for each channel, in steps; `narrow` where all sums are below 2^31.
-void line(const int32_t* in, int64_t pixels, int64_t channels, const int64_t* slopes,
-                const int64_t* offsets, int64_t shift, int64_t to_even, int64_t narrow, int64_t low,
-                int64_t high, int32_t* out) {
-  const int by = static_cast<int>(shift);
-  if (!narrow) {
-    const auto work = to_even ? lines_to_even<int64_t> : lines<int64_t>;
-    work(in, pixels, channels, slopes, offsets, by, low, high, out);
-    return;
-  }
-  const std::vector<int32_t> slope(slopes, slopes + channels), offset(offsets, offsets + channels);
-  const auto work = to_even ? lines_to_even<int32_t> : lines<int32_t>;
-  work(in, pixels, channels, slope.data(), offset.data(), by, static_cast<int32_t>(low),
-       static_cast<int32_t>(high), out);
-}
-
-// A function of the value for each channel: table[channel][value - low].
-void look_up(const int32_t* in, int64_t pixels, int64_t channels, int64_t low, int64_t range,
-             const int32_t* table, int32_t* out) {
-  for (int64_t pixel = 0; pixel < pixels; pixel++)
-    for (int64_t channel = 0; channel < channels; channel++)
-      *out++ = table[channel * range + *in++ - low];
-}
-
 // Maximum of bits in each window.
 void bit_pool(const Window* window, const uint64_t* in, int64_t frames, uint64_t* out) {
   const int64_t depth = window->depth, next = window->width * depth;
-  Place place{*window};
+  Place place(*window, 0);
   const int64_t total = frames * window->pixels();
   for (int64_t done = 0; done < total; done++, place.next(), out += depth) {
     const uint64_t* origin = in + place.origin;
@@ -442,7 +510,7 @@ void bit_pool(const Window* window, const uint64_t* in, int64_t frames, uint64_t
 // Sums of integers over each window.
 void total_pool(const Window* window, const int32_t* in, int64_t frames, int32_t* out) {
   const int64_t depth = window->depth, next = window->width * depth;
-  Place place{*window};
+  Place place(*window, 0);
   const int64_t total = frames * window->pixels();
   for (int64_t done = 0; done < total; done++, place.next(), out += depth) {
     const int32_t* origin = in + place.origin;

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import enum
 import functools
 from pathlib import Path
 
@@ -25,6 +26,33 @@ class Window(ctypes.Structure):
             *("height", "width", "depth", "rows", "columns", "down", "right"),
             *("out_height", "out_width"),
         )
+    )
+
+
+class Layer(ctypes.Structure):
+    """A convolution: the fields of ``struct Layer``."""
+
+    _fields_ = (
+        ("window", Window),
+        *((name, ctypes.c_int64) for name in ("of_bits", "compares", "outputs")),
+        *((name, ctypes.c_void_p) for name in ("weights", "constants", "classes")),
+    )
+
+
+class Kind(enum.IntEnum):
+    """What is done with a tile: ``enum Kind``."""
+
+    LOAD, SUMS, LINE, WIDE_LINE, TABLE, ADD, COMPARE, STORE = range(8)
+
+
+class Operation(ctypes.Structure):
+    """An operation on tiles: the fields of ``struct Operation``."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("kind", "left", "right", "out")),
+        *((name, ctypes.c_int64) for name in ("shift", "even", "low", "high")),
+        *((name, ctypes.c_void_p) for name in ("first", "second", "memory")),
+        ("bytes", ctypes.c_int64),
     )
 
 
@@ -55,4 +83,4 @@ def _passed(argument: object) -> object:
         return ctypes.c_void_p(argument.ctypes.data)
     if isinstance(argument, int):
         return ctypes.c_int64(argument)
-    return ctypes.byref(argument) if isinstance(argument, Window) else argument
+    return ctypes.byref(argument) if isinstance(argument, ctypes.Structure) else argument

@@ -1,25 +1,79 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Matrix products, alone or behind a sliding window, in ``engine.cpp``."""
+"""Matrix products, alone or behind a sliding window: the layers of ``engine.cpp``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.engine.native import Window, aligned, call
-from bonn_hw.engine.tensors import WORD, Bits, Tensor, Work, bits, empty, fits, integers, words_of
+from bonn_hw.engine.native import Layer, Window, aligned, call
+from bonn_hw.engine.tensors import (
+    WORD,
+    Bits,
+    Tensor,
+    Work,
+    bits,
+    empty,
+    fits,
+    frames_of,
+    integers,
+    words_of,
+)
 from bonn_hw.ir.operation import Product, Windows
 from bonn_hw.ir.tensor import Element, TensorType
 
 GROUP, SUMS = 8, 16  # neurons that engine.cpp computes at a time: of bits, of integers
 NEVER = np.iinfo(np.int32).max  # no sum reaches it
 
+Read = Callable[[Tensor], NDArray[np.generic]]
 
-def product(
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """A layer, ready for ``engine.cpp``.
+
+    Attributes
+    ----------
+    layer : Layer
+        Its geometry, weights and constants, which `arrays` keep in memory.
+    read : function
+        The array that the layer takes, of its input tensor.
+    """
+
+    layer: Layer
+    read: Read
+    arrays: tuple[NDArray[np.generic], ...]
+
+    @staticmethod
+    def of(
+        geometry: Window, operation: Product, weights: NDArray[np.generic],
+        constants: NDArray[np.int32], read: Read,
+    ) -> Products:  # fmt: skip
+        """From packed weights and constants."""
+        arrays = (weights, constants, np.ascontiguousarray(operation.classes, np.int32))
+        addresses = (array.ctypes.data for array in arrays)
+        of_bits, outputs = weights.dtype == np.uint64, len(operation.weights)
+        layer = Layer(geometry, of_bits, operation.compares, outputs, *addresses)
+        return Products(layer, read, arrays)
+
+    def comparison(self, result: TensorType) -> Work:
+        """Its packed bits, if it compares."""
+
+        def work(tensor: Tensor) -> tuple[Tensor]:
+            array = self.read(tensor)
+            found = empty(frames_of(tensor), result.shape)
+            call("bits_of_layer", self.layer, array, frames_of(tensor), found)
+            return (Bits(found, result.shape[2]),)
+
+        return work
+
+
+def products(
     operation: Product, given: TensorType, result: TensorType, windows: Windows | None = None
-) -> Work | None:
+) -> Products | None:
     """A product of pixels, or of windows of the frames; None if its sums need more than 32 bits.
 
     Parameters
@@ -37,30 +91,6 @@ def product(
     return None
 
 
-def compare(
-    thresholds: NDArray[np.int64], classes: NDArray[np.int32], inverted: NDArray[np.bool_]
-) -> Callable[[NDArray[np.int32]], Bits]:
-    """Bits of integers ``(N, H, W, C)``: +1 where ``(x >= threshold) != inverted``.
-
-    Parameters
-    ----------
-    thresholds : int64 ``(classes, C)``
-        Of 32 bits.
-    classes : int32 ``(H * W,)``
-    """
-    narrow = np.ascontiguousarray(thresholds, np.int32)
-    flips = Bits.of(inverted.astype(np.int8)).words
-
-    def work(values: NDArray[np.int32]) -> Bits:
-        frames, rows, columns, channels = values.shape
-        found = empty(frames, (rows, columns, channels))
-        pixels = rows * columns
-        call("compare", values, frames, pixels, channels, narrow, classes, flips, found)
-        return Bits(found, channels)
-
-    return work
-
-
 def _reach(operation: Product, element: Element) -> int:
     """No partial sum of products is larger."""
     weights = np.abs(operation.weights.astype(np.int64))
@@ -73,13 +103,9 @@ def _geometry(given: TensorType, result: TensorType, windows: Windows | None, de
     return Window(height, width, depth, *kernel, *stride, *result.shape[:2])
 
 
-def _classes(operation: Product) -> NDArray[np.int32]:
-    return np.ascontiguousarray(operation.classes.reshape(-1), np.int32)
-
-
 def _of_bits(
     operation: Product, given: TensorType, result: TensorType, windows: Windows | None
-) -> Work:
+) -> Products:
     (height, width, channels), (outputs, wide) = given.shape, operation.weights.shape
     columns, right = (windows.kernel[1], windows.stride[1]) if windows else (1, 1)
     geometry = _geometry(given, result, windows, words_of(channels))
@@ -99,30 +125,22 @@ def _of_bits(
         constants[:, :outputs] = (wide - np.clip(operation.constants, -wide, wide + 2)) // 2
     else:
         constants[:, :outputs] = wide + operation.constants
-    classes = _classes(operation)
 
-    def work(tensor: Tensor) -> tuple[Tensor]:
+    def read(tensor: Tensor) -> NDArray[np.generic]:
         words = bits(tensor).words
-        if joined:
-            lines = np.empty((len(words), height, geometry.width, geometry.depth), np.uint64)
-            extents = (width, channels, columns, right, geometry.width)
-            call("join_columns", words, len(words) * height, *extents, lines)
-            words = lines
-        arguments = (geometry, words, len(words), weights, constants, classes, outputs)
-        if operation.compares:
-            found = empty(len(words), result.shape)
-            call("bit_convolution", *arguments, found, None)
-            return (Bits(found, outputs),)
-        sums = np.empty((len(words), *result.shape), np.int32)
-        call("bit_convolution", *arguments, None, sums)
-        return (sums,)
+        if not joined:
+            return words
+        lines = np.empty((len(words), height, geometry.width, geometry.depth), np.uint64)
+        extents = (width, channels, columns, right, geometry.width)
+        call("join_columns", words, len(words) * height, *extents, lines)
+        return lines
 
-    return work
+    return Products.of(geometry, operation, weights, constants, read)
 
 
 def _of_integers(
     operation: Product, given: TensorType, result: TensorType, windows: Windows | None
-) -> Work:
+) -> Products:
     (outputs, wide), rows = operation.weights.shape, windows.kernel[0] if windows else 1
     geometry = _geometry(given, result, windows, given.shape[2])
     groups, line = -(-outputs // SUMS), wide // rows
@@ -134,20 +152,12 @@ def _of_integers(
     constants[:, :outputs] = (
         np.clip(operation.constants, -limit, limit) if operation.compares else operation.constants
     )
-    classes = _classes(operation)
 
-    def work(tensor: Tensor) -> tuple[Tensor]:
+    def read(tensor: Tensor) -> NDArray[np.generic]:
         values = integers(tensor)
-        read = np.empty(values.size + 1, np.int16)  # a pair may begin at the last one
-        read[:-1].reshape(values.shape)[...] = values
-        read[-1] = 0
-        arguments = (geometry, read, len(values), weights, constants, classes, outputs)
-        if operation.compares:
-            found = empty(len(values), result.shape)
-            call("integer_convolution", *arguments, found, None)
-            return (Bits(found, outputs),)
-        sums = np.empty((len(values), *result.shape), np.int32)
-        call("integer_convolution", *arguments, None, sums)
-        return (sums,)
+        array = np.empty(values.size + 1, np.int16)  # a pair may begin at the last one
+        array[:-1].reshape(values.shape)[...] = values
+        array[-1] = 0
+        return array
 
-    return work
+    return Products.of(geometry, operation, weights, constants, read)

@@ -10,20 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bonn_hw.engine.native import Window, call
-from bonn_hw.engine.products import compare, product
 from bonn_hw.engine.tensors import Bits, Tensor, Work, bits, empty, fits, integers, words_of
 from bonn_hw.ir.kernel import Kernel
-from bonn_hw.ir.operation import Border, Compare, Copies, Line, Lookup, Maximum, Product, Sum, Total
-from bonn_hw.ir.tensor import Element
-
-LARGEST_TABLE = 1 << 22  # entries
+from bonn_hw.ir.operation import Border, Copies, Maximum, Total
 
 
 def step(kernel: Kernel) -> Work:
-    """The work of a kernel on its input tensors."""
+    """The work of a kernel on its input tensors, if it is not a task of tiles."""
     return _fast(kernel) or by_reference(kernel)
 
 
@@ -45,75 +40,15 @@ def _fast(kernel: Kernel) -> Work | None:
     """The work of a kernel's operation; None if it has none, or one for other values."""
     operation, given = kernel.operation(), kernel.outputs[0].element
     match operation:
-        case Product():
-            return product(operation, kernel.inputs[0], kernel.outputs[0])
-        case Compare():
-            return _comparison(kernel, operation)
-        case Line():
-            return _line(kernel, operation) or _looked_up(kernel)
-        case Lookup():
-            return _looked_up(kernel)
         case Border() if given.bipolar:
             return _padded_bits(kernel, operation)
         case Maximum() if given.bipolar:
             return _pooled_bits(kernel, operation)
         case Total() if fits(given, np.int32):
             return _totals(kernel, operation)
-        case Sum() if fits(given, np.int32):
-            return lambda *pair: (np.add(*map(integers, pair), dtype=np.int32),)
         case Copies():
             return lambda tensor: (tensor,) * len(kernel.outputs)
     return None
-
-
-def _comparison(kernel: Kernel, operation: Compare) -> Work | None:
-    element, (height, width, _) = kernel.inputs[0].element, kernel.inputs[0].shape
-    if not fits(Element(element.low, element.high + 1), np.int32):
-        return None
-    thresholds = np.clip(operation.thresholds, element.low, element.high + 1)[None]
-    work = compare(thresholds, np.zeros(height * width, np.int32), operation.inverted)
-    return lambda tensor: (work(np.ascontiguousarray(integers(tensor), np.int32)),)
-
-
-def _line(kernel: Kernel, operation: Line) -> Work | None:
-    element, given = kernel.inputs[0].element, kernel.outputs[0].element
-    if not fits(element, np.int32):
-        return None
-    slopes, offsets = (
-        np.ascontiguousarray(values, np.int64) for values in (operation.slopes, operation.offsets)
-    )
-    reach = np.abs(slopes) * max(-element.low, element.high) + np.abs(offsets)
-    narrow = int(reach.max() < np.iinfo(np.int32).max and operation.shift < 31)
-    rounding = (operation.shift, int(operation.ties_even), narrow, given.low, given.high)
-
-    def work(tensor: Tensor) -> tuple[Tensor]:
-        values = np.ascontiguousarray(integers(tensor), np.int32)
-        result = np.empty(values.shape, np.int32)
-        pixels = values.size // slopes.size
-        call("line", values, pixels, slopes.size, slopes, offsets, *rounding, result)
-        return (result,)
-
-    return work
-
-
-def _looked_up(kernel: Kernel) -> Work | None:
-    """A function of each value and its channel as a table, which the reference fills."""
-    element, channels = kernel.inputs[0].element, kernel.inputs[0].shape[2]
-    span = element.high - element.low + 1
-    if span * channels > LARGEST_TABLE or not fits(element, np.int32):
-        return None
-    every: NDArray[np.int64] = np.arange(element.low, element.high + 1, dtype=np.int64)
-    (found,) = kernel.reference(every[:, None, None, None].repeat(channels, axis=3))
-    table = np.ascontiguousarray(found.reshape(span, channels).T, np.int32)
-
-    def work(tensor: Tensor) -> tuple[Tensor]:
-        values = np.ascontiguousarray(integers(tensor), np.int32)
-        result = np.empty(values.shape, np.int32)
-        pixels = values.size // channels
-        call("look_up", values, pixels, channels, element.low, span, table, result)
-        return (result,)
-
-    return work
 
 
 def _of_bits(kernel: Kernel, fill: Callable[[Bits, Bits], None]) -> Work:

@@ -84,6 +84,16 @@ def fits(element: Element, kind: type[np.signedinteger]) -> bool:
     return bool(limits.min <= element.low and element.high <= limits.max)
 
 
+def kind_of(element: Element) -> type[np.signedinteger]:
+    """The smallest type of NumPy's for all values of an element of at most 32 bits."""
+    return next(kind for kind in (np.int8, np.int16, np.int32) if fits(element, kind))
+
+
+def frames_of(tensor: Tensor) -> int:
+    """How many there are."""
+    return len(tensor.words if isinstance(tensor, Bits) else tensor)
+
+
 def empty(frames: int, shape: tuple[int, int, int]) -> Words:
     """Words of packed frames, all 0."""
     return np.zeros((frames, *shape[:2], words_of(shape[2])), np.uint64)

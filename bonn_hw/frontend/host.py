@@ -14,6 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import AttributeProto, ModelProto, NodeProto
 
+from bonn_hw import tools
 from bonn_hw.errors import UserError
 from bonn_hw.frontend import border, execute
 from bonn_hw.frontend.execute import Array
@@ -85,30 +86,40 @@ class Host:
                 f"inputs: the model takes the shape (N, {shape}), not {frames.shape}: put the "
                 "frames first and reshape each"
             )
-        if not np.isfinite(frames).all():
+        chunks = (frames[at : at + CHUNK] for at in range(0, len(frames), CHUNK))
+        if not all(np.isfinite(one).all() for one in chunks):
             bad = int(np.flatnonzero(~np.isfinite(frames.reshape(len(frames), -1)).all(axis=1))[0])
             raise UserError(
                 f"inputs: frame {bad} holds NaN or infinity: every value must be finite"
             )
         if self.stated is not None:
             self.stated.check(frames)
-        values = self.head_values(frames).reshape(len(frames), -1)
         kind = np.int16 if max(-self.element.low, self.element.high) < 2**15 else np.int32
-        stream = np.empty(values.shape, kind)
-        scale, order = np.float32(self.input_scale), self._stream_order
-        low, high, inside = np.inf, -np.inf, True
-        for at in range(0, len(frames), CHUNK):
-            integers = np.rint(values[at : at + CHUNK] / scale)
-            low, high = min(low, integers.min()), max(high, integers.max())
-            inside = inside and self.element.holds(integers)
-            if inside:
-                stream[at : at + CHUNK] = integers.astype(kind)[:, order]
-        if not inside:
+        stream = np.empty((len(frames), self.encode_order.size), kind)
+        batches = [slice(at, at + BATCH) for at in range(0, len(frames), BATCH)]
+        with tools.threads(min(tools.cores(), len(batches))) as pool:
+            found = pool.map(lambda one: self._encode(frames[one], stream[one]), batches)
+            lows, highs, inside = zip(*found, strict=True)
+        if not all(inside):
             raise UserError(
-                f"inputs: their integers from {low:g} to {high:g} leave the range "
+                f"inputs: their integers from {min(lows):g} to {max(highs):g} leave the range "
                 f"[{self.element.low}, {self.element.high}] of the model's input"
             )
         return stream
+
+    def _encode(self, frames: NDArray[np.float32], stream: Integers) -> tuple[float, float, bool]:
+        """Fill a part of the stream; the limits of the integers, and whether all fit."""
+        values = self.head_values(frames).reshape(len(frames), -1)
+        low, high, inside = np.inf, -np.inf, True
+        for at in range(0, len(frames), CHUNK):
+            integers: Array = values[at : at + CHUNK] / np.float32(self.input_scale)
+            np.rint(integers, out=integers)
+            low, high = min(low, integers.min()), max(high, integers.max())
+            inside = inside and self.element.holds(integers)
+            if inside:
+                narrow, part = integers.astype(stream.dtype), stream[at : at + CHUNK]
+                np.take(narrow, self._stream_order, axis=1, out=part, mode="clip")
+        return low, high, inside
 
     def head_values(self, frames: NDArray[np.float32]) -> Array:
         """Apply the operators before the accelerator to frames."""

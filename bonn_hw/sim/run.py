@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -245,8 +244,3 @@ def busy(numbers: NDArray[np.int64], stages: int, offered: int) -> tuple[int, ..
     known = steady >= 2
     moved = counts[steady - 1] - counts[steady - 2] if known else counts[-1] // len(counts)
     return tuple(int(most) for most in moved.max(axis=1))
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0))

@@ -10,6 +10,7 @@ from bonn_hw.tools.processes import Process as Process
 from bonn_hw.tools.processes import end as end
 from bonn_hw.tools.programs import LAST as LAST
 from bonn_hw.tools.programs import Ended as Ended
+from bonn_hw.tools.programs import cores as cores
 from bonn_hw.tools.programs import find as find
 from bonn_hw.tools.programs import run as run
 from bonn_hw.tools.programs import started as started

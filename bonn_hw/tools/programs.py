@@ -185,6 +185,11 @@ def _write_input(process: Process, text: str) -> None:
             process.stdin.close()
 
 
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 @contextmanager
 def threads(count: int | None) -> Iterator[ThreadPoolExecutor]:
     """A pool of threads for `run`; an exception ends their programs and is raised at once."""

@@ -12,7 +12,7 @@ from bonn_hw import frontend, pipeline, verification
 from bonn_hw.boards import board
 from bonn_hw.report.simulation import PyTorch, simulated
 from bonn_hw.report.values import Mismatches
-from bonn_hw.sim.run import cores
+from bonn_hw.tools import cores
 
 pytestmark = [pytest.mark.rtl, pytest.mark.torch, pytest.mark.data, pytest.mark.slow]
 ZOO = Path(__file__).parent.parent.parent / "zoo"
