@@ -16,7 +16,7 @@ from bonn_hw import cache
 from bonn_hw.errors import UserError
 from bonn_hw.progress import silent
 from bonn_hw.sim import build as building
-from bonn_hw.sim import locate
+from bonn_hw.sim import locate, toolchain
 from bonn_hw.synth import yosys
 from bonn_hw.synth.netlist import Use
 from tests.sim.test_failures import Bench
@@ -122,13 +122,13 @@ def test_a_library_is_made_again_where_a_torn_one_would_kill_us(harm, own, tmp_p
 @pytest.mark.rtl
 def test_a_simulator_and_its_runtime_are_made_again(tmp_path, monkeypatch, own):
     bench, dice = Bench(tmp_path), random.Random(0)
-    chain = building._Toolchain(
-        locate.verilator(), building.compiler(), None, building._optimisation(None)
+    chain = toolchain.Toolchain(
+        locate.verilator(), building.compiler(), None, toolchain.optimisation(None)
     )
     with monkeypatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", SHARED)
         known = building._runtime(chain, chain.identity(), silent)
-    compiled, made = building._compile, []
+    compiled, made = building.compile_sources, []
 
     def compile_(chain, sources, folder, *others):
         """Objects of the runtime are those of all tests: to compile them takes a while."""
@@ -138,7 +138,7 @@ def test_a_simulator_and_its_runtime_are_made_again(tmp_path, monkeypatch, own):
         shutil.copytree(known, folder, ignore=lambda *_: [cache.MANIFEST], dirs_exist_ok=True)
         return sorted(folder.glob("*.o"))
 
-    monkeypatch.setattr(building, "_compile", compile_)
+    monkeypatch.setattr(building, "compile_sources", compile_)
     simulator = building.build(bench.project, templates=bench.templates).executable
     (runtime,) = (own / "runtime").iterdir()
     objects = list(runtime.glob("*.o"))
@@ -155,11 +155,11 @@ def test_another_environment_finds_the_same_simulators(tmp_path):
     """What a simulator is made of counts, not where it is installed."""
     here = locate.verilator()
     copy = replace(here, root=Path(shutil.copytree(here.root, tmp_path / "copy")))
-    chains = [building._Toolchain(one, building.compiler(), None, ("-O1",)) for one in (here, copy)]
+    chains = [toolchain.Toolchain(one, building.compiler(), None, ("-O1",)) for one in (here, copy)]
     assert chains[0].identity() == chains[1].identity()
     with (copy.include / "verilated.h").open("a") as header:
         header.write("// changed\n")
-    building._contents.cache_clear()
+    toolchain._contents.cache_clear()
     assert chains[0].identity() != chains[1].identity()
 
 

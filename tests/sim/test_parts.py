@@ -15,6 +15,7 @@ from bonn_hw.ir.tensor import Element
 from bonn_hw.sim import batches, locate, waves
 from bonn_hw.sim import build as building
 from bonn_hw.sim import run as running
+from bonn_hw.sim import toolchain as toolchains
 from bonn_hw.sim.hang import hang
 from bonn_hw.sim.locate import Verilator
 from bonn_hw.sim.shard import Shard
@@ -24,7 +25,7 @@ PROJECT = RtlProject("top", (), {}, Port(1, BYTE, 6), Port(2, BYTE, 3), ("first"
 
 
 def toolchain(root=Path("/nowhere"), trace=None, compiler="g++", optimisation=("-O3", "-g")):
-    return building._Toolchain(Verilator("verilator", root, "5.1"), compiler, trace, optimisation)
+    return toolchains.Toolchain(Verilator("verilator", root, "5.1"), compiler, trace, optimisation)
 
 
 @pytest.mark.parametrize("trace", [None, "streams", "vcd", "fst"])
@@ -35,7 +36,7 @@ def test_what_is_compiled_and_linked_for_waves(trace, bundled, tmp_path):
     chain = toolchain(tmp_path, trace)
     fst, vcd = trace == "fst", trace in ("streams", "vcd")
     assert ("-lz" in chain.libraries) == (fst and not bundled)
-    assert (f"-I{building.STORED}" in chain.flags) == bundled
+    assert (f"-I{toolchains.STORED}" in chain.flags) == bundled
     assert {f"-DVM_TRACE={int(fst or vcd)}", f"-DVM_TRACE_FST={int(fst)}"} <= {*chain.switches}
     assert (f"-DVM_TRACE_VCD={int(vcd)}" in chain.switches) and (chain.headers is None) == (
         fst or vcd
@@ -54,8 +55,8 @@ def test_clang_has_no_precompiled_header():
 @pytest.mark.parametrize("trace", [None, "streams", "vcd", "fst"])
 def test_verilator_is_told_of_waves(trace, tmp_path, monkeypatch):
     commands = []
-    monkeypatch.setattr(building, "_run", lambda command, *others: commands.append(command))
-    monkeypatch.setattr(building, "_compile", lambda chain, sources, *others: sources)
+    monkeypatch.setattr(building, "run", lambda command, *others: commands.append(command))
+    monkeypatch.setattr(building, "compile_sources", lambda chain, sources, *others: sources)
     (tmp_path / "cpp").mkdir()
     options = building._shallow(trace)
     chain = toolchain(trace=trace)
@@ -69,9 +70,11 @@ def test_verilator_is_told_of_waves(trace, tmp_path, monkeypatch):
 
 def test_what_runs_once_is_not_optimised(tmp_path, monkeypatch):
     commands = []
-    monkeypatch.setattr(building, "_run", lambda command, folder: commands.append(command))
+    monkeypatch.setattr(toolchains, "run", lambda command, folder: commands.append(command))
     sources = [tmp_path / "a.cpp", tmp_path / "a__Slow.cpp", tmp_path / "headers.h"]
-    objects = building._compile(toolchain(), sources, tmp_path, ["-flag"], lambda text: None)
+    objects = toolchains.compile_sources(
+        toolchain(), sources, tmp_path, ["-flag"], lambda text: None
+    )
     assert [one.name for one in objects] == ["a.o", "a__Slow.o", "-O3.gch", "-O0.gch"]
     levels = {command[-1]: "-O0" in command for command in commands}
     assert [levels[str(one)] for one in objects] == [False, True, False, True]
@@ -102,17 +105,17 @@ def test_large_designs_are_compiled_in_parts(tmp_path, monkeypatch):
     ("level", "trace", "flag"), [(None, None, "-O3"), (None, "streams", "-O1"), ("2", "fst", "-O2")]
 )
 def test_levels_of_optimisation(level, trace, flag, monkeypatch):
-    monkeypatch.setenv(building.OPTIMISE, level or "")
-    assert building._optimisation(trace) == (flag, "-march=native")
-    monkeypatch.setenv(building.OPTIMISE, "4")
+    monkeypatch.setenv(toolchains.OPTIMISE, level or "")
+    assert toolchains.optimisation(trace) == (flag, "-march=native")
+    monkeypatch.setenv(toolchains.OPTIMISE, "4")
     with pytest.raises(UserError, match="=4 is not a level: set one of 0, 1, 2, 3"):
-        building._optimisation(trace)
+        toolchains.optimisation(trace)
 
 
 @pytest.mark.parametrize("left", [0, 1])
 def test_a_full_disk_is_one_without_a_block(left, tmp_path, monkeypatch):
-    monkeypatch.setattr(building.os, "statvfs", lambda place: SimpleNamespace(f_bavail=left))
-    assert building._is_full(tmp_path) == (left == 0)
+    monkeypatch.setattr(toolchains.os, "statvfs", lambda place: SimpleNamespace(f_bavail=left))
+    assert toolchains._is_full(tmp_path) == (left == 0)
 
 
 @pytest.mark.parametrize("folder", [None, "kept"])

@@ -14,7 +14,7 @@ from bonn_hw.ir.rtl import Port, RtlProject
 from bonn_hw.ir.stream import pack, unpack
 from bonn_hw.ir.tensor import BIPOLAR, Element
 from bonn_hw.sim import build as building
-from bonn_hw.sim import locate
+from bonn_hw.sim import locate, toolchain
 from bonn_hw.sim.run import simulate
 
 # A register between input and output that stops after STOP beats (0: never).
@@ -139,7 +139,7 @@ def test_the_second_simulation_builds_nothing(tmp_path):
 @pytest.mark.parametrize("kind", ["vcd", "fst"])
 def test_waves(kind, tmp_path, monkeypatch):
     if kind == "fst":  # its runtime is compiled for this alone
-        monkeypatch.setenv(building.OPTIMISE, "0")
+        monkeypatch.setenv(toolchain.OPTIMISE, "0")
     wave = tmp_path / f"w.{kind}"
     Bench(tmp_path, 8).run(4, trace=wave)
     if kind == "vcd":
@@ -201,7 +201,7 @@ def lz4(data: bytes) -> bytes:
 @pytest.mark.rtl
 def test_debians_verilator_gives_the_same(tmp_path, monkeypatch, debian_verilator):
     monkeypatch.setenv(locate.CHOICE, debian_verilator)
-    monkeypatch.setenv(building.OPTIMISE, "0")  # that of test_debian_verilator.py
+    monkeypatch.setenv(toolchain.OPTIMISE, "0")  # that of test_debian_verilator.py
     run = Bench(tmp_path, 70).run(4)
     assert run.verilator == "5.006"
     assert run.output_cycles.tolist() == list(range(1, 13))
@@ -272,7 +272,7 @@ int main(int, char** argv) {
     )
     program = tmp_path / "pack"
     subprocess.run(
-        [building.compiler(), "-std=c++17", f"-I{building.STORED}", source, "-o", program],
+        [building.compiler(), "-std=c++17", f"-I{toolchain.STORED}", source, "-o", program],
         check=True,
     )
     for size in (1, 14, 15, 16, 269, 270, 271, 65535, 65536, 200_001):
@@ -292,7 +292,7 @@ def test_wrong_shapes_are_a_bug_of_the_caller(tmp_path):
 @pytest.mark.parametrize("trace", [None, "fst"])
 def test_objects_are_aligned_as_verilator_asks(trace, tmp_path):
     """Its classes ask for 64 bytes, and the compiler's vector instructions rely on that."""
-    chain = building._Toolchain(locate.verilator(), building.compiler(), trace, ("-O1",))
+    chain = toolchain.Toolchain(locate.verilator(), building.compiler(), trace, ("-O1",))
     source, program = tmp_path / "aligned.cpp", tmp_path / "aligned"
     source.write_text(
         """
