@@ -15,6 +15,14 @@ from bonn_hw.nn.data.image_folder import FolderBatches, ImageFolder
 CLASSES = ("n01", "n02", "n10")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def short_waits():
+    """torch waits five seconds for a process that was left in the middle, before it ends it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.utils.data._utils, "MP_STATUS_CHECK_INTERVAL", 0.5)
+        yield
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     """Eight training and three test images of each of three classes, of several forms."""
