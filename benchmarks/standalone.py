@@ -4,8 +4,8 @@
 ``python -m benchmarks.standalone [--network digits cnv wrn22] [--simulator verilator ...]``: builds
 each network, compiles its test bench with each simulator, and runs it from three folders, then with
 a memory image that is gone and with a flipped bit in one, which it must find and name. Nothing of
-bonn_hw is needed to repeat a run by hand: the lines are in the README.md of ``rtl/``. Icarus does
-some hundred cycles a second of a large network: ``--frames 1`` is enough there. The times are
+bonn_hw is needed to repeat a run by hand: the lines are in the README.md of ``rtl/``. In
+Icarus a large network is slow: ``--frames 1 --fps 12000`` is enough there. The times are
 seconds of the processor.
 """
 

@@ -109,7 +109,7 @@ class Nodes:
     def _digits(self, tensor: str, largest: int) -> list[tuple[str, int]]:
         """Digits of integers, in float32, the lowest first; the highest has the sign."""
         base, digits = np.asarray(np.float32(1 << DIGIT)), []
-        count = max(1, -(-largest.bit_length() // DIGIT))
+        count = -(-largest.bit_length() // DIGIT)
         for place in range(count):
             high = self.add("Floor", self.add("Div", tensor, base))
             digits.append((self.add("Sub", tensor, self.add("Mul", high, base)), place * DIGIT))

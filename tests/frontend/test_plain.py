@@ -43,6 +43,13 @@ def test_steps_at_a_threshold_are_found_with_their_place(rounded):
     assert not (found.last_place & found.other_decisions).any()
 
 
+@pytest.mark.parametrize(("scale", "layers"), [(1.0, ["hidden", "last"]), (0.3, ["hidden"])])
+def test_sums_that_the_file_rounds_are_no_decisions(scale, layers, tmp_path):
+    sketch = Sketch(6).quant(3, scale=0.5).dense(6, 4, "hidden").sign().dense(4, 3, "last", scale)
+    lowered = frontend.lower(frontend.read(sketch.write(tmp_path)))
+    assert [one.layer for one in lowered.reference.integers][-len(layers) :] == layers
+
+
 def test_equal_answers(rounded):
     _, reference, frames = rounded
     found = compared(rounded, reference.run(frames))
