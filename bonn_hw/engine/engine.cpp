@@ -111,13 +111,25 @@ struct Differences {  // bytes are counted by nibbles, and summed up before one 
   }
   __m256i counts() const { return sums; }
 #else
-struct Differences {
+struct Differences {  // bytes are counted in place: the least processors have no instruction for it
+  uint64_t bytes[8] = {};
   int32_t sums[8] = {};
 
   void add(const uint64_t* weights, const uint64_t* in) {
-    for (int i = 0; i < NEURONS; i++) sums[i] += __builtin_popcountll(weights[i] ^ *in);
+    for (int i = 0; i < NEURONS; i++) {
+      uint64_t x = weights[i] ^ *in;
+      x -= (x >> 1) & 0x5555555555555555;
+      x = (x & 0x3333333333333333) + ((x >> 2) & 0x3333333333333333);
+      bytes[i] += (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
+    }
   }
-  void flush() {}
+  void flush() {
+    for (int i = 0; i < NEURONS; i++) {
+      const uint64_t pairs = (bytes[i] & 0x00ff00ff00ff00ff) + ((bytes[i] >> 8) & 0x00ff00ff00ff00ff);
+      sums[i] += static_cast<int32_t>((pairs * 0x0001000100010001) >> 48);
+      bytes[i] = 0;
+    }
+  }
 #endif
   using Input = uint64_t;
   using Mask = uint8_t;
