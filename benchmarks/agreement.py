@@ -2,7 +2,8 @@
 """Gates and Verilator on many networks: ``python -m benchmarks.agreement --log agreement.jsonl``.
 
 Random networks, and networks that are named; free and stalled. Every output and the cycle of every
-beat must be equal. What the log has is not run again, so an interrupted run goes on.
+beat must be equal. What the log has is not run again, so an interrupted run goes on. With
+``--engine N``, instead: the integers of the engine and of NumPy, on N sets of 25 random networks.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bonn_hw import pipeline
 from bonn_hw.boards import board
 from bonn_hw.nn.export import export
 from bonn_hw.nn.models.networks import NETWORKS
-from tests.support.agreement import agree, random_network_agrees
+from tests.support.agreement import agree, engine_agrees, random_network_agrees
 
 FRAMES = 192  # of a named network: 3 of each image's place
 CYCLES = {"cnv": 33_000}  # a frame; of others:
@@ -38,7 +39,7 @@ def named(name: str) -> bool:
     return True
 
 
-def run(log: Path, cases: dict[str, Callable[[], bool]]) -> None:
+def run(log: Path, cases: dict[str, Callable[[], int]]) -> None:
     """Run the cases that the log does not have, and note each; raises what a case raises."""
     known = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     done = {one["case"] for one in known}
@@ -52,7 +53,8 @@ def run(log: Path, cases: dict[str, Callable[[], bool]]) -> None:
             stream.write(json.dumps(row) + "\n")
         print(row, flush=True)
     ran = sum(one["ran"] for one in known)
-    print(f"{ran} networks agree, {len(known) - ran} random ones have no build")
+    none = sum(not one["ran"] for one in known)
+    print(f"{ran} networks agree, {none} random ones have no build")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,8 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--log", type=Path, required=True)
     parser.add_argument("--count", type=int, default=80, help="random networks, of which some fail")
     parser.add_argument("--networks", nargs="*", default=[], choices=list(NETWORKS))
+    parser.add_argument("--engine", type=int, default=0, metavar="N", help="sets for the engine")
     options = parser.parse_args(arguments)
-    cases: dict[str, Callable[[], bool]] = {name: partial(named, name) for name in options.networks}
+    cases: dict[str, Callable[[], int]] = {
+        f"engine {number}": partial(engine_agrees, number) for number in range(options.engine)
+    }
+    if cases:
+        run(options.log, cases)
+        return
+    cases = {name: partial(named, name) for name in options.networks}
     cases |= {
         f"random {number}": partial(random_network_agrees, number)
         for number in range(options.count)

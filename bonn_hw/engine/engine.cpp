@@ -111,13 +111,25 @@ struct Differences {  // bytes are counted by nibbles, and summed up before one 
   }
   __m256i counts() const { return sums; }
 #else
-struct Differences {
+struct Differences {  // bytes are counted in place: the least processors have no instruction for it
+  uint64_t bytes[8] = {};
   int32_t sums[8] = {};
 
   void add(const uint64_t* weights, const uint64_t* in) {
-    for (int i = 0; i < NEURONS; i++) sums[i] += __builtin_popcountll(weights[i] ^ *in);
+    for (int i = 0; i < NEURONS; i++) {
+      uint64_t x = weights[i] ^ *in;
+      x -= (x >> 1) & 0x5555555555555555;
+      x = (x & 0x3333333333333333) + ((x >> 2) & 0x3333333333333333);
+      bytes[i] += (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
+    }
   }
-  void flush() {}
+  void flush() {
+    for (int i = 0; i < NEURONS; i++) {
+      const uint64_t pairs = (bytes[i] & 0x00ff00ff00ff00ff) + ((bytes[i] >> 8) & 0x00ff00ff00ff00ff);
+      sums[i] += static_cast<int32_t>((pairs * 0x0001000100010001) >> 48);
+      bytes[i] = 0;
+    }
+  }
 #endif
   using Input = uint64_t;
   using Mask = uint8_t;
@@ -477,15 +489,14 @@ void tiles(const Operation* operations, int64_t count, int64_t slots, int64_t pi
 void join_columns(const uint64_t* in, int64_t lines, int64_t width, int64_t channels,
                   int64_t columns, int64_t right, int64_t out_width, uint64_t* out) {
   const int64_t words = (columns * channels + 63) / 64;
-  for (int64_t line = 0; line < lines; line++, in += width) {
-    for (int64_t x = 0; x < out_width; x++, out += words) {
-      std::fill(out, out + words, 0);
-      for (int64_t column = 0; column < columns; column++) {
-        const uint64_t bits = in[x * right + column];
-        const int64_t word = column * channels / 64, shift = column * channels % 64;
-        out[word] |= bits << shift;
-        if (shift + channels > 64) out[word + 1] |= bits >> (64 - shift);
-      }
+  std::fill(out, out + lines * out_width * words, 0);
+  for (int64_t line = 0; line < lines; line++, in += width, out += out_width * words) {
+    for (int64_t column = 0; column < columns; column++) {
+      const int64_t word = column * channels / 64, shift = column * channels % 64;
+      for (int64_t x = 0; x < out_width; x++) out[x * words + word] |= in[x * right + column] << shift;
+      if (shift + channels <= 64) continue;
+      for (int64_t x = 0; x < out_width; x++)
+        out[x * words + word + 1] |= in[x * right + column] >> (64 - shift);
     }
   }
 }
@@ -507,18 +518,20 @@ void bit_pool(const Window* window, const uint64_t* in, int64_t frames, uint64_t
   }
 }
 
-// Sums of integers over each window.
-void total_pool(const Window* window, const int32_t* in, int64_t frames, int32_t* out) {
+// Sums over each window of integers, which have so many bytes.
+void total_pool(const Window* window, void* in, int64_t bytes, int64_t frames, int32_t* out) {
   const int64_t depth = window->depth, next = window->width * depth;
-  Place place(*window, 0);
-  const int64_t total = frames * window->pixels();
-  for (int64_t done = 0; done < total; done++, place.next(), out += depth) {
-    const int32_t* origin = in + place.origin;
-    std::fill(out, out + depth, 0);
-    for (int64_t row = 0; row < window->rows; row++)
-      for (int64_t column = 0; column < window->columns; column++)
-        for (int64_t channel = 0; channel < depth; channel++)
-          out[channel] += origin[row * next + column * depth + channel];
-  }
+  typed(in, bytes, [&](const auto* values) {
+    Place place(*window, 0);
+    const int64_t total = frames * window->pixels();
+    int32_t* sums = out;
+    for (int64_t done = 0; done < total; done++, place.next(), sums += depth) {
+      std::fill(sums, sums + depth, 0);
+      for (int64_t row = 0; row < window->rows; row++)
+        for (int64_t column = 0; column < window->columns; column++)
+          for (int64_t channel = 0; channel < depth; channel++)
+            sums[channel] += values[place.origin + row * next + column * depth + channel];
+    }
+  });
 }
 }

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bonn_hw.engine.native import Window, call
-from bonn_hw.engine.tensors import Bits, Tensor, Work, bits, empty, fits, integers, words_of
+from bonn_hw.engine.tensors import Bits, Tensor, Work, bits, empty, fits, integers, narrow, words_of
 from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.operation import Border, Copies, Maximum, Total
 
@@ -89,9 +89,9 @@ def _totals(kernel: Kernel, operation: Total) -> Work:
     window = _windows(kernel, operation.kernel, shape[2])
 
     def work(tensor: Tensor) -> tuple[Tensor]:
-        values = np.ascontiguousarray(integers(tensor), np.int32)
+        values = narrow(tensor)
         result = np.empty((len(values), *shape), np.int32)
-        call("total_pool", window, values, len(values), result)
+        call("total_pool", window, values, values.itemsize, len(values), result)
         return (result,)
 
     return work

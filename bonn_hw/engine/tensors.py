@@ -68,6 +68,13 @@ def integers(tensor: Tensor) -> Integers:
     return tensor.integers() if isinstance(tensor, Bits) else tensor
 
 
+def narrow(tensor: Tensor) -> NDArray[np.generic]:
+    """Contiguous integers of 8, 16 or 32 bits."""
+    values = integers(tensor)
+    kind = values.dtype if values.dtype in (np.int8, np.int16, np.int32) else np.int32
+    return np.ascontiguousarray(values, kind)
+
+
 def bits(tensor: Tensor) -> Bits:
     """The same, packed; it must be bipolar."""
     return tensor if isinstance(tensor, Bits) else Bits.of(tensor)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bonn_hw.engine.native import Kind, Operation, call
 from bonn_hw.engine.products import Products
-from bonn_hw.engine.tensors import Bits, Tensor, Work, empty, fits, frames_of, integers, kind_of
+from bonn_hw.engine.tensors import Bits, Tensor, Work, empty, fits, frames_of, kind_of, narrow
 from bonn_hw.ir.kernel import Kernel
 from bonn_hw.ir.operation import Compare, Copies, Line, Lookup, Sum
 from bonn_hw.ir.tensor import Element
@@ -131,7 +131,7 @@ class _Chain:
         operations = (Operation * len(self._operations))(*self._operations)
         arrays = []
         for (at, products), tensor in zip(self._reads, tensors, strict=True):
-            arrays.append(_array(tensor) if products is None else products.read(tensor))
+            arrays.append(narrow(tensor) if products is None else products.read(tensor))
             operations[at].memory = arrays[-1].ctypes.data
             operations[at].bytes = arrays[-1].itemsize
         results: dict[int, Tensor] = {}
@@ -180,13 +180,6 @@ class _Chain:
 
     def _slot(self, name: str) -> int:
         return self._slots.setdefault(name, len({*self._slots.values()}))
-
-
-def _array(tensor: Tensor) -> NDArray[np.generic]:
-    """Contiguous integers of 8, 16 or 32 bits."""
-    values = integers(tensor)
-    kind = values.dtype if values.dtype in (np.int8, np.int16, np.int32) else np.int32
-    return np.ascontiguousarray(values, kind)
 
 
 def _comparison(kernel: Kernel, operation: Compare) -> Task | None:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Gates and Verilator side by side: outputs, the cycle of every beat, busy cycles of stages."""
+"""Gates and Verilator side by side: outputs, the cycle of every beat, busy cycles of stages.
+
+Also the engine and NumPy, without RTL.
+"""
 
 import tempfile
 from pathlib import Path
@@ -8,7 +11,7 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from bonn_hw import pipeline
+from bonn_hw import engine, frontend, pipeline
 from bonn_hw.boards import board
 from bonn_hw.emit.stored import read_project
 from bonn_hw.errors import UnsupportedModel, UserError
@@ -78,3 +81,30 @@ def random_network_agrees(number):
 
     one()
     return bool(found)
+
+
+def engine_agrees(number, examples=25):
+    """How many of some random networks lower; of each, the engine gives NumPy's integers."""
+    found = set()
+
+    @seed(number)
+    @settings(
+        max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(networks(odd=False))
+    def some(builder):
+        with tempfile.TemporaryDirectory() as name:
+            path = builder.path(Path(name))
+            try:
+                lowered = frontend.lower(frontend.read(path))
+            except UnsupportedModel:
+                return
+            model = path.read_bytes()
+        frames = lowered.host.encode(builder.images(40))  # more than a chunk
+        wanted = lowered.graph.run(frames)
+        np.testing.assert_array_equal(engine.Engine(lowered.graph).run(frames), wanted)
+        found.add(model)
+
+    some()
+    return len(found)
