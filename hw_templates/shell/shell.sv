@@ -236,14 +236,14 @@ module bonn_shell #(
   logic [47:0] cycles_q;  // a month at 100 MHz
   logic [31:0] frames_in_q, frames_out_q, first_q, last_q, stalled_q;
   logic [31:0] still_q;  // cycles until the watchdog ends the run, inverted so that it counts up
-  logic moved_q;
+  logic moved_q, watched_q;
   logic none_left_q, moves, stream_moves, any_waiting;
   logic [PlaceBits-1:0] last_waiting;
   assign all_wrote = frames_out_q == run_frames_q;
   assign moves = stream_moves || (in_tvalid && in_tready) ||
                  (out_tvalid && out_tready) || (m_axi_rvalid && m_axi_rready) ||
                  (m_axi_wvalid && m_axi_wready) || m_axi_bvalid;
-  assign bites = running && watchdog_q != '0 && still_q == '1;
+  assign bites = running && watched_q && still_q == '1;
   always_ff @(posedge clk) begin
     if (begins) begin
       {cycles_q, frames_in_q, frames_out_q, first_q, last_q} <= '0;
@@ -261,7 +261,9 @@ module bonn_shell #(
       if (bites && any_waiting) stalled_q <= 32'(last_waiting);
     end
     moved_q <= moves;
-    still_q <= running && !moved_q ? still_q + 1 : ~watchdog_q;
+    // A cycle late: a watchdog that is set in a run has its count first.
+    watched_q <= watchdog_q != '0;
+    still_q <= running && watched_q && !moved_q ? still_q + 1 : ~watchdog_q;
   end
 
   bonn_stream_monitor #(.STREAMS(STREAMS)) monitor (

@@ -210,6 +210,17 @@ def test_the_watchdog_bites(bench, machine):
     bench.run(machine)
 
 
+def test_the_watchdog_may_be_set_in_a_run(bench, machine):
+    """It begins to count then; a run without one has nothing left that would end it at once."""
+    bench.start(machine, MANY, watchdog=0)
+    for turn in range(10):
+        machine.advance(5)
+        machine.write(WATCHDOG, 20_000 if turn % 2 else 0)
+    assert machine.read(STATUS) & (DONE | ERROR) == 0  # it still runs
+    machine.advance(1_000_000)
+    assert (machine.read(STATUS), machine.read(ERRORS)) == (DONE, 0)
+
+
 @pytest.mark.parametrize("bench", [few_bits], indirect=True, ids=["few_bits"])
 @pytest.mark.parametrize(
     ("file", "ours", "wrong", "message"),
