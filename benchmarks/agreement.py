@@ -39,6 +39,11 @@ def named(name: str) -> bool:
     return True
 
 
+def random_one(number: int) -> bool:
+    """A random network; whether it compiles."""
+    return random_network_agrees(number) is not None
+
+
 def run(log: Path, cases: dict[str, Callable[[], int]]) -> None:
     """Run the cases that the log does not have, and note each; raises what a case raises."""
     known = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
@@ -72,10 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         run(options.log, cases)
         return
     cases = {name: partial(named, name) for name in options.networks}
-    cases |= {
-        f"random {number}": partial(random_network_agrees, number)
-        for number in range(options.count)
-    }
+    cases |= {f"random {number}": partial(random_one, number) for number in range(options.count)}
     run(options.log, cases)
 
 

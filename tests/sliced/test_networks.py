@@ -12,4 +12,5 @@ pytestmark = [pytest.mark.rtl, pytest.mark.large]
 
 
 def test_random_networks():
-    assert sum(map(random_network_agrees, range(8))) > 3
+    found = set(map(random_network_agrees, range(8))) - {None}
+    assert len(found) > 3  # that differ

@@ -5,6 +5,7 @@ Also the engine and NumPy, without RTL.
 """
 
 import tempfile
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -60,27 +61,29 @@ def compiled(builder, cycles, folder):
 
 
 def random_network_agrees(number):
-    """Whether network ``number`` compiles; then both simulators agree, or AssertionError.
+    """Network ``number``, its file, if it compiles: both simulators agree, or AssertionError.
 
     Networks have gates of two and of three inputs in turns.
     """
-    found = []
+    drawn, found = count(), []
 
     @seed(number)
     @settings(
-        max_examples=1, deadline=None, database=None, phases=[Phase.generate],
+        max_examples=2, deadline=None, database=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(networks(odd=False), st.integers(50, 3000))
     def one(builder, cycles):
+        if next(drawn) != 1:
+            return  # the first is the simplest network, whatever the seed
         with tempfile.TemporaryDirectory() as name:
             build = compiled(builder, cycles, Path(name))
             if build is not None:
                 agree(build, fan_in=2 + number % 2)
-                found.append(build)
+                found.append(builder.path(Path(name)).read_bytes())
 
     one()
-    return bool(found)
+    return found[0] if found else None
 
 
 def engine_agrees(number, examples=25):
