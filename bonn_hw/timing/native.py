@@ -31,6 +31,8 @@ def compiler() -> str:
 def library(source: Path, for_this_machine: bool = False) -> ctypes.CDLL:
     """Compile a C++ file into a shared library, unless the same one was compiled before.
 
+    Headers of its own lie beside it.
+
     Parameters
     ----------
     for_this_machine : bool
@@ -45,7 +47,8 @@ def library(source: Path, for_this_machine: bool = False) -> ctypes.CDLL:
             raise done.error(f"{source.name}: {done.failure}")
 
     machine = meaning(compiler_path) if for_this_machine else ""
-    key = cache.digest(compiler_path, *flags, machine, source.read_bytes())
+    headers = (path.read_bytes() for path in sorted(source.parent.glob("*.h")))
+    key = cache.digest(compiler_path, *flags, machine, source.read_bytes(), *headers)
     return ctypes.CDLL(str(cache.entry("libraries", key, make) / name))
 
 
