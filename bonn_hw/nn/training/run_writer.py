@@ -253,16 +253,17 @@ class RunWriter(lightning.Callback):
             "epochs": epochs,
             "versions": {p: _version(p) for p in ("torch", "brevitas", "lightning")},
         }
-        self._write_json(METRICS, metrics, indent=2)
-        self._write_json(KERNELS, {"epochs": kernels}, indent=None)
+        self._write_json(METRICS, json.dumps(metrics, indent=2))
+        # Mostly histograms: a seventh of such a file would be spaces.
+        self._write_json(KERNELS, json.dumps({"epochs": kernels}, separators=(",", ":")))
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(history)
         write_atomically(self.out / TABLE, text.getvalue().encode())
 
-    def _write_json(self, name: str, value: dict[str, Any], indent: int | None) -> None:
-        write_atomically(self.out / name, (json.dumps(value, indent=indent) + "\n").encode())
+    def _write_json(self, name: str, text: str) -> None:
+        write_atomically(self.out / name, f"{text}\n".encode())
 
     def _limit_of_run(self) -> int | None:
         with contextlib.suppress(OSError, ValueError, AttributeError):
