@@ -99,5 +99,6 @@ def test_make_calls_the_same():
     makefile = (ROOT / "Makefile").read_text()
     called = re.findall(r"bonn-hw setup ([\w-]+)", makefile)
     assert called == ["data", "open-toolchain", "finn"]
-    own = ("flows/scripts/finn/requirements.txt", "flows/scripts/python/install.sh")
-    assert set(re.findall(r"\S*scripts/\S*", makefile)) == set(own)
+    finn = {f"flows/scripts/finn/{name}" for name in ("environment.sh", "requirements.txt")}
+    own = {*finn, "flows/scripts/python/install.sh"}  # what environments follow from
+    assert set(re.findall(r"\S*scripts/\S*", makefile)) == own
