@@ -12,6 +12,7 @@ import math
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ from tests.support.grids import close
 
 PAGE = Path(__file__).parent.parent / "docs" / "synthesis.md"
 PES, SIMDS = (1, 4, 16, 32), (8, 32, 64, 128)
+PARITY_PES, PARITY_SIMDS = (1, 4, 16, 32), (8, 16, 32, 64)
 FINN_CNV = (20_466, 98)  # LUT and BRAM36 that FINN 0.10's own project reports for CNV-W1A1
 
 
@@ -56,8 +58,8 @@ def main() -> None:
     PAGE.write_text(
         "\n".join(
             [
-                *head(), *designs(cases), *stages(*cases[0]), *grid(units), *table(),
-                *predictions(),
+                *head(), *designs(cases), *stages(*cases[0]), *grid(units), *parities(),
+                *table(), *predictions(),
             ]
         )
     )  # fmt: skip
@@ -183,6 +185,35 @@ def grid(units: dict[Folding, tuple[Mvu, Use]]) -> Iterator[str]:
             finn = finn_lut(kernel, folding) / folding.parallelism
             cells.append(f"{use.lut / folding.parallelism:.2f} ({finn:.1f})")
         yield f"| {pe} | {' | '.join(cells)} |"
+    yield ""
+
+
+def parities() -> Iterator[str]:
+    """LUT of matrix units that store parities, and of those that do not."""
+    rng = np.random.default_rng(0)
+    weights = rng.choice([-1, 1], (64, 576)).astype(np.int8)
+    levels = rng.integers(-96, 97, (1, 64))
+    foldings = [Folding(pe, simd) for pe in PARITY_PES for simd in PARITY_SIMDS]
+    stored = [Placement(weights_in_block=True, sums_in_dsp=True, parities=p) for p in (False, True)]
+    kernels = [Mvu((2, 2), BIPOLAR, weights, levels, None, (0, 0), (0, 0), p) for p in stored]
+    uses = synthesise_kernels(
+        [(kernel, folding) for kernel in kernels for folding in foldings],
+        clock_mhz=TARGET.clock_mhz,
+    )
+    yield "## Stored parities"
+    yield ""
+    yield (
+        "LUTs of a matrix unit of 64 neurons of 576 weights, as above, without and with every "
+        "third weight as a parity (`cells/xnor_popcount.sv`). Units store them where the formulas "
+        "say that this takes fewer LUTs."
+    )
+    yield ""
+    yield f"| PE | {' | '.join(f'SIMD {simd}' for simd in PARITY_SIMDS)} |"
+    yield f"|---|{'---|' * len(PARITY_SIMDS)}"
+    both = zip(uses[: len(foldings)], uses[len(foldings) :], strict=True)
+    cells = (f"{plain.lut:,}, {ours.lut:,}" for plain, ours in both)
+    for pe in PARITY_PES:
+        yield f"| {pe} | {' | '.join(islice(cells, len(PARITY_SIMDS)))} |"
     yield ""
 
 

@@ -20,6 +20,8 @@
 // With NF = MH / PE, SF = MW / SIMD:
 // WEIGHTS: NF * SF words; word nf * SF + sf, WEIGHT_BITS bits from (pe * SIMD + simd) * WEIGHT_BITS
 // are the weight of neuron nf * PE + pe and input sf * SIMD + simd.
+// PARITIES, for bits and bits: every third of these weights is stored as the parity of three
+// (`xnor_popcount.sv`), which is smaller where many neurons share the parities of the inputs.
 // LEVELS: classes * NF words; word class * NF + nf, LEVEL_BITS bits from pe * LEVEL_BITS.
 //
 // A step multiplies one input beat. The SF-th step of a neuron fold makes an output beat, which is
@@ -39,6 +41,7 @@ module bonn_mvu #(
   parameter bit HAS_THRESHOLDS = 1,
   parameter int OUT_BITS = 1,
   parameter int LEVEL_BITS = 2,   // derived: holds every level
+  parameter bit PARITIES = 0,
   parameter int CUTS = 0,         // derived: (levels of the adder tree + 2) / 3
   parameter bit WEIGHTS_IN_BLOCK = 0,
   parameter bit LEVELS_IN_BLOCK = 0,
@@ -74,6 +77,10 @@ module bonn_mvu #(
   if (WEIGHT_BITS < 1) begin : gen_illegal_weights
     $error("mvu: WEIGHT_BITS %0d must be 1 (bits) or more (integers)", WEIGHT_BITS);
   end
+  if (PARITIES && (IN_KIND != 0 || WEIGHT_BITS != 1)) begin : gen_illegal_parities
+    $error("mvu: PARITIES are of bits: IN_KIND %0d must be 0, WEIGHT_BITS %0d must be 1",
+           IN_KIND, WEIGHT_BITS);
+  end
   if (ROW_CLASSES != $countones(ROW_STEPS) + 1 || COL_CLASSES != $countones(COL_STEPS) + 1)
   begin : gen_illegal_classes
     $error("mvu: ROW_CLASSES %0d, COL_CLASSES %0d must be one more than the ones of ROW_STEPS %b, \
@@ -86,6 +93,7 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
   end
 
   localparam int RowBits = SIMD * WEIGHT_BITS;
+  localparam int OperandBits = SIMD * IN_BITS + (PARITIES ? SIMD / 2 : 0);
   localparam int Classes = ROW_CLASSES * COL_CLASSES;
   localparam int SfBits = SF > 1 ? $clog2(SF) : 1;
   localparam int NfBits = NF > 1 ? $clog2(NF) : 1;
@@ -163,7 +171,7 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
   end
 
   // Pipeline: the operands; CUTS cycles later the sums, and in the same cycle the output.
-  logic [SIMD*IN_BITS-1:0] beat_q;
+  logic [OperandBits-1:0] operands, beat_q;
   logic [PE*RowBits-1:0] weight;
   logic [PE*LEVEL_BITS-1:0] level;
   logic active_q, first_q, last_q;  // belong to the operands
@@ -181,9 +189,15 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
       m_axis_tvalid <= add_last;
     end
     if (step) begin
-      beat_q <= beat;
+      beat_q <= operands;
       first_q <= sf_first;
     end
+  end
+
+  if (PARITIES) begin : gen_parities
+    bonn_parities #(.N(SIMD)) parities (.bits(beat), .terms(operands));
+  end else begin : gen_operands
+    assign operands = beat;
   end
 
   // Delay of the control by the cuts. A level is read one cycle before it is needed.
@@ -278,7 +292,13 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
     assign m_axis_tdata[pe*OUT_BITS+:OUT_BITS] = result;
     assign row = weight[pe*RowBits+:RowBits];
 
-    if (IN_KIND == 0 && WEIGHT_BITS == 1) begin : gen_popcount
+    if (PARITIES) begin : gen_xnor_popcount
+      logic [$clog2(SIMD+1)-1:0] count;
+      bonn_xnor_popcount #(.N(SIMD), .CUTS(CUTS)) popcount (
+        .clk, .ce, .inputs(beat_q), .weights(row), .count
+      );
+      assign product = SUM_BITS'(count);
+    end else if (IN_KIND == 0 && WEIGHT_BITS == 1) begin : gen_popcount
       localparam int CountBits = $clog2((SIMD + 2) / 3 * 3 + 1);
       logic [CountBits-1:0] count;
       bonn_popcount #(.N(SIMD), .CUTS(CUTS)) popcount (.clk, .ce, .bits(~(row ^ beat_q)), .count);

@@ -23,13 +23,13 @@ from bonn_hw.ir.schedule import Schedule
 from bonn_hw.ir.stream import pack_bits
 from bonn_hw.ir.tensor import Element, Integers, TensorType
 from bonn_hw.kernels.cost import adder_tree_depth, in_block
-from bonn_hw.kernels.mvu_resources import MatrixUnit
+from bonn_hw.kernels.mvu_resources import MatrixUnit, with_parities
 from bonn_hw.kernels.mvu_sums import Sums
 from bonn_hw.kernels.placement import ACCUMULATORS, BY_PRICE, Placement
 
 CELLS = (
-    *("accumulators", "adder_tree", "axis_class", "border_class", "counter", "delay", "popcount"),
-    *("rom", "rom_sequence"),
+    *("accumulators", "adder_tree", "axis_class", "border_class", "counter", "delay"),
+    *("parities", "popcount", "rom", "rom_sequence", "xnor_popcount"),
 )
 SOURCES = tuple(f"cells/{cell}.sv" for cell in CELLS)
 
@@ -206,8 +206,16 @@ class Mvu(Kernel):
             level_bits=self._sums.level_bits,
             depth=self.depth(folding),
             cuts=self.cuts(folding),
+            parities=self.parities(folding),
             placement=self.placement,
         )
+
+    def parities(self, folding: Folding) -> bool:
+        """Whether every third weight is stored as a parity (`cells/xnor_popcount.sv`)."""
+        if not self._sums.counts:
+            return False
+        chosen = self.placement.parities
+        return with_parities(folding, self.cuts(folding)) if chosen is None else chosen
 
     def resources(self, folding: Folding) -> Resources:
         """Sums, memories and control logic."""
@@ -242,6 +250,8 @@ class Mvu(Kernel):
         shape = (neuron_folds, folding.pe, synapse_folds, folding.simd)
         ordered = self.weights.reshape(shape).transpose(0, 2, 1, 3)
         weights = pack_bits(ordered, folding.parallelism, self._sums.weight)
+        if self.parities(folding):
+            weights = _with_parities(weights.reshape(-1, folding.simd)).reshape(weights.shape)
         level_bits = pack_bits(values, 1, level)
         return Instance(
             "mvu",
@@ -257,6 +267,7 @@ class Mvu(Kernel):
                 "HAS_THRESHOLDS": int(self.thresholds is not None),
                 "OUT_BITS": self._sums.output.bits,
                 "LEVEL_BITS": level.bits,
+                "PARITIES": int(self.parities(folding)),
                 "CUTS": self.cuts(folding),
                 "WEIGHTS_IN_BLOCK": int(
                     in_block(*unit.weight_memory, self.placement.weights_in_block)
@@ -278,6 +289,15 @@ class Mvu(Kernel):
             },
             SOURCES,
         )
+
+
+def _with_parities(weights: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Bits of weights, with the parity of three in the place of every third (xnor_popcount.sv)."""
+    stored = weights.copy()
+    thirds = weights[:, 2::3]
+    count = thirds.shape[1]
+    stored[:, 2::3] = thirds ^ weights[:, 1::3][:, :count] ^ weights[:, ::3][:, :count]
+    return stored
 
 
 def _rises(classes: tuple[int, ...]) -> Bits:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bonn_hw.ir.folding import Folding
 from bonn_hw.ir.resources import Resources
-from bonn_hw.ir.tensor import Element
+from bonn_hw.ir.tensor import BIPOLAR, Element
 from bonn_hw.kernels.cost import (
     adder_tree,
     counter,
@@ -18,6 +18,16 @@ from bonn_hw.kernels.cost import (
     rom_sequence,
 )
 from bonn_hw.kernels.placement import Placement, slices
+
+
+def with_parities(folding: Folding, cuts: int) -> bool:
+    """Whether a unit of 1-bit weights and inputs is smaller if it stores parities.
+
+    Most neurons take fewer LUT then, and share the parities of the inputs.
+    """
+    shared, stored = _shared_parities(folding.simd), _pairs(folding.simd, cuts)
+    plain = _beat(folding.simd, BIPOLAR, BIPOLAR, cuts)
+    return shared.lut + shared.ff < folding.pe * (plain.lut - stored.lut)
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,8 @@ class MatrixUnit:
         Beats of the input buffer.
     cuts : int
         Pipeline registers inside the sum of a beat.
+    parities : bool
+        Every third weight is stored as a parity.
     """
 
     folding: Folding
@@ -52,6 +64,7 @@ class MatrixUnit:
     level_bits: int
     depth: int
     cuts: int
+    parities: bool
     placement: Placement
 
     @property
@@ -80,6 +93,8 @@ class MatrixUnit:
             _counters(self.synapse_folds, self.neuron_folds),
             _registers(6, bits + 4 + self.cuts * (3 + address)),
         ]
+        if self.parities:
+            parts.append(_shared_parities(self.folding.simd))
         if self.classes > 1:
             parts.append(_counters(*self.pixels))
             parts.append(_border_class(self.classes, self.neuron_folds))
@@ -99,6 +114,8 @@ class MatrixUnit:
     @property
     def _sum(self) -> Resources:
         """The sum of a beat for one neuron, without its register."""
+        if self.parities:
+            return _pairs(self.folding.simd, self.cuts)
         return _beat(self.folding.simd, self.element, self.weight, self.cuts)
 
 
@@ -121,6 +138,26 @@ def _beat(simd: int, element: Element, weight: Element, cuts: int) -> Resources:
         product = multiplier(bits, weight_bits)
         lut, dsp = simd * product.lut, simd * product.dsp
     return Resources(lut=lut, dsp=dsp) + adder_tree(simd, terms, True, cuts)
+
+
+@kept
+def _shared_parities(simd: int) -> Resources:
+    """The parities of the inputs of all neurons (`parities.sv`)."""
+    return Resources(lut=simd // 2, ff=simd // 2)
+
+
+@kept
+def _pairs(simd: int, cuts: int) -> Resources:
+    """The same of pairs of bits with stored parities (`xnor_popcount.sv`)."""
+    adders = simd // 2
+    groups, last = divmod(adders, 6)
+    count = 3 * groups + (0, 0, 1, 2, 3, 3)[last]  # LUT that count the carries, of six inputs
+    bits = 3 * groups + last.bit_length() + 1  # of the counts, and the last pair
+    parities = adders - simd // 3  # of the weights, beyond those in the memory
+    tree = adder_tree(max(1, -(-adders // 6)), 3, False, max(0, cuts - 1))
+    merged = min(2, count) if adders <= 12 else 0  # the accumulator adds the counts of two groups
+    lut = max(2, adders + parities + count - merged)
+    return Resources(lut=lut, ff=bits * (cuts > 0)) + tree
 
 
 @kept

@@ -22,11 +22,15 @@ class Placement:
         Whether the accumulators are in DSP48 slices.
     levels_in_block : bool or None
         As `weights_in_block`, of the levels.
+    parities : bool or None
+        Whether a unit of 1-bit weights and inputs stores every third weight as a parity
+        (`cells/xnor_popcount.sv`); None: where it is smaller for it.
     """
 
     weights_in_block: bool | None = None
     sums_in_dsp: bool = False
     levels_in_block: bool | None = None
+    parities: bool | None = None
 
 
 BY_PRICE = Placement()

@@ -12,7 +12,7 @@ from bonn_hw.ir.tensor import Element
 
 PROJECT = RtlProject(
     top="top",
-    templates=("mvu.sv", "cells/popcount.sv"),
+    templates=("mvu.sv", "cells/counter.sv"),
     files={"top.v": "module top;\n", "mem/a.hex": "3\n"},
     source=Port(2, Element(-128, 127), 32),
     sink=Port(1, Element(-1, 1, True), 10),
@@ -23,7 +23,7 @@ PROJECT = RtlProject(
 def test_a_project_comes_back(tmp_path):
     write_project(PROJECT, tmp_path)
     assert read_project(tmp_path) == PROJECT
-    assert (tmp_path / "cells/popcount.sv").is_file()
+    assert (tmp_path / "cells/counter.sv").is_file()
 
 
 def test_what_counts_is_what_stands_there(tmp_path):

@@ -126,6 +126,22 @@ SIGNED, UNSIGNED = Element(-128, 127), Element(0, 255)
                 7,
             ),
             (unit((1, 2), BIPOLAR, 4, 33, offsets=True), 2, 11),
+            *(
+                (
+                    replace(unit((1, 2), BIPOLAR, 4, wide), placement=Placement(parities=True)),
+                    2,
+                    simd,
+                )
+                for wide, simd in ((4, 1), (6, 2), (6, 3), (8, 4), (16, 8), (54, 27), (128, 64))
+            ),
+            (
+                replace(
+                    unit((4, 3), BIPOLAR, 4, 12, offsets=True, **BORDERS),
+                    placement=Placement(parities=True),
+                ),
+                4,
+                6,
+            ),
             (unit((2, 2), SIGNED, 4, 6), 2, 3),
             (unit((2, 2), UNSIGNED, 4, 6), 4, 2),
             (unit((1, 2), UNSIGNED, 3, 5, offsets=True), 1, 5),
@@ -252,6 +268,17 @@ def test_alternatives_are_the_same_unit_of_other_parts():
     assert found[0, 0].lut - found[0, 1].lut == 8 * kernel.rtl(folding).parameters["SUM_BITS"]
     assert found[0, 0].lut > found[1, 0].lut
     assert [one.placement.sums_in_dsp for one in kernel.alternatives(dsp48=False)] == [False, False]
+
+
+def test_parities_where_many_neurons_share_them():
+    kernel = unit((1, 1), BIPOLAR, 32, 64)
+    assert [kernel.parities(Folding(pe, 32)) for pe in (1, 4, 16, 32)] == [False, False, True, True]
+    few = unit((1, 1), BIPOLAR, 32, 64, bits=2)
+    assert not few.parities(Folding(32, 32))
+    # Bits 2 and 5 hold the parity of three weights; bits 6 and 7 are the last weights.
+    one = replace(kernel, weights=np.tile(np.array([1, -1, 1, 1, 1, 1, -1, 1], np.int8), (32, 1)))
+    stored = replace(one, placement=Placement(parities=True)).rtl(Folding(1, 8)).memories["WEIGHTS"]
+    assert stored.bits[0].tolist() == [1, 0, 0, 1, 1, 1, 0, 1]
 
 
 def test_accumulators_of_a_slice():

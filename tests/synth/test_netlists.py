@@ -30,7 +30,18 @@ from tests.support.sketch import Sketch
 
 pytestmark = pytest.mark.rtl
 PUBLIC = "/* verilator public_flat_rd */"
-POPCOUNT = ("adder_tree", "delay", "popcount")
+POPCOUNT = ("adder_tree", "delay", "parities", "popcount", "xnor_popcount")
+COUNTS = """
+module counts #(parameter N = 1) (
+  input clk, input [N-1:0] bits, weights,
+  output [$clog2(N+1)-1:0] count, output [$clog2((N+2)/3*3+1)-1:0] ones);
+  bonn_popcount #(.N(N)) plain (.clk(clk), .ce(1'b1), .bits(bits), .count(ones));
+  wire [N+N/2-1:0] terms;
+  bonn_parities #(.N(N)) parities (.bits(bits), .terms(terms));
+  bonn_xnor_popcount #(.N(N)) popcount (
+    .clk(clk), .ce(1'b1), .inputs(terms), .weights(weights), .count(count));
+endmodule
+"""
 PRIMITIVES = Path(find_spec("pyosys").origin).parent / "share" / "xilinx" / "cells_sim.v"
 FRAMES = 6
 KEPT = "setattr -set keep 1 top/w:probe"
@@ -109,18 +120,18 @@ def test_a_network(tmp_path):
     prove(plan(graph, target, FoldingConstraints(), lambda text: None).design, tmp_path / "rtl")
 
 
-def test_the_structure_of_a_popcount_counts(tmp_path):
+def test_the_structures_of_popcounts_count(tmp_path):
     """Verilator is given another text than synthesis: proved to be the same function."""
     cells = [templates_folder() / "cells" / f"{name}.sv" for name in POPCOUNT]
-    (tmp_path / "text.sv").write_text("".join(path.read_text() for path in cells))
+    (tmp_path / "text.sv").write_text("".join([*(path.read_text() for path in cells), COUNTS]))
     lines = []
     for bits in range(1, 17):
         for name, define in (("gold", "-DVERILATOR"), ("gate", "")):
             lines += [
                 "design -reset",
                 f"read_verilog -sv -defer {define} text.sv",
-                f"hierarchy -top bonn_popcount -chparam N {bits}",
-                "prep -flatten -top bonn_popcount",
+                f"hierarchy -top counts -chparam N {bits}",
+                "prep -flatten -top counts",
                 f"rename -top {name}",
                 f"design -stash {name}",
             ]
