@@ -25,9 +25,8 @@
 // LEVELS: classes * NF words; word class * NF + nf, LEVEL_BITS bits from pe * LEVEL_BITS.
 //
 // A step multiplies one input beat. The SF-th step of a neuron fold makes an output beat, which is
-// valid 2 + CUTS cycles later: CUTS pipeline registers cut the sum of a beat. With NF = 1 a step
-// takes its beat directly from the input. Otherwise a buffer of SF beats (two where SF = 1) keeps
-// the vector for all NF passes; the last pass frees it beat by beat, for the next vector.
+// valid 2 + CUTS cycles later: CUTS pipeline registers cut the sum of a beat. A vector takes NF
+// passes over its beats (`vector_buffer.sv`).
 // Stalls when a beat of the first pass is missing or when the output is not taken.
 module bonn_mvu #(
   parameter int MH = 1,
@@ -112,66 +111,15 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
     .clk, .rst, .step(step && sf_last), .value(nf), .last(nf_last)
   );
 
-  // Input: directly, or from the buffer.
   logic [SIMD*IN_BITS-1:0] beat;
-  if (NF == 1) begin : gen_wire
-    logic unused;
-    assign unused = &{1'b0, nf_first, nf_last};
-    assign beat = s_axis_tdata;
-    assign present = s_axis_tvalid;
-    assign s_axis_tready = ce;
-  end else begin : gen_buffer
-    localparam int Beats = SF > 1 ? SF : 2;
-    localparam int BeatBits = $clog2(Beats);
-    logic [SIMD*IN_BITS-1:0] beats[Beats];
-    logic [BeatBits-1:0] write, read;
-    logic take, write_last;
-    assign take = s_axis_tvalid && s_axis_tready;
-    bonn_counter #(.STATES(Beats)) write_counter (
-      .clk, .rst, .step(take), .value(write), .last(write_last)
-    );
-    always_ff @(posedge clk) if (take) beats[write] <= s_axis_tdata;
-    assign beat = beats[read];
-
-    if (SF == 1) begin : gen_two
-      // One beat is in use while the next one arrives.
-      logic unused;
-      logic read_q, full_q;
-      assign unused = &{1'b0, write_last, nf_first};
-      assign read = read_q;
-      assign present = full_q || write != read;
-      assign s_axis_tready = !full_q;
-      always_ff @(posedge clk) begin
-        if (rst) begin
-          read_q <= 1'b0;
-          full_q <= 1'b0;
-        end else begin
-          if (step && nf_last) begin
-            read_q <= !read_q;
-            full_q <= 1'b0;
-          end else if (take && present) begin
-            full_q <= 1'b1;
-          end
-        end
-      end
-    end else begin : gen_vector
-      // A beat is stored at its position in the vector. The writer is at most one vector ahead of
-      // the reader: it then stops before overwriting a beat that is still needed.
-      logic ahead_q, caught_up;
-      assign read = sf;
-      assign caught_up = nf_last ? write == sf : write == '0;
-      assign present = !nf_first || ahead_q || write != sf;
-      assign s_axis_tready = !(ahead_q && caught_up);
-      always_ff @(posedge clk) begin
-        if (rst) ahead_q <= 1'b0;
-        else if (step && sf_last && nf_last) ahead_q <= 1'b0;
-        else if (take && write_last) ahead_q <= 1'b1;
-      end
-    end
-  end
+  bonn_vector_buffer #(.PASSES(NF), .BEATS(SF), .BITS(SIMD * IN_BITS)) vectors (
+    .clk, .rst, .s_axis_tdata, .s_axis_tvalid, .s_axis_tready,
+    .ce, .step, .place(sf), .last(sf_last), .first_pass(nf_first), .last_pass(nf_last),
+    .beat, .present
+  );
 
   // Pipeline: the operands; CUTS cycles later the sums, and in the same cycle the output.
-  logic [OperandBits-1:0] operands, beat_q;
+  logic [OperandBits-1:0] operands, operands_q;
   logic [PE*RowBits-1:0] weight;
   logic [PE*LEVEL_BITS-1:0] level;
   logic active_q, first_q, last_q;  // belong to the operands
@@ -189,7 +137,7 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
       m_axis_tvalid <= add_last;
     end
     if (step) begin
-      beat_q <= operands;
+      operands_q <= operands;
       first_q <= sf_first;
     end
   end
@@ -273,8 +221,6 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
   // 2 h is even: the lowest bit of the level goes directly to the output, not into the sum.
   localparam bit Twice = IN_KIND == 0 && !HAS_THRESHOLDS;
   localparam logic [SUM_BITS-1:0] Half = SUM_BITS'(1) << SUM_BITS - 1;
-  localparam int TermBits = IN_KIND == 0 ? WEIGHT_BITS :
-                            WEIGHT_BITS == 1 ? IN_BITS + int'(IN_KIND == 1) : WEIGHT_BITS + IN_BITS;
 
   // A sum is in its register when its output is due, and stays there while the output waits.
   logic [PE*SUM_BITS-1:0] starts, products, sums;
@@ -283,53 +229,19 @@ a sum, less 1 where inputs are bits", SUM_BITS, OUT_BITS);
   );
 
   for (genvar pe = 0; pe < PE; pe++) begin : gen_pe
-    logic [RowBits-1:0] row;
     logic [SUM_BITS-1:0] product, start, sum;
     logic [OUT_BITS-1:0] result;
     assign products[pe*SUM_BITS+:SUM_BITS] = product;
     assign starts[pe*SUM_BITS+:SUM_BITS] = start;
     assign sum = sums[pe*SUM_BITS+:SUM_BITS];
     assign m_axis_tdata[pe*OUT_BITS+:OUT_BITS] = result;
-    assign row = weight[pe*RowBits+:RowBits];
 
-    if (PARITIES) begin : gen_xnor_popcount
-      logic [$clog2(SIMD+1)-1:0] count;
-      bonn_xnor_popcount #(.N(SIMD), .CUTS(CUTS)) popcount (
-        .clk, .ce, .inputs(beat_q), .weights(row), .count
-      );
-      assign product = SUM_BITS'(count);
-    end else if (IN_KIND == 0 && WEIGHT_BITS == 1) begin : gen_popcount
-      localparam int CountBits = $clog2((SIMD + 2) / 3 * 3 + 1);
-      logic [CountBits-1:0] count;
-      bonn_popcount #(.N(SIMD), .CUTS(CUTS)) popcount (.clk, .ce, .bits(~(row ^ beat_q)), .count);
-      assign product = SUM_BITS'(count);
-    end else begin : gen_terms
-      logic [SIMD*TermBits-1:0] terms;
-      logic [TermBits+$clog2(SIMD)-1:0] total;
-      for (genvar lane = 0; lane < SIMD; lane++) begin : gen_lane
-        logic signed [WEIGHT_BITS-1:0] one_weight;
-        logic [IN_BITS-1:0] value;
-        logic [TermBits-1:0] term;
-        assign one_weight = row[lane*WEIGHT_BITS+:WEIGHT_BITS];
-        assign value = beat_q[lane*IN_BITS+:IN_BITS];
-        if (IN_KIND == 0) begin : gen_chosen
-          assign term = value[0] ? one_weight : '0;
-        end else if (WEIGHT_BITS == 1) begin : gen_inverted
-          assign term = TermBits'(value) ^ {TermBits{!one_weight[0]}};
-        end else if (IN_KIND == 1) begin : gen_unsigned
-          assign term = TermBits'(one_weight * $signed({1'b0, value}));
-        end else begin : gen_signed
-          assign term = TermBits'(one_weight * $signed(value));
-        end
-        assign terms[lane*TermBits+:TermBits] = term;
-      end
-      bonn_adder_tree #(.N(SIMD), .BITS(TermBits), .IS_SIGNED(1), .CUTS(CUTS)) tree (
-        .clk, .ce, .numbers(terms), .sum(total)
-      );
-      assign product = SUM_BITS'($signed(total));  // may be narrower than a beat's sum
-      logic unused;
-      assign unused = &{1'b0, total};
-    end
+    bonn_beat_sum #(
+      .SIMD(SIMD), .WEIGHT_BITS(WEIGHT_BITS), .IN_BITS(IN_BITS), .IN_KIND(IN_KIND),
+      .PARITIES(PARITIES), .SUM_BITS(SUM_BITS), .CUTS(CUTS)
+    ) beat_sum (
+      .clk, .ce, .operands(operands_q), .weights(weight[pe*RowBits+:RowBits]), .sum(product)
+    );
 
     if (HAS_THRESHOLDS) begin : gen_threshold
       // Half of the range is added, so that the highest bit of the sum is the answer (1 for >= 0).

@@ -28,8 +28,8 @@ from bonn_hw.kernels.mvu_sums import Sums
 from bonn_hw.kernels.placement import ACCUMULATORS, BY_PRICE, Placement
 
 CELLS = (
-    *("accumulators", "adder_tree", "axis_class", "border_class", "counter", "delay"),
-    *("parities", "popcount", "rom", "rom_sequence", "xnor_popcount"),
+    *("accumulators", "adder_tree", "axis_class", "beat_sum", "border_class", "counter", "delay"),
+    *("parities", "popcount", "rom", "rom_sequence", "vector_buffer", "xnor_popcount"),
 )
 SOURCES = tuple(f"cells/{cell}.sv" for cell in CELLS)
 
