@@ -12,9 +12,8 @@ took of the processor, and the most memory of a process.
 from __future__ import annotations
 
 import argparse
-import resource
 import tempfile
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.__main__ import ROOT, processor
+from benchmarks.laps import Laps, most_memory_gib
 from bonn_hw.bitstream.make import BOARD, NAME, SYSTEM, make
 from bonn_hw.bitstream.open import seven_series
 from bonn_hw.bitstream.pack import bitstream_in
@@ -36,27 +36,15 @@ from bonn_hw.report.section_values import Implemented
 from bonn_hw.report.store import load
 
 DEVICE = "pynq-z2"
-
-
-@dataclass
-class Laps:
-    """A progress that keeps the seconds of the processor, children included, of each step."""
-
-    steps: dict[str, float] = field(default_factory=dict)
-    _now: tuple[str, float] | None = None
-
-    def __call__(self, step: str) -> None:
-        """Begin a step; what changes of its name are numbers."""
-        self.end()
-        self._now = step.partition(":")[0], _cpu_seconds()
-        print(f"  {step}", flush=True)
-
-    def end(self) -> None:
-        """End the last step."""
-        if self._now is not None:
-            name, start = self._now
-            self.steps[name] = self.steps.get(name, 0.0) + _cpu_seconds() - start
-        self._now = None
+# What is printed, and how the steps of `make` and of the proof begin.
+STEPS = {
+    "synthesis": ("RTL", "synthesis"),
+    "place and route": ("placement", "routing"),
+    "frames, file and decode-back": ("frames",),
+    "bits to netlist": ("reading",),
+    "comparison": ("comparing",),
+    "simulation": ("simulating",),
+}
 
 
 def main() -> int:
@@ -128,7 +116,6 @@ def _print(build: Build, figures: Implemented, netlist: Netlist, laps: Laps, tol
     rate = timing.clock_mhz * 1e6 / build.report.cycles_per_frame.predicted
     parts = (netlist.tables, netlist.registers, netlist.memories)
     tables, registers, memories = (f"{len(one):,}" for one in parts)
-    peak = max(resource.getrusage(who).ru_maxrss for who in (OWN, CHILDREN)) / 2**20
     rows = [
         ("frames/s", f"{rate:,.0f} at {timing.clock_mhz:g} MHz"),
         ("closes at", f"{timing.fmax_mhz:g} MHz by nextpnr's estimate"),
@@ -138,19 +125,16 @@ def _print(build: Build, figures: Implemented, netlist: Netlist, laps: Laps, tol
         ),
         ("read back", f"{tables} tables, {registers} registers, {memories} memories of 18 kbit"),
         ("equal to PyTorch's", told),
-        *((f"CPU: {step}", f"{seconds:.0f} s") for step, seconds in laps.steps.items()),
-        ("most memory of a process", f"{peak:.1f} GiB"),
+        *((f"CPU: {what}", f"{seconds:.0f} s") for what, seconds in _sums(laps) if seconds),
+        ("most memory of a process", f"{most_memory_gib():.1f} GiB"),
     ]
     print(f"\n{processor()}\n\n| what | |\n|---|---|")
     print("\n".join(f"| {what} | {value} |" for what, value in rows))
 
 
-OWN, CHILDREN = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
-
-
-def _cpu_seconds() -> float:
-    used = [resource.getrusage(who) for who in (OWN, CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+def _sums(laps: Laps) -> Iterator[tuple[str, float]]:
+    for what, steps in STEPS.items():
+        yield what, laps.of(*steps)
 
 
 if __name__ == "__main__":
