@@ -56,7 +56,7 @@ def _memory(name, memory):
 def _places(port):
     """Of each data and parity bit of the port: where it is in the memory's vector."""
     row = f"{{18'd0, {_bus(port.address)[1:-1]}}}"
-    data = [f"{row} * {port.width} + {bit}" for bit in range(port.width)]
+    data = [f"{port.first} + {row} * {port.width} + {bit}" for bit in range(port.width)]
     parity = range(len(port.data) - port.width)
     return data + [f"{PARITY} + {row} * {port.width // 8} + {bit}" for bit in parity]
 

@@ -8,7 +8,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -121,8 +121,19 @@ def working(planned: OpenPlan, system: Path, templates: Sequence[Path]) -> Itera
             raise ToolMissing(f"{error}; the plan is written: {work / 'plan.json'}") from None
 
 
-def synthesise(planned: OpenPlan, work: Path, progress: Progress) -> Mapping[str, Any]:
-    """Run Yosys, and put the settings of nextpnr into its netlist; returns the netlist's cells."""
+def synthesise(
+    planned: OpenPlan,
+    work: Path,
+    progress: Progress,
+    mend: Callable[[Mapping[str, Any]], None] = lambda cells: None,
+) -> Mapping[str, Any]:
+    """Run Yosys, and put the settings of nextpnr into its netlist; returns the netlist's cells.
+
+    Parameters
+    ----------
+    mend : callable
+        Changes the cells in place, before nextpnr gets them.
+    """
     progress("synthesis (Yosys)")
     yosys.run_script(planned.script, work.parent / "rtl", work / "yosys.log")
     file = work / NETLIST
@@ -130,8 +141,9 @@ def synthesise(planned: OpenPlan, work: Path, progress: Progress) -> Mapping[str
     top = top_of(content["modules"])
     if planned.settings:
         top["settings"] = dict(planned.settings)
-        file.write_text(json.dumps(content))
     cells: Mapping[str, Any] = top["cells"]
+    mend(cells)
+    file.write_text(json.dumps(content))
     return cells
 
 

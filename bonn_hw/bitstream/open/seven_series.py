@@ -51,8 +51,9 @@ SYNTHESIS = "synth_xilinx -family xc7 -flatten -abc9 -nolutram -nosrl -nodsp"
 CELLS = re.compile(
     r"LUT[1-6]|INV|MUXF[78]|CARRY4|FD[RSCP]E|RAMB(18|36)E1|[IO]BUF|BUFG|PS7|GND|VCC|\$scopeinfo"
 )
-# The router omits these features for ports of width 1 and 9 of a 36 kbit block memory.
-NARROW = ("RAMB36.BRAM36_READ_WIDTH_B_1", "RAMB36.BRAM36_WRITE_WIDTH_A_1")
+WIDTH = re.compile(r"(READ|WRITE)_WIDTH_[AB]")
+NINE = 9  # the width of a port that takes the ninth bits of bytes too
+ODD_WIDTHS = (1, NINE)  # of whole block memories: the router omits a feature for each such port
 PLACED = "netlist.json.gz"  # what place and route was given
 STAMP = {
     b"c\0\x0b": b"1970/01/01\0",
@@ -157,7 +158,7 @@ class SevenSeries:
             tools = toolchain.find(device.device, planned.part)
             versions = f"yosys {yosys.version()}, nextpnr {tools.version}"
             watch = Stopwatch()
-            check_cells(synthesise(planned, work, progress))
+            check_cells(synthesise(planned, work, progress, join_parity))
             synthesis_s = watch.lap()
             command = [str(tools.router), *planned.command[1:], "--chipdb", str(tools.chip)]
             report = route(command, work, progress)
@@ -219,18 +220,37 @@ def missing_features(cells: Mapping[str, Any], database: xray.Database) -> list[
     tiles = {(tile["grid_x"], tile["grid_y"]): name for name, tile in database.tiles.items()}
     features = []
     for cell in cells.values():
-        widths = {
-            int(str(value), 2)
-            for name, value in cell["parameters"].items()
-            if re.fullmatch(r"(READ|WRITE)_WIDTH_[AB]", name)
-        }
-        if cell["type"].startswith("RAMB36E1") and widths & {1, 9}:
+        ports = odd_ports(cell) if cell["type"].startswith("RAMB36E1") else []
+        if ports:
             place = re.match(r"X(\d+)Y(\d+)/", cell["attributes"]["NEXTPNR_BEL"])
             if place is None:
                 raise FasmFault(f"a block memory lies at {cell['attributes']['NEXTPNR_BEL']}")
             tile = tiles[int(place[1]), int(place[2])]
-            features += [Feature(tile, name) for name in NARROW]
+            features += [Feature(tile, f"RAMB36.BRAM36_{port}_1") for port in ports]
     return features
+
+
+def odd_ports(cell: Mapping[str, Any]) -> list[str]:
+    """The parameters of a block memory that are widths of 1 or 9."""
+    return [
+        name
+        for name, value in sorted(cell["parameters"].items())
+        if WIDTH.fullmatch(name) and int(str(value), 2) in ODD_WIDTHS
+    ]
+
+
+def join_parity(cells: Mapping[str, Any]) -> None:
+    """Give the ninth bit of written rows to both halves of whole block memories, in place.
+
+    The half that the address names takes it from a pin of its own; the router joins such pins at
+    width 1 only.
+    """
+    for cell in cells.values():
+        if cell["type"] == "RAMB36E1":
+            for port in "AB":
+                if int(cell["parameters"].get(f"WRITE_WIDTH_{port}", "0"), 2) == NINE:
+                    pins = cell["connections"][f"DIP{port}DIP"]
+                    pins[1] = pins[0]
 
 
 def _assemble(planned: OpenPlan, tools: Toolchain, work: Path) -> None:

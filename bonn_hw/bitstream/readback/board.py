@@ -23,9 +23,10 @@ STORE = 18432  # bits of a memory
 # The structures of lanes.cpp.
 TABLE = np.dtype([("output", "i4"), ("count", "i4"), ("inputs", "i4", 6), ("contents", "u8")])
 REGISTER = np.dtype([(name, "i4") for name in ("output", "data", "enable", "reset", "to", "start")])
-PORT = np.dtype(
-    [(name, "i4") for name in ("memory", "writes", "width", "rows", "enable", "reset")]
-    + [("address", "i4", 14), ("data", "i4", 36), ("reset_value", "u8"), ("start", "u8")]
+PORT = np.dtype(  # aligned as in C++: it has an odd number of 32-bit members before its 64-bit ones
+    [(name, "i4") for name in ("memory", "writes", "first", "width", "rows", "enable", "reset")]
+    + [("address", "i4", 14), ("data", "i4", 36), ("reset_value", "u8"), ("start", "u8")],
+    align=True,
 )
 # Pins that the boards do not look at, and that need not be 0.
 IGNORED = ("SAXIHP0ARCACHE", "SAXIHP0AWCACHE", "SAXIHP0ARPROT", "SAXIHP0AWPROT")
@@ -166,7 +167,7 @@ def _ports(index: int, memory: Memory) -> Iterator[tuple[Any, ...]]:
 def _port(index: int, writes: int, one: Port) -> tuple[Any, ...]:
     address = (*one.address, *(0,) * (14 - len(one.address)))
     data = (*one.data, *(0,) * (36 - len(one.data)))
-    head = (index, writes, one.width, len(one.address), one.enable, one.reset)
+    head = (index, writes, one.first, one.width, len(one.address), one.enable, one.reset)
     return (*head, address, data, one.reset_value, one.start)
 
 

@@ -19,6 +19,7 @@ from bonn_hw.bitstream.readback.routing import Fabric, Pin
 from bonn_hw.bitstream.readback.wiring import Wiring
 
 BUFFER = 0b10
+HALVES = ("FIFO18E1", "RAMB18E1")  # of a block memory: the lower and the upper one
 
 
 def read(
@@ -46,6 +47,7 @@ class _Reader:
         self._tables: list[Table] = []
         self._registers: list[Register] = []
         self._memories: dict[tuple[str, int], Memory] = {}
+        self._odd: set[int] = set()  # nets of pins that show a bit of either half of a memory
         self._inputs: dict[str, int] = {}
         self._clocked: set[Pin] = set()
 
@@ -73,11 +75,12 @@ class _Reader:
             self._tables.append(Table(net, (self._source(passed),), BUFFER))
         elif site.kind.startswith("SLICE"):
             self._slice(signal, net, f"{site.kind}_X{site.column % 2}")
-        elif site.kind in ("RAMB18E1", "FIFO18E1"):
+        elif site.kind in HALVES:
             key = (signal.tile, signal.site)
             if key not in self._memories:
                 self._memories[key] = self._half(signal, f"RAMB18_Y{site.row % 2}")
-            if not any(net in read.data for read in self._memories[key].reads):
+            shown = net in self._odd or any(net in one.data for one in self._memories[key].reads)
+            if not shown:
                 raise ReadbackFault(f"{signal} has no bit of the memory's contents")
         else:
             raise ReadbackFault(f"{signal} is a {site.kind}, which is not simulated")
@@ -111,12 +114,26 @@ class _Reader:
             self._table,
             lambda name: self._signal(self._beside(signal, name)),
             lambda name: self._clock(self._beside(signal, name)),
+            lambda name, which, enable: self._joined(self._beside(signal, name), which, enable),
         ).memory()
 
+    def _joined(self, pin: Pin, which: int, enable: int) -> int:
+        """The net of a half's own bit; the lower half's pin ``pin`` shows this one or the other."""
+        sites = self._fabric.type(pin.tile).sites
+        halves = {one.row % 2: place for place, one in enumerate(sites) if one.kind in HALVES}
+        own = [self._net(Pin(pin.tile, halves[row], f"{pin.name}.OWN")) for row in range(2)]
+        row = self._fabric.site(pin).row % 2
+        if not row:
+            shown, chosen = self._net(pin), self._new()
+            self._registers.append(Register(chosen, which, enable, 0, 0, 0))
+            self._tables.append(Table(shown, (*own, chosen), slices.MUX3))
+            self._odd.add(shown)
+        return own[row]
+
     def _table(self, inputs: Iterable[int], contents: int) -> int:
-        self._count += 1
-        self._tables.append(Table(self._count - 1, tuple(inputs), contents))
-        return self._count - 1
+        net = self._new()
+        self._tables.append(Table(net, tuple(inputs), contents))
+        return net
 
     def _beside(self, signal: Pin, name: str) -> Pin:
         return Pin(signal.tile, signal.site, name)
@@ -138,10 +155,13 @@ class _Reader:
 
     def _net(self, signal: Pin) -> int:
         if signal not in self._nets:
-            self._nets[signal] = self._count
-            self._count += 1
+            self._nets[signal] = self._new()
             self._left.append(signal)
         return self._nets[signal]
+
+    def _new(self) -> int:
+        self._count += 1
+        return self._count - 1
 
     def _clock(self, pin: Pin) -> None:
         """Check that a pin has the clock; raises ReadbackFault."""

@@ -98,8 +98,8 @@ class Side:
 
     def _side(self, one: Port) -> tuple[Hashable, ...]:
         now = self._class
-        values = (one.width, now[one.enable], now[one.reset], one.reset_value, one.start)
-        return self._of(one.address), *values
+        values = (now[one.enable], now[one.reset], one.reset_value, one.start)
+        return self._of(one.address), one.first, one.width, *values
 
     def _of(self, nets: Sequence[int]) -> tuple[int, ...]:
         return tuple(self._class[net] for net in nets)

@@ -50,7 +50,7 @@ struct Register {
   int32_t output, data, enable, reset, reset_value, start;
 };
 struct Port {  // of a memory; data nets of a read may be 0: not connected
-  int32_t memory, writes, width, rows, enable, reset, address[14], data[ROW];
+  int32_t memory, writes, first, width, rows, enable, reset, address[14], data[ROW];
   uint64_t reset_value, start;
 };
 
@@ -109,7 +109,7 @@ struct Netlist {
   }
 
   static int place(const Port& p, int row, int i) {
-    return i < p.width ? row * p.width + i : PARITY + row * (p.width / 8) + i - p.width;
+    return i < p.width ? p.first + row * p.width + i : PARITY + row * (p.width / 8) + i - p.width;
   }
 
   // The row of all lanes, or -1: they differ.

@@ -45,11 +45,17 @@ class Port:
     address : tuple of int
         Nets of the row, the least significant first.
     width : int
-        Data bits of a row; row r has the bits from ``width * r`` on, and a parity bit for each 8.
+        Data bits of a row; row r has the bits from ``first + width * r`` on, and a parity bit for
+        each 8.
     enable, reset : int
         Nets; a read that is reset takes ``reset_value``. Writes have no reset.
     data : tuple of int
         Nets of data and parity bits; 0 in a read: nothing is connected.
+    first : int
+        Where row 0 begins; a port of parity bits alone has `PARITY`.
+    strobes : tuple of int
+        Nets that must be one and the same when tables are simplified (`order.ordered`), which then
+        leaves them out: a row is written as a whole.
     """
 
     address: tuple[int, ...]
@@ -59,6 +65,8 @@ class Port:
     reset: int = 0
     reset_value: int = 0
     start: int = 0
+    first: int = 0
+    strobes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

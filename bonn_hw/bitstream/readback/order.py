@@ -19,7 +19,10 @@ def ordered(
     registers: Iterable[Register],
     memories: Iterable[Memory],
 ) -> Parts:
-    """Order and simplify; raises ReadbackFault for a loop of tables."""
+    """Order and simplify.
+
+    Raises ReadbackFault for a loop of tables, and for a memory that writes parts of rows.
+    """
     known: dict[int, int] = {0: 0, 1: 1}  # net -> the net, or constant, that it equals
     # Two tables in one share inputs that matter to one of them only: those must not make circles.
     by_output = {table.output: simplified(table, known) for table in tables}
@@ -44,15 +47,21 @@ def ordered(
             enable=now(one.enable),
             data=tuple(map(now, one.data)),
             reset=now(one.reset),
+            strobes=(),
         )
+
+    def writes(one: Memory) -> tuple[Port, ...]:
+        # The router passes nets through tables, so that a strobe can come as several of them.
+        if any(len(set(map(now, side.strobes))) > 1 for side in one.writes):
+            raise ReadbackFault(f"the block memory {one.name} writes parts of rows")
+        return tuple(side for side in map(port, one.writes) if side.enable)
 
     flops = tuple(
         replace(one, data=now(one.data), enable=now(one.enable), reset=now(one.reset))
         for one in registers
     )
     rams = tuple(
-        replace(one, reads=tuple(map(port, one.reads)), writes=tuple(map(port, one.writes)))
-        for one in memories
+        replace(one, reads=tuple(map(port, one.reads)), writes=writes(one)) for one in memories
     )
     ends = {pin: now(net) for pin, net in outputs.items()}
     used = set(ends.values())

@@ -132,13 +132,31 @@ def test_what_the_router_leaves_out_of_narrow_block_memories_is_added(database):
     }
     assert seven_series.missing_features(cells, database) == []
     cells["narrow"] = cell("RAMB36E1_RAMB36E1", READ_WIDTH_A="1001", WRITE_WIDTH_B="0")
+    cells["both"] = cell("RAMB36E1_RAMB36E1", READ_WIDTH_B="1", WRITE_WIDTH_A="1001")
     assert [str(one) for one in seven_series.missing_features(cells, database)] == [
+        "CLB_X1Y2.RAMB36.BRAM36_READ_WIDTH_A_1",
         "CLB_X1Y2.RAMB36.BRAM36_READ_WIDTH_B_1",
         "CLB_X1Y2.RAMB36.BRAM36_WRITE_WIDTH_A_1",
     ]
     cells["narrow"]["attributes"]["NEXTPNR_BEL"] = "nowhere"
     with pytest.raises(FasmFault, match=r"^a block memory lies at nowhere$"):
         seven_series.missing_features(cells, database)
+
+
+def test_both_halves_get_the_ninth_bit_of_what_is_written():
+    pins = {"DIPADIP": [7, 0, 0, 0], "DIPBDIP": [8, 0, 0, 0]}
+    widths = {"WRITE_WIDTH_A": "1001", "WRITE_WIDTH_B": "10010"}
+    cells = {
+        kind: {
+            "type": kind,
+            "parameters": widths,
+            "connections": {k: [*v] for k, v in pins.items()},
+        }
+        for kind in ("RAMB36E1", "RAMB18E1")
+    }
+    seven_series.join_parity(cells)
+    assert cells["RAMB36E1"]["connections"] == {**pins, "DIPADIP": [7, 7, 0, 0]}
+    assert cells["RAMB18E1"]["connections"] == pins
 
 
 def test_a_line_of_the_database_that_names_no_feature(database, tmp_path):

@@ -126,6 +126,22 @@ def test_memories(width):
             known[row] = (word, word & (1 << width // 8) - 1)
 
 
+def test_parity_bits_alone():
+    """Row r of a port that begins at the parity bits is bit r of those."""
+    circuit = Circuit()
+    rows = (*(circuit.pin(f"MAXIGP0ARADDR{bit}") for bit in range(11)), *(0,) * 3)[:11]
+    seen = circuit.net()
+    circuit.outputs["MAXIGP0RDATA0"] = seen
+    contents = int.from_bytes(np.random.default_rng(1).bytes(18432 // 8), "little")
+    asked = circuit.outputs["MAXIGP0ARREADY"]
+    circuit.memories.append(
+        Memory("one", contents, (Port(rows, 1, asked, (seen,), first=PARITY),), ())
+    )
+    with circuit.boards() as boards:
+        for row in (0, 1, 2, 1024, 2047):
+            assert boards.read(row) == contents >> PARITY + row & 1
+
+
 def test_rows_that_differ_between_boards():
     """Each board reads and writes a row of its own, which it got from its memory."""
     circuit = Circuit()

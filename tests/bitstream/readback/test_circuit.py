@@ -176,8 +176,11 @@ def test_an_output_that_is_driven(wiring):
         Fabric(wiring, enabled).source(Pin("CLBLL_L_X2Y0", 0, "A1"))
 
 
-def half(names, vectors=None, sources=None):
-    """Half a block memory; the nets of its pins are numbered in the order of the questions."""
+def half(names, vectors=None, sources=None, upper=False):
+    """Half a block memory; the nets of its pins are numbered in the order of the questions.
+
+    Odd bits that both halves show at a pin get nets from 2000 on.
+    """
     nets = dict(sources or {})
     tables = []
 
@@ -188,12 +191,16 @@ def half(names, vectors=None, sources=None):
         tables.append((tuple(inputs), contents))
         return 1000 + len(tables)
 
-    prefix = "RAMB18_Y0"
+    def joined(pin, which, enable):
+        nets[f"{pin} of either"] = which, enable
+        return 2000
+
+    prefix = f"RAMB18_Y{upper:d}"
     enabled = Enabled(
         frozenset(name if "." in name else f"{prefix}.{name}" for name in names),
         {f"{prefix}.{name}": value for name, value in (vectors or {}).items()},
     )
-    one = Half("BRAM_L_X6Y5", prefix, enabled, net, table, net, lambda pin: None)
+    one = Half("BRAM_L_X6Y5", prefix, enabled, net, table, net, lambda pin: None, joined)
     return one, nets, tables
 
 
@@ -218,11 +225,43 @@ def test_a_memory_that_is_read_by_a_and_written_by_b():
     assert write.address == tuple(nets[f"ADDRBWRADDR{bit}"] for bit in range(2, 14))
     assert write.data == tuple(nets[f"DIBDI{bit}"] for bit in range(4))
     assert tables == [((8,), 0b01), ((1, 9), 0b1000)]
-    assert write.enable == 1002
+    assert write.enable == 1002 and write.strobes == (9,) * 4
+
+
+@pytest.mark.parametrize("upper", [False, True])
+def test_rows_of_nine_bits_in_a_whole_memory(upper):
+    """Four data bits in each half; the ninth is in the half that the lowest address bit says."""
+    names = ("READ_WIDTH_A_4", "WRITE_WIDTH_B_4", "WRITE_MODE_B_READ_FIRST")
+    names += ("ZINV_ENARDEN", "ZINV_ENBWREN", "ZINV_RSTRAMARSTRAM")
+    names += ("RAMB36.BRAM36_READ_WIDTH_A_1", "RAMB36.BRAM36_WRITE_WIDTH_B_1")
+    strobes = {f"WEBWE{bit}": 9 for bit in range(4)}
+    one, nets, tables = half(names, {"ZSRVAL_A": 0xFFFF, "ZINIT_A": 0x3FFFF}, strobes, upper)
+    memory = one.memory()
+    data, ninth = memory.reads
+    assert (data.width, data.data) == (4, tuple(nets[f"DOADO{bit}"] for bit in range(4)))
+    rows = tuple(nets[f"ADDRARDADDR{bit}"] for bit in range(3, 14))
+    reset = nets["RSTRAMARSTRAM"]
+    assert ninth == Port(rows, 1, nets["ENARDEN"], (2000,), reset, 1, 0, PARITY)
+    assert data.address == (nets["ADDRARDADDR2"], *rows)
+    assert nets["DOPADOP0 of either"] == (nets["ADDRARDADDR2"], nets["ENARDEN"])
+    data, ninth = memory.writes
+    rows = tuple(nets[f"ADDRBWRADDR{bit}"] for bit in range(3, 14))
+    assert ninth == Port(rows, 1, 1002, (nets["DIPBDIP0"],), first=PARITY, strobes=(9,) * 4)
+    asked = (nets["ENBWREN"], 9, nets["ADDRBWRADDR2"])
+    assert tables == [(asked[:2], 0b1000), (asked, 0b1000_0000 if upper else 0b1000)]
+
+
+def test_rows_of_one_bit_in_a_whole_memory():
+    """The address has one more bit, at a pin that a half alone does not use."""
+    names = ("READ_WIDTH_B_1", "ZINV_ENBWREN", "ZINV_RSTRAMB", "RAMB36.BRAM36_READ_WIDTH_B_1")
+    one, nets, _ = half(names)
+    (read,) = one.memory().reads
+    assert (len(read.address), read.width, read.data, read.first) == (14, 1, (2000,), 0)
+    assert nets["DOBDO0 of either"] == (nets["ADDRBTIEHIGH0"], nets["ENBWREN"])
 
 
 def test_a_port_that_is_not_used_needs_no_clock():
-    """Its enable is an inverted 1; the narrowest width has no bit of its own."""
+    """Its enable is an inverted 1."""
     one, _, tables = half(("READ_WIDTH_A_9", "ZINV_ENARDEN", "READ_WIDTH_B_1"), {}, {"ENBWREN": 1})
     asked = []
     memory = replace(one, clocked=asked.append).memory()
@@ -245,7 +284,11 @@ def test_both_ports_together():
         (("DOA_REG",), {}, "has DOA_REG"),
         (("RAMB36.EN_ECC_READ",), {}, "has EN_ECC_READ"),
         (("READ_WIDTH_A_9", "READ_WIDTH_A_4"), {}, "has two widths at port A"),
-        (("WRITE_WIDTH_A_9", "WRITE_MODE_A_READ_FIRST"), {}, "writes parts of rows"),
+        (
+            ("READ_WIDTH_A_9", "ZINV_ENARDEN", "RAMB36.BRAM36_READ_WIDTH_A_1"),
+            {},
+            "has BRAM36_READ_WIDTH_A_1, and a width of 9",
+        ),
         (
             ("WRITE_WIDTH_A_9",),
             {f"WEA{bit}": 5 for bit in range(4)},

@@ -115,23 +115,78 @@ def test_a_memory_of_18_kbit(tmp_path):
 
 def test_the_halves_of_a_memory_of_36_kbit(tmp_path):
     """Even bits are in the first half, odd ones in the second, and so are their pins."""
-    one = memory("RAMB36E1", 9, 16, INIT_00="110110", INIT_40="1", INITP_00="11")
+    one = memory("RAMB36E1", 18, 16, INIT_00="110110", INIT_40="1", INITP_00="11", SRVAL_A="10")
     low, high = read(tmp_path, 21, words=one).netlist.memories
     assert low.contents == 0b110 | 1 << 64 * 128 | 1 << PARITY
     assert high.contents == 0b101 | 1 << PARITY
-    assert high.reads[0].data == (21, 23, 25, 27)
-    assert (high.reads[0].width, high.reads[0].address[:3]) == (4, (3, 4, 5))
+    assert high.reads[0].data == (21, 23, 25, 27, 29, 31, 33, 35, 121)
+    assert (high.reads[0].width, high.reads[0].address[:3]) == (8, (4, 5, 0))
+    assert (high.reads[0].reset_value, high.reads[0].start) == (1, 0)
     assert low.reads == ()  # nothing asks for its bits
+
+
+def test_the_ninth_bit_of_a_row(tmp_path):
+    """That of an even row is in the first half, and one pin shows it."""
+    netlist = read(tmp_path, 120, words=memory("RAMB36E1", 9, 16)).netlist
+    (mux,) = netlist.tables
+    (which,) = netlist.registers
+    assert (which.data, which.enable, mux.output) == (3, 2, 120)
+    for half, one in enumerate(netlist.memories):
+        (ninth,) = one.reads  # the other bits are not asked for
+        assert mux.inputs[half] == ninth.data[0]
+        assert (ninth.width, ninth.first, ninth.address[:3]) == (1, PARITY, (4, 5, 0))
+    assert mux == Table(120, (*mux.inputs[:2], which.output), 0b11001010)
+
+
+def test_rows_of_one_bit(tmp_path):
+    one = memory("RAMB36E1", 1, 16)
+    one["connections"]["ADDRARDADDR"][0] = 7
+    low, high = read(tmp_path, 20, words=one).netlist.memories
+    assert [len(half.reads[0].address) for half in (low, high)] == [14, 14]
+    assert low.reads[0].first == 0 and low.reads[0].width == 1
+
+
+@pytest.mark.parametrize("width", [9, 1])
+def test_both_halves_are_written_at_odd_widths(tmp_path, width):
+    """Each its own rows; the data are those of one pin."""
+    one = memory("RAMB36E1", width, 16, WRITE_WIDTH_B=f"{width:b}")
+    pins = one["connections"] | {"ENBWREN": [6], "WEBWE": [7] * 4 + ["0"] * 4}
+    pins |= {"ADDRBWRADDR": [3, 3, 3, 4, *[5] * 12], "DIPBDIP": [8, "0", "0", "0"]}
+    pins["DIBDI"] = [9, *["0"] * 31]
+    asked = 120 if width == 9 else 20
+    netlist = read(tmp_path, asked, words=one | {"connections": pins}).netlist
+    tables = {table.output: table for table in netlist.tables}
+    lowest = 4 if width == 9 else 3
+    for half, memory_ in enumerate(netlist.memories):
+        write = memory_.writes[-1]
+        assert write.data == (8 if width == 9 else 9,)
+        enable = tables[write.enable]
+        assert enable.inputs == (6, 7, lowest)
+        assert enable.contents == 1 << (7 if half else 3)
+
+
+def test_a_strobe_may_come_through_tables(tmp_path):
+    """The router passes nets through tables; parts of rows are not written in any case."""
+    one = memory("RAMB18E1", 18, 14, WRITE_WIDTH_B="10010")
+    pins = one["connections"] | {"ENBWREN": [6], "WEBWE": [7, 150, *["0"] * 6]}
+    one |= {"connections": pins}
+    through = {"through": cell("LUT1", {"INIT": "10"}, I0=7, O=150)}
+    (found,) = read(tmp_path, 20, words=one, **through).netlist.memories
+    assert [write.strobes for write in found.writes] == [()]
+    other = {"other": cell("LUT1", {"INIT": "01"}, I0=7, O=150)}
+    with pytest.raises(ReadbackFault, match=r"^the block memory words 0 writes parts of rows$"):
+        read(tmp_path, 20, words=one, **other)
+    # A port that never writes is none.
+    pins |= {"ENBWREN": [151], "WEBWE": [7, 7, *["0"] * 6]}
+    never = {"never": cell("LUT1", {"INIT": "00"}, I0=7, O=151)}
+    (found,) = read(tmp_path, 20, words=one, **never).netlist.memories
+    assert found.writes == ()
 
 
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
         ({"odd": cell("DSP48E1", P=20)}, "the netlist has the cell odd, a DSP48E1"),
-        (
-            {"words": memory("RAMB36E1", 1, 16)},
-            "the memory words of the netlist has a port of one bit",
-        ),
         (
             {"lut": cell("LUT1", {"INIT": "01"}, I0=150, O=20)},
             "nothing drives net 150 in the netlist",
