@@ -167,6 +167,7 @@ POINTS: dict[str, list[tuple[Kernel, tuple[int, int]]]] = {
         (mvu(2, 2, U2, weights=few(2, 2), offsets=True), (2, 1)),
         (mvu(1, 2, pixels=(2, 2), rows=(0, 1), columns=(0, 1)), (1, 1)),
         (mvu(2, 2, pixels=(1, 2), columns=(0, 1)), (1, 1)),
+        (mvu(2, 8), (1, 4)), (mvu(2, 2, U2, weights=few(2, 2)), (1, 2)),  # cuts in the sums
     ],
     "depthwise": [
         (Depthwise((1, 1), BIPOLAR, signs(2, 3)[:, None]), (1, 1)),
