@@ -25,7 +25,7 @@ MANIFEST = "manifest"
 PARTIAL = f".{files.PARTIAL}"
 # Entries of a kind.
 LIMITS = {
-    "simulators": 1024, "runtime": 16, "libraries": 16, "synth": 20_000, "sliced": 64,
+    "simulators": 1024, "runtime": 32, "libraries": 16, "synth": 20_000, "sliced": 64,
     "netlist": 16,
 }  # fmt: skip
 UNFINISHED, MOST_UNFINISHED = "unfinished", 32  # works that were interrupted and never ended

@@ -127,27 +127,29 @@ def test_a_simulator_and_its_runtime_are_made_again(tmp_path, monkeypatch, own):
     )
     with monkeypatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", SHARED)
-        known = building._runtime(chain, chain.identity(), silent)
+        harness = building._harness(chain, chain.identity(), silent).parent
+        runtime = building._runtime(chain, chain.identity(), silent)
     compiled, made = building.compile_sources, []
 
     def compile_(chain, sources, folder, *others):
-        """Objects of the runtime are those of all tests: to compile them takes a while."""
+        """What all designs share is that of all tests: to compile it takes a while."""
         if folder.parent.name != "runtime":
             return compiled(chain, sources, folder, *others)
         made.append(folder)
+        known = harness if building.HARNESS in sources else runtime
         shutil.copytree(known, folder, ignore=lambda *_: [cache.MANIFEST], dirs_exist_ok=True)
         return sorted(folder.glob("*.o"))
 
     monkeypatch.setattr(building, "compile_sources", compile_)
     simulator = building.build(bench.project, templates=bench.templates).executable
-    (runtime,) = (own / "runtime").iterdir()
-    objects = list(runtime.glob("*.o"))
-    assert objects and len(made) == 1
+    objects = list((own / "runtime").glob("*/*.o"))
+    assert len(objects) == 3 and len(made) == 2
     for path in (simulator, *objects):
         truncate(path, dice)
     bench.run()
-    assert len(made) == 2
-    assert content(runtime) == content(known)
+    assert len(made) == 4
+    for known in (harness, runtime):
+        assert content(own / "runtime" / known.name) == content(known)
 
 
 @pytest.mark.rtl

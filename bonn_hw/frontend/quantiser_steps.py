@@ -55,8 +55,7 @@ class Steps:
 
     @property
     def _label(self) -> str:
-        name: str = self.node.name or self.node.output[0]
-        return f"{name}/{len(self.nodes)}"
+        return f"{self.node.name}/{len(self.nodes)}"
 
     @property
     def _last(self) -> str:
@@ -108,5 +107,5 @@ class Steps:
     def finish(self, grid: QuantGrid | None, trials: NDArray[np.float32]) -> StandardOnnx:
         """The chain, which ends in the node's output."""
         last = self.nodes[-1]
-        last.output[0], last.name = self.node.output[0], self.node.name or self.node.output[0]
+        last.output[0], last.name = self.node.output[0], self.node.name
         return StandardOnnx(tuple(self.nodes), self.constants, grid, trials)

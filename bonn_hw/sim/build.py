@@ -91,7 +91,11 @@ def build(
     def make(folder: Path) -> None:
         runtime = _runtime(chain, identity, progress)
         write(project, folder, templates)
-        _compile_design(project, chain, options, runtime, folder, progress, harness)
+        objects = _compile_design(project, chain, options, runtime, folder, progress, harness)
+        objects += sorted(runtime.glob("*.o"))
+        if harness is None:
+            objects.append(_harness(chain, identity, progress))
+        run([chain.compiler, *map(str, objects), *chain.libraries, "-o", "simulator"], folder)
         for leftover in folder.iterdir():
             if leftover.name != "simulator":
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
@@ -123,7 +127,7 @@ def _compile_design(
     folder: Path,
     progress: Progress,
     harness: Path | None,
-) -> None:
+) -> list[Path]:
     progress("Verilator")
     traced = (
         [f"--trace-{chain.trace}" if chain.trace == "fst" else "--trace"] if chain.trace else []
@@ -136,12 +140,7 @@ def _compile_design(
     probe = f"-DPROBE={project.top}__DOT__probe"
     precompiled = ["-include", str(runtime / HEADERS)] if (runtime / HEADERS).is_file() else []
     flags = [*precompiled, f"-I{HERE}", f"-I{folder / 'cpp'}", probe]
-    objects = compile_sources(chain, sources, folder, flags, progress)
-    shared = sorted(runtime.glob("*.o"))
-    if harness:
-        shared.remove(runtime / f"{HARNESS.stem}.o")
-    link = [chain.compiler, *map(str, [*objects, *shared]), *chain.libraries, "-o", "simulator"]
-    run(link, folder)
+    return compile_sources(chain, sources, folder, flags, progress)
 
 
 def _bundled(sources: Sequence[Path], folder: Path) -> list[Path]:
@@ -178,16 +177,25 @@ def _parts(sources: Sequence[Path]) -> list[list[Path]]:
 
 
 def _runtime(chain: Toolchain, identity: Sequence[str], progress: Progress) -> Path:
-    """The folder of the object files and the precompiled header that all designs share."""
-    sources = [*chain.runtime, HARNESS]
+    """The folder of Verilator's object files and the precompiled header that all designs share."""
     headers = chain.headers
 
     def make(folder: Path) -> None:
         progress("Verilator's runtime, once")
         if headers:
             (folder / HEADERS).write_text(headers)
-        inputs = [folder / HEADERS, *sources] if headers else sources
-        compile_sources(chain, inputs, folder, [f"-I{HERE}"], progress)
+        inputs = [folder / HEADERS, *chain.runtime] if headers else chain.runtime
+        compile_sources(chain, inputs, folder, [], progress)
 
-    contents = [source.read_bytes() for source in (*sources, MODEL.with_suffix(".h"))]
+    contents = [source.read_bytes() for source in chain.runtime]
     return entry("runtime", digest(*identity, *contents, headers or ""), make)
+
+
+def _harness(chain: Toolchain, identity: Sequence[str], progress: Progress) -> Path:
+    """The object file of the harness."""
+
+    def make(folder: Path) -> None:
+        compile_sources(chain, [HARNESS], folder, [f"-I{HERE}"], progress)
+
+    contents = [source.read_bytes() for source in (HARNESS, MODEL.with_suffix(".h"))]
+    return entry("runtime", digest(*identity, *contents), make) / f"{HARNESS.stem}.o"

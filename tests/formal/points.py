@@ -66,12 +66,13 @@ def staircase(kind: TensorType, element: Element) -> MultiThreshold:
     return MultiThreshold(kind, element, levels, rng.random(channels) < 0.5)
 
 
-def lines(kind: TensorType, segments: int, *, ties: bool = True) -> Requantize:
+def lines(kind: TensorType, segments: int, element: Element = S2, *, ties: bool = True,
+          slopes: tuple[int, ...] = (-2, 1, 2, 3)) -> Requantize:  # fmt: skip
     rng = np.random.default_rng(segments)
     shape = (kind.shape[2], 1 << segments)
-    slopes = rng.choice([-2, 1, 2, 3], shape)
+    chosen = rng.choice(slopes, shape)
     offsets = rng.integers(-2, 3, shape)
-    return Requantize(kind, Element(-2, 1), slopes, offsets, 1, ties, segments)
+    return Requantize(kind, element, chosen, offsets, 1, ties, segments)
 
 
 # Kernels by name, in the order of trust: nothing depends on what is not proved before it.
@@ -85,11 +86,12 @@ POINTS: dict[str, list[tuple[Kernel, tuple[int, int]]]] = {
     "add": [
         (Add(integers(U2, 1, 2, 1), integers(S3, 1, 2, 1)), (1, 1)),
         (Add(integers(S2, 1, 1, 2), integers(S2, 1, 1, 2)), (2, 2)),
+        (Add(integers(S2, 1, 2, 1), integers(U2, 1, 2, 1)), (1, 1)),
     ],
     "combine": [
         (Combine(integers(U2, 1, 2, 1), integers(S3, 1, 2, 1), function), (1, 1))
         for function in FUNCTIONS
-    ],
+    ] + [(Combine(integers(S2, 1, 2, 1), integers(U2, 1, 2, 1), "subtract"), (1, 1))],
     "concat": [
         (Concat((bits(1, 2, 2), bits(1, 2, 1))), (3, 3)),
         (Concat((integers(S2, 1, 2, 1), integers(U2, 1, 2, 1))), (2, 2)),
@@ -112,28 +114,33 @@ POINTS: dict[str, list[tuple[Kernel, tuple[int, int]]]] = {
         (AveragePool(kind, kernel), (lanes, lanes))
         for kind, kernel, lanes in (
             (integers(U2, 2, 2, 1), (2, 2), 1), (integers(S2, 3, 3, 1), (2, 2), 1),
-            (integers(S2, 1, 4, 2), (1, 2), 2),
+            (integers(S2, 1, 4, 2), (1, 2), 2), (integers(U2, 1, 4, 2), (1, 2), 1),
         )
     ],
     "threshold": [
         (Threshold(integers(S3, 1, 2, channels), np.arange(channels) - 1,
                    np.arange(channels) % 2 == 1), (lanes, lanes))
         for channels, lanes in ((1, 1), (2, 1), (3, 1), (2, 2))
-    ],
+    ] + [(Threshold(integers(U2, 1, 2, 1), np.array([2]), np.array([False])), (1, 1))],
     "multi_threshold": [
         (staircase(integers(S3, 1, 2, 1), U2), (1, 1)),
         (staircase(integers(S3, 1, 1, 2), U2), (1, 1)),
         (staircase(integers(U2, 1, 2, 2), S2), (2, 2)),
+        (staircase(integers(S3, 1, 1, 1), Element(0, 7)), (1, 1)),
     ],
     "requantize": [
         (lines(integers(S3, 1, 2, 1), 0), (1, 1)),
         (lines(integers(S3, 1, 1, 2), 0), (1, 1)),
         (lines(integers(U2, 1, 1, 2), 1), (1, 1)),
         (lines(integers(U2, 1, 1, 2), 2, ties=False), (2, 2)),
+        (lines(integers(S3, 1, 2, 1), 0, U2), (1, 1)),
+        (lines(integers(S3, 1, 2, 1), 0, Element(1, 2), slopes=(15,)), (1, 1)),
     ],
     "label_select": [
-        (LabelSelect(integers(element, 1, 1, channels)), (1, lanes))
-        for element, channels, lanes in ((U2, 2, 1), (S2, 3, 1), (S2, 4, 2), (U2, 3, 3))
+        (LabelSelect(integers(element, 1, 1, channels), count), (count, lanes))
+        for element, channels, count, lanes in (
+            (U2, 2, 1, 1), (S2, 3, 1, 1), (S2, 4, 1, 2), (U2, 3, 1, 3), (S2, 3, 2, 1),
+        )
     ],
     "upsample": [
         (Upsample(bits(height, width, channels), factors), (1, 1))
@@ -167,11 +174,17 @@ POINTS: dict[str, list[tuple[Kernel, tuple[int, int]]]] = {
         (mvu(2, 2, U2, weights=few(2, 2), offsets=True), (2, 1)),
         (mvu(1, 2, pixels=(2, 2), rows=(0, 1), columns=(0, 1)), (1, 1)),
         (mvu(2, 2, pixels=(1, 2), columns=(0, 1)), (1, 1)),
+        (mvu(2, 8), (1, 4)), (mvu(2, 2, U2, weights=few(2, 2)), (1, 2)),  # cuts in the sums
+        (mvu(2, 2, weights=few(2, 2)), (1, 1)), (mvu(2, 2, S2, weights=few(2, 2)), (1, 1)),
+        (mvu(3, 1, pixels=(1, 2), columns=(0, 1)), (1, 1)),
     ],
     "depthwise": [
         (Depthwise((1, 1), BIPOLAR, signs(2, 3)[:, None]), (1, 1)),
         (Depthwise((1, 2), BIPOLAR, signs(1, 2)[:, None]), (1, 1)),
         (Depthwise((1, 1), U2, few(2, 2)[:, None]), (2, 2)),
+        (Depthwise((1, 1), BIPOLAR, few(2, 2)[:, None]), (1, 1)),
+        (Depthwise((1, 1), S2, few(2, 2)[None]), (2, 1)),
+        (Depthwise((1, 1), U2, signs(1, 2)[:, None]), (1, 1)),
     ],
 }  # fmt: skip
 
@@ -184,6 +197,8 @@ FORCED: dict[str, tuple[str, int, dict[str, int]]] = {
     "fifo_block_taps": ("fifo", 2, {"STYLE": int(Style.BLOCK), "TAPS": TAPS[2]}),
     "fifo_lut_full": ("fifo", 4, {"STYLE": int(Style.LUT)}),
     "fifo_block_full": ("fifo", 4, {"STYLE": int(Style.BLOCK)}),
+    "depth_to_space_block": ("depth_to_space", 0, {"STYLE": 1}),
+    "mvu_block": ("mvu", 8, {"WEIGHTS_IN_BLOCK": 1, "LEVELS_IN_BLOCK": 1}),
     "sliding_window_block": ("sliding_window", 0, {"STYLE": 1}),
     "sliding_window_block_row": ("sliding_window", 5, {"STYLE": 1}),
 }

@@ -3,6 +3,7 @@
 
 import pytest
 
+from tests.formal.branches import ABSENT, branches
 from tests.formal.engine import PROVED, Case, decide, prepare
 from tests.formal.facts import Facts
 from tests.formal.faults import FAULTS, faulty
@@ -45,6 +46,17 @@ def test_every_kernel_and_every_property_is_there():
     assert set(POINTS) == set(kernels())
     assert {name.rsplit("_", 1)[0].removesuffix("_0") for name in CORE} >= set(POINTS)
     assert {name for name, *_ in FAULTS} == set(PROPERTIES)
+
+
+def test_every_branch_of_the_rtl_is_proved():
+    """A generate block that no point has is proved by nothing."""
+    taken, found = set(), set()
+    for facts in points().values():
+        has, all_ = branches(facts.instance)
+        taken |= has
+        found |= all_
+    assert len(found) > 100
+    assert found - taken == set(ABSENT)
 
 
 def test_a_range_with_codes_without_a_value_is_refused():

@@ -80,7 +80,7 @@ def test_scales_that_are_no_powers_of_two(alpha, scale, opset, tmp_path):
     assert notes[-1].kind == "last digits"
 
 
-@pytest.mark.parametrize(("bits", "weight_bits"), [(16, 12), (20, 6), (12, 14)])
+@pytest.mark.parametrize(("bits", "weight_bits"), [(16, 12), (20, 6), (12, 14), (22, 4)])
 def test_sums_beyond_float32(bits, weight_bits, tmp_path):
     sketch = Sketch(2, 3, 3).quant(bits)
     sketch.few_bit_conv(2, 2, (2, 2), "wide", weight_bits, 1.0)

@@ -4,8 +4,8 @@
 Python, third-party packages and tests are loaded once. Each mutant gets a fork of this process, in
 which the functions of the mutated file have the mutated code, and which runs the tests that call
 the mutated function, fast ones first, until one fails. What runs while a module is imported, and
-what is no Python, cannot be exchanged like this: such a file is changed on the disk, and new
-processes (of pytest or of the tools) read it.
+what is no Python, cannot be exchanged like this: new processes (of pytest or of the tools) read the
+file, which is mutated on the disk as long as the tests run.
 
 `by_tests` starts it, in a copy of the repository with a cache of its own.
 """
@@ -47,6 +47,7 @@ class Judge:
         self.copy, self.mutants = Path.cwd(), orders["mutants"]
         self.budget: float = orders["budget"]
         self.sources = {str(self.copy / file) for file in orders["sources"]}
+        self.of_finn: set[str] = set()  # files that only a process of FINN's environment reads
         self.traces = Traces(Path(orders["traces"]), self.sources)
         self.cache = Path(os.environ["XDG_CACHE_HOME"]) / "bonn_hw"
         # The first example that fails is enough: no time is spent on a smaller one.
@@ -86,7 +87,12 @@ class Judge:
         for source in sorted(map(Path, self.sources)):
             if source.stem != "__main__":
                 parts = source.relative_to(self.copy).with_suffix("").parts
-                importlib.import_module(".".join(parts).removesuffix(".__init__"))
+                try:
+                    importlib.import_module(".".join(parts).removesuffix(".__init__"))
+                except ModuleNotFoundError as error:
+                    if error.name != "finn":
+                        raise
+                    self.of_finn.add(str(source))
 
     def _entries(self) -> set[Path]:
         return set(self.cache.glob("*/*"))
@@ -106,6 +112,8 @@ class Judge:
             code = UNSWAPPABLE
         if not python:
             chosen = list(known)
+        elif str(place) in self.of_finn:
+            chosen = [name for name in known if items[name].get_closest_marker("finn")]
         elif code is UNSWAPPABLE:
             chosen = [name for name, trace in known.items() if str(place) in trace.calls]
             chosen = chosen or list(known)  # nothing but values
@@ -115,18 +123,14 @@ class Judge:
             return "survived", "no test runs it"
         usual = self._within_budget(chosen, known)
         tests = [items[name] for name in usual]
-        if isinstance(code, list):
-            run = functools.partial(self._swapped, code, tests, usual)
+        run = functools.partial(self._swapped, code or [], tests, usual)
+        if python and code is UNSWAPPABLE:
+            run = functools.partial(_anew, usual)
+        place.write_text(mutant["text"])  # for processes that tests start, and keys of the cache
+        try:
             ending = self._forked(run)
-        else:
-            place.write_text(mutant["text"])
-            try:
-                if python:
-                    ending = self._forked(functools.partial(_anew, usual))
-                else:
-                    ending = self._forked(functools.partial(self._swapped, [], tests, usual))
-            finally:
-                place.write_text(ours)
+        finally:
+            place.write_text(ours)
         return ending or ("survived", f"{len(tests)} tests")
 
     def _within_budget(self, chosen: Iterable[str], known: dict[str, Trace]) -> dict[str, float]:
@@ -164,6 +168,7 @@ class Judge:
         if child == 0:
             os.close(reading)
             os.setpgid(0, 0)
+            os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # a mutant of the same size and second
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.alarm(wall)
             try:
@@ -196,10 +201,7 @@ def _anew(usual: Mapping[str, float]) -> Ending | None:
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
 
     command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider"]
-    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        [*command, *usual], capture_output=True, text=True, env=env, preexec_fn=limited
-    )
+    done = subprocess.run([*command, *usual], capture_output=True, text=True, preexec_fn=limited)
     if done.returncode == 0:
         return None
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]

@@ -89,7 +89,7 @@ def parameters(
 
 
 def _bipolar(node: NodeProto, scale: NDArray[np.float32]) -> StandardOnnx:
-    (x, y), name = (node.input[0], node.output[0]), node.name or node.output[0]
+    x, y = node.input[0], node.output[0]
     constants: dict[str, Array] = {
         # x > this means x >= 0, which old operator sets lack; NaN becomes −scale, as in qonnx.
         f"{y}/below": np.array(-1.4e-45, np.float32),
@@ -98,8 +98,8 @@ def _bipolar(node: NodeProto, scale: NDArray[np.float32]) -> StandardOnnx:
     }
     below, positive, negative = constants
     nodes = (
-        helper.make_node("Greater", [x, below], [f"{y}/above"], f"{name}/above"),
-        helper.make_node("Where", [f"{y}/above", positive, negative], [y], name),
+        helper.make_node("Greater", [x, below], [f"{y}/above"], f"{node.name}/above"),
+        helper.make_node("Where", [f"{y}/above", positive, negative], [y], node.name),
     )
     grid = QuantGrid(scale, -1, 1, bipolar=True)
     return StandardOnnx(nodes, constants, grid, trials((-1, 0, 1), scale))
