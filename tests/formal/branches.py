@@ -16,10 +16,6 @@ Branch = tuple[str, str]  # file and name
 ABSENT: dict[Branch, str] = {
     ("cells/counter.sv", "gen_high"): "more than 64 states: as many frames are too long for PDR",
     **{
-        ("cells/delay.sv", name): "in the place of a tree of adders in simulators, where it is fast"
-        for name in ("gen_at_once", "gen_later")
-    },
-    **{
         ("multi_threshold.sv", f"gen_{step}"): "the text of gen_0 with another file of levels"
         for step in range(3, 8)
     },

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from bonn_hw.ir.folding import Folding
@@ -21,6 +23,7 @@ from bonn_hw.kernels.max_pool import MaxPool
 from bonn_hw.kernels.multi_threshold import MultiThreshold
 from bonn_hw.kernels.mvu import Mvu
 from bonn_hw.kernels.pad import Pad
+from bonn_hw.kernels.placement import Placement
 from bonn_hw.kernels.requantize import Requantize
 from bonn_hw.kernels.sliding_window import SlidingWindow
 from bonn_hw.kernels.stream_fork import StreamFork
@@ -42,6 +45,9 @@ def integers(element: Element, *shape: int) -> TensorType:
 
 def signs(high: int, wide: int) -> np.ndarray:
     return np.random.default_rng(high * wide).choice([-1, 1], (high, wide)).astype(np.int8)
+
+
+PARITIES = Placement(parities=True)
 
 
 def few(high: int, wide: int) -> np.ndarray:
@@ -177,6 +183,7 @@ POINTS: dict[str, list[tuple[Kernel, tuple[int, int]]]] = {
         (mvu(2, 8), (1, 4)), (mvu(2, 2, U2, weights=few(2, 2)), (1, 2)),  # cuts in the sums
         (mvu(2, 2, weights=few(2, 2)), (1, 1)), (mvu(2, 2, S2, weights=few(2, 2)), (1, 1)),
         (mvu(3, 1, pixels=(1, 2), columns=(0, 1)), (1, 1)),
+        *((replace(mvu(2, simd), placement=PARITIES), (2, simd)) for simd in (3, 4)),
     ],
     "depthwise": [
         (Depthwise((1, 1), BIPOLAR, signs(2, 3)[:, None]), (1, 1)),
