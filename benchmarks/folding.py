@@ -33,6 +33,7 @@ from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.passes.fifo_sizing import depths_of, size_fifos
 from bonn_hw.passes.folding import Space, Tables
 from bonn_hw.passes.folding_file import FoldingConstraints, read_constraints
+from bonn_hw.passes.memory_placement import place_memories
 from bonn_hw.passes.plan import feasibility, plan, total
 from bonn_hw.passes.prices import alternatives, cheapest
 from bonn_hw.passes.width_conversion import insert_width_converters
@@ -127,8 +128,8 @@ def finns(graph: DataflowGraph, target: pipeline.Target = TARGET) -> Case:
         )
     )
     folded = insert_width_converters(choice.applied(graph), choice.foldings)
-    sizing_s, design = timed(lambda: size_fifos(folded))
-    return Case("CNV, FINN's folding", design, folding_s, sizing_s)
+    sizing_s, sized = timed(lambda: size_fifos(folded))
+    return Case("CNV, FINN's folding", place_memories(sized, target), folding_s, sizing_s)
 
 
 def best(graph: DataflowGraph, name: str, target: pipeline.Target) -> Case:
@@ -138,8 +139,8 @@ def best(graph: DataflowGraph, name: str, target: pipeline.Target) -> Case:
     nodes = (replace(node, kernel=stages[node.name].node.kernel) for node in graph.nodes)
     chosen = {node.name: stages[node.name].folding for node in graph.nodes}
     folded = insert_width_converters(replace(graph, nodes=tuple(nodes)), chosen)
-    sizing_s, again = timed(lambda: size_fifos(folded))
-    assert again == planned.design
+    sizing_s, sized = timed(lambda: size_fifos(folded))
+    assert place_memories(sized, target) == planned.design
     certify(Network.of(planned.design))
     return Case(name, planned.design, max(whole_s - sizing_s, 0.0), sizing_s)
 
