@@ -29,6 +29,7 @@ from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.sim import run as simulator
 from bonn_hw.sim.build import build as build_simulator
 from bonn_hw.timing import model as timing
+from bonn_hw.tools import programs
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -37,7 +38,7 @@ SIMULATED, EVALUATED = 300, 10_000
 
 def main() -> None:
     """Run all measurements and write the page."""
-    cores = simulator.cores()
+    cores = programs.cores()
     torch.set_num_threads(cores)
     with tempfile.TemporaryDirectory() as folder:
         # A cold cache: every tool is compiled within the measurement.
@@ -138,9 +139,10 @@ def lively(network: Network) -> Network:
     generator = torch.Generator().manual_seed(0)
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
-            for values, spread in ((module.running_mean, 5.0), (module.bias, 0.5)):
+            mean, variance = module.get_buffer("running_mean"), module.get_buffer("running_var")
+            for values, spread in ((mean, 5.0), (module.bias, 0.5)):
                 values.data.normal_(0.0, spread, generator=generator)
-            module.running_var.uniform_(20.0, 200.0, generator=generator)
+            variance.uniform_(20.0, 200.0, generator=generator)
             module.weight.data.normal_(0.0, 1.0, generator=generator)
     return network
 

@@ -22,6 +22,7 @@ import torch
 from scipy import stats
 
 from benchmarks.study import ROOT, Study, study, write_between
+from bonn_hw.nn.models.residual import ResidualNetwork
 from bonn_hw.nn.training.checkpoint import Checkpoint
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.kernel_statistics import KERNELS
@@ -224,8 +225,8 @@ def _table(runs: Study) -> list[str]:
             continue
         values = np.array(list(accuracies.values()))
         test = "–"
-        if pairs.get(name) is not None:
-            mean, half, _ = pairs[name]
+        if (paired := pairs.get(name)) is not None:
+            mean, half, _ = paired
             test = f"{mean:+.2f} (±{half:.2f}) points, p = {corrected[name]:.3f}"
         folders = [runs.folder(f"{name}_{seed}") for seed in accuracies]
         cells = [
@@ -264,7 +265,8 @@ def holm(pvalues: dict[str, float]) -> dict[str, float]:
 
 def _mean_of(statistic: Callable[[Path], float | None], folders: list[Path]) -> str:
     found = [statistic(folder) for folder in folders]
-    return "–" if None in found else f"{np.mean(found):.2f}"
+    known = [value for value in found if value is not None]
+    return f"{np.mean(known):.2f}" if len(known) == len(found) else "–"
 
 
 def _shape(out: Path, statistic: str) -> float | None:
@@ -278,8 +280,10 @@ def _scatter(out: Path) -> float:
     """The features' variance within classes over that between them, on test images."""
     checkpoint = Checkpoint.load(out)
     test = checkpoint.test_set(SCATTERED)
+    network = checkpoint.network
+    assert isinstance(network, ResidualNetwork)
     parts = torch.from_numpy(test.images).split(250)
-    features = torch.cat([checkpoint.network.embed(part) for part in parts])
+    features = torch.cat([network.embed(part) for part in parts])
     labels = torch.from_numpy(test.labels)
     centres = torch.stack([features[labels == k].mean(0) for k in range(len(test.classes))])
     within = (features - centres[labels]).square().sum(1).mean()

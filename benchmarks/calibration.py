@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bonn_hw.nn.training.checkpoint import Checkpoint
 
 
-def calibrated(name: str, batches: int = 4, batch: int = 32, **options: Any):
+def calibrated(name: str, batches: int = 4, batch: int = 32, **options: Any) -> Checkpoint:
     """A checkpoint in the form for hardware whose norms have the statistics of smooth noise."""
     import torch
 

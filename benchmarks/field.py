@@ -26,6 +26,7 @@ from bonn_hw import engine, pipeline, verification
 from bonn_hw.boards import board
 from tests.support import lint
 from tests.support.field_networks import FINN, OTHERS, SMALLER, Network
+from tests.support.sketch import Sketch
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "field.md"
@@ -54,8 +55,8 @@ def main() -> int:
         **FINN,
         **OTHERS,
         **SMALLER,
-        **{name: Network(list) for name in given},
-    }  # files need no build
+        **{name: Network(Sketch) for name in given},  # of a file nothing is built
+    }
     for name in options.only or networks:
         network = networks[name]
         if options.simulated is not None:

@@ -40,6 +40,7 @@ from bonn_hw.passes.width_conversion import insert_width_converters
 from bonn_hw.sim import run as simulator
 from bonn_hw.timing import engines
 from bonn_hw.timing.model import Network, certify, run, run_network
+from bonn_hw.tools import programs
 
 PAGE = ROOT / "docs" / "folding_measured.md"
 BOARD = board("pynq-z2")
@@ -212,7 +213,7 @@ def page(cases: list[Case], rows: list[str], speeds: list[str], limits: list[str
         [
             "# Folding and FIFO depths, measured",
             "",
-            f"`python -m benchmarks.folding` wrote this page: {processor()}, {simulator.cores()} "
+            f"`python -m benchmarks.folding` wrote this page: {processor()}, {programs.cores()} "
             f"cores. {BOARD.name} ({BOARD.part}) at 100 MHz. Cycles and latency are those of the "
             "cycle model; the last column says whether Verilator has every output beat of 4 "
             "frames in the same cycle, once without stalls and once with random stalls at both "

@@ -14,6 +14,7 @@ from benchmarks.__main__ import ROOT, lively
 from benchmarks.calibration import calibrated
 from bonn_hw import frontend, pipeline
 from bonn_hw.boards import board
+from bonn_hw.kernels.fifo import Fifo
 from bonn_hw.nn.export import export
 from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training.checkpoint import Checkpoint
@@ -55,9 +56,9 @@ def _row(network: str, report: Report, made: pipeline.Build) -> str:
     images = [kernel.rtl(folding).memories.get("WEIGHTS") for kernel, folding in stages]
     weights = sum(image.depth * image.width for image in images if image is not None)
     queued = sum(
-        kernel.depth * folding.pe * kernel.input.element.bits
+        kernel.depth * folding.pe * kernel.inputs[0].element.bits
         for kernel, folding in stages
-        if hasattr(kernel, "depth") and isinstance(kernel.depth, int)
+        if isinstance(kernel, Fifo)
     )
     used = report.resources
     cycles, latency = report.cycles_per_frame.predicted, report.latency_cycles.predicted

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,8 @@ class Row:
     def at(self, rate: float, epochs: int, seed: int, held_out: int = 0) -> tuple[str, Experiment]:
         """Name and experiment of one training."""
         base = self.subject.experiment
-        bayesian = {} if self.method == "bonn" else {"lam": 0.0, "theta": 0.0, "start": None}
+        plain = {} if self.method == "bonn" else {"lam": 0.0, "theta": 0.0, "start": None}
+        bayesian: dict[str, Any] = plain
         experiment = replace(
             base,
             options={**base.options, "method": self.method},
