@@ -38,6 +38,8 @@ class Counts {
   explicit Counts(size_t places)
       : totals(places), last(places, -1), words_((places + 63) / 64), block_(kBlock * words_) {}
 
+  size_t words() const { return words_; }  // of a probe
+
   void add(const uint64_t* probe) {
     std::memcpy(&block_[filled_ * words_], probe, words_ * sizeof *probe);
     if (++filled_ == kBlock) drain();
@@ -146,7 +148,7 @@ int main(int argc, char** argv) {
   std::vector<int64_t> cycles(frames * beats_out);
   std::vector<int64_t> rows(3 * frames + snapshots * (3 * stages + 1));
   Counts counts(3 * stages);
-  std::vector<uint64_t> probe((3 * stages + 63) / 64 + 1);
+  std::vector<uint64_t> probe(counts.words());
 
   const std::unique_ptr<Model> model = make_model(argc, argv, options["trace"].c_str());
   Model& top = *model;

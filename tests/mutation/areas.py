@@ -75,7 +75,7 @@ AREAS = {
         Area("harness", ("bonn_hw/sim/*.py",),
              _tests("sim", "batches", "failures", "parts", "recorded", "run")),
         Area("harness_cpp", ("bonn_hw/sim/*.cpp", "bonn_hw/sim/*.h"),
-             _tests("sim", "failures", "run")),
+             _tests("sim", "harness", "failures", "run")),
         Area("sliced", ("bonn_hw/sliced/*.py", "bonn_hw/sliced/*.cpp", "bonn_hw/sliced/*.h"),
              ("tests/sliced",)),
         Area("engine", ("bonn_hw/engine/*.py", "bonn_hw/engine/*.cpp"), ("tests/engine",)),

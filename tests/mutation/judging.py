@@ -36,6 +36,7 @@ from tests.mutation.trace import TIMES, Ending, Trace, Traces, run_until_failure
 
 ORDERS, ANSWERS = "BONN_HW_MUTANTS", "BONN_HW_MUTATION_ANSWERS"
 WALL = 900  # seconds until a mutant is given up, however loaded the machine is
+OTHERS = {"rtl": 1.0, "finn": 5.0}  # processor seconds of tools that a test of this mark starts
 IMPORTS = 20  # processor seconds at most for a new process of pytest, beside its tests
 
 
@@ -121,7 +122,7 @@ class Judge:
             chosen = [name for name, trace in known.items() if trace.runs(str(place), firsts)]
         if not chosen:
             return "survived", "no test runs it"
-        usual = self._within_budget(chosen, known)
+        usual = self._within_budget(chosen, known, items)
         tests = [items[name] for name in usual]
         run = functools.partial(self._swapped, code or [], tests, usual)
         if python and code is UNSWAPPABLE:
@@ -133,18 +134,27 @@ class Judge:
             place.write_text(ours)
         return ending or ("survived", f"{len(tests)} tests")
 
-    def _within_budget(self, chosen: Iterable[str], known: dict[str, Trace]) -> dict[str, float]:
+    def _within_budget(
+        self, chosen: Iterable[str], known: dict[str, Trace], items: Mapping[str, pytest.Item]
+    ) -> dict[str, float]:
         """Tests in their order, as many as the budget of seconds allows, with their seconds."""
+
+        def needed(name: str) -> float:
+            # The seconds of other processes are not in a trace.
+            tools = [
+                OTHERS[mark.name] for mark in items[name].iter_markers() if mark.name in OTHERS
+            ]
+            return max([known[name].seconds, *tools])
 
         def order(name: str) -> tuple[int, str, float]:
             # Tests of a file follow each other: what they share is made once.
-            seconds = known[name].seconds
+            seconds = needed(name)
             step = 0 if seconds < 0.1 else 1 if seconds < 1 else 2 if seconds < 5 else 3
             return step, name.partition("::")[0], seconds
 
         found: dict[str, float] = {}
         for name in sorted(chosen, key=order):
-            seconds = known[name].seconds
+            seconds = needed(name)
             if not found or sum(found.values()) + seconds <= self.budget:
                 found[name] = seconds
         return found

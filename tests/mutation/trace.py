@@ -114,12 +114,12 @@ class Traces:
         root = str(Path.cwd())
         fixtures = _Fixtures(self)
         items[0].config.pluginmanager.register(fixtures, "traced fixtures")
-        for item in items:
+        for item, following in zip(items, [*items[1:], None], strict=True):
             self._now = defaultdict(set)
             self.begin()
             began = time.process_time()
             with _limited(SLOW):
-                ending = run_until_failure([item])
+                ending = run_until_failure([item], following=following)
             self._pause()
             seconds = time.process_time() - began + fixtures.made_before(item, began)
             if ending:  # too slow to be run for each mutant, or it fails in a fork
@@ -226,7 +226,9 @@ def _limited(seconds: float) -> Iterator[None]:
 
 
 def run_until_failure(
-    items: Sequence[pytest.Item], usual: Mapping[str, float] | None = None
+    items: Sequence[pytest.Item],
+    usual: Mapping[str, float] | None = None,
+    following: pytest.Item | None = None,
 ) -> Ending | None:
     """Run tests; None if all pass, otherwise the first one that fails.
 
@@ -235,12 +237,14 @@ def run_until_failure(
     usual : mapping or None
         Processor seconds of each test; one that takes `TIMES` as many, and `MORE`, ends the process
         (SIGXCPU).
+    following : pytest.Item or None
+        The test that runs next: what it shares with the last one stays.
     """
-    for item, following in zip(items, [*items[1:], None], strict=True):
+    for item, after in zip(items, [*items[1:], following], strict=True):
         if usual:
             limit = math.ceil(time.process_time() + TIMES * usual[item.nodeid] + MORE)
             resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
-        for report in runtestprotocol(item, log=False, nextitem=following):
+        for report in runtestprotocol(item, log=False, nextitem=after):
             if report.failed:
                 if _TooSlow.__name__ in str(report.longrepr):
                     return "slow", item.nodeid
