@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
+"""Runs: what they leave, how they go on, what is refused."""
+
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -19,7 +17,6 @@ pytest.importorskip("lightning")
 pytest.importorskip("sklearn")
 
 from bonn_hw import files
-from bonn_hw.cli.main import main
 from bonn_hw.errors import UserError
 from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training import train as training
@@ -28,27 +25,8 @@ from bonn_hw.nn.training.calibration import CalibrationSums
 from bonn_hw.nn.training.experiment import Experiment
 from bonn_hw.nn.training.objective import Objective
 from bonn_hw.nn.training.training_module import TEST_BATCH
-from tests.support.processes import ended, fork, holding, kill
-
-TINY = Experiment(
-    network="digits",
-    options={"convs": [4, 4], "hidden": [8]},
-    dataset="digits",
-    epochs=3,
-    precision="32",  # on every processor
-    batch=50,
-    lr=0.01,
-    seed=3,
-    augment="shift",
-)
-
-
-def train(out, experiment=TINY, **options):
-    return training.train(experiment, out, progress=False, limit=200, **options)
-
-
-def weights(checkpoint) -> dict:
-    return {k: v.numpy().tobytes() for k, v in checkpoint.network.state_dict().items()}
+from tests.support.processes import holding, kill
+from tests.support.tiny_training import BONN, TINY, interrupt_in, train, weights
 
 
 @pytest.fixture(scope="module")
@@ -92,18 +70,6 @@ def test_calibration_is_that_of_the_last_test(tmp_path):
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["calibration"] == pytest.approx(sums.figures())
     assert all("calibration" not in epoch for epoch in metrics["epochs"])
-
-
-def interrupt_in(call):
-    """An objective that presses Ctrl-C at one call of it."""
-    calls, original = iter(range(1, 1000)), Objective.__call__
-
-    def objective(self, *args):
-        if next(calls) == call:
-            os.kill(os.getpid(), signal.SIGINT)
-        return original(self, *args)
-
-    return objective
 
 
 def test_run_folder(whole):
@@ -235,59 +201,6 @@ def test_network_and_data_must_fit(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-BONN = replace(
-    TINY,
-    options={"convs": [4, 4], "hidden": [8], "method": "bonn"},
-    epochs=2,
-    fine_tune_epochs=2,
-    lam=1e-4,
-    theta=1e-2,
-)
-
-
-@pytest.fixture(scope="module")
-def bayesian(tmp_path_factory):
-    """One run with both losses: its folder and network."""
-    out = tmp_path_factory.mktemp("runs") / "bonn"
-    return out, train(out, BONN)
-
-
-def test_two_phases(bayesian):
-    out, _ = bayesian
-    epochs = json.loads((out / "metrics.json").read_text())["epochs"]
-    assert [e["phase"] for e in epochs] == ["main", "main", "fine-tune", "fine-tune"]
-    state = torch.load(out / "last.ckpt", weights_only=True)["state_dict"]
-    assert state["losses.started"].all()
-    kernels = json.loads((out / "kernels.json").read_text())["epochs"]
-    assert [e["epoch"] for e in kernels] == [0, 1, 2, 3, 4]
-    assert list(kernels[0]["layers"]) == ["conv0.matrix", "conv1.matrix", "fc0.matrix", "head"]
-    assert all(facts["pull"] > 0 for facts in kernels[0]["layers"].values())
-    # The scale that the network computes with is the one that is written.
-    scale = state["network.head.weight_quant.tensor_quant.modulation"].mean().log2().round().exp2()
-    assert kernels[-1]["layers"]["head"]["scale"] == scale
-
-
-def test_losses_and_their_state_are_resumed(bayesian, tmp_path, monkeypatch):
-    out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        patch.setattr(Objective, "__call__", interrupt_in(14))
-        with pytest.raises(training.Interrupted, match="after 3 of 4 epochs"):
-            train(out, BONN)
-    train(out, BONN, resume=True)
-    for name in ("metrics.json", "kernels.json"):
-        assert (out / name).read_bytes() == (bayesian[0] / name).read_bytes()
-    ends = [
-        torch.load(o / "last.ckpt", weights_only=True)["state_dict"] for o in (out, bayesian[0])
-    ]
-    assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[1])
-
-
-def test_each_loss_changes_the_training(bayesian, tmp_path):
-    one = weights(bayesian[1])
-    assert weights(train(tmp_path / "kernel", replace(BONN, theta=0.0))) != one
-    assert weights(train(tmp_path / "feature", replace(BONN, lam=0.0))) != one
-
-
 def test_held_out_images_are_tested_and_not_trained_on(tmp_path, monkeypatch):
     experiment = replace(TINY, held_out=100, epochs=1, test_every=1)
     rest, held_out = experiment.data("train"), experiment.data("held-out")
@@ -336,16 +249,6 @@ def test_schedules():
     assert rates(linear, 8) == pytest.approx([1, 0.75, 0.5, 0.25, 0.1, 0.075, 0.05, 0.025])
     warm = replace(TINY, lr=1.0, schedule="constant", warm_up=1)
     assert rates(warm, 6) == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1])
-
-
-def test_bayesian_losses_need_the_modulation(tmp_path):
-    with pytest.raises(UserError) as error:
-        train(tmp_path / "run", replace(TINY, lam=1e-4))
-    assert str(error.value) == (
-        "experiment: lambda 0.0001 and theta 0.0 weigh the Bayesian losses, which need the learnt "
-        'modulation; set [network] method = "bonn", or both to 0'
-    )
-    assert not (tmp_path / "run").exists()
 
 
 def poison_in(call):
@@ -401,48 +304,6 @@ def test_layer_with_values_that_are_not_finite_is_named(tmp_path):
     )
 
 
-def forked(arguments, folder):
-    """Two processes as `torchrun` starts them, without an import of torch in each of three."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    both = {"WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2, "GROUP_RANK": 0, "TORCHELASTIC_RUN_ID": "none"}
-    both |= {"MASTER_ADDR": "localhost", "MASTER_PORT": port}
-
-    def work(rank):
-        given = both | {"RANK": rank, "LOCAL_RANK": rank}
-        os.environ.update({name: str(value) for name, value in given.items()})
-        return main(["train", *arguments])
-
-    logs = [folder / f"log{rank}" for rank in range(2)]
-    numbers = [fork(partial(work, rank), log) for rank, log in enumerate(logs)]
-    codes = [ended(number) for number in numbers]
-    assert codes == [0, 0], [log.read_text() for log in logs]
-
-
-def by_torchrun(arguments, folder):
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["--master-port", "0", "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
-    command += ["-m", "bonn_hw.cli", "train", *arguments]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=1200)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("start", [forked, pytest.param(by_torchrun, marks=pytest.mark.large)])
-def test_two_processes_share_a_training(start, tmp_path):
-    """Each with half of every batch and half of the test images."""
-    flow = tmp_path / "flow.toml"
-    flow.write_text(BONN.toml())
-    start([str(flow), "--out", str(tmp_path / "run"), "--limit", "200"], tmp_path)
-    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
-    assert len(metrics["epochs"]) == 4
-    checkpoint = training.Checkpoint.load(tmp_path / "run")
-    test = checkpoint.test_set()
-    # All test images were counted once, and with the weights that were saved.
-    assert metrics["accuracy"] == checkpoint.accuracy(test.images, test.labels)
-
-
 def test_image_folders_are_trained_on(tmp_path):
     pillow = pytest.importorskip("PIL.Image")
     draw = np.random.default_rng(0)
@@ -470,32 +331,6 @@ def test_image_folders_are_trained_on(tmp_path):
         "data set imagenet: root is missing; name the folder that holds train/ and val/ under "
         "[data]"
     )
-
-
-@pytest.mark.parametrize(
-    "controls",
-    [
-        {"none": ("bonn", {"start": 0.01})},
-        pytest.param({"xnor": ("xnor", {})}, marks=pytest.mark.large),
-    ],
-    ids=" ".join,
-)
-def test_kernel_loss_splits_the_kernels_into_two_modes(controls, tmp_path):
-    """As in the paper's figures 3 and 4: without it, and in XNOR-Net, one mode stays."""
-    widths = {"widths": [8, 16, 16], "blocks": [2, 2], "in_channels": 1, "size": 8}
-    base = replace(TINY, network="wrn", options=widths, epochs=6, lr=0.02, nu=1e-3)
-    found = {}
-    runs = {"kernel": ("bonn", {"lam": 1e-3, "start": 0.01})} | controls
-    for name, (method, losses) in runs.items():
-        experiment = replace(base, options=widths | {"method": method}, **losses)
-        training.train(experiment, tmp_path / name, progress=False, limit=1000)
-        epochs = json.loads((tmp_path / name / "kernels.json").read_text())["epochs"]
-        layers = [list(epoch["layers"].values()) for epoch in (epochs[0], epochs[-1])]
-        found[name] = [np.median([facts["valley"] for facts in some]) for some in layers]
-    # PyTorch's start is uniform: as many weights near 0 as elsewhere.
-    assert all(0.9 < start < 1.1 for start, _ in found.values())
-    assert found["kernel"][1] < 0.2
-    assert all(found[name][1] > 1.2 for name in controls)
 
 
 @pytest.mark.large  # tests/end_to_end/test_demo.py trains the same network on the same images
