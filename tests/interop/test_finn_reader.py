@@ -232,6 +232,20 @@ def test_a_depthwise_layer_by_hand(tmp_path, kind):
     np.testing.assert_array_equal(integers_answer(path, frames), expected.transpose(0, 3, 1, 2))
 
 
+@pytest.mark.parametrize("lines", [0, 1])
+def test_pixels_that_are_left_out(tmp_path, lines):
+    """A DownSampler takes each second pixel, of lines (is1D) each second line."""
+    made = Hardware(5, 4, 3)
+    made.node("DownSampler_hls", Stride=2, is1D=lines, inputDataType="INT4", NumChannels=3)
+    weights = made.random.integers(-4, 4, (3, 5))
+    facts = {"inputDataType": "INT4", "weightDataType": "INT4", "outputDataType": "INT16"}
+    made.node("MVAU_rtl", weights, noActivation=1, numInputVectors=[1, 3, 2 + 2 * lines], **facts)
+    frames = np.random.default_rng(2).integers(-8, 8, (20, 5, 4, 3)).astype(np.float32)
+    kept = frames[:, ::2, :: 2 - lines]
+    got = integers_answer(made.write(tmp_path), frames)
+    np.testing.assert_array_equal(got, (kept @ weights).transpose(0, 3, 1, 2))
+
+
 def test_images_that_are_flattened_first(tmp_path):
     """As TFC's begin: the image is ONNX's, channels second, until FINN's first node."""
     made = Hardware(2, 3, 2)
@@ -261,6 +275,24 @@ def test_pools(tmp_path, older):
     made.matrix(12, 2, [1], last=True)
     lowered = frontend.lower(read_model(made.write(tmp_path)))
     assert [node.name for node in lowered.graph.nodes] == ["max_pool_0", "mvu_0"]
+
+
+@pytest.mark.parametrize(("kind", "low", "high"), [("UINT4", 0, 15), ("INT4", -8, 7)])
+def test_averages_lose_their_lowest_bits(tmp_path, kind, low, high):
+    """The largest sum that FINN expects, 15 * 3 * 2, has three bits more than the output."""
+    made = Hardware(5, 4, 3)
+    facts = {"ConvKernelDim": [3, 2], "Stride": [1, 2], "Dilation": [1, 1], "inputDataType": kind}
+    made.node("ConvolutionInputGenerator", depthwise=1, **facts)
+    made.node("Pool_hls", Function="QuantAvgPool", InputDataType=kind, OutputDataType=kind)
+    weights = made.random.integers(-4, 4, (3, 5))
+    facts = {"inputDataType": kind, "weightDataType": "INT4", "outputDataType": "INT16"}
+    made.node("MVAU_rtl", weights, noActivation=1, numInputVectors=[1, 3, 2], **facts)
+    frames = np.random.default_rng(2).integers(low, high + 1, (20, 5, 4, 3)).astype(np.float32)
+    frames[0] = high
+    rows = np.lib.stride_tricks.sliding_window_view(frames, (3, 2), axis=(1, 2))[:, :, ::2]
+    expected = np.floor(rows.sum(axis=(4, 5)) / 8) @ weights
+    got = integers_answer(made.write(tmp_path), frames)
+    np.testing.assert_array_equal(got, expected.transpose(0, 3, 1, 2))
 
 
 @pytest.mark.parametrize(
