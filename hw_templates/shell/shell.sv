@@ -236,7 +236,7 @@ module bonn_shell #(
   logic [47:0] cycles_q;  // a month at 100 MHz
   logic [31:0] frames_in_q, frames_out_q, first_q, last_q, stalled_q;
   logic [31:0] still_q;  // cycles until the watchdog ends the run, inverted so that it counts up
-  logic moved_q, watched_q;
+  logic moved_q, watched_q, took_q;
   logic none_left_q, moves, stream_moves, any_waiting;
   logic [PlaceBits-1:0] last_waiting;
   assign all_wrote = frames_out_q == run_frames_q;
@@ -251,7 +251,7 @@ module bonn_shell #(
       none_left_q <= 1'b1;
     end else if (running) begin
       cycles_q <= cycles_q + 1;
-      frames_in_q <= frames_in_q + 32'(frame_in);
+      frames_in_q <= frames_in_q + 32'(took_q);
       frames_out_q <= frames_out_q + 32'(wrote);
       if (frame_left) begin
         last_q <= cycles_q[31:0];
@@ -260,6 +260,8 @@ module bonn_shell #(
       end
       if (bites && any_waiting) stalled_q <= 32'(last_waiting);
     end
+    // A cycle late: the ready of all stages is before a frame's end, and a carry chain behind it.
+    took_q <= frame_in && running;
     moved_q <= moves;
     // A cycle late: a watchdog that is set in a run has its count first.
     watched_q <= watchdog_q != '0;
