@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -26,9 +27,11 @@ from benchmarks.__main__ import ROOT, lively, processor
 from benchmarks.calibration import calibrated
 from bonn_hw import engine, frontend
 from bonn_hw.engine import native
+from bonn_hw.ir.tensor import Integers
 from bonn_hw.nn.export import export
 from bonn_hw.nn.models.networks import build
 from bonn_hw.nn.training.checkpoint import Checkpoint
+from bonn_hw.timing import native as compiled
 from bonn_hw.tools import cores
 
 PAGE = ROOT / "docs" / "engine.md"
@@ -60,8 +63,8 @@ class Times:
         return f"| {self.network} | {self.frames:,} | {' | '.join(cells)} |"
 
 
-def measure(name: str, frames: int) -> Times:
-    """Time all ways for a network."""
+def measure(name: str, frames: int) -> tuple[Times, Times]:
+    """Time all ways for a network: the engine with this machine's instructions, and without."""
     checkpoint = NETWORKS[name][0]()
     levels = np.random.default_rng(0).integers(-128, 128, (frames, 3, 32, 32))
     images = (levels / 128).astype(np.float32)
@@ -70,9 +73,15 @@ def measure(name: str, frames: int) -> Times:
         export(checkpoint, path)
         lowered = frontend.lower(frontend.read(path))
     host, graph = lowered.host, lowered.graph
+    plain = compiled.library(native.SOURCE)
+
+    def portable() -> Integers:
+        with patch.object(native, "library", lambda: plain):
+            return engine.Engine(graph).run(host.encode(images))
 
     work: tuple[Callable[[], Any], ...] = (
         lambda: engine.Engine(graph).run(host.encode(images)),
+        portable,
         lambda: checkpoint.accumulators(images),
         lambda: lowered.reference.run(images),
     )
@@ -88,14 +97,20 @@ def measure(name: str, frames: int) -> Times:
             start = time.perf_counter()
             results.append(one())
             times.append(time.perf_counter() - start)
-        integers, pytorch, onnx = results
+        integers, by_plain, pytorch, onnx = results
         if not np.array_equal(integers[: len(some)], numpy):
             raise SystemExit(f"{name}: the engine and NumPy differ")
+        if not np.array_equal(integers, by_plain):
+            raise SystemExit(f"{name}: the engine and its portable code differ")
         if not np.array_equal(integers.reshape(pytorch.shape), pytorch):
             raise SystemExit(f"{name}: the engine and PyTorch differ")
         if not np.array_equal(host.decode(integers), onnx):
             raise SystemExit(f"{name}: the engine and ONNX Runtime differ")
-    return Times(name, frames, (*map(statistics.median, seconds), by_numpy))
+    own, by_portable, *others = (*map(statistics.median, seconds), by_numpy)
+    return (
+        Times(name, frames, (own, *others)),
+        Times(f"{name}, portable C++", frames, (by_portable, *others)),
+    )
 
 
 def page(rows: Sequence[Times]) -> str:
@@ -112,7 +127,8 @@ def page(rows: Sequence[Times]) -> str:
         f"{native.library().instructions().decode()}, Python {platform.python_version()}. Random "
         f"images, from float32 to the integers of the last layer, medians of {ROUNDS} rounds "
         f"(NumPy: one round of {FEW} images, scaled); in brackets how many times as long as the "
-        "engine.",
+        "engine. Portable C++ has no intrinsics and is compiled for any processor: here for x86-64 "
+        "with SSE2.",
         "",
         f"| network | images | {' | '.join(WAYS)} |",
         f"|---|---|{'---|' * len(WAYS)}",
@@ -128,10 +144,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("frames", nargs="?", type=int)
     few = parser.parse_args(arguments).frames
     torch.set_num_threads(cores())
-    rows = []
+    rows: list[Times] = []
     for name, (_, frames) in NETWORKS.items():
-        rows.append(measure(name, few or frames))
-        print(rows[-1].row(), flush=True)
+        rows += measure(name, few or frames)
+        print(*(row.row() for row in rows[-2:]), sep="\n", flush=True)
     if few is None:
         PAGE.write_text(page(rows))
 

@@ -6,156 +6,10 @@
 // beyond the last channel are 0. 1 is +1 and 0 is -1.
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <type_traits>
 #include <vector>
 
-#include "sums.h"
-
-struct Window {  // of a convolution or pool, without padding
-  int64_t height, width, depth;  // of a frame; depth in words (bits) or channels (integers)
-  int64_t rows, columns;         // of the kernel
-  int64_t down, right;           // strides
-  int64_t out_height, out_width;
-
-  int64_t pixels() const { return out_height * out_width; }
-};
-
-namespace {
-
-// The windows of all frames, in the order of their pixels: counting costs less than dividing.
-struct Place {
-  const Window& window;
-  int64_t pixel, origin;  // of the frame; of the window
-  int64_t column, line, frame;  // the origins of this line and this frame
-
-  Place(const Window& of, int64_t first) : window(of) {
-    const int64_t row = first % of.pixels() / of.out_width;
-    pixel = first % of.pixels();
-    column = pixel % of.out_width;
-    frame = first / of.pixels() * of.height * of.width * of.depth;
-    line = frame + row * of.down * of.width * of.depth;
-    origin = line + column * of.right * of.depth;
-  }
-
-  void next() {
-    pixel++;
-    origin += window.right * window.depth;
-    if (++column < window.out_width) return;
-    column = 0;
-    line += window.down * window.width * window.depth;
-    if (pixel == window.pixels()) {
-      pixel = 0;
-      line = frame += window.height * window.width * window.depth;
-    }
-    origin = line;
-  }
-};
-
-constexpr int PIXELS = 4;  // windows at a time, for which a weight is loaded once
-#if defined(__AVX512F__)
-constexpr int GROUPS = 2;  // of neurons at a time, for which an input is loaded once
-#else
-constexpr int GROUPS = 1;  // for more there are not enough registers
-#endif
-
-}  // namespace
-
-// A convolution without padding; a matrix product is one of 1x1 frames.
-//
-// weights: [groups of NEURONS][steps of a window][NEURONS][STEP], aligned to 64 bytes. A line of a
-// window may end within a step: the weights behind it are 0, and an element behind the frames can be
-// read.
-// constants: [border classes][groups of NEURONS]: those of `Differences` or `Products`.
-// classes: border class of each pixel of a frame.
-struct Layer {
-  Window window;
-  int64_t of_bits, compares, outputs;
-  const void* weights;
-  const int32_t *constants, *classes;
-};
-
-namespace {
-
-// Results of a layer: packed bits, or integers, from the pixel on that is computed next.
-struct Results {
-  uint8_t* bits;
-  int32_t* integers;
-};
-
-// Some groups of neurons for the windows at `origins`, of which the first `used` are stored.
-template <typename Sums, int COUNT>
-inline void neurons(const Layer& layer, const typename Sums::Input* const* origins,
-                    const int32_t* const* constants, int64_t group, int used, Results out) {
-  const Window& window = layer.window;
-  const int64_t line = window.columns * window.depth, next = window.width * window.depth;
-  const int64_t vector = Sums::NEURONS * Sums::STEP;
-  const int64_t all = window.rows * ((line + Sums::STEP - 1) / Sums::STEP) * vector;
-  const auto* weights = static_cast<const typename Sums::Input*>(layer.weights) + group * all;
-  Sums sums[COUNT][PIXELS];
-  int64_t left = Sums::UNTIL_FLUSH;
-  const auto flush = [&] {
-    for (auto& some : sums)
-      for (auto& one : some) one.flush();
-    left = Sums::UNTIL_FLUSH;
-  };
-  for (int64_t row = 0; row < window.rows; row++)
-    for (int64_t at = row * next; at < row * next + line; at += Sums::STEP, weights += vector) {
-#pragma GCC unroll 4
-      for (int p = 0; p < PIXELS; p++)
-#pragma GCC unroll 2
-        for (int g = 0; g < COUNT; g++) sums[g][p].add(weights + g * all, origins[p] + at);
-      if (--left == 0) flush();
-    }
-  flush();
-  const int64_t bytes = (layer.outputs + 63) / 64 * 8;
-#pragma GCC unroll 4
-  for (int p = 0; p < PIXELS; p++)
-#pragma GCC unroll 2
-    for (int g = 0; g < COUNT; g++) {
-      const int64_t from = (group + g) * Sums::NEURONS;
-      if (p >= used) continue;
-      if (layer.compares) {
-        const auto mask = sums[g][p].above(constants[p] + from);
-        std::memcpy(out.bits + p * bytes + from / 8, &mask, sizeof mask);
-      } else {
-        int32_t* to = out.integers + p * layer.outputs + from;
-        sums[g][p].store(constants[p] + from, layer.outputs - from, to);
-      }
-    }
-}
-
-// The pixels of a layer from `first` on.
-template <typename Sums>
-void convolution(const Layer& layer, const void* in, int64_t first, int64_t count, Results out) {
-  const int64_t groups = (layer.outputs + Sums::NEURONS - 1) / Sums::NEURONS;
-  Place place(layer.window, first);
-  for (int64_t done = 0; done < count; done += PIXELS) {
-    const int used = static_cast<int>(std::min<int64_t>(PIXELS, count - done));
-    const typename Sums::Input* origins[PIXELS];
-    const int32_t* constants[PIXELS];
-    for (int p = 0; p < PIXELS; p++) {
-      origins[p] = static_cast<const typename Sums::Input*>(in) + place.origin;
-      constants[p] = layer.constants + layer.classes[place.pixel] * groups * Sums::NEURONS;
-      if (p + 1 < used) place.next();
-    }
-    int64_t group = 0;
-    for (; group + GROUPS <= groups; group += GROUPS)
-      neurons<Sums, GROUPS>(layer, origins, constants, group, used, out);
-    for (; group < groups; group++)
-      neurons<Sums, 1>(layer, origins, constants, group, used, out);
-    place.next();
-    if (layer.compares) out.bits += PIXELS * ((layer.outputs + 63) / 64 * 8);
-    else out.integers += PIXELS * layer.outputs;
-  }
-}
-
-void convolution(const Layer& layer, const void* in, int64_t first, int64_t count, Results out) {
-  const auto work = layer.of_bits ? convolution<Differences> : convolution<Products>;
-  work(layer, in, first, count, out);
-}
-
-}  // namespace
+#include "layers.h"
 
 // What is done with a tile: some pixels of 32-bit integers, which stay in the cache nearest to the
 // core. Tiles are numbered; `left`, `right` and `out` are such numbers.
@@ -279,6 +133,17 @@ void apply(const Operation& one, int64_t from, int64_t pixels, int64_t channels,
 }  // namespace
 
 extern "C" {
+
+// How weights lie in memory: neurons of a group of bits, and whether their weights are tables; inputs
+// of a step of integers.
+struct Layout {
+  int64_t neurons, tables, step;
+};
+#if defined(__AVX2__)
+extern const Layout layout{Differences::NEURONS, 0, Products::STEP};
+#else
+extern const Layout layout{TableSums::NEURONS, 1, Products::STEP};
+#endif
 
 // The instructions that this was compiled for.
 const char* instructions() {

@@ -34,7 +34,10 @@ class Layer(ctypes.Structure):
 
     _fields_ = (
         ("window", Window),
-        *((name, ctypes.c_int64) for name in ("of_bits", "compares", "outputs")),
+        *(
+            (name, ctypes.c_int64)
+            for name in ("channels", "of_bits", "row", "until_flush", "compares", "outputs")
+        ),
         *((name, ctypes.c_void_p) for name in ("weights", "constants", "classes")),
     )
 
@@ -56,12 +59,23 @@ class Operation(ctypes.Structure):
     )
 
 
+class Layout(ctypes.Structure):
+    """How weights lie in memory: the fields of ``struct Layout``."""
+
+    _fields_ = tuple((name, ctypes.c_int64) for name in ("neurons", "tables", "step"))
+
+
 @functools.cache
 def library() -> ctypes.CDLL:
     """Compile it for this machine, once. Raises ToolMissing without a C++ compiler."""
-    loaded = native.library(SOURCE, for_this_machine=True)
+    loaded = native.library(SOURCE, machine="native")
     loaded.instructions.restype = ctypes.c_char_p
     return loaded
+
+
+def layout() -> Layout:
+    """That of the library."""
+    return Layout.in_dll(library(), "layout")
 
 
 def call(name: str, *arguments: object) -> None:

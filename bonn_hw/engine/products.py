@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bonn_hw.engine.native import Layer, Window, aligned, call
+from bonn_hw.engine.native import Layer, Window, aligned, call, layout
 from bonn_hw.engine.tensors import (
     WORD,
     Bits,
     Tensor,
+    Words,
     Work,
     bits,
     empty,
@@ -25,7 +26,12 @@ from bonn_hw.engine.tensors import (
 from bonn_hw.ir.operation import Product, Windows
 from bonn_hw.ir.tensor import Element, TensorType
 
-GROUP, SUMS = 8, 16  # neurons that engine.cpp computes at a time: of bits, of integers
+GROUP = 16  # neurons that engine.cpp computes at a time, of integers
+WIDEST_ROW = 64  # neurons of a row of a table
+HALF = 4  # neurons of half a vector of 16-bit sums
+SHORT = np.iinfo(np.int16).max
+MOST_BITS = SHORT - 1  # of a neuron whose differences a table counts
+POPCOUNT = np.array([value.bit_count() for value in range(16)], np.uint8)
 NEVER = np.iinfo(np.int32).max  # no sum reaches it
 
 Read = Callable[[Tensor], NDArray[np.generic]]
@@ -49,14 +55,17 @@ class Products:
 
     @staticmethod
     def of(
-        geometry: Window, operation: Product, weights: NDArray[np.generic],
-        constants: NDArray[np.int32], read: Read,
+        operation: Product, weights: NDArray[np.generic], constants: NDArray[np.generic],
+        read: Read, window: Window, **fields: int,
     ) -> Products:  # fmt: skip
-        """From packed weights and constants."""
-        arrays = (weights, constants, np.ascontiguousarray(operation.classes, np.int32))
-        addresses = (array.ctypes.data for array in arrays)
-        of_bits, outputs = weights.dtype == np.uint64, len(operation.weights)
-        layer = Layer(geometry, of_bits, operation.compares, outputs, *addresses)
+        """From packed weights and constants, and other fields of the layer."""
+        classes = np.ascontiguousarray(operation.classes, np.int32)
+        arrays = (aligned(weights), aligned(constants), classes)
+        names = ("weights", "constants", "classes")
+        addresses = {name: array.ctypes.data for name, array in zip(names, arrays, strict=True)}
+        outputs = len(operation.weights)
+        compares = operation.compares
+        layer = Layer(window, compares=compares, outputs=outputs, **addresses, **fields)
         return Products(layer, read, arrays)
 
     def comparison(self, result: TensorType) -> Work:
@@ -83,7 +92,8 @@ def products(
     """
     if not fits(result.element, np.int32):
         return None
-    if given.element.bipolar and np.all(np.abs(operation.weights) == 1):
+    counted = not layout().tables or operation.weights.shape[1] <= MOST_BITS
+    if counted and given.element.bipolar and np.all(np.abs(operation.weights) == 1):
         return _of_bits(operation, given, result, windows)
     reach = _reach(operation, given.element)
     if fits(given.element, np.int16) and reach < np.iinfo(np.int32).max:
@@ -114,17 +124,22 @@ def _of_bits(
     if joined:
         geometry.width, geometry.depth = result.shape[1], words_of(string)
         geometry.columns = geometry.right = 1
-    groups = -(-outputs // GROUP)
+    vector, tables = layout().neurons, layout().tables
+    row = min(WIDEST_ROW, max(vector, 1 << (outputs - 1).bit_length())) if tables else vector
+    padded = -(-outputs // row) * row
     taps = Bits.of(operation.weights.reshape(outputs, 1, wide // string, string)).words
-    packed = np.zeros((groups * GROUP, wide // string * words_of(string)), np.uint64)
-    packed[:outputs] = taps.reshape(outputs, -1)
-    weights = aligned(packed.reshape(groups, GROUP, -1).transpose(0, 2, 1))
-    constants = np.full((len(operation.constants), groups * GROUP), -1, np.int32)  # never reached
+    weights = np.zeros((padded, wide // string * words_of(string)), np.uint64)
+    weights[:outputs] = taps.reshape(outputs, -1)
+    weights = weights.reshape(-1, row, weights.shape[1])
+    constants = np.full((len(operation.constants), padded), -1, np.int32)  # never reached
     if operation.compares:
         # sum = wide - 2 * differences >= threshold
         constants[:, :outputs] = (wide - np.clip(operation.constants, -wide, wide + 2)) // 2
     else:
         constants[:, :outputs] = wide + operation.constants
+    if tables and operation.compares:
+        pairs = constants.reshape(len(constants), -1, vector // 2, 2)
+        constants = pairs.swapaxes(2, 3).astype(np.int16)
 
     def read(tensor: Tensor) -> NDArray[np.generic]:
         words = bits(tensor).words
@@ -135,7 +150,21 @@ def _of_bits(
         call("join_columns", words, len(words) * height, *extents, lines)
         return lines
 
-    return Products.of(geometry, operation, weights, constants, read)
+    packed = _table(weights) if tables else weights.transpose(0, 2, 1)
+    fields = {"channels": string, "of_bits": 1, "row": row}
+    return Products.of(operation, packed, constants, read, geometry, **fields)
+
+
+def _table(weights: Words) -> NDArray[np.uint8]:
+    """How many of four bits differ ``(rows, words, nibbles, entries, neurons of a row)``.
+
+    Parameters
+    ----------
+    weights : uint64 ``(rows, neurons of a row, words)``
+    """
+    nibbles = weights[..., None] >> np.arange(0, WORD, 4, dtype=np.uint64) & np.uint64(15)
+    differ = POPCOUNT[nibbles[..., None] ^ np.arange(16, dtype=np.uint64)]
+    return np.moveaxis(differ, 1, -1)
 
 
 def _of_integers(
@@ -143,11 +172,11 @@ def _of_integers(
 ) -> Products:
     (outputs, wide), rows = operation.weights.shape, windows.kernel[0] if windows else 1
     geometry = _geometry(given, result, windows, given.shape[2])
-    groups, line = -(-outputs // SUMS), wide // rows
-    pairs = np.zeros((groups * SUMS, rows, line + line % 2), np.int16)
-    pairs[:outputs, :, :line] = operation.weights.reshape(outputs, rows, line)
-    weights = aligned(pairs.reshape(groups, SUMS, -1, 2).transpose(0, 2, 1, 3))
-    constants = np.full((len(operation.constants), groups * SUMS), NEVER, np.int32)
+    padded, line, step = -(-outputs // GROUP) * GROUP, wide // rows, layout().step
+    weights = np.zeros((padded, rows, -(-line // step) * step), np.int16)
+    weights[:outputs, :, :line] = operation.weights.reshape(outputs, rows, line)
+    packed = weights.reshape(-1, GROUP, weights[0].size // step, step).swapaxes(1, 2)
+    constants = np.full((len(operation.constants), padded), NEVER, np.int32)
     limit = _reach(operation, given.element) + 1
     constants[:, :outputs] = (
         np.clip(operation.constants, -limit, limit) if operation.compares else operation.constants
@@ -160,4 +189,9 @@ def _of_integers(
         array[-1] = 0
         return array
 
-    return Products.of(geometry, operation, weights, constants, read)
+    largest = max(-given.element.low, given.element.high) * int(np.abs(weights).max())
+    until_flush = SHORT // max(largest, 1) if step == 1 else 0
+    if until_flush:  # the halves of a vector in turns
+        packed = packed.reshape(*packed.shape[:2], -1, 2, HALF).swapaxes(3, 4)
+    fields = {"channels": given.shape[2], "until_flush": until_flush}
+    return Products.of(operation, packed, constants, read, geometry, **fields)

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The inner loops of matrix products, with the vector instructions that there are.
+// Sums of a group of `NEURONS` neurons in registers: a vector of weights and `STEP` inputs at a time.
+//
+// above: a bit for each neuron: whether its sum is large enough for +1, by its limit.
+// store: the sums of the first `there` neurons, each with its constant.
+// flush: at least once in UNTIL_FLUSH calls of add, and after the last one.
 #pragma once
 
 #include <algorithm>
@@ -9,16 +13,19 @@
 #include <immintrin.h>
 #endif
 
-// Sums for `NEURONS` neurons, a vector of weights and `STEP` inputs at a time.
-//
-// flush: at least once in `UNTIL_FLUSH` calls of add, and after the last one.
-// above: a bit for each neuron: whether its sum is large enough for +1, by its constant.
-// store: the sums of the first `there` neurons, each with its constant.
+#include "vectors.h"
 
-// Of bits: how many differ. above: the constant is the most that may; store: from the constant, each
-// takes 2.
-#if defined(__AVX512VPOPCNTDQ__)
+constexpr int64_t NEVER = INT64_MAX;
+
+#if defined(__AVX2__)
+// Of bits: how many differ. The limit is the most that may; from the constant, each takes 2. Other
+// processors have tables.
 struct Differences {
+  using Input = uint64_t;
+  using Limit = int32_t;
+  static constexpr int NEURONS = 8, STEP = 1;
+#if defined(__AVX512VPOPCNTDQ__)
+  static constexpr int64_t UNTIL_FLUSH = NEVER;
   __m512i sums = _mm512_setzero_si512();
 
   void add(const uint64_t* weights, const uint64_t* in) {
@@ -28,8 +35,9 @@ struct Differences {
   }
   void flush() {}
   __m256i counts() const { return _mm512_cvtepi64_epi32(sums); }
-#elif defined(__AVX2__)
-struct Differences {  // bytes are counted by nibbles, and summed up before one is full
+#else
+  static constexpr int64_t UNTIL_FLUSH = 31;  // 31 * 8 < 256
+  // Bytes are counted by nibbles, and summed up before one is full.
   __m256i bytes[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
   __m256i sums = _mm256_setzero_si256();
 
@@ -59,37 +67,12 @@ struct Differences {  // bytes are counted by nibbles, and summed up before one 
     sums = _mm256_add_epi32(sums, _mm256_permute4x64_epi64(eights, 0b11011000));
   }
   __m256i counts() const { return sums; }
-#else
-struct Differences {  // bytes are counted in place: the least processors have no instruction for it
-  uint64_t bytes[8] = {};
-  int32_t sums[8] = {};
-
-  void add(const uint64_t* weights, const uint64_t* in) {
-    for (int i = 0; i < NEURONS; i++) {
-      uint64_t x = weights[i] ^ *in;
-      x -= (x >> 1) & 0x5555555555555555;
-      x = (x & 0x3333333333333333) + ((x >> 2) & 0x3333333333333333);
-      bytes[i] += (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f;
-    }
-  }
-  void flush() {
-    for (int i = 0; i < NEURONS; i++) {
-      const uint64_t pairs = (bytes[i] & 0x00ff00ff00ff00ff) + ((bytes[i] >> 8) & 0x00ff00ff00ff00ff);
-      sums[i] += static_cast<int32_t>((pairs * 0x0001000100010001) >> 48);
-      bytes[i] = 0;
-    }
-  }
 #endif
-  using Input = uint64_t;
-  using Mask = uint8_t;
-  static constexpr int NEURONS = 8, STEP = 1;
-  static constexpr int64_t UNTIL_FLUSH = 31;  // 31 * 8 < 256
 
-#if defined(__AVX2__)
-  Mask above(const int32_t* limits) const {
+  void above(const int32_t* limits, uint8_t* bits) const {
     const __m256i limit = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(limits));
     const __m256i more = _mm256_cmpgt_epi32(counts(), limit);
-    return static_cast<Mask>(~_mm256_movemask_ps(_mm256_castsi256_ps(more)));
+    *bits = static_cast<uint8_t>(~_mm256_movemask_ps(_mm256_castsi256_ps(more)));
   }
   void store(const int32_t* largest, int64_t there, int32_t* out) const {
     const __m256i most = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(largest));
@@ -102,28 +85,17 @@ struct Differences {  // bytes are counted in place: the least processors have n
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(one), all);
     std::copy_n(one, there, out);
   }
-#else
-  Mask above(const int32_t* limits) const {
-    int bits = 0;
-    for (int i = 0; i < NEURONS; i++) bits |= (sums[i] <= limits[i]) << i;
-    return static_cast<Mask>(bits);
-  }
-  void store(const int32_t* largest, int64_t there, int32_t* out) const {
-    for (int64_t i = 0; i < std::min<int64_t>(NEURONS, there); i++)
-      out[i] = largest[i] - 2 * sums[i];
-  }
-#endif
 };
+#endif
 
-// Of products of 16-bit integers, in pairs. above: the constant is the least; store: it is added.
+// Of products of 16-bit integers. The limit is the least; the constant is added.
 struct Products {
   using Input = int16_t;
-  using Mask = uint16_t;
-  static constexpr int NEURONS = 16, STEP = 2;
-  static constexpr int64_t UNTIL_FLUSH = INT64_MAX;
-
-  void flush() {}
+  using Limit = int32_t;
+  static constexpr int NEURONS = 16;
+  static constexpr int64_t UNTIL_FLUSH = NEVER;
 #if defined(__AVX512VNNI__)
+  static constexpr int STEP = 2;
   __m512i all = _mm512_setzero_si512();
 
   void add(const int16_t* weights, const int16_t* in) {
@@ -131,52 +103,85 @@ struct Products {
     std::memcpy(&pair, in, sizeof pair);
     all = _mm512_dpwssd_epi32(all, _mm512_load_si512(weights), _mm512_set1_epi32(pair));
   }
-  Mask above(const int32_t* limits) const {
-    return _mm512_cmpge_epi32_mask(all, _mm512_loadu_si512(limits));
-  }
-  void store(const int32_t* offsets, int64_t there, int32_t* out) const {
-    const auto mask = static_cast<__mmask16>(there < NEURONS ? (1 << there) - 1 : -1);
-    _mm512_mask_storeu_epi32(out, mask, _mm512_add_epi32(all, _mm512_loadu_si512(offsets)));
-  }
 #elif defined(__AVX2__)
-  __m256i low = _mm256_setzero_si256(), high = _mm256_setzero_si256();
+  static constexpr int STEP = 2;
+  __m256i all[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
 
   void add(const int16_t* weights, const int16_t* in) {
     int32_t pair;
     std::memcpy(&pair, in, sizeof pair);
     const auto* w = reinterpret_cast<const __m256i*>(weights);
-    const __m256i both = _mm256_set1_epi32(pair);
-    low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_load_si256(w), both));
-    high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_load_si256(w + 1), both));
-  }
-  Mask above(const int32_t* limits) const {
-    const auto* limit = reinterpret_cast<const __m256i*>(limits);
-    const auto less = [](__m256i sums, const __m256i* most) {
-      const __m256i below = _mm256_cmpgt_epi32(_mm256_loadu_si256(most), sums);
-      return _mm256_movemask_ps(_mm256_castsi256_ps(below));
-    };
-    return static_cast<Mask>(~(less(low, limit) | less(high, limit + 1) << 8));
-  }
-  void store(const int32_t* offsets, int64_t there, int32_t* out) const {
-    int32_t all[NEURONS];
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(all), low);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(all + 8), high);
-    for (int64_t i = 0; i < std::min<int64_t>(NEURONS, there); i++) out[i] = all[i] + offsets[i];
+    for (int i = 0; i < 2; i++) {
+      const __m256i both = _mm256_madd_epi16(_mm256_load_si256(w + i), _mm256_set1_epi32(pair));
+      all[i] = _mm256_add_epi32(all[i], both);
+    }
   }
 #else
+  static constexpr int STEP = 1;
   int32_t all[NEURONS] = {};
 
   void add(const int16_t* weights, const int16_t* in) {
-    for (int i = 0; i < NEURONS; i++)
-      all[i] += in[0] * weights[2 * i] + in[1] * weights[2 * i + 1];
+    for (int i = 0; i < NEURONS; i++) all[i] += *in * weights[i];
   }
-  Mask above(const int32_t* limits) const {
-    int bits = 0;
-    for (int i = 0; i < NEURONS; i++) bits |= (all[i] >= limits[i]) << i;
-    return static_cast<Mask>(bits);
+#endif
+  void flush() {}
+#if defined(__AVX512VNNI__)
+  void above(const int32_t* limits, uint8_t* bits) const {
+    const __mmask16 mask = _mm512_cmpge_epi32_mask(all, _mm512_loadu_si512(limits));
+    std::memcpy(bits, &mask, sizeof mask);
   }
   void store(const int32_t* offsets, int64_t there, int32_t* out) const {
-    for (int64_t i = 0; i < std::min<int64_t>(NEURONS, there); i++) out[i] = all[i] + offsets[i];
+    const auto mask = static_cast<__mmask16>(there < NEURONS ? (1 << there) - 1 : -1);
+    _mm512_mask_storeu_epi32(out, mask, _mm512_add_epi32(all, _mm512_loadu_si512(offsets)));
+  }
+#else
+  void above(const int32_t* limits, uint8_t* bits) const {
+    int32_t sums[NEURONS];
+    std::memcpy(sums, &all, sizeof sums);
+    at_least(sums, limits, bits);
+  }
+  void store(const int32_t* offsets, int64_t there, int32_t* out) const {
+    int32_t sums[NEURONS];
+    std::memcpy(sums, &all, sizeof sums);
+    for (int64_t i = 0; i < std::min<int64_t>(NEURONS, there); i++) out[i] = sums[i] + offsets[i];
   }
 #endif
 };
+
+#if !defined(__AVX2__)
+// The same for compilers: products and some of their sums have 16 bits. In each vector, neurons of
+// its first half are in the lower halves of 32-bit integers, those of its second half in the upper.
+struct ShortProducts {
+  using Input = int16_t;
+  using Limit = int32_t;
+  static constexpr int NEURONS = 16, STEP = 1;
+  static constexpr int64_t UNTIL_FLUSH = 0;  // that of the layer
+  static constexpr int VECTORS = 2 * NEURONS / VECTOR;
+  Vector<int16_t> some[VECTORS] = {};
+  Vector<int32_t> all[2 * VECTORS] = {};
+
+  void add(const int16_t* weights, const int16_t* in) {
+    const auto* vectors = reinterpret_cast<const Vector<int16_t>*>(weights);
+    for (int i = 0; i < VECTORS; i++) some[i] += vectors[i] * *in;
+  }
+  void flush() {
+    for (int i = 0; i < VECTORS; i++) {
+      const auto both = reinterpret_cast<Vector<int32_t>>(some[i]);
+      all[2 * i] += both << 16 >> 16;
+      all[2 * i + 1] += both >> 16;
+      some[i] ^= some[i];
+    }
+  }
+  void above(const int32_t* limits, uint8_t* bits) const {
+    Vector<int32_t> sums[2 * VECTORS];
+    for (int i = 0; i < 2 * VECTORS; i++) sums[i] = all[i];  // `some` may stay in registers
+    at_least(reinterpret_cast<const int32_t*>(sums), limits, bits);
+  }
+  void store(const int32_t* offsets, int64_t there, int32_t* out) const {
+    Vector<int32_t> sums[2 * VECTORS];
+    for (int i = 0; i < 2 * VECTORS; i++) sums[i] = all[i];
+    const auto* sum = reinterpret_cast<const int32_t*>(sums);
+    for (int64_t i = 0; i < std::min<int64_t>(NEURONS, there); i++) out[i] = sum[i] + offsets[i];
+  }
+};
+#endif

@@ -28,27 +28,27 @@ def compiler() -> str:
 
 
 @functools.cache
-def library(source: Path, for_this_machine: bool = False) -> ctypes.CDLL:
+def library(source: Path, machine: str | None = None) -> ctypes.CDLL:
     """Compile a C++ file into a shared library, unless the same one was compiled before.
 
     Headers of its own lie beside it.
 
     Parameters
     ----------
-    for_this_machine : bool
-        Use all instructions that its processor has.
+    machine : str or None
+        Use the instructions of this ``-march``: "native" are those of this processor.
     """
     compiler_path, name = compiler(), f"{source.stem}.so"
-    flags = (*FLAGS, "-march=native") if for_this_machine else FLAGS
+    flags = (*FLAGS, f"-march={machine}") if machine else FLAGS
 
     def make(folder: Path) -> None:
         done = tools.run([compiler_path, *flags, source, "-o", folder / name])
         if done.code:
             raise done.error(f"{source.name}: {done.failure}")
 
-    machine = meaning(compiler_path) if for_this_machine else ""
+    native = meaning(compiler_path) if machine == "native" else ""
     headers = (path.read_bytes() for path in sorted(source.parent.glob("*.h")))
-    key = cache.digest(compiler_path, *flags, machine, source.read_bytes(), *headers)
+    key = cache.digest(compiler_path, *flags, native, source.read_bytes(), *headers)
     return ctypes.CDLL(str(cache.entry("libraries", key, make) / name))
 
 

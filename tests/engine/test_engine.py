@@ -28,17 +28,19 @@ from tests.support.models import networks
 
 FRAMES = 5  # two more than the windows that are computed together
 RNG = np.random.default_rng(0)
+# Instructions, and the machines that they are compiled for.
+INSTRUCTIONS = {"plain C++": None, native.library().instructions().decode(): "native"}
+if any(name.startswith("AVX-512") for name in INSTRUCTIONS):
+    INSTRUCTIONS["AVX2"] = "x86-64-v3"
 
 
-@pytest.fixture(params=["this machine", "plain C++"], autouse=True)
+@pytest.fixture(params=INSTRUCTIONS, autouse=True)
 def instructions(request, monkeypatch):
-    """With the instructions that there are, and without any."""
-    if request.param == "plain C++":
-        plain = compiled.library(native.SOURCE)
-        plain.instructions.restype = native.ctypes.c_char_p
-        assert plain.instructions() == b"plain C++"
-        monkeypatch.setattr(native, "library", lambda: plain)
-    return request.param
+    """With the instructions that there are, with fewer, and without any."""
+    library = compiled.library(native.SOURCE, INSTRUCTIONS[request.param])
+    library.instructions.restype = native.ctypes.c_char_p
+    assert library.instructions().decode() == request.param
+    monkeypatch.setattr(native, "library", lambda: library)
 
 
 def step(kernel, *behind):

@@ -209,7 +209,7 @@ def _pointer(array: NDArray[Any]) -> ctypes.c_void_p:
 
 @cache
 def _library() -> ctypes.CDLL:
-    library = native.library(SOURCE, for_this_machine=True)
+    library = native.library(SOURCE, machine="native")
     void, u64, byte = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_char_p
     whole = ctypes.c_int
     library.lanes_new.argtypes = [whole, void, whole, void, whole, void, whole, void, whole, u64]
