@@ -13,6 +13,7 @@ from bonn_hw.boards import board
 from bonn_hw.cli.main import main
 from bonn_hw.errors import UnsupportedModel, UserError
 from bonn_hw.frontend.numpy_host import head_of
+from bonn_hw.interop.finn_attributes import foldings
 from bonn_hw.pipeline import read_model
 from tests.support import finn
 from tests.support.sketch import Sketch
@@ -332,6 +333,20 @@ def test_what_has_no_counterpart_is_refused(tmp_path, change, message):
     change(made)
     with pytest.raises(UnsupportedModel, match=message):
         read_model(made.write(tmp_path))
+
+
+def test_only_sums_of_two_streams_are_layers_with_a_folding():
+    """What adds a constant has no counterpart."""
+    tensors = {
+        name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in "abd"
+    }
+    nodes = [
+        helper.make_node("AddStreams_hls", ["a", other], [out], out, domain=DOMAIN, PE=pe)
+        for other, out, pe in (("b", "c", 2), ("k", "d", 4))
+    ]
+    constant = numpy_helper.from_array(np.ones((1, 4), np.float32), "k")
+    graph = helper.make_graph(nodes, "g", [tensors["a"], tensors["b"]], [tensors["d"]], [constant])
+    assert foldings(helper.make_model(graph)) == {"AddStreams_0": {"PE": 2}}
 
 
 def few_bit_mlp(made, queue, matrix, select):
