@@ -74,9 +74,8 @@ def test_a_space():
 
 def test_a_range_of_widths_holds_the_steps_of_the_folding():
     text = TEXT.replace("each = [4, 8], length", "from = 8, to = 20, length")
-    assert parse_space(text, "s").choices["network.convs"].each == (
-        *(8, 10, 11, 12, 13, 14, 15, 16, 18, 20),
-    )
+    widths = parse_space(text, "s").choices["network.convs"].each
+    assert widths == (8, 10, 11, 12, 13, 14, 15, 16, 18, 20)
 
 
 def test_the_shipped_spaces_can_be_read():
